@@ -1,0 +1,1 @@
+"""Immutable values by the hash of their bytes, and operators' output."""

@@ -1,0 +1,1 @@
+"""How news of the log travels: the stream port, positions, catching up."""

@@ -1,0 +1,1 @@
+"""The compiled workflow: types, validation, graph."""

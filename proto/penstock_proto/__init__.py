@@ -1,0 +1,1 @@
+"""Penstock's contracts: protobuf messages and gRPC services."""

@@ -1,0 +1,289 @@
+from penstock_proto.value.v1 import value_pb2 as _value_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OutputShape(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTPUT_SHAPE_UNSPECIFIED: _ClassVar[OutputShape]
+    OUTPUT_SHAPE_SINGLE: _ClassVar[OutputShape]
+    OUTPUT_SHAPE_FIELDS: _ClassVar[OutputShape]
+    OUTPUT_SHAPE_NONE: _ClassVar[OutputShape]
+
+class FailurePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FAILURE_POLICY_UNSPECIFIED: _ClassVar[FailurePolicy]
+    FAILURE_POLICY_CONTINUE: _ClassVar[FailurePolicy]
+    FAILURE_POLICY_BLOCK_DEPENDENTS: _ClassVar[FailurePolicy]
+    FAILURE_POLICY_CANCEL_DEPENDENTS: _ClassVar[FailurePolicy]
+
+class NodeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NODE_KIND_UNSPECIFIED: _ClassVar[NodeKind]
+    NODE_KIND_TASK: _ClassVar[NodeKind]
+    NODE_KIND_WORKFLOW: _ClassVar[NodeKind]
+    NODE_KIND_WAIT: _ClassVar[NodeKind]
+    NODE_KIND_MAP: _ClassVar[NodeKind]
+    NODE_KIND_LOOP: _ClassVar[NodeKind]
+    NODE_KIND_BRANCH: _ClassVar[NodeKind]
+    NODE_KIND_PASS: _ClassVar[NodeKind]
+OUTPUT_SHAPE_UNSPECIFIED: OutputShape
+OUTPUT_SHAPE_SINGLE: OutputShape
+OUTPUT_SHAPE_FIELDS: OutputShape
+OUTPUT_SHAPE_NONE: OutputShape
+FAILURE_POLICY_UNSPECIFIED: FailurePolicy
+FAILURE_POLICY_CONTINUE: FailurePolicy
+FAILURE_POLICY_BLOCK_DEPENDENTS: FailurePolicy
+FAILURE_POLICY_CANCEL_DEPENDENTS: FailurePolicy
+NODE_KIND_UNSPECIFIED: NodeKind
+NODE_KIND_TASK: NodeKind
+NODE_KIND_WORKFLOW: NodeKind
+NODE_KIND_WAIT: NodeKind
+NODE_KIND_MAP: NodeKind
+NODE_KIND_LOOP: NodeKind
+NODE_KIND_BRANCH: NodeKind
+NODE_KIND_PASS: NodeKind
+
+class Plan(_message.Message):
+    __slots__ = ("schema", "name", "doc", "bundle", "types", "operators", "inputs", "nodes", "outputs", "files")
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    OPERATORS_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    schema: int
+    name: str
+    doc: str
+    bundle: bytes
+    types: _containers.RepeatedCompositeFieldContainer[Type]
+    operators: _containers.RepeatedCompositeFieldContainer[Operator]
+    inputs: _containers.RepeatedCompositeFieldContainer[PlanInput]
+    nodes: _containers.RepeatedCompositeFieldContainer[Node]
+    outputs: _containers.RepeatedCompositeFieldContainer[PlanOutput]
+    files: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, schema: _Optional[int] = ..., name: _Optional[str] = ..., doc: _Optional[str] = ..., bundle: _Optional[bytes] = ..., types: _Optional[_Iterable[_Union[Type, _Mapping]]] = ..., operators: _Optional[_Iterable[_Union[Operator, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[PlanInput, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[PlanOutput, _Mapping]]] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Type(_message.Message):
+    __slots__ = ("name", "args", "literals", "bases", "fields", "constraints_json", "variadic", "qualname")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    LITERALS_FIELD_NUMBER: _ClassVar[int]
+    BASES_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    CONSTRAINTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    VARIADIC_FIELD_NUMBER: _ClassVar[int]
+    QUALNAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    args: _containers.RepeatedScalarFieldContainer[int]
+    literals: _containers.RepeatedScalarFieldContainer[str]
+    bases: _containers.RepeatedScalarFieldContainer[str]
+    fields: _containers.RepeatedCompositeFieldContainer[Field]
+    constraints_json: str
+    variadic: bool
+    qualname: str
+    def __init__(self, name: _Optional[str] = ..., args: _Optional[_Iterable[int]] = ..., literals: _Optional[_Iterable[str]] = ..., bases: _Optional[_Iterable[str]] = ..., fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., constraints_json: _Optional[str] = ..., variadic: _Optional[bool] = ..., qualname: _Optional[str] = ...) -> None: ...
+
+class Field(_message.Message):
+    __slots__ = ("name", "type", "required")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: int
+    required: bool
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ...) -> None: ...
+
+class Operator(_message.Message):
+    __slots__ = ("module", "qualname", "inputs", "outputs", "output_shape", "resources", "retry", "timeout_s", "on_failure", "doc", "source_hash")
+    MODULE_FIELD_NUMBER: _ClassVar[int]
+    QUALNAME_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_HASH_FIELD_NUMBER: _ClassVar[int]
+    module: str
+    qualname: str
+    inputs: _containers.RepeatedCompositeFieldContainer[Port]
+    outputs: _containers.RepeatedCompositeFieldContainer[Port]
+    output_shape: OutputShape
+    resources: Resources
+    retry: RetryPolicy
+    timeout_s: float
+    on_failure: FailurePolicy
+    doc: str
+    source_hash: bytes
+    def __init__(self, module: _Optional[str] = ..., qualname: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., output_shape: _Optional[_Union[OutputShape, str]] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ..., doc: _Optional[str] = ..., source_hash: _Optional[bytes] = ...) -> None: ...
+
+class Port(_message.Message):
+    __slots__ = ("name", "type", "required")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: int
+    required: bool
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ...) -> None: ...
+
+class Resources(_message.Message):
+    __slots__ = ("cpu_milli", "gpu", "memory_bytes", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CPU_MILLI_FIELD_NUMBER: _ClassVar[int]
+    GPU_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    cpu_milli: int
+    gpu: int
+    memory_bytes: int
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, cpu_milli: _Optional[int] = ..., gpu: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class RetryPolicy(_message.Message):
+    __slots__ = ("retries", "delay_s", "factor", "delay_max_s", "jitter")
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    DELAY_S_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MAX_S_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    retries: int
+    delay_s: float
+    factor: float
+    delay_max_s: float
+    jitter: float
+    def __init__(self, retries: _Optional[int] = ..., delay_s: _Optional[float] = ..., factor: _Optional[float] = ..., delay_max_s: _Optional[float] = ..., jitter: _Optional[float] = ...) -> None: ...
+
+class Node(_message.Message):
+    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: NodeKind
+    operator: int
+    arguments: _containers.RepeatedCompositeFieldContainer[Argument]
+    after: _containers.RepeatedScalarFieldContainer[int]
+    file: int
+    line: int
+    overrides: Overrides
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ...) -> None: ...
+
+class Overrides(_message.Message):
+    __slots__ = ("resources", "retry", "timeout_s", "on_failure")
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    resources: Resources
+    retry: RetryPolicy
+    timeout_s: float
+    on_failure: FailurePolicy
+    def __init__(self, resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ...) -> None: ...
+
+class Argument(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: Expr
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Expr, _Mapping]] = ...) -> None: ...
+
+class Expr(_message.Message):
+    __slots__ = ("literal", "output", "input", "sequence", "mapping", "record")
+    LITERAL_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    MAPPING_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    literal: _value_pb2.Value
+    output: OutputRef
+    input: int
+    sequence: Sequence
+    mapping: Mapping
+    record: Record
+    def __init__(self, literal: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[OutputRef, _Mapping]] = ..., input: _Optional[int] = ..., sequence: _Optional[_Union[Sequence, _Mapping]] = ..., mapping: _Optional[_Union[Mapping, _Mapping]] = ..., record: _Optional[_Union[Record, _Mapping]] = ...) -> None: ...
+
+class OutputRef(_message.Message):
+    __slots__ = ("node", "output")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    output: int
+    def __init__(self, node: _Optional[int] = ..., output: _Optional[int] = ...) -> None: ...
+
+class Sequence(_message.Message):
+    __slots__ = ("kind", "items")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    items: _containers.RepeatedCompositeFieldContainer[Expr]
+    def __init__(self, kind: _Optional[str] = ..., items: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ...) -> None: ...
+
+class Mapping(_message.Message):
+    __slots__ = ("keys", "values")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[Expr]
+    values: _containers.RepeatedCompositeFieldContainer[Expr]
+    def __init__(self, keys: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ...) -> None: ...
+
+class Record(_message.Message):
+    __slots__ = ("type", "names", "values")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    type: int
+    names: _containers.RepeatedScalarFieldContainer[str]
+    values: _containers.RepeatedCompositeFieldContainer[Expr]
+    def __init__(self, type: _Optional[int] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ...) -> None: ...
+
+class PlanInput(_message.Message):
+    __slots__ = ("name", "type", "required", "default", "schema_json", "doc")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: int
+    required: bool
+    default: _value_pb2.Value
+    schema_json: str
+    doc: str
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ..., default: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., schema_json: _Optional[str] = ..., doc: _Optional[str] = ...) -> None: ...
+
+class PlanOutput(_message.Message):
+    __slots__ = ("name", "type", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: int
+    value: Expr
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., value: _Optional[_Union[Expr, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,367 @@
+from penstock_proto.state_tracker.v1 import events_pb2 as _events_pb2
+from penstock_proto.state_tracker.v1 import reports_pb2 as _reports_pb2
+from penstock_proto.value.v1 import value_pb2 as _value_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class NodeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NODE_STATUS_UNSPECIFIED: _ClassVar[NodeStatus]
+    NODE_STATUS_WAITING: _ClassVar[NodeStatus]
+    NODE_STATUS_RUNNING: _ClassVar[NodeStatus]
+    NODE_STATUS_SUCCEEDED: _ClassVar[NodeStatus]
+    NODE_STATUS_FAILED: _ClassVar[NodeStatus]
+    NODE_STATUS_SKIPPED: _ClassVar[NodeStatus]
+    NODE_STATUS_CANCELLED: _ClassVar[NodeStatus]
+NODE_STATUS_UNSPECIFIED: NodeStatus
+NODE_STATUS_WAITING: NodeStatus
+NODE_STATUS_RUNNING: NodeStatus
+NODE_STATUS_SUCCEEDED: NodeStatus
+NODE_STATUS_FAILED: NodeStatus
+NODE_STATUS_SKIPPED: NodeStatus
+NODE_STATUS_CANCELLED: NodeStatus
+
+class InfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class InfoResponse(_message.Message):
+    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FOLDER_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    shards: int
+    deployment_id: str
+    artifact_folder: str
+    artifact_address: str
+    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ...) -> None: ...
+
+class PutPlanRequest(_message.Message):
+    __slots__ = ("chunk", "caller")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    caller: _events_pb2.Caller
+    def __init__(self, chunk: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ...) -> None: ...
+
+class PutPlanResponse(_message.Message):
+    __slots__ = ("plan",)
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    def __init__(self, plan: _Optional[bytes] = ...) -> None: ...
+
+class GetPlanRequest(_message.Message):
+    __slots__ = ("plan",)
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    def __init__(self, plan: _Optional[bytes] = ...) -> None: ...
+
+class GetPlanResponse(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
+class SubmitRequest(_message.Message):
+    __slots__ = ("run_id", "plan", "caller", "inputs", "options")
+    class InputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _value_pb2.Value
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    plan: bytes
+    caller: _events_pb2.Caller
+    inputs: _containers.MessageMap[str, _value_pb2.Value]
+    options: _events_pb2.RunOptions
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., inputs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ...) -> None: ...
+
+class SubmitResponse(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: RunSummary
+    def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ...) -> None: ...
+
+class RunSummary(_message.Message):
+    __slots__ = ("run_id", "plan", "plan_name", "caller", "team", "state", "submitted_at_us", "ended_at_us", "shard", "first_seq", "last_seq", "counts", "options", "nodes")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    plan: bytes
+    plan_name: str
+    caller: _events_pb2.Caller
+    team: str
+    state: _events_pb2.RunState
+    submitted_at_us: int
+    ended_at_us: int
+    shard: int
+    first_seq: int
+    last_seq: int
+    counts: NodeCounts
+    options: _events_pb2.RunOptions
+    nodes: int
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., team: _Optional[str] = ..., state: _Optional[_Union[_events_pb2.RunState, str]] = ..., submitted_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., shard: _Optional[int] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., counts: _Optional[_Union[NodeCounts, _Mapping]] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ...) -> None: ...
+
+class NodeCounts(_message.Message):
+    __slots__ = ("waiting", "running", "succeeded", "failed", "skipped")
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    waiting: int
+    running: int
+    succeeded: int
+    failed: int
+    skipped: int
+    def __init__(self, waiting: _Optional[int] = ..., running: _Optional[int] = ..., succeeded: _Optional[int] = ..., failed: _Optional[int] = ..., skipped: _Optional[int] = ...) -> None: ...
+
+class GetRunRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    def __init__(self, run_id: _Optional[bytes] = ...) -> None: ...
+
+class GetRunResponse(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: RunSummary
+    def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ...) -> None: ...
+
+class ListRunsRequest(_message.Message):
+    __slots__ = ("team", "plan_name", "states", "page_size", "page_token")
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    team: str
+    plan_name: str
+    states: _containers.RepeatedScalarFieldContainer[_events_pb2.RunState]
+    page_size: int
+    page_token: str
+    def __init__(self, team: _Optional[str] = ..., plan_name: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_events_pb2.RunState, str]]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRunsResponse(_message.Message):
+    __slots__ = ("runs", "next_page_token")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[RunSummary]
+    next_page_token: str
+    def __init__(self, runs: _Optional[_Iterable[_Union[RunSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CancelRequest(_message.Message):
+    __slots__ = ("run_id", "caller", "reason")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    caller: _events_pb2.Caller
+    reason: str
+    def __init__(self, run_id: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CancelResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _events_pb2.RunState
+    def __init__(self, state: _Optional[_Union[_events_pb2.RunState, str]] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("run_id", "after_seq", "follow")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    after_seq: int
+    follow: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., after_seq: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[RecordedEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[RecordedEvent, _Mapping]]] = ...) -> None: ...
+
+class RecordedEvent(_message.Message):
+    __slots__ = ("shard", "seq", "recorded_at_us", "event")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    seq: int
+    recorded_at_us: int
+    event: _events_pb2.Event
+    def __init__(self, shard: _Optional[int] = ..., seq: _Optional[int] = ..., recorded_at_us: _Optional[int] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ...) -> None: ...
+
+class ReadRequest(_message.Message):
+    __slots__ = ("shard", "from_seq", "to_seq")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    FROM_SEQ_FIELD_NUMBER: _ClassVar[int]
+    TO_SEQ_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    from_seq: int
+    to_seq: int
+    def __init__(self, shard: _Optional[int] = ..., from_seq: _Optional[int] = ..., to_seq: _Optional[int] = ...) -> None: ...
+
+class ReadResponse(_message.Message):
+    __slots__ = ("batch",)
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    batch: _events_pb2.EventBatch
+    def __init__(self, batch: _Optional[_Union[_events_pb2.EventBatch, _Mapping]] = ...) -> None: ...
+
+class SnapshotRequest(_message.Message):
+    __slots__ = ("shard",)
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    def __init__(self, shard: _Optional[int] = ...) -> None: ...
+
+class SnapshotResponse(_message.Message):
+    __slots__ = ("shard", "epoch", "seq", "runs")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    epoch: int
+    seq: int
+    runs: _containers.RepeatedCompositeFieldContainer[OpenRun]
+    def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
+
+class OpenRun(_message.Message):
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    CANCELLING_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
+    FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    plan: bytes
+    team: str
+    options: _events_pb2.RunOptions
+    first_seq: int
+    submitted_at_us: int
+    cancelling: bool
+    nodes: _containers.RepeatedCompositeFieldContainer[OpenNode]
+    caller: _events_pb2.Caller
+    plan_name: str
+    failed_node: int
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ...) -> None: ...
+
+class OpenNode(_message.Message):
+    __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    DELAY_S_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    status: NodeStatus
+    attempt: int
+    retries: int
+    output_seq: int
+    grant: int
+    worker: str
+    delay_s: float
+    lost: int
+    def __init__(self, node: _Optional[int] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., attempt: _Optional[int] = ..., retries: _Optional[int] = ..., output_seq: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ..., delay_s: _Optional[float] = ..., lost: _Optional[int] = ...) -> None: ...
+
+class HeadsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class HeadsResponse(_message.Message):
+    __slots__ = ("heads",)
+    HEADS_FIELD_NUMBER: _ClassVar[int]
+    heads: _containers.RepeatedCompositeFieldContainer[Head]
+    def __init__(self, heads: _Optional[_Iterable[_Union[Head, _Mapping]]] = ...) -> None: ...
+
+class Head(_message.Message):
+    __slots__ = ("shard", "epoch", "seq")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    epoch: int
+    seq: int
+    def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ...) -> None: ...
+
+class ReadValuesRequest(_message.Message):
+    __slots__ = ("positions",)
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    positions: _containers.RepeatedCompositeFieldContainer[ShardSeqs]
+    def __init__(self, positions: _Optional[_Iterable[_Union[ShardSeqs, _Mapping]]] = ...) -> None: ...
+
+class ShardSeqs(_message.Message):
+    __slots__ = ("shard", "seqs")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    SEQS_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    seqs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, shard: _Optional[int] = ..., seqs: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ReadValuesResponse(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedCompositeFieldContainer[RecordedValues]
+    def __init__(self, values: _Optional[_Iterable[_Union[RecordedValues, _Mapping]]] = ...) -> None: ...
+
+class RecordedValues(_message.Message):
+    __slots__ = ("shard", "seq", "values")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    seq: int
+    values: _value_pb2.Values
+    def __init__(self, shard: _Optional[int] = ..., seq: _Optional[int] = ..., values: _Optional[_Union[_value_pb2.Values, _Mapping]] = ...) -> None: ...
+
+class ReportRequest(_message.Message):
+    __slots__ = ("batches",)
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    batches: _containers.RepeatedCompositeFieldContainer[_reports_pb2.ReportBatch]
+    def __init__(self, batches: _Optional[_Iterable[_Union[_reports_pb2.ReportBatch, _Mapping]]] = ...) -> None: ...
+
+class ReportResponse(_message.Message):
+    __slots__ = ("settled",)
+    SETTLED_FIELD_NUMBER: _ClassVar[int]
+    settled: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, settled: _Optional[_Iterable[int]] = ...) -> None: ...

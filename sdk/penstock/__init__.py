@@ -1,0 +1,1 @@
+"""Typed, parallel, durable machine-learning workflows in ordinary Python."""
