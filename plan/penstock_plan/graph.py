@@ -1,0 +1,168 @@
+"""The plan as the schedulers read it: plain columns by node index, in topological order."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from penstock_proto.plan.v1 import plan_pb2
+
+from .errors import PlanError
+from .refs import INPUTS, add_refs
+
+Message = TypeVar("Message", plan_pb2.Resources, plan_pb2.RetryPolicy)
+
+
+class PlanGraph:
+    """A valid plan without its types and values; nobody changes it after `of`.
+
+    Holds no part of the message it was made from, so that the message's memory can go.
+    """
+
+    __slots__ = (
+        "bundle",
+        "children",
+        "hash",
+        "kinds",
+        "name",
+        "names",
+        "on_failure",
+        "operators",
+        "output_nodes",
+        "parents",
+        "resources",
+        "retry",
+        "roots",
+        "size",
+        "timeout_s",
+        "value_parents",
+    )
+
+    hash: bytes
+    name: str
+    bundle: bytes
+    size: int
+    kinds: bytes  # NodeKind
+    names: list[str]
+    operators: list[str]  # "module:qualname"; "" for a node that calls none
+    parents: list[tuple[int, ...]]  # must end before, by value or by `after`; ascending
+    children: list[tuple[int, ...]]  # ascending
+    value_parents: list[tuple[int, ...]]  # whose outputs its arguments use; ascending, -1 first: inputs of the run
+    resources: list[plan_pb2.Resources]  # effective; equal ones are one object
+    retry: list[plan_pb2.RetryPolicy]  # effective; equal ones are one object
+    timeout_s: list[float]  # effective; 0: none
+    on_failure: bytes  # FailurePolicy, effective, never unspecified
+    roots: tuple[int, ...]  # without parents
+    output_nodes: tuple[int, ...]  # that Plan.outputs use; ascending, -1 first: inputs of the run
+
+    @classmethod
+    def of(cls, plan: plan_pb2.Plan, plan_hash: bytes) -> "PlanGraph":
+        """Read the columns of a plan that `validate.load` accepted; raise PlanError if a node precedes its parent."""
+        graph = cls()
+        graph.hash, graph.name, graph.bundle = plan_hash, plan.name, plan.bundle
+        nodes = list(plan.nodes)
+        graph.size = len(nodes)
+        graph.kinds = bytes(node.kind for node in nodes)
+        graph.names = [node.name for node in nodes]
+        _read_edges(graph, nodes)
+        _read_options(graph, plan.operators, nodes)
+        used: set[int] = set()
+        for output in plan.outputs:
+            add_refs(output.value, used)
+        graph.output_nodes = tuple(sorted(used))
+        return graph
+
+    def levels(self) -> list[list[int]]:
+        """Nodes by the length of the longest path to them: those of one level can run at the same time."""
+        level_of = [0] * self.size
+        levels: list[list[int]] = []
+        for node, parents in enumerate(self.parents):
+            level = 1 + max(map(level_of.__getitem__, parents)) if parents else 0
+            level_of[node] = level
+            if level == len(levels):
+                levels.append([])
+            levels[level].append(node)
+        return levels
+
+    def critical_path(self, weight: Callable[[int], float] | None = None) -> list[int]:
+        """Nodes of the heaviest path, in order; without `weight` (never negative) every node weighs 1."""
+        if not self.size:
+            return []
+        ends = [0.0] * self.size
+        before = [-1] * self.size
+        for node, parents in enumerate(self.parents):
+            if parents:
+                before[node] = max(parents, key=ends.__getitem__)
+                ends[node] = ends[before[node]]
+            ends[node] += 1.0 if weight is None else weight(node)
+        node = max(range(self.size), key=ends.__getitem__)
+        path: list[int] = []
+        while node != -1:
+            path.append(node)
+            node = before[node]
+        return path[::-1]
+
+
+def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
+    graph.parents, graph.value_parents = [], []
+    children: list[list[int]] = []
+    for index, node in enumerate(nodes):
+        used: set[int] = set()
+        for argument in node.arguments:
+            add_refs(argument.value, used)
+        by_value = tuple(sorted(used))
+        after = node.after
+        if after:
+            used.update(after)
+        used.discard(INPUTS)
+        parents = tuple(sorted(used)) if after or by_value[:1] == (INPUTS,) else by_value
+        if parents and not 0 <= parents[0] <= parents[-1] < index:
+            raise PlanError(f"node {node.name!r} does not come after its parents; validate the plan first")
+        graph.value_parents.append(by_value)
+        graph.parents.append(parents)
+        children.append([])
+        for parent in parents:
+            children[parent].append(index)
+    graph.children = [tuple(of_node) for of_node in children]
+    graph.roots = tuple(index for index, parents in enumerate(graph.parents) if not parents)
+
+
+def _read_options(graph: PlanGraph, operators: Iterable[plan_pb2.Operator], nodes: Iterable[plan_pb2.Node]) -> None:
+    shared: dict[bytes, plan_pb2.Resources] = {}
+    shared_retry: dict[bytes, plan_pb2.RetryPolicy] = {}
+    declared = [
+        (
+            f"{operator.module}:{operator.qualname}",
+            _share(operator.resources, shared),
+            _share(operator.retry, shared_retry),
+            operator.timeout_s,
+            operator.on_failure,
+        )
+        for operator in operators
+    ]
+    nothing = ("", _share(plan_pb2.Resources(), shared), _share(plan_pb2.RetryPolicy(), shared_retry), 0.0, 0)
+    graph.operators, graph.resources, graph.retry, graph.timeout_s = [], [], [], []
+    on_failure = bytearray()
+    for node in nodes:
+        is_task = node.kind == plan_pb2.NODE_KIND_TASK
+        name, resources, retry, timeout_s, policy = declared[node.operator] if is_task else nothing
+        if node.HasField("overrides"):
+            over = node.overrides
+            if over.HasField("resources"):
+                resources = _share(over.resources, shared)
+            if over.HasField("retry"):
+                retry = _share(over.retry, shared_retry)
+            timeout_s = over.timeout_s if over.HasField("timeout_s") else timeout_s
+            policy = over.on_failure if over.HasField("on_failure") else policy
+        graph.operators.append(name)
+        graph.resources.append(resources)
+        graph.retry.append(retry)
+        graph.timeout_s.append(timeout_s)
+        on_failure.append(policy or plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS)
+    graph.on_failure = bytes(on_failure)
+
+
+def _share(message: Message, shared: dict[bytes, Message]) -> Message:
+    """The one copy of all equal messages; a copy, because a part of a plan keeps the whole plan in memory."""
+    key = message.SerializeToString(deterministic=True)
+    if key not in shared:
+        shared[key] = type(message).FromString(key)
+    return shared[key]
