@@ -257,7 +257,7 @@ class SnapshotResponse(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node")
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
@@ -269,6 +269,7 @@ class OpenRun(_message.Message):
     CALLER_FIELD_NUMBER: _ClassVar[int]
     PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
     FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
+    FAILING_FAST_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     team: str
@@ -280,7 +281,8 @@ class OpenRun(_message.Message):
     caller: _events_pb2.Caller
     plan_name: str
     failed_node: int
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ...) -> None: ...
+    failing_fast: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ...) -> None: ...
 
 class OpenNode(_message.Message):
     __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost")

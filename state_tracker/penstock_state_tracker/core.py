@@ -1,0 +1,234 @@
+"""The State Tracker's pure core: a shard's open runs, and what each command means for them.
+
+Deciding applies what it decides: memory runs ahead of the commit, and whoever reads it waits for that commit.
+`apply` replays the same transitions from the log.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from . import ending, retries, snapshots
+from .errors import CorruptLog
+from .run import CANCELLED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Run
+
+# The serialised outputs of one action: inline values and references.
+OUTPUTS_BYTES_MAX: Final = 80 * 1024
+WAITS_OR_RUNS: Final = (WAITING, RUNNING)
+CANCELLED_REASONS: Final = frozenset(
+    {ev.SKIP_REASON_UPSTREAM_CANCELLED, ev.SKIP_REASON_RUN_CANCELLED, ev.SKIP_REASON_FAIL_FAST}
+)
+
+
+class Shard:
+    """The state of one shard as its log tells it, up to `seq`."""
+
+    __slots__ = ("epoch", "plans", "runs", "seq", "shard")
+
+    def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph]) -> None:
+        self.shard = shard
+        self.plans = plans
+        self.epoch = 0
+        self.seq = 0
+        self.runs: dict[bytes, Run] = {}
+
+    # Commands
+
+    def submit(
+        self, event: ev.RunSubmitted, run_id: bytes, now: float, submitted_at_us: int = 0
+    ) -> list[ev.Event]:
+        """Open a run; its plan is in `plans` and the caller has checked that the id is new."""
+        events = [ev.Event(run_id=run_id, run_submitted=event)]
+        run = self._open(run_id, event)
+        run.submitted_at_us = submitted_at_us
+        if run.open == 0:
+            events.append(self._end(run))
+        return events
+
+    def report(self, report: reports_pb2.Report, now: float) -> list[ev.Event]:
+        """Record what a worker tells; nothing, if the log knows better or the report cannot be true."""
+        run = self.runs.get(report.run_id)
+        node = report.node
+        if run is None or not 0 <= node < run.graph.size or run.status[node] not in WAITS_OR_RUNS:
+            return []
+        if report.attempt != run.attempt(node) or report.item or not run.unlocked(node):
+            return []
+        match report.WhichOneof("kind"):
+            case "succeeded":
+                return self._succeeded(run, node, report, now)
+            case "failed":
+                return self._failed(run, node, report, report.failed, now)
+            case "started":
+                return self._started(run, node, report)
+            case _:
+                return []
+
+    def cancel(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
+        """Stop a run: nothing of it starts any more; it ends when nothing of it runs."""
+        run = self.runs.get(run_id)
+        if run is None or run.cancelling:
+            return []
+        self.seq += 1
+        run.cancelling = True
+        asked = ev.Event(run_id=run_id, cancel_requested=ev.CancelRequested(caller=caller, reason=reason))
+        return [asked, *self._skip_waiting(run, ev.SKIP_REASON_RUN_CANCELLED), *self._ended(run)]
+
+    def counts(self, run_id: bytes) -> api.NodeCounts:
+        """Return how many nodes of an open run are in which state."""
+        status = self.runs[run_id].status
+        return api.NodeCounts(
+            waiting=status.count(WAITING),
+            running=status.count(RUNNING),
+            succeeded=status.count(SUCCEEDED),
+            failed=status.count(api.NODE_STATUS_FAILED),
+            skipped=status.count(SKIPPED) + status.count(CANCELLED),
+        )
+
+    # Replay
+
+    def apply(self, event: ev.Event, now: float) -> None:
+        """Change the state by the next event of the log; raise CorruptLog if it cannot follow."""
+        if event.WhichOneof("kind") == "run_submitted":
+            if event.run_id in self.runs:
+                raise CorruptLog("submitted twice", event.run_id)
+            self._open(event.run_id, event.run_submitted)
+            return
+        run = self.runs.get(event.run_id)
+        self.seq += 1
+        if run is not None:
+            self._apply(run, event, now)
+
+    def snapshot(self, now: float) -> Iterator[api.OpenRun]:
+        """Describe every open run; delays are what remains of them at `now`."""
+        return (snapshots.describe(run, now) for run in self.runs.values())
+
+    def restore(self, runs: Iterable[api.OpenRun], seq: int, epoch: int, now: float) -> None:
+        """Replace the state by a snapshot's."""
+        self.runs = {run.run_id: snapshots.restored(run, self.plans[run.plan], now) for run in runs}
+        self.seq, self.epoch = seq, epoch
+
+    # Decisions and the transitions they share with the replay
+
+    def _open(self, run_id: bytes, event: ev.RunSubmitted) -> Run:
+        self.seq += 1
+        run = self.runs[run_id] = Run(run_id, self.plans[event.plan], self.seq)
+        options, caller = event.options, event.caller
+        run.team = options.team or caller.team
+        run.fail_fast = options.fail_fast
+        run.options = options.SerializeToString()
+        run.caller = caller.SerializeToString()
+        return run
+
+    def _started(self, run: Run, node: int, report: reports_pb2.Report) -> list[ev.Event]:
+        if run.stopping or run.status[node] == RUNNING:
+            return []
+        attempt, grant, worker = report.attempt, report.grant, report.worker
+        run.start(node, attempt, grant, worker)
+        self.seq += 1
+        started = ev.ActionStarted(node=node, attempt=attempt, grant=grant, worker=worker)
+        return [ev.Event(run_id=run.run_id, action_started=started)]
+
+    def _succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
+        result = report.succeeded
+        if result.ByteSize() > OUTPUTS_BYTES_MAX:
+            text = f"outputs of {result.ByteSize():,} bytes in a report; at most {OUTPUTS_BYTES_MAX:,} are accepted"
+            failure = ev.Failure(type="ResultTooLarge", message=text)
+            refused = reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True)
+            return self._failed(run, node, report, refused, now)
+        self.seq += 1
+        run.succeed(node, report.attempt, self.seq)
+        event = ev.Event(run_id=run.run_id)
+        succeeded = event.action_succeeded
+        succeeded.node = node
+        succeeded.attempt = report.attempt
+        succeeded.grant = report.grant
+        succeeded.worker = report.worker
+        succeeded.duration_us = result.duration_us
+        succeeded.outputs.CopyFrom(result.outputs)
+        return [event] if run.open else [event, self._end(run)]
+
+    def _failed(
+        self, run: Run, node: int, report: reports_pb2.Report, failed: reports_pb2.Failed, now: float
+    ) -> list[ev.Event]:
+        delay_s = retries.delay_s(run, node, failed)
+        event = ev.Event(run_id=run.run_id)
+        event.action_failed.CopyFrom(
+            ev.ActionFailed(
+                node=node,
+                attempt=report.attempt,
+                grant=report.grant,
+                worker=report.worker,
+                cause=failed.cause or ev.CAUSE_USER,
+                failure=ending.clipped(failed.failure),
+                duration_us=failed.duration_us,
+                retry_delay_s=delay_s,
+            )
+        )
+        self.seq += 1
+        self._apply_failed(run, event.action_failed, now)
+        if delay_s is not None:
+            return [event]
+        return [event, *self._after_final_failure(run, node), *self._ended(run)]
+
+    def _after_final_failure(self, run: Run, node: int) -> list[ev.Event]:
+        if run.stopping:
+            return []
+        if run.fail_fast and run.failed_node == node:
+            self.seq += 1
+            run.failing_fast = True
+            asked = ev.Event(run_id=run.run_id, cancel_requested=ev.CancelRequested(fail_fast=True))
+            return [asked, *self._skip_waiting(run, ev.SKIP_REASON_FAIL_FAST, node)]
+        nodes, reason = ending.downstream(run, node)
+        return self._skip(run, nodes, reason, node)
+
+    def _skip_waiting(self, run: Run, reason: ev.SkipReason, because_of: int = -1) -> list[ev.Event]:
+        waiting = [node for node, status in enumerate(run.status) if status == WAITING]
+        return self._skip(run, waiting, reason, because_of)
+
+    def _skip(self, run: Run, nodes: list[int], reason: ev.SkipReason, because_of: int) -> list[ev.Event]:
+        run.skip(nodes, CANCELLED if reason in CANCELLED_REASONS else SKIPPED)
+        events = ending.skipped(run.run_id, nodes, reason, because_of)
+        self.seq += len(events)
+        return events
+
+    def _ended(self, run: Run) -> list[ev.Event]:
+        return [] if run.open else [self._end(run)]
+
+    def _end(self, run: Run) -> ev.Event:
+        self.seq += 1
+        del self.runs[run.run_id]
+        return ending.ended(run)
+
+    def _apply(self, run: Run, event: ev.Event, now: float) -> None:
+        match event.WhichOneof("kind"):
+            case "action_started":
+                started = event.action_started
+                run.start(started.node, started.attempt, started.grant, started.worker)
+            case "action_succeeded":
+                run.succeed(event.action_succeeded.node, event.action_succeeded.attempt, self.seq)
+            case "action_failed":
+                self._apply_failed(run, event.action_failed, now)
+            case "nodes_skipped":
+                skipped = event.nodes_skipped
+                run.skip(skipped.nodes, CANCELLED if skipped.reason in CANCELLED_REASONS else SKIPPED)
+            case "cancel_requested" if event.cancel_requested.fail_fast:
+                run.failing_fast = True
+            case "cancel_requested":
+                run.cancelling = True
+            case "run_ended":
+                if run.open:
+                    raise CorruptLog("ended with open nodes", run.run_id)
+                del self.runs[run.run_id]
+            case _:
+                pass  # an event of a later version: it has a place in the log and no meaning here
+
+    def _apply_failed(self, run: Run, failed: ev.ActionFailed, now: float) -> None:
+        if failed.HasField("retry_delay_s"):
+            free = failed.cause in retries.FREE
+            run.retry(failed.node, failed.attempt, now + failed.retry_delay_s, free=free)
+        else:
+            run.fail(failed.node, failed.attempt, cancelled=failed.cause == ev.CAUSE_CANCELLED)

@@ -1,0 +1,83 @@
+"""How failures spread and how runs end."""
+
+from typing import Final
+
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.value.v1 import value_pb2
+
+from .run import CONTINUE, FAILED, SUCCEEDED, WAITING, Run
+
+# Nodes in one event, so that it fits a message.
+SKIPPED_MAX: Final = 20_000
+MESSAGE_CHARS_MAX: Final = 8 * 1024
+TRACEBACK_CHARS_MAX: Final = 32 * 1024
+
+
+def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
+    """Return the nodes that can never run once `failed` has failed, ascending, and why."""
+    policy = run.graph.on_failure[failed]
+    children, status = run.graph.children, run.status
+    reached: set[int] = set()
+    edge = [
+        child for child in children[failed] if policy != CONTINUE or failed in run.graph.value_parents[child]
+    ]
+    while edge:
+        node = edge.pop()
+        if node not in reached and status[node] == WAITING:
+            reached.add(node)
+            edge.extend(children[node])
+    cancels = policy == plan_pb2.FAILURE_POLICY_CANCEL_DEPENDENTS
+    return sorted(reached), ev.SKIP_REASON_UPSTREAM_CANCELLED if cancels else ev.SKIP_REASON_UPSTREAM_FAILED
+
+
+def skipped(run_id: bytes, nodes: list[int], reason: ev.SkipReason, because_of: int) -> list[ev.Event]:
+    """Return the events that say so, as few as fit."""
+    return [
+        ev.Event(
+            run_id=run_id,
+            nodes_skipped=ev.NodesSkipped(
+                nodes=nodes[at : at + SKIPPED_MAX], reason=reason, because_of=because_of
+            ),
+        )
+        for at in range(0, len(nodes), SKIPPED_MAX)
+    ]
+
+
+def ended(run: Run) -> ev.Event:
+    """Return how a run without open nodes has ended, and where its results are."""
+    event = ev.Event(run_id=run.run_id)
+    result = event.run_ended
+    result.state = _state(run)
+    result.failed_node = _failed_node(run) if result.state == ev.RUN_STATE_FAILED else -1
+    if result.state == ev.RUN_STATE_SUCCEEDED:
+        for node in run.graph.output_nodes:
+            result.outputs.append(
+                value_pb2.ValueRef(node=node, seq=run.first_seq if node < 0 else run.outputs[node])
+            )
+    return event
+
+
+def _state(run: Run) -> ev.RunState:
+    if run.cancelling:
+        return ev.RUN_STATE_CANCELLED
+    if run.failed_node >= 0:
+        return ev.RUN_STATE_FAILED
+    # Failures under `continue` are forgiven, unless a result of the run itself is missing for it.
+    whole = all(node < 0 or run.status[node] == SUCCEEDED for node in run.graph.output_nodes)
+    return ev.RUN_STATE_SUCCEEDED if whole else ev.RUN_STATE_FAILED
+
+
+def _failed_node(run: Run) -> int:
+    return run.failed_node if run.failed_node >= 0 else run.status.find(FAILED)
+
+
+def clipped(failure: ev.Failure) -> ev.Failure:
+    """Return the failure within the sizes that the log promises."""
+    if len(failure.message) <= MESSAGE_CHARS_MAX and len(failure.traceback) <= TRACEBACK_CHARS_MAX:
+        return failure
+    return ev.Failure(
+        type=failure.type[:255],
+        message=failure.message[:MESSAGE_CHARS_MAX],
+        traceback=failure.traceback[:TRACEBACK_CHARS_MAX],
+    )

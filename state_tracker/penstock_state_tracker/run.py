@@ -1,0 +1,160 @@
+"""The state of one open run: what the log says of each of its nodes, and every transition it admits."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from .errors import CorruptLog
+
+WAITING: Final = int(api.NODE_STATUS_WAITING)
+RUNNING: Final = int(api.NODE_STATUS_RUNNING)
+SUCCEEDED: Final = int(api.NODE_STATUS_SUCCEEDED)
+FAILED: Final = int(api.NODE_STATUS_FAILED)
+SKIPPED: Final = int(api.NODE_STATUS_SKIPPED)
+CANCELLED: Final = int(api.NODE_STATUS_CANCELLED)
+CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
+
+
+@dataclass(slots=True)
+class History:
+    """Of a node that was tried more than once: what the next decision needs to know of the attempts before."""
+
+    attempt: int = 1  # that runs or comes next
+    retries: int = 0  # used, of those that count
+    lost: int = 0  # attempts that ended through no fault of the operator
+    ready_at: float = 0.0  # monotonic second from which the attempt may start
+
+
+class Run:
+    """An open run. Arrays by node keep it at some ten bytes a node, however it was come by: live or by replay."""
+
+    __slots__ = (
+        "_history",
+        "caller",
+        "cancelling",
+        "fail_fast",
+        "failed_node",
+        "failing_fast",
+        "first_seq",
+        "graph",
+        "open",
+        "options",
+        "outputs",
+        "plan_name",
+        "run_id",
+        "running",
+        "status",
+        "submitted_at_us",
+        "team",
+    )
+
+    def __init__(self, run_id: bytes, graph: PlanGraph, first_seq: int) -> None:
+        self.run_id = run_id
+        self.graph = graph
+        self.first_seq = first_seq
+        self.submitted_at_us = 0
+        self.team = ""
+        self.plan_name = graph.name
+        self.options = b""  # RunOptions, serialised: a few bytes where a message would be hundreds
+        self.caller = b""  # Caller, serialised
+        self.fail_fast = False
+        self.status = bytearray((WAITING,)) * graph.size
+        self.outputs = array("q", bytes(8 * graph.size))  # seq of each success
+        self.running: dict[int, tuple[int, str]] = {}  # node -> grant, worker
+        self._history: dict[int, History] | None = None
+        self.open = graph.size  # nodes that have not ended
+        self.failed_node = -1
+        self.cancelling = False  # somebody asked for it
+        self.failing_fast = False  # its first failure asked for it
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing of it may start any more."""
+        return self.cancelling or self.failing_fast
+
+    @property
+    def histories(self) -> dict[int, History]:
+        """The nodes that were tried before."""
+        return self._history or {}
+
+    def attempt(self, node: int) -> int:
+        """Return the attempt that runs or comes next."""
+        if self._history is None:
+            return 1
+        history = self._history.get(node)
+        return 1 if history is None else history.attempt
+
+    def history(self, node: int) -> History:
+        """Return the node's history, to be read or changed."""
+        if self._history is None:
+            self._history = {}
+        return self._history.setdefault(node, History())
+
+    def unlocked(self, node: int) -> bool:
+        """Whether all that the node waits for has ended in a way that lets it run."""
+        status = self.status
+        for parent in self.graph.parents[node]:
+            if status[parent] != SUCCEEDED and not (
+                status[parent] == FAILED
+                and self.graph.on_failure[parent] == CONTINUE
+                and parent not in self.graph.value_parents[node]
+            ):
+                return False
+        return True
+
+    def start(self, node: int, attempt: int, grant: int, worker: str) -> None:
+        """WAITING -> RUNNING."""
+        if self.status[node] != WAITING or attempt != self.attempt(node) or self.stopping:
+            raise CorruptLog(f"attempt {attempt} cannot start", self.run_id, node)
+        self.status[node] = RUNNING
+        self.running[node] = (grant, worker)
+
+    def succeed(self, node: int, attempt: int, seq: int) -> None:
+        """WAITING or RUNNING -> SUCCEEDED."""
+        self._end(node, attempt, SUCCEEDED)
+        self.outputs[node] = seq
+
+    def fail(self, node: int, attempt: int, *, cancelled: bool) -> None:
+        """WAITING or RUNNING -> FAILED, or CANCELLED if that was the cause."""
+        self._end(node, attempt, CANCELLED if cancelled else FAILED)
+        if not cancelled and self.failed_node < 0 and self.graph.on_failure[node] != CONTINUE:
+            self.failed_node = node
+
+    def retry(self, node: int, attempt: int, ready_at: float, *, free: bool) -> None:
+        """WAITING or RUNNING -> WAITING for the next attempt; a free one does not count as a retry."""
+        self._check_open(node, attempt)
+        self.status[node] = WAITING
+        self.running.pop(node, None)
+        history = self.history(node)
+        history.attempt = attempt + 1
+        history.ready_at = ready_at
+        if free:
+            history.lost += 1
+        else:
+            history.retries += 1
+
+    def skip(self, nodes: Iterable[int], status: int) -> None:
+        """WAITING -> SKIPPED or CANCELLED."""
+        for node in nodes:
+            if self.status[node] != WAITING:
+                raise CorruptLog("a node that has started cannot be skipped", self.run_id, node)
+            self.status[node] = status
+            self.open -= 1
+
+    def _end(self, node: int, attempt: int, status: int) -> None:
+        self._check_open(node, attempt)
+        if self.status[node] == RUNNING:
+            del self.running[node]
+        self.status[node] = status
+        self.open -= 1
+        if self._history is not None:
+            self._history.pop(node, None)
+
+    def _check_open(self, node: int, attempt: int) -> None:
+        if self.status[node] > RUNNING or attempt != self.attempt(node):
+            raise CorruptLog(f"attempt {attempt} cannot end", self.run_id, node)

@@ -1,0 +1,72 @@
+"""Open runs as messages: for checkpoints, for followers, and back."""
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from .run import RUNNING, SUCCEEDED, WAITING, History, Run
+
+
+def describe(run: Run, now: float) -> api.OpenRun:
+    """Return all that the log says of an open run."""
+    described = api.OpenRun(
+        run_id=run.run_id,
+        plan=run.graph.hash,
+        team=run.team,
+        options=ev.RunOptions.FromString(run.options),
+        caller=ev.Caller.FromString(run.caller),
+        plan_name=run.plan_name,
+        first_seq=run.first_seq,
+        submitted_at_us=run.submitted_at_us,
+        cancelling=run.cancelling,
+        failing_fast=run.failing_fast,
+        failed_node=run.failed_node,
+    )
+    histories = run.histories
+    for node, status in enumerate(run.status):
+        if status != WAITING or node in histories:
+            described.nodes.append(_node(run, node, status, histories.get(node), now))
+    return described
+
+
+def _node(run: Run, node: int, status: int, history: History | None, now: float) -> api.OpenNode:
+    open_node = api.OpenNode(node=node, status=api.NodeStatus.ValueType(status), attempt=run.attempt(node))
+    if history is not None:
+        open_node.retries, open_node.lost = history.retries, history.lost
+        open_node.delay_s = max(0.0, history.ready_at - now)
+    if status == SUCCEEDED:
+        open_node.output_seq = run.outputs[node]
+    elif status == RUNNING:
+        open_node.grant, open_node.worker = run.running[node]
+    return open_node
+
+
+def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
+    """Return the run that was described."""
+    run = Run(described.run_id, graph, described.first_seq)
+    run.submitted_at_us = described.submitted_at_us
+    run.team = described.team
+    run.options = described.options.SerializeToString()
+    run.caller = described.caller.SerializeToString()
+    run.fail_fast = described.options.fail_fast
+    run.cancelling = described.cancelling
+    run.failing_fast = described.failing_fast
+    run.failed_node = described.failed_node
+    for node in described.nodes:
+        _restore_node(run, node, now)
+    return run
+
+
+def _restore_node(run: Run, described: api.OpenNode, now: float) -> None:
+    node, status = described.node, described.status
+    run.status[node] = status
+    if status == SUCCEEDED:
+        run.outputs[node] = described.output_seq
+    elif status == RUNNING:
+        run.running[node] = (described.grant, described.worker)
+    if status > RUNNING:
+        run.open -= 1
+    elif described.attempt > 1:
+        history = run.history(node)
+        history.attempt, history.retries, history.lost = described.attempt, described.retries, described.lost
+        history.ready_at = now + described.delay_s
