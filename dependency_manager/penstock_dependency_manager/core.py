@@ -1,0 +1,117 @@
+"""The Dependency Manager's pure core: what follows from a shard's log for those who execute."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.dependency_manager.v1 import actions_pb2 as act
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as st
+
+from .open_run import CONTINUE, OpenRun, restored
+
+
+class Graph:
+    """The open runs of one shard, up to `seq` of its log."""
+
+    __slots__ = ("epoch", "plans", "runs", "seq", "shard")
+
+    def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph]) -> None:
+        self.shard = shard
+        self.plans = plans
+        self.epoch = 0
+        self.seq = 0
+        self.runs: dict[bytes, OpenRun] = {}
+
+    @staticmethod
+    def plans_needed(events: Iterable[ev.Event]) -> set[bytes]:
+        """Return the plans that must be in `plans` before these events are taken."""
+        return {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
+
+    def advance(self, batch: ev.EventBatch) -> list[act.Instruction]:
+        """Take the next range of the log; return what follows from it, in order."""
+        if batch.from_seq != self.seq + 1:
+            raise ValueError(f"shard {self.shard}: a range from {batch.from_seq} after {self.seq}")
+        instructions: list[act.Instruction] = []
+        for event in batch.events:
+            self.seq += 1
+            self._take(event, instructions)
+        self.epoch = max(self.epoch, batch.epoch)
+        return instructions
+
+    def load(self, runs: Iterable[st.OpenRun], seq: int, epoch: int) -> None:
+        """Replace the state by a snapshot of the State Tracker."""
+        self.runs = {run.run_id: restored(run, self.plans[run.plan]) for run in runs}
+        self.seq, self.epoch = seq, epoch
+
+    def starts(self) -> Iterator[act.Start]:
+        """Describe every attempt that may run or runs, for a snapshot."""
+        for run in self.runs.values():
+            for node, pending in run.pending.items():
+                start = act.Start(
+                    running_grant=pending.grant, running_worker=pending.worker, stopping=run.stopped
+                )
+                run.describe(node, pending.attempt, pending.delay_s, start)
+                yield start
+
+    def _take(self, event: ev.Event, out: list[act.Instruction]) -> None:
+        kind = event.WhichOneof("kind")
+        if kind == "run_submitted":
+            self._submitted(event.run_id, event.run_submitted, out)
+            return
+        run = self.runs.get(event.run_id)
+        if run is None:
+            return
+        match kind:
+            case "action_succeeded":
+                self._succeeded(run, event.action_succeeded, out)
+            case "action_started":
+                started = event.action_started
+                pending = run.pending[started.node]
+                pending.grant, pending.worker = started.grant, started.worker
+            case "action_failed":
+                self._failed(run, event.action_failed, out)
+            case "cancel_requested":
+                run.stopped = True
+                out.extend(_stop(run, node) for node in run.pending)
+            case "nodes_skipped":
+                for node in event.nodes_skipped.nodes:
+                    run.pending.pop(node, None)
+            case "run_ended":
+                del self.runs[run.run_id]
+            case _:
+                pass  # an event of a later version
+
+    def _submitted(self, run_id: bytes, event: ev.RunSubmitted, out: list[act.Instruction]) -> None:
+        graph = self.plans[event.plan]
+        run = self.runs[run_id] = OpenRun(run_id, graph, event.caller.team, event.options, self.seq)
+        out.extend(run.begin(node, 1, 0.0) for node in graph.roots)
+
+    def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: list[act.Instruction]) -> None:
+        node = event.node
+        run.pending.pop(node, None)
+        run.outputs[node] = self.seq
+        out.append(self._recorded(run, node, event.attempt, event.grant))
+        out.extend(run.begin(ready, 1, 0.0) for ready in run.unlock(node))
+
+    def _failed(self, run: OpenRun, event: ev.ActionFailed, out: list[act.Instruction]) -> None:
+        node = event.node
+        run.pending.pop(node, None)
+        out.append(self._recorded(run, node, event.attempt, event.grant))
+        if event.HasField("retry_delay_s"):
+            out.append(run.begin(node, event.attempt + 1, event.retry_delay_s))
+        elif run.graph.on_failure[node] == CONTINUE:
+            out.extend(run.begin(ready, 1, 0.0) for ready in run.unlock_order_only(node))
+
+    def _recorded(self, run: OpenRun, node: int, attempt: int, grant: int) -> act.Instruction:
+        instruction = act.Instruction()
+        recorded = instruction.recorded
+        recorded.run_id = run.run_id
+        recorded.node = node
+        recorded.attempt = attempt
+        recorded.grant = grant
+        recorded.seq = self.seq
+        return instruction
+
+
+def _stop(run: OpenRun, node: int) -> act.Instruction:
+    return act.Instruction(stop=act.Stop(run_id=run.run_id, node=node, attempt=run.pending[node].attempt))

@@ -1,0 +1,134 @@
+"""What the Dependency Manager keeps of one open run: what each node still waits for. Never a value."""
+
+from array import array
+from typing import Final
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.dependency_manager.v1 import actions_pb2 as act
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_proto.value.v1 import value_pb2
+
+CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
+DEFAULT_POOL: Final = "default"
+
+
+class Pending:
+    """An attempt that may run, or runs."""
+
+    __slots__ = ("attempt", "delay_s", "grant", "worker")
+
+    def __init__(self, attempt: int, delay_s: float) -> None:
+        self.attempt = attempt
+        self.delay_s = delay_s
+        self.grant = 0
+        self.worker = ""
+
+
+class OpenRun:
+    """A run's open nodes: parents still waited for, where outputs are, which attempts are out."""
+
+    __slots__ = (
+        "first_seq",
+        "graph",
+        "outputs",
+        "pending",
+        "pool",
+        "priority",
+        "run_id",
+        "stopped",
+        "team",
+        "traceparent",
+        "waits_for",
+    )
+
+    def __init__(self, run_id: bytes, graph: PlanGraph, team: str, options: ev.RunOptions, first_seq: int) -> None:
+        self.run_id = run_id
+        self.graph = graph
+        self.team = options.team or team
+        self.pool = options.pool or DEFAULT_POOL
+        self.priority = options.priority
+        self.traceparent = options.traceparent
+        self.first_seq = first_seq
+        self.stopped = False
+        self.waits_for = array("I", map(len, graph.parents))
+        self.outputs = array("q", bytes(8 * graph.size))
+        self.pending: dict[int, Pending] = {}
+
+    def unlock(self, node: int) -> list[int]:
+        """Count a success; return the nodes that became ready by it."""
+        return self._count_down(self.graph.children[node])
+
+    def unlock_order_only(self, node: int) -> list[int]:
+        """Count a forgiven failure; return the dependents by order alone that became ready by it."""
+        value_parents = self.graph.value_parents
+        return self._count_down([child for child in self.graph.children[node] if node not in value_parents[child]])
+
+    def _count_down(self, children: "tuple[int, ...] | list[int]") -> list[int]:
+        waits_for, ready = self.waits_for, []
+        for child in children:
+            left = waits_for[child] = waits_for[child] - 1
+            if left == 0:
+                ready.append(child)
+        return [] if self.stopped else ready
+
+    def begin(self, node: int, attempt: int, delay_s: float) -> act.Instruction:
+        """Let an attempt run."""
+        self.pending[node] = Pending(attempt, delay_s)
+        instruction = act.Instruction()
+        self.describe(node, attempt, delay_s, instruction.start)
+        return instruction
+
+    def describe(self, node: int, attempt: int, delay_s: float, start: act.Start) -> None:
+        """Write what the Action Service needs to know of an attempt into `start`."""
+        graph = self.graph
+        start.run_id = self.run_id
+        start.node = node
+        start.attempt = attempt
+        start.plan = graph.hash
+        start.bundle = graph.bundle
+        start.kind = plan_pb2.NodeKind.ValueType(graph.kinds[node])
+        start.resources.CopyFrom(graph.resources[node])
+        start.timeout_s = graph.timeout_s[node]
+        start.operator = graph.operators[node]
+        start.team = self.team
+        start.pool = self.pool
+        if delay_s:
+            start.delay_s = delay_s
+        if self.priority:
+            start.priority = self.priority
+        if self.traceparent:
+            start.traceparent = self.traceparent
+        outputs, first_seq = self.outputs, self.first_seq
+        for parent in graph.value_parents[node]:
+            seq = first_seq if parent < 0 else outputs[parent]
+            start.inputs.append(value_pb2.ValueRef(node=parent, seq=seq))
+
+
+def restored(described: st.OpenRun, graph: PlanGraph) -> OpenRun:
+    """Return the run as a snapshot of the State Tracker describes it."""
+    run = OpenRun(described.run_id, graph, described.team, described.options, described.first_seq)
+    run.stopped = described.cancelling or described.failing_fast
+    status = bytearray(graph.size)
+    for node in described.nodes:
+        status[node.node] = node.status
+        run.outputs[node.node] = node.output_seq
+    for node, state in enumerate(status):
+        if state == st.NODE_STATUS_SUCCEEDED:
+            run.unlock(node)
+        elif state == st.NODE_STATUS_FAILED and graph.on_failure[node] == CONTINUE:
+            run.unlock_order_only(node)
+    _restore_pending(run, described, status)
+    return run
+
+
+def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray) -> None:
+    for node in described.nodes:
+        if node.status == st.NODE_STATUS_RUNNING or (node.status == st.NODE_STATUS_WAITING and not run.stopped):
+            pending = run.pending[node.node] = Pending(node.attempt or 1, node.delay_s)
+            pending.grant, pending.worker = node.grant, node.worker
+    if not run.stopped:
+        for node, state in enumerate(status):
+            if state == 0 and run.waits_for[node] == 0:
+                run.pending[node] = Pending(1, 0.0)
