@@ -98,6 +98,70 @@ class SubmitResponse(_message.Message):
     run: RunSummary
     def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ...) -> None: ...
 
+class SubmitManyRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[SubmitRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[SubmitRequest, _Mapping]]] = ...) -> None: ...
+
+class SubmitManyResponse(_message.Message):
+    __slots__ = ("outcomes",)
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    outcomes: _containers.RepeatedCompositeFieldContainer[SubmitOutcome]
+    def __init__(self, outcomes: _Optional[_Iterable[_Union[SubmitOutcome, _Mapping]]] = ...) -> None: ...
+
+class SubmitOutcome(_message.Message):
+    __slots__ = ("run", "code", "detail", "owner")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    run: RunSummary
+    code: int
+    detail: str
+    owner: str
+    def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ..., code: _Optional[int] = ..., detail: _Optional[str] = ..., owner: _Optional[str] = ...) -> None: ...
+
+class ResultsRequest(_message.Message):
+    __slots__ = ("run_ids",)
+    RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    run_ids: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, run_ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ResultsResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[RunResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[RunResult, _Mapping]]] = ...) -> None: ...
+
+class RunResult(_message.Message):
+    __slots__ = ("run_id", "state", "plan", "outputs", "failed_node", "failure", "code", "detail")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    state: _events_pb2.RunState
+    plan: bytes
+    outputs: _containers.RepeatedCompositeFieldContainer[NodeOutputs]
+    failed_node: int
+    failure: _events_pb2.ActionFailed
+    code: int
+    detail: str
+    def __init__(self, run_id: _Optional[bytes] = ..., state: _Optional[_Union[_events_pb2.RunState, str]] = ..., plan: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[NodeOutputs, _Mapping]]] = ..., failed_node: _Optional[int] = ..., failure: _Optional[_Union[_events_pb2.ActionFailed, _Mapping]] = ..., code: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class NodeOutputs(_message.Message):
+    __slots__ = ("node", "values")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    values: _value_pb2.Values
+    def __init__(self, node: _Optional[int] = ..., values: _Optional[_Union[_value_pb2.Values, _Mapping]] = ...) -> None: ...
+
 class RunSummary(_message.Message):
     __slots__ = ("run_id", "plan", "plan_name", "caller", "team", "state", "submitted_at_us", "ended_at_us", "shard", "first_seq", "last_seq", "counts", "options", "nodes")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

@@ -54,6 +54,16 @@ class StateTrackerServiceStub:
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitResponse.FromString,
                 _registered_method=True)
+        self.SubmitMany = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/SubmitMany',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyResponse.FromString,
+                _registered_method=True)
+        self.Results = channel.stream_stream(
+                '/penstock.state_tracker.v1.StateTrackerService/Results',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResultsRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResultsResponse.FromString,
+                _registered_method=True)
         self.GetRun = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/GetRun',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.GetRunRequest.SerializeToString,
@@ -129,6 +139,20 @@ class StateTrackerServiceServicer:
         """Starts a run. The same id and request again: the same answer. ALREADY_EXISTS: another request.
         FAILED_PRECONDITION: the shard has another owner, named in the trailer `penstock-owner`.
         RESOURCE_EXHAUSTED: the database is behind; try again after the delay in the trailer `retry-after-s`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitMany(self, request, context):
+        """Submit, many at once: one answer for each, in the order of the requests. What a client's concurrent submits become.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Results(self, request_iterator, context):
+        """Results of any number of runs over one stream: asked for at any time, told as soon as each has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -218,6 +242,16 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     servicer.Submit,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitResponse.SerializeToString,
+            ),
+            'SubmitMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitMany,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyResponse.SerializeToString,
+            ),
+            'Results': grpc.stream_stream_rpc_method_handler(
+                    servicer.Results,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResultsRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResultsResponse.SerializeToString,
             ),
             'GetRun': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRun,
@@ -373,6 +407,60 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/Submit',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/SubmitMany',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Results(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Results',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResultsRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,
