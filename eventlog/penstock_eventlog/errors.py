@@ -1,0 +1,23 @@
+"""What can go wrong while following and serving."""
+
+
+class EventlogError(Exception):
+    """Base of this package's errors."""
+
+
+class UpstreamAway(EventlogError):
+    """An upstream service does not answer, or does not own the shard any more; asking again later helps."""
+
+
+class OutOfRange(EventlogError):
+    """The upstream service no longer keeps what follows a position: only a snapshot helps."""
+
+
+class PortInUse(EventlogError):
+    """The address that a server should listen on is taken."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}: the port is in use. Stop the other process or choose another port."
+        )
+        self.address = address

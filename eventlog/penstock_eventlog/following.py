@@ -1,0 +1,283 @@
+"""The one mechanism by which every service follows a log: messages, gaps, heads, snapshots."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from .errors import OutOfRange, UpstreamAway
+from .position import Batch, Mode, Position, Ranged
+from .stream import Stream, Subscription
+
+BatchOut = TypeVar("BatchOut", bound=Ranged, covariant=True)
+BatchIn = TypeVar("BatchIn", bound=Ranged, contravariant=True)
+
+HEADS_EVERY_S = 1.0
+# Until every shard has been loaded.
+FIRST_HEADS_EVERY_S = 0.05
+# News of a head overtakes the messages that carry what is in it; so long they have to arrive.
+MESSAGES_LATE_S = 0.05
+BACKOFF_MIN_S = 0.05
+BACKOFF_MAX_S = 1.0
+# Shards that read or load at the same time.
+READS_AT_ONCE = 16
+# A longer way back is not read: a snapshot costs what is open, not what has happened.
+RANGE_MAX = 100_000
+
+log = logging.getLogger(__name__)
+
+
+class Head(NamedTuple):
+    shard: int
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A shard's state as of one position: `items` are the runs or attempts of the messages it came in."""
+
+    shard: int
+    epoch: int
+    seq: int
+    items: Sequence[Any]
+
+
+class Span(NamedTuple):
+    """What a message covers: the log after `after_seq` up to `to_seq`."""
+
+    after_seq: int
+    to_seq: int
+
+
+class Upstream(Protocol[BatchOut]):
+    """One process that knows the logs of some shards. Each call raises UpstreamAway if it cannot answer."""
+
+    @property
+    def address(self) -> str: ...
+
+    async def heads(self) -> Sequence[Head]: ...
+
+    def read(self, shard: int, after_seq: int) -> AsyncIterator[BatchOut]:
+        """All that is recorded after a position; raises OutOfRange if it does not know so far back."""
+        ...
+
+    async def snapshot(self, shard: int) -> Snapshot: ...
+
+
+class Consumer(Protocol[BatchIn]):
+    """Whoever follows. All calls for one shard come one after another, in the log's order."""
+
+    def apply(self, batch: BatchIn, after_seq: int) -> bool:
+        """Take what the batch holds after a position, which may lie within it.
+
+        Returns:
+            False if it cannot yet: the shard is held, and the same batch comes again after `Follower.resume`.
+        """
+        ...
+
+    def load(self, snapshot: Snapshot) -> Awaitable[None] | None:
+        """Replace all that is known of the shard."""
+        ...
+
+    def flush(self) -> None:
+        """A burst was taken: the moment for what is done once for many batches."""
+        ...
+
+
+class Follower(Generic[Batch]):
+    """Keeps a consumer up to date with some shards, through whatever the stream and the upstream services do."""
+
+    def __init__(
+        self,
+        *,
+        stream: Stream,
+        topic: str,
+        upstreams: Sequence[Upstream[Batch]],
+        shards: Collection[int],
+        span: Callable[[Batch], Span],
+        consumer: Consumer[Batch],
+    ) -> None:
+        self._stream = stream
+        self._topic = topic
+        self._upstreams = upstreams
+        self._positions: dict[int, Position[Batch]] = {shard: Position(shard) for shard in shards}
+        self._span = span
+        self._consumer = consumer
+        self._owners: dict[int, tuple[Head, Upstream[Batch]]] = {}
+        self._subscription: Subscription | None = None
+        self._polls: list[asyncio.Task[None]] = []
+        self._catching_up: dict[int, asyncio.Task[None]] = {}
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
+        self._loaded = asyncio.Event()
+        self._unloaded = set(self._positions)
+
+    @property
+    def positions(self) -> Mapping[int, Position[Batch]]:
+        return self._positions
+
+    async def start(self) -> None:
+        """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
+        self._subscription = self._stream.subscribe(self._topic, self._take, self._positions.keys())
+        self._polls = [asyncio.create_task(self._poll(upstream)) for upstream in self._upstreams]
+
+    async def loaded(self) -> None:
+        """Return once every shard has been loaded."""
+        await self._loaded.wait()
+
+    async def stop(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+        tasks = [*self._polls, *self._catching_up.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def resume(self, shard: int) -> None:
+        """The consumer can take the batch that it refused."""
+        position = self._positions[shard]
+        position.resume()
+        self._drain(position)
+        self._consumer.flush()
+        self._mend(position)
+
+    def _take(self, batches: Sequence[Batch]) -> None:
+        """Handle a burst of the stream."""
+        for batch in batches:
+            if (position := self._positions.get(batch.shard)) is not None:
+                self._offer(position, batch)
+                if position.behind and position.shard not in self._catching_up:
+                    self._mend(position)
+        self._consumer.flush()
+
+    def _offer(self, position: Position[Batch], batch: Batch) -> None:
+        after_seq, to_seq = self._span(batch)
+        if position.follows(after_seq, to_seq):
+            if self._apply(position, batch, to_seq):
+                self._drain(position)
+        elif to_seq > position.seq or position.mode is Mode.LOADING:
+            position.keep(after_seq, to_seq, batch)
+
+    def _apply(self, position: Position[Batch], batch: Batch, to_seq: int) -> bool:
+        try:
+            taken = self._consumer.apply(batch, position.seq)
+        except Exception:
+            log.exception(
+                "shard %d: cannot take what follows position %d; loading it anew", position.shard, position.seq
+            )
+            position.reload()
+            return False
+        if taken:
+            position.took(to_seq, batch.epoch)
+        else:
+            position.hold()
+            position.keep(*self._span(batch), batch)
+        return taken
+
+    def _drain(self, position: Position[Batch]) -> None:
+        """Take what waited for the range before it."""
+        while (batch := position.pop()) is not None and self._apply(position, batch, self._span(batch).to_seq):
+            pass
+
+    def _mend(self, position: Position[Batch]) -> None:
+        """Get what is missing in the background, for this shard alone."""
+        shard = position.shard
+        if position.behind and shard in self._owners and shard not in self._catching_up:
+            task = asyncio.create_task(self._catch_up(position))
+            self._catching_up[shard] = task
+
+    async def _catch_up(self, position: Position[Batch]) -> None:
+        delay_s = BACKOFF_MIN_S
+        try:
+            while position.behind:
+                before_seq = position.seq
+                await self._try_step(position)
+                if position.seq > before_seq:
+                    delay_s = BACKOFF_MIN_S
+                elif position.behind:
+                    await asyncio.sleep(delay_s)
+                    delay_s = min(delay_s * 2, BACKOFF_MAX_S)
+        finally:
+            del self._catching_up[position.shard]
+
+    async def _try_step(self, position: Position[Batch]) -> None:
+        try:
+            async with self._reads:
+                await self._step(position)
+        except OutOfRange:
+            position.reload()
+        except UpstreamAway as error:
+            log.debug("shard %d: %s", position.shard, error)
+        except Exception:
+            log.exception("shard %d: cannot catch up after position %d; trying again", position.shard, position.seq)
+
+    async def _step(self, position: Position[Batch]) -> None:
+        """Load or read once; the position tells whether it helped."""
+        if (owner := self._owners.get(position.shard)) is None:
+            raise UpstreamAway("no upstream service owns it")
+        head, upstream = owner
+        if position.mode is Mode.LOADING or position.known - position.seq > RANGE_MAX:
+            await self._load(position, head, upstream)
+            return
+        async for batch in upstream.read(position.shard, position.seq):
+            self._offer(position, batch)
+            self._consumer.flush()
+            if position.mode is not Mode.FOLLOWING:
+                return
+
+    async def _load(self, position: Position[Batch], head: Head, upstream: Upstream[Batch]) -> None:
+        first = position.epoch == 0 and position.seq == 0
+        position.reload()
+        empty = first and head.seq == 0
+        snapshot = Snapshot(head.shard, head.epoch, 0, ()) if empty else await upstream.snapshot(position.shard)
+        if snapshot.seq < position.seq:
+            raise UpstreamAway(f"{upstream.address} is behind this follower")
+        loading = self._consumer.load(snapshot)
+        if inspect.isawaitable(loading):
+            await loading
+        position.loaded(snapshot.seq, snapshot.epoch)
+        self._drain(position)
+        self._consumer.flush()
+        self._unloaded.discard(position.shard)
+        if not self._unloaded:
+            self._loaded.set()
+
+    async def _poll(self, upstream: Upstream[Batch]) -> None:
+        """Ask one upstream process for its heads, for ever."""
+        away = False
+        while True:
+            try:
+                heads = [head for head in await upstream.heads() if head.shard in self._positions]
+            except UpstreamAway as error:
+                if not away:
+                    log.info("%s", error)
+                away = True
+                self._own((), upstream)
+            except Exception:
+                log.exception("cannot ask %s for its heads; trying again", upstream.address)
+            else:
+                away = False
+                await self._compare(heads, upstream)
+            await asyncio.sleep(HEADS_EVERY_S if self._loaded.is_set() else FIRST_HEADS_EVERY_S)
+
+    async def _compare(self, heads: Sequence[Head], upstream: Upstream[Batch]) -> None:
+        """Read what the heads tell that no message brought."""
+        self._own(heads, upstream)
+        ahead = [head for head in heads if head.seq > self._positions[head.shard].seq]
+        if ahead and self._loaded.is_set():  # else nothing is on its way
+            await asyncio.sleep(MESSAGES_LATE_S)
+        for head in heads:
+            position = self._positions[head.shard]
+            position.known = max(position.known, head.seq)
+            self._mend(position)
+
+    def _own(self, heads: Sequence[Head], upstream: Upstream[Batch]) -> None:
+        """Remember whom to ask about each shard: of several that know it, the one that knows most."""
+        for shard in [shard for shard, (_, owner) in self._owners.items() if owner is upstream]:
+            del self._owners[shard]
+        for head in heads:
+            owner = self._owners.get(head.shard)
+            if owner is None or (head.epoch, head.seq) > owner[0][1:]:
+                self._owners[head.shard] = (head, upstream)

@@ -1,0 +1,197 @@
+"""The edge of every service: gRPC servers and channels with the settings that all of them share."""
+
+import ipaddress
+import logging
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from .errors import EventlogError, PortInUse
+
+MESSAGE_BYTES_MAX = 4 * 2**20
+KEEPALIVE_EVERY_S = 20
+KEEPALIVE_ANSWER_S = 10
+RECONNECT_MIN_S = 0.1
+RECONNECT_MAX_S = 1.0
+STOP_GRACE_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How a server listens and which errors its callers may see.
+
+    Attributes:
+        port: 0 takes a free one.
+        errors: Base class of the errors that are answered as they say: `status` (a grpc.StatusCode or its name),
+            `detail` (text for the caller) and, if they have it, `trailers` (pairs of strings).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    message_bytes_max: int = MESSAGE_BYTES_MAX
+    errors: type[Exception] = EventlogError
+
+
+class Server:
+    """A gRPC server with health and reflection. `grpc` is for the generated `add_..._to_server`."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        self.grpc = grpc.aio.server(
+            interceptors=[ErrorInterceptor(options.errors)], options=_server_settings(options.message_bytes_max)
+        )
+        self.port = 0
+        self._services: list[str] = []
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT that clients use, once started."""
+        host = self._options.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    def serves(self, *services: str) -> None:
+        """Name the services, in full, that health and reflection speak of; before `start`."""
+        self._services += services
+
+    async def start(self) -> None:
+        """Listen. Raises PortInUse. Health answers NOT_SERVING until `ready`."""
+        names = (*self._services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self.grpc)
+        await self._report(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.port = self._bind()
+        await self.grpc.start()
+
+    async def ready(self) -> None:
+        await self._report(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        await self._health.enter_graceful_shutdown()
+        await self.grpc.stop(grace_s)
+
+    def _bind(self) -> int:
+        host, port = self._options.host, self._options.port
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            return self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            if port and _taken(host, port):
+                raise PortInUse(address) from None
+            raise EventlogError(f"cannot listen on {address}: {error}") from error
+
+    async def _report(self, status: Any) -> None:
+        for service in ("", *self._services):
+            await self._health.set(service, status)
+
+
+def server(options: ServerOptions | None = None) -> Server:
+    """Make a server; register services on its `grpc`, name them with `serves`, then start it."""
+    return Server(options or ServerOptions())
+
+
+def channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> grpc.aio.Channel:
+    """Open a channel that reconnects by itself."""
+    return grpc.aio.insecure_channel(
+        address,
+        options=[
+            ("grpc.max_receive_message_length", message_bytes_max),
+            ("grpc.max_send_message_length", message_bytes_max),
+            ("grpc.keepalive_time_ms", KEEPALIVE_EVERY_S * 1000),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
+            ("grpc.initial_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
+            ("grpc.min_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
+            ("grpc.max_reconnect_backoff_ms", int(RECONNECT_MAX_S * 1000)),
+            ("grpc.enable_http_proxy", 0),
+        ],
+    )
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Answers a service's own errors as they say, and everything else as INTERNAL without internals."""
+
+    def __init__(self, errors: type[Exception]) -> None:
+        self._errors = errors
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        make: Any = getattr(grpc, f"{_kind(handler)}_rpc_method_handler")
+        behaviour: Any = getattr(handler, _kind(handler))
+        wrap = self._streaming if handler.response_streaming else self._unary
+        return make(
+            wrap(behaviour, handler_call_details.method),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _unary(self, behaviour: Any, method: str) -> Any:
+        async def call(request: Any, context: Any) -> Any:
+            try:
+                return await behaviour(request, context)
+            except Exception as error:
+                await self._abort(error, context, method)
+
+        return call
+
+    def _streaming(self, behaviour: Any, method: str) -> Any:
+        async def call(request: Any, context: Any) -> Any:
+            try:
+                async for response in behaviour(request, context):
+                    yield response
+            except Exception as error:
+                await self._abort(error, context, method)
+
+        return call
+
+    async def _abort(self, error: Any, context: Any, method: str) -> None:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        if isinstance(error, self._errors) and hasattr(error, "status"):
+            own: Any = error
+            status = own.status if isinstance(own.status, grpc.StatusCode) else grpc.StatusCode[own.status]
+            await context.abort(status, own.detail, tuple(getattr(own, "trailers", ())))
+        error_id = uuid.uuid4().hex[:8]
+        log.error("%s failed (error %s)", method, error_id, exc_info=error)
+        await context.abort(grpc.StatusCode.INTERNAL, f"internal error {error_id}: the service's log says more")
+
+
+def _kind(handler: Any) -> str:
+    request = "stream" if handler.request_streaming else "unary"
+    return f"{request}_stream" if handler.response_streaming else f"{request}_unary"
+
+
+def _server_settings(message_bytes_max: int) -> Sequence[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", message_bytes_max),
+        ("grpc.max_send_message_length", message_bytes_max),
+        ("grpc.keepalive_time_ms", KEEPALIVE_EVERY_S * 1000),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
+        ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_ANSWER_S * 1000),
+        ("grpc.so_reuseport", 0),  # else two processes share a port and nobody notices
+    ]
+
+
+def _taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((str(ipaddress.ip_address(host)), port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,37 @@
+"""The stream port: carries news of the logs between services. It may lose anything; followers heal."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, Protocol
+
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
+from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
+
+EVENTS: Final = "events"
+ACTIONS: Final = "actions"
+REPORTS: Final = "reports"
+TOPICS: Final = (EVENTS, ACTIONS, REPORTS)
+
+Message = EventBatch | ActionBatch | ReportBatch
+# Gets the messages of one topic in their order; runs on the event loop and must not block.
+Handler = Callable[[Sequence[Any]], None]
+
+
+class Subscription(Protocol):
+    def close(self) -> None:
+        """End delivery; harmless when repeated."""
+        ...
+
+
+class Stream(Protocol):
+    def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Hand messages over without waiting. Those beyond the stream's bound are dropped, and counted."""
+        ...
+
+    def subscribe(self, topic: str, handler: Handler, shards: Collection[int] | None = None) -> Subscription:
+        """Deliver what is published from now on, of these shards or of all."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
