@@ -1,10 +1,11 @@
 """The edge of every service: gRPC servers and channels with the settings that all of them share."""
 
+import inspect
 import ipaddress
 import logging
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,9 @@ RECONNECT_MAX_S = 1.0
 STOP_GRACE_S = 1.0
 
 log = logging.getLogger(__name__)
+# The package's own types leave out its asyncio half.
+_health: Any = health
+_health_grpc: Any = health_pb2_grpc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,8 @@ class Server:
         )
         self.port = 0
         self._services: list[str] = []
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        self._health: Any = _health.aio.HealthServicer()
+        _health_grpc.add_HealthServicer_to_server(self._health, self.grpc)
 
     @property
     def address(self) -> str:
@@ -122,14 +126,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, errors: type[Exception]) -> None:
         self._errors = errors
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    async def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
         handler: Any = await continuation(handler_call_details)
-        if handler is None:
-            return handler
+        if handler is None:  # no such method
+            return None
         make: Any = getattr(grpc, f"{_kind(handler)}_rpc_method_handler")
         behaviour: Any = getattr(handler, _kind(handler))
         wrap = self._streaming if handler.response_streaming else self._unary
@@ -151,7 +151,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     def _streaming(self, behaviour: Any, method: str) -> Any:
         async def call(request: Any, context: Any) -> Any:
             try:
-                async for response in behaviour(request, context):
+                responses = behaviour(request, context)
+                if inspect.isawaitable(responses):  # it writes to the context itself
+                    await responses
+                    return
+                async for response in responses:
                     yield response
             except Exception as error:
                 await self._abort(error, context, method)

@@ -1,6 +1,6 @@
 """The upstream services that followers read from: the State Tracker and the Dependency Manager, over gRPC."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,7 +29,7 @@ def action_span(batch: ActionBatch) -> Span:
 
 
 @contextmanager
-def answers(address: str) -> Iterator[None]:
+def answers(address: str) -> Generator[None]:
     """Translate the failures of a call; what the service itself got wrong counts as away, too."""
     try:
         yield
