@@ -1,0 +1,222 @@
+"""What each report, submit and cancel means for a run: the State Tracker's core on plain lists."""
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+from penstock_plan.graph import PlanGraph
+from penstock_proto.plan.v1 import plan_pb2 as pl
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import reports_pb2 as rp
+from penstock_proto.value.v1 import value_pb2
+from penstock_state_tracker.core import OUTPUTS_BYTES_MAX, Shard
+from penstock_state_tracker.errors import CorruptLog
+from penstock_state_tracker.retries import LOST_MAX
+
+RUN = b"r" * 16
+PLAN = b"p" * 32
+BLOCK = pl.FAILURE_POLICY_BLOCK_DEPENDENTS
+CONTINUE = pl.FAILURE_POLICY_CONTINUE
+CANCEL = pl.FAILURE_POLICY_CANCEL_DEPENDENTS
+
+
+def shard(
+    parents: list[list[int]],
+    *,
+    after: Mapping[int, list[int]] | None = None,
+    policy: Mapping[int, pl.FailurePolicy] | None = None,
+    retries: int = 0,
+    outputs: Iterable[int] = (),
+) -> Shard:
+    """Return an empty shard with one plan: node i uses the outputs of parents[i]."""
+    plan = pl.Plan(schema=1, name="m:w")
+    retry = pl.RetryPolicy(retries=retries, delay_s=2, factor=2, delay_max_s=5)
+    plan.operators.add(module="m", qualname="f", outputs=[pl.Port(name="result")], retry=retry)
+    for index, used in enumerate(parents):
+        arguments = [
+            pl.Argument(name=f"a{p}", value=pl.Expr(output=pl.OutputRef(node=p))) for p in used
+        ]
+        node = plan.nodes.add(name=f"n{index}", kind=pl.NODE_KIND_TASK, arguments=arguments)
+        node.after.extend((after or {}).get(index, ()))
+        if policy and index in policy:
+            node.overrides.on_failure = policy[index]
+    for index in outputs:
+        plan.outputs.add(name=f"o{index}", value=pl.Expr(output=pl.OutputRef(node=index)))
+    return Shard(0, {PLAN: PlanGraph.of(plan, PLAN)})
+
+
+def submit(state: Shard, *, fail_fast: bool = False) -> list[ev.Event]:
+    options = ev.RunOptions(fail_fast=fail_fast)
+    return state.submit(ev.RunSubmitted(plan=PLAN, options=options), RUN, 0.0)
+
+
+def succeeded(node: int, attempt: int = 1) -> rp.Report:
+    value = value_pb2.Value(codec="json", inline=b"1")
+    outputs = value_pb2.Values(values=[value])
+    return rp.Report(run_id=RUN, node=node, attempt=attempt, grant=7, succeeded=rp.Succeeded(outputs=outputs))
+
+
+def failed(node: int, attempt: int = 1, cause: ev.Cause = ev.CAUSE_USER, *, final: bool = False) -> rp.Report:
+    return rp.Report(run_id=RUN, node=node, attempt=attempt, failed=rp.Failed(cause=cause, final=final))
+
+
+def started(node: int, attempt: int = 1) -> rp.Report:
+    return rp.Report(run_id=RUN, node=node, attempt=attempt, grant=7, worker="w", started=rp.Started())
+
+
+def kinds(events: list[ev.Event]) -> list[str | None]:
+    return [event.WhichOneof("kind") for event in events]
+
+
+def state_of(event: ev.Event) -> ev.RunState:
+    assert event.HasField("run_ended")
+    return event.run_ended.state
+
+
+def test_a_run_succeeds_when_its_last_node_does_and_says_where_its_outputs_are() -> None:
+    state = shard([[], [0]], outputs=[1])
+    assert kinds(submit(state)) == ["run_submitted"]
+    assert kinds(state.report(started(0), 0.0)) == ["action_started"]
+    assert kinds(state.report(succeeded(0), 0.0)) == ["action_succeeded"]
+    *_, end = state.report(succeeded(1), 0.0)
+    assert state_of(end) == ev.RUN_STATE_SUCCEEDED
+    assert [(ref.node, ref.seq) for ref in end.run_ended.outputs] == [(1, 4)]
+    assert state.seq == 5
+    assert not state.runs
+
+
+def test_what_the_log_knows_better_means_nothing() -> None:
+    state = shard([[], [0]])
+    assert state.report(succeeded(0), 0.0) == []  # no such run yet
+    submit(state)
+    state.report(succeeded(0), 0.0)
+    for stale in (succeeded(0), failed(0), started(0), succeeded(1, attempt=2), succeeded(2), succeeded(-1)):
+        assert state.report(stale, 0.0) == []
+    assert state.report(rp.Report(run_id=RUN, node=1, attempt=1), 0.0) == []  # of no known kind
+    assert state.seq == 2
+
+
+def test_a_node_whose_parents_have_not_ended_cannot_have_run() -> None:
+    state = shard([[], [0]])
+    submit(state)
+    assert state.report(started(1), 0.0) == []
+    assert state.report(succeeded(1), 0.0) == []
+
+
+def test_retries_count_what_the_operator_did_and_back_off() -> None:
+    state = shard([[]], retries=2)
+    submit(state)
+    delays = [state.report(failed(0, n), 0.0)[0].action_failed.retry_delay_s for n in (1, 2)]
+    assert delays == [2.0, 4.0]
+    *_, last, end = state.report(failed(0, 3), 0.0)
+    assert not last.action_failed.HasField("retry_delay_s")
+    assert state_of(end) == ev.RUN_STATE_FAILED
+    assert end.run_ended.failed_node == 0
+
+
+def test_a_lost_worker_uses_up_no_retry_until_the_operator_is_suspected() -> None:
+    state = shard([[]])
+    submit(state)
+    for attempt in range(1, LOST_MAX + 1):
+        assert kinds(state.report(failed(0, attempt, ev.CAUSE_LOST), 0.0)) == ["action_failed"]
+    assert state_of(state.report(failed(0, LOST_MAX + 1, ev.CAUSE_LOST), 0.0)[-1]) == ev.RUN_STATE_FAILED
+
+
+@pytest.mark.parametrize("report", [failed(0, final=True), failed(0, cause=ev.CAUSE_BAD_RESULT)])
+def test_what_another_attempt_cannot_cure_is_final(report: rp.Report) -> None:
+    state = shard([[]], retries=5)
+    submit(state)
+    assert state_of(state.report(report, 0.0)[-1]) == ev.RUN_STATE_FAILED
+
+
+def test_outputs_too_large_for_the_log_fail_the_node_and_name_the_limit() -> None:
+    state = shard([[]])
+    submit(state)
+    report = succeeded(0)
+    report.succeeded.outputs.values[0].inline = b"x" * (OUTPUTS_BYTES_MAX + 1)
+    failure, end = state.report(report, 0.0)
+    assert failure.action_failed.cause == ev.CAUSE_BAD_RESULT
+    assert "81,920" in failure.action_failed.failure.message
+    assert state_of(end) == ev.RUN_STATE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"), [(BLOCK, ev.SKIP_REASON_UPSTREAM_FAILED), (CANCEL, ev.SKIP_REASON_UPSTREAM_CANCELLED)]
+)
+def test_everything_downstream_of_a_failure_is_skipped_and_the_rest_goes_on(
+    policy: pl.FailurePolicy, reason: ev.SkipReason
+) -> None:
+    state = shard([[], [0], [1], []], policy={0: policy})
+    submit(state)
+    _, skipped = state.report(failed(0), 0.0)
+    assert (list(skipped.nodes_skipped.nodes), skipped.nodes_skipped.reason) == ([1, 2], reason)
+    assert skipped.nodes_skipped.because_of == 0
+    assert state_of(state.report(succeeded(3), 0.0)[-1]) == ev.RUN_STATE_FAILED
+
+
+def test_continue_unlocks_those_that_need_only_the_order() -> None:
+    state = shard([[], [0], []], after={2: [0]}, policy={0: CONTINUE}, outputs=[2])
+    submit(state)
+    assert list(state.report(failed(0), 0.0)[1].nodes_skipped.nodes) == [1]
+    assert state_of(state.report(succeeded(2), 0.0)[-1]) == ev.RUN_STATE_SUCCEEDED
+
+
+def test_a_forgiven_failure_still_fails_a_run_whose_output_it_was() -> None:
+    state = shard([[], [0]], policy={0: CONTINUE}, outputs=[1])
+    submit(state)
+    end = state.report(failed(0), 0.0)[-1]
+    assert state_of(end) == ev.RUN_STATE_FAILED
+    assert end.run_ended.failed_node == 0
+
+
+def test_fail_fast_stops_what_waits_and_lets_what_runs_end() -> None:
+    state = shard([[], [], []])
+    submit(state, fail_fast=True)
+    state.report(started(1), 0.0)
+    events = state.report(failed(0), 0.0)
+    assert kinds(events) == ["action_failed", "cancel_requested", "nodes_skipped"]
+    assert list(events[2].nodes_skipped.nodes) == [2]
+    assert state_of(state.report(failed(1, cause=ev.CAUSE_CANCELLED), 0.0)[-1]) == ev.RUN_STATE_FAILED
+
+
+def test_nothing_starts_after_a_cancel_and_the_run_ends_with_what_runs() -> None:
+    state = shard([[], []])
+    submit(state)
+    state.report(started(0), 0.0)
+    assert kinds(state.cancel(RUN, ev.Caller(user="u"), "", 0.0)) == ["cancel_requested", "nodes_skipped"]
+    assert state.cancel(RUN, ev.Caller(), "", 0.0) == []
+    assert state.report(started(1), 0.0) == []
+    assert state_of(state.report(succeeded(0), 0.0)[-1]) == ev.RUN_STATE_CANCELLED
+
+
+def test_a_cancel_with_nothing_running_ends_the_run_at_once() -> None:
+    state = shard([[], [0]])
+    submit(state)
+    events = state.cancel(RUN, ev.Caller(), "enough", 0.0)
+    assert kinds(events) == ["cancel_requested", "nodes_skipped", "run_ended"]
+    assert not state.runs
+
+
+def test_the_log_and_a_snapshot_rebuild_the_state() -> None:
+    state = shard([[], [0], [], []], retries=3)
+    log = submit(state)
+    for report in (succeeded(0), started(2), failed(3), failed(3, 2, ev.CAUSE_LOST)):
+        log += state.report(report, 10.0)
+    replayed, restored = Shard(0, state.plans), Shard(0, state.plans)
+    for event in log:
+        replayed.apply(event, 10.0)
+    restored.restore(state.snapshot(10.0), state.seq, state.epoch, 10.0)
+    expected = list(state.snapshot(10.0))
+    assert list(replayed.snapshot(10.0)) == expected == list(restored.snapshot(10.0))
+    assert replayed.seq == state.seq
+    assert replayed.runs[RUN].open == restored.runs[RUN].open == state.runs[RUN].open
+
+
+def test_a_log_that_cannot_be_is_refused() -> None:
+    state = shard([[]])
+    submit(state)
+    success = state.report(succeeded(0), 0.0)[0]
+    again = shard([[]])
+    submit(again)
+    again.apply(success, 0.0)
+    with pytest.raises(CorruptLog, match="cannot end"):
+        again.apply(success, 0.0)
