@@ -1,0 +1,87 @@
+"""Every error that declaring, compiling, loading or testing a workflow raises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class PenstockError(Exception):
+    """Base of all errors of the SDK."""
+
+
+class InvalidDeclaration(PenstockError, ValueError):
+    """An operator or workflow was declared with something that cannot work; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileError:
+    """One thing that is wrong with one call (or declaration) in a workflow."""
+
+    problem: str
+    operator: str = ""
+    argument: str = ""
+    expected: str = ""
+    given: str = ""
+    file: str = ""
+    line: int = 0
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        where = f"{_shown(self.file)}:{self.line}: " if self.file else ""
+        what = f"{self.operator}({self.argument}): " if self.argument else self.operator and f"{self.operator}: "
+        return f"{where}{what}{self.problem}" + (f"\n    {self.remedy}" if self.remedy else "")
+
+
+class CompileErrors(PenstockError):
+    """Everything that is wrong with a workflow, in `errors`, in the order of the calls."""
+
+    def __init__(self, workflow: str, errors: Iterable[CompileError]) -> None:
+        super().__init__(workflow)
+        self.workflow = workflow
+        self.errors = list(errors)
+
+    def __str__(self) -> str:
+        count = "1 error" if len(self.errors) == 1 else f"{len(self.errors)} errors"
+        return "\n".join([f"{count} in workflow {self.workflow or '?'}", *(f"  {error}" for error in self.errors)])
+
+
+class FutureUsedAsValue(CompileErrors):
+    """The body of a workflow needs a value that exists only when the run executes."""
+
+
+class UnknownOutput(CompileErrors, AttributeError):
+    """A future has no output of that name."""
+
+
+class OperatorFailed(PenstockError):
+    """An operator raised while a workflow was run by `penstock.testing.run`; `__cause__` is what it raised."""
+
+    def __init__(self, node: str, operator: str, text: str) -> None:
+        super().__init__(f"node {node!r} ({operator}) failed\n{text}")
+        self.node, self.operator, self.text = node, operator, text
+
+
+class LoadError(PenstockError):
+    """A workflow could not be loaded from a file."""
+
+
+class NoSuchFile(LoadError):
+    """The file of `FILE.py:WORKFLOW` does not exist."""
+
+
+class NoSuchWorkflow(LoadError):
+    """The file has no workflow of that name, or none at all, or several and none was named."""
+
+
+class NotImportable(LoadError):
+    """The file raised while it was imported; the text shows the user's frames only."""
+
+
+def _shown(path: str) -> str:
+    """Shorten a path below the current folder, as editors and people expect it."""
+    if not os.path.isabs(path):
+        return path
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative

@@ -1,0 +1,155 @@
+"""What an operator asks for: resources, retries, a time limit, and what its failure means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
+
+from penstock_proto.plan.v1 import plan_pb2
+
+from .errors import InvalidDeclaration
+
+OnFailure = Literal["block", "cancel", "continue"]
+
+CPU_MAX = 1_000_000.0
+GPU_MAX = 1_000_000
+RETRIES_MAX = 1_000_000
+NAME_LENGTH_MAX = 200
+
+_FAILURE_POLICIES: dict[str, plan_pb2.FailurePolicy] = {
+    "block": plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS,
+    "cancel": plan_pb2.FAILURE_POLICY_CANCEL_DEPENDENTS,
+    "continue": plan_pb2.FAILURE_POLICY_CONTINUE,
+}
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?|[KMGT]i)B?")
+
+
+class Changes(TypedDict, total=False):
+    """What one call may change of its operator's options."""
+
+    name: str
+    cpu: float
+    gpu: int
+    memory: str | int | None
+    labels: Mapping[str, str] | None
+    retries: int
+    retry_delay_s: float
+    retry_factor: float
+    retry_delay_max_s: float
+    retry_jitter: float
+    timeout_s: float | None
+    on_failure: OnFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """An operator's options, checked. Raises InvalidDeclaration."""
+
+    name: str | None = None
+    cpu: float = 1.0
+    gpu: int = 0
+    memory: str | int | None = "512Mi"
+    labels: Mapping[str, str] | None = field(default=None, hash=False)
+    retries: int = 0
+    retry_delay_s: float = 1.0
+    retry_factor: float = 2.0
+    retry_delay_max_s: float = 60.0
+    retry_jitter: float = 0.2
+    timeout_s: float | None = None
+    on_failure: OnFailure = "block"
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            check_name(self.name)
+        _within("cpu", self.cpu, 0, CPU_MAX)
+        _whole("gpu", self.gpu, GPU_MAX)
+        _whole("retries", self.retries, RETRIES_MAX)
+        _within("retry_delay_s", self.retry_delay_s, 0, float("inf"))
+        _within("retry_factor", self.retry_factor, 1, float("inf"))
+        _within("retry_delay_max_s", self.retry_delay_max_s, 0, float("inf"))
+        _within("retry_jitter", self.retry_jitter, 0, 1)
+        if self.timeout_s is not None and not (_number(self.timeout_s) and 0 < self.timeout_s < float("inf")):
+            raise InvalidDeclaration(f"timeout_s must be seconds above 0, or None for no limit, not {self.timeout_s!r}")
+        if self.on_failure not in _FAILURE_POLICIES:
+            raise InvalidDeclaration(
+                f"on_failure must be one of {', '.join(_FAILURE_POLICIES)}, not {self.on_failure!r}"
+            )
+        memory_bytes(self.memory)
+        _check_labels(self.labels or {})
+
+    def resources(self) -> plan_pb2.Resources:
+        return plan_pb2.Resources(
+            cpu_milli=round(self.cpu * 1000),
+            gpu=self.gpu,
+            memory_bytes=memory_bytes(self.memory),
+            labels=dict(self.labels or {}),
+        )
+
+    def retry(self) -> plan_pb2.RetryPolicy:
+        return plan_pb2.RetryPolicy(
+            retries=self.retries,
+            delay_s=self.retry_delay_s,
+            factor=self.retry_factor,
+            delay_max_s=self.retry_delay_max_s,
+            jitter=self.retry_jitter,
+        )
+
+    def failure_policy(self) -> plan_pb2.FailurePolicy:
+        return _FAILURE_POLICIES[self.on_failure]
+
+
+def overrides(declared: Options, called: Options) -> plan_pb2.Overrides | None:
+    """What the call has differently from the declaration; None if nothing."""
+    message = plan_pb2.Overrides()
+    if (resources := called.resources()) != declared.resources():
+        message.resources.CopyFrom(resources)
+    if (retry := called.retry()) != declared.retry():
+        message.retry.CopyFrom(retry)
+    if called.timeout_s != declared.timeout_s:
+        message.timeout_s = called.timeout_s or 0.0
+    if called.on_failure != declared.on_failure:
+        message.on_failure = called.failure_policy()
+    return message if message.ByteSize() else None
+
+
+def memory_bytes(memory: str | int | None) -> int:
+    """Bytes of a size such as 512, "512Mi", "1.5G"; 0 for None: nothing is set aside."""
+    if memory is None:
+        return 0
+    if isinstance(memory, int) and not isinstance(memory, bool) and 0 <= memory < 2**63:
+        return memory
+    match = _MEMORY.fullmatch(memory.strip()) if isinstance(memory, str) else None
+    size = int(float(match[1]) * _UNITS[match[2]]) if match else -1
+    if not 0 <= size < 2**63:
+        raise InvalidDeclaration(f'memory must be bytes or a size such as "512Mi" or "2G", not {memory!r}')
+    return size
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidDeclaration for a name that is empty, too long, or cannot be encoded."""
+    if not isinstance(name, str) or not name.strip() or len(name) > NAME_LENGTH_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidDeclaration(f"name must be text of 1 to {NAME_LENGTH_MAX} characters, not {name!r}")
+    if any("\ud800" <= c <= "\udfff" for c in name):
+        raise InvalidDeclaration(f"name {name!r} has characters that UTF-8 cannot encode")
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    if not all(isinstance(part, str) for pair in labels.items() for part in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidDeclaration(f"labels must map text to text, not {dict(labels)!r}")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not (_number(value) and low <= value <= high and value != float("inf")):
+        raise InvalidDeclaration(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+def _whole(name: str, value: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= high:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidDeclaration(f"{name} must be a whole number from 0 to {high}, not {value!r}")
