@@ -169,6 +169,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             own: Any = error
             status = own.status if isinstance(own.status, grpc.StatusCode) else grpc.StatusCode[own.status]
             await context.abort(status, own.detail, tuple(getattr(own, "trailers", ())))
+        if isinstance(error, NotImplementedError) and context.code() is grpc.StatusCode.UNIMPLEMENTED:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method} is not implemented here")
         error_id = uuid.uuid4().hex[:8]
         log.error("%s failed (error %s)", method, error_id, exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, f"internal error {error_id}: the service's log says more")

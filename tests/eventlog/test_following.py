@@ -1,0 +1,240 @@
+"""Following through losses, gaps, restarts and slow consumers."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+from penstock_eventlog import following
+from penstock_eventlog.errors import OutOfRange, UpstreamAway
+from penstock_eventlog.following import Follower, Head, Snapshot
+from penstock_eventlog.local import LocalStream
+from penstock_eventlog.stream import EVENTS
+from penstock_eventlog.upstream import event_span
+from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
+
+SHARDS = 3
+
+
+class Logs:
+    """An upstream service whose logs hold the numbers 1, 2, ..., as run ids; it can be away, or forget."""
+
+    def __init__(self, address: str = "logs", shards: range = range(SHARDS)) -> None:
+        self.address = address
+        self.seqs = dict.fromkeys(shards, 0)
+        self.away = False
+        self.kept_from = 1
+        self.snapshots = 0
+        self.reads = 0
+
+    def append(self, shard: int, count: int) -> EventBatch:
+        first = self.seqs[shard] + 1
+        self.seqs[shard] += count
+        return batch(shard, first, self.seqs[shard])
+
+    async def heads(self) -> Sequence[Head]:
+        self._check()
+        return [Head(shard, 1, seq) for shard, seq in self.seqs.items()]
+
+    async def read(self, shard: int, after_seq: int) -> AsyncIterator[EventBatch]:
+        self._check()
+        self.reads += 1
+        if after_seq + 1 < self.kept_from:
+            raise OutOfRange("too old")
+        for first in range(after_seq + 1, self.seqs[shard] + 1, 2):
+            await asyncio.sleep(0)
+            yield batch(shard, first, min(first + 1, self.seqs[shard]))
+
+    async def snapshot(self, shard: int) -> Snapshot:
+        self._check()
+        self.snapshots += 1
+        seq = self.seqs[shard]
+        await asyncio.sleep(0.001)
+        return Snapshot(shard, 1, seq, list(range(1, seq + 1)))
+
+    def _check(self) -> None:
+        if self.away:
+            raise UpstreamAway("not now")
+
+
+class Sums:
+    """A consumer that keeps what it saw of each shard."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[int]] = {shard: [] for shard in range(SHARDS)}
+        self.refuse = False
+        self.fail_at = 0
+
+    def apply(self, batch: EventBatch, after_seq: int) -> bool:
+        if self.refuse:
+            return False
+        fresh = [int.from_bytes(event.run_id, "big") for event in batch.events]
+        if self.fail_at in fresh:
+            self.fail_at = 0
+            raise ValueError("cannot take it")
+        self.seen[batch.shard] += [number for number in fresh if number > after_seq]
+        return True
+
+    async def load(self, snapshot: Snapshot) -> None:
+        await asyncio.sleep(0.001)
+        self.seen[snapshot.shard] = list(snapshot.items)
+
+    def flush(self) -> None:
+        pass
+
+
+def batch(shard: int, first: int, last: int) -> EventBatch:
+    events = [Event(run_id=number.to_bytes(16, "big")) for number in range(first, last + 1)]
+    return EventBatch(shard=shard, epoch=1, from_seq=first, events=events)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+
+
+class World:
+    def __init__(self, *upstreams: Logs) -> None:
+        self.stream = LocalStream()
+        self.consumer = Sums()
+        self.follower = Follower(
+            stream=self.stream,
+            topic=EVENTS,
+            upstreams=upstreams,
+            shards=range(SHARDS),
+            span=event_span,
+            consumer=self.consumer,
+        )
+        self.upstreams = upstreams
+
+    def whole(self) -> bool:
+        expected = {shard: list(range(1, seq + 1)) for logs in self.upstreams for shard, seq in logs.seqs.items()}
+        return self.consumer.seen == expected
+
+    async def __aenter__(self) -> "World":
+        await self.stream.start()
+        await self.follower.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.follower.stop()
+        await self.stream.stop()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "HEADS_EVERY_S", 0.05)
+    monkeypatch.setattr(following, "MESSAGES_LATE_S", 0.01)
+
+
+async def test_it_starts_from_a_snapshot_and_follows_the_stream() -> None:
+    logs = Logs()
+    logs.append(0, 5)
+    async with World(logs) as world:
+        await world.follower.loaded()
+        assert world.whole() and logs.snapshots == 1  # an empty shard needs none
+        world.stream.publish(EVENTS, [logs.append(0, 2), logs.append(1, 1), logs.append(0, 1)])
+        await until(world.whole)
+        assert logs.reads == 0
+
+
+async def test_a_burst_during_the_snapshot_is_kept() -> None:
+    logs = Logs()
+    logs.append(0, 5)
+    async with World(logs) as world:
+        world.stream.publish(EVENTS, [batch(0, 4, 5), logs.append(0, 2)])
+        await world.follower.loaded()
+        await until(world.whole)
+
+
+async def test_a_lost_last_message_is_found_by_the_heads() -> None:
+    logs = Logs()
+    async with World(logs) as world:
+        await world.follower.loaded()
+        logs.append(2, 3)
+        await until(world.whole)
+
+
+async def test_everything_lost_repeated_and_reordered() -> None:
+    dice = random.Random(7)
+    logs = Logs()
+    async with World(logs) as world:
+        sent: list[EventBatch] = []
+        for _ in range(300):
+            sent.append(logs.append(dice.randrange(SHARDS), dice.randint(1, 4)))
+            world.stream.publish(EVENTS, [message for message in dice.choices(sent[-6:], k=3) if dice.random() < 0.7])
+            if dice.random() < 0.1:
+                await asyncio.sleep(0.002)
+            logs.away = dice.random() < 0.3
+        logs.away = False
+        await until(world.whole)
+        assert logs.snapshots <= SHARDS
+
+
+async def test_a_service_that_forgot_gives_a_snapshot() -> None:
+    logs = Logs()
+    async with World(logs) as world:
+        await world.follower.loaded()
+        logs.append(1, 50)
+        logs.kept_from = 40
+        await until(world.whole)
+        assert logs.snapshots == 1
+
+
+async def test_a_very_long_way_back_is_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "RANGE_MAX", 10)
+    logs = Logs()
+    async with World(logs) as world:
+        await world.follower.loaded()
+        logs.append(1, 50)
+        await until(world.whole)
+        assert logs.snapshots == 1 and logs.reads == 0
+
+
+async def test_each_upstream_answers_for_its_own_shards() -> None:
+    first, second = Logs("first", range(0, 1)), Logs("second", range(1, SHARDS))
+    first.append(0, 3)
+    async with World(first, second) as world:
+        await world.follower.loaded()
+        second.append(2, 4)
+        second.away = True
+        first.append(0, 1)
+        await until(lambda: len(world.consumer.seen[0]) == 4)
+        assert not world.whole()
+        second.away = False
+        await until(world.whole)
+
+
+async def test_a_shard_changes_hands() -> None:
+    first, second = Logs("first"), Logs("second", range(0))
+    async with World(first, second) as world:
+        await world.follower.loaded()
+        second.seqs = {0: first.seqs.pop(0)}
+        second.append(0, 3)
+        await until(world.whole)
+
+
+async def test_a_consumer_may_make_a_shard_wait() -> None:
+    logs = Logs()
+    async with World(logs) as world:
+        await world.follower.loaded()
+        world.consumer.refuse = True
+        world.stream.publish(EVENTS, [logs.append(0, 2), logs.append(0, 2)])
+        await asyncio.sleep(0.02)
+        world.consumer.refuse = False
+        world.stream.publish(EVENTS, [logs.append(0, 1), logs.append(1, 1)])
+        await until(lambda: world.consumer.seen[1] == [1])
+        assert world.consumer.seen[0] == []
+        world.follower.resume(0)
+        assert world.whole()
+
+
+async def test_a_consumer_that_fails_is_loaded_anew() -> None:
+    logs = Logs()
+    async with World(logs) as world:
+        await world.follower.loaded()
+        world.consumer.fail_at = 2
+        world.stream.publish(EVENTS, [logs.append(0, 2)])
+        await until(world.whole)
+        assert logs.snapshots == 1
