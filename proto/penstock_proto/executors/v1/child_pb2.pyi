@@ -1,0 +1,29 @@
+from penstock_proto.state_tracker.v1 import reports_pb2 as _reports_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Setup(_message.Message):
+    __slots__ = ("worker", "store", "plans", "bundle", "gpus")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    GPUS_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    store: str
+    plans: str
+    bundle: str
+    gpus: str
+    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ...) -> None: ...
+
+class FromChild(_message.Message):
+    __slots__ = ("report", "output_end_bytes")
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_END_BYTES_FIELD_NUMBER: _ClassVar[int]
+    report: _reports_pb2.Report
+    output_end_bytes: int
+    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ...) -> None: ...
