@@ -102,12 +102,12 @@ class EmbeddedPostgres:
 
     def create(self, database: str, template: str = "template1") -> str:
         """Create a database unless it is there, and return its DSN."""
-        command = [str(_reachable_install(None) / "bin" / "psql"), "--no-psqlrc", "--quiet", "--dbname", self.url()]
-        command += ["--command", f"CREATE DATABASE {_quoted(database)} TEMPLATE {_quoted(template)}"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0 and "already exists" not in done.stderr:
-            raise PostgresFailed(f"the database {database!r} could not be created: {done.stderr.strip()}")
+        self._command(f"CREATE DATABASE {_quoted(database)} TEMPLATE {_quoted(template)}", "already exists")
         return self.url(database)
+
+    def drop(self, database: str) -> None:
+        """Drop a database if it is there, cutting off whoever uses it."""
+        self._command(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)", "does not exist")
 
     def stop(self) -> None:
         """Shut down fast: sessions are cut off, everything committed is on disk. Harmless if not running."""
@@ -167,6 +167,13 @@ class EmbeddedPostgres:
                 break
             time.sleep(attempt)
         raise PostgresFailed(f"Postgres did not start; the end of {self._folder / 'log'} says:\n{self._log_tail()}")
+
+    def _command(self, statement: str, harmless: str) -> None:
+        psql = str(_reachable_install(None) / "bin" / "psql")
+        command = [psql, "--no-psqlrc", "--quiet", "--dbname", self.url(), "--command", statement]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0 and harmless not in done.stderr:
+            raise PostgresFailed(f"{statement!r} failed: {done.stderr.strip()}")
 
     def _log_tail(self) -> str:
         lines = (self._folder / "log").read_text(errors="replace").splitlines()

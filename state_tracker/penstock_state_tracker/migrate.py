@@ -1,0 +1,113 @@
+"""Brings a database's schema up to the code's: numbered SQL files of this package, in dbmate's format."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from .database import DEFINITE, Connection, connect
+from .errors import MigrationFailed
+
+log = logging.getLogger(__name__)
+
+# Any number will do, as long as every State Tracker takes the same.
+LOCK_KEY: Final = 0x70656E73746F636B
+UP: Final = "-- migrate:up"
+DOWN: Final = "-- migrate:down"
+
+APPLIED_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (version varchar PRIMARY KEY)"""
+# dbmate makes the table without these.
+APPLIED_COLUMNS = """
+ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS checksum text NOT NULL DEFAULT '',
+    ADD COLUMN IF NOT EXISTS applied_at timestamptz NOT NULL DEFAULT now()"""
+APPLIED = "SELECT version, checksum FROM schema_migrations ORDER BY version"
+RECORD = "INSERT INTO schema_migrations (version, checksum) VALUES ($1, $2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: str
+    name: str
+    up: str
+    # False: statements that Postgres refuses in a transaction. They run one by one, again after a crash, so each
+    # must do no harm when repeated, and end with a semicolon at the end of a line.
+    in_transaction: bool
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.up.encode()).hexdigest()
+
+
+def parse(name: str, text: str) -> Migration:
+    """Read one file, NUMBER_NAME.sql; raise MigrationFailed if it is not in the format."""
+    before, mark, after = text.partition(UP)
+    if not mark or before.strip():
+        raise MigrationFailed(f"migration {name} does not begin with {UP!r}")
+    options, _, body = after.partition("\n")
+    up = body.split(DOWN)[0].strip()
+    return Migration(name.split("_")[0], name, up, "transaction:false" not in options)
+
+
+def packaged() -> list[Migration]:
+    """Return this package's migrations, in order."""
+    folder = files("penstock_state_tracker") / "migrations"
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
+    return [parse(name, (folder / name).read_text("utf-8")) for name in names]
+
+
+async def migrate(url: str, migrations: list[Migration] | None = None) -> list[str]:
+    """Apply what is missing, and return the versions applied. Two at once are safe: one waits for the other.
+
+    Raises:
+        MigrationFailed: A file failed (and left nothing behind), was edited after it was applied, or the database
+            is of a later version than this code.
+    """
+    wanted = packaged() if migrations is None else migrations
+    connection = await connect(url, application_name="penstock-migrate")
+    try:
+        # Held by the connection: a crash releases it.
+        await connection.fetchval("SELECT pg_advisory_lock($1)", LOCK_KEY)
+        await connection.execute(APPLIED_TABLE)
+        await connection.execute(APPLIED_COLUMNS)
+        applied = {row["version"]: row["checksum"] for row in await connection.fetch(APPLIED)}
+        _check(applied, {migration.version: migration for migration in wanted})
+        missing = [migration for migration in wanted if migration.version not in applied]
+        for migration in missing:
+            await _apply(connection, migration)
+            log.info("applied migration %s", migration.name)
+        return [migration.version for migration in missing]
+    finally:
+        await connection.close()
+
+
+def _check(applied: dict[str, str], known: dict[str, Migration]) -> None:
+    newer = sorted(applied.keys() - known.keys())
+    if newer:
+        raise MigrationFailed(
+            f"the database has migrations that this version does not know ({', '.join(newer)}): "
+            "it was used by a later version of Penstock; use that one"
+        )
+    for version, checksum in applied.items():
+        # Empty: applied by dbmate.
+        if checksum and checksum != known[version].checksum:
+            raise MigrationFailed(
+                f"migration {known[version].name} was changed after it was applied to this database; "
+                "undo the change and add a new migration instead"
+            )
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        if migration.in_transaction:
+            async with connection.transaction():
+                await connection.execute(migration.up)
+                await connection.execute(RECORD, migration.version, migration.checksum)
+            return
+        for statement in migration.up.split(";\n"):
+            if statement.strip():
+                await connection.execute(statement)
+        await connection.execute(RECORD, migration.version, migration.checksum)
+    except DEFINITE as error:
+        raise MigrationFailed(f"migration {migration.name} failed: {error}") from error
