@@ -1,0 +1,58 @@
+"""What goes to the terminal: text of users made harmless, times and sizes in few characters."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+
+# Characters that move the cursor, change colours or the direction of text: everything of these categories but the tab.
+_CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def clean(text: str) -> str:
+    """Return the text with control characters written out, so that a name or a log line cannot steer the terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_written_out(char) for char in text)
+
+
+def clean_lines(text: str) -> str:
+    """Like `clean`, for text of several lines."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def _written_out(char: str) -> str:
+    if char == "\t" or unicodedata.category(char) not in _CONTROL:
+        return char
+    if char == "\u200d":  # joins the parts of an emoji
+        return char
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def seconds(duration_s: float) -> str:
+    """Return a duration in about four characters."""
+    if duration_s < 0.9995:
+        return f"{duration_s * 1000:.3g} ms" if duration_s < 0.0995 else f"{duration_s * 1000:.0f} ms"
+    if duration_s < 100:
+        return f"{duration_s:.1f} s"
+    minutes, rest_s = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest_s:02d} s"
+
+
+def size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} TiB"
+
+
+def clock(at_us: int) -> str:
+    """Return the local time of day."""
+    return datetime.datetime.fromtimestamp(at_us / 1e6).strftime("%H:%M:%S.%f")[:-3] if at_us else ""
+
+
+def date(at_us: int) -> str:
+    """Return the local date and time."""
+    return datetime.datetime.fromtimestamp(at_us / 1e6).strftime("%Y-%m-%d %H:%M:%S") if at_us else ""

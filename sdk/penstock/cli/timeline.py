@@ -1,0 +1,60 @@
+"""When each node ran, as lines of text that fit the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..client.view import Attempt, NodeState, NodeView, RunView
+from .terminal import clean, seconds
+
+ROWS_MAX = 60
+NAME_WIDTH_MAX = 28
+BAR_WIDTH_MIN = 20
+_BARS = {NodeState.SUCCEEDED: "━", NodeState.RUNNING: "┅", NodeState.FAILED: "╳", NodeState.CANCELLED: "╌"}
+
+
+def timeline(view: RunView, width: int, now_us: int = 0) -> list[str]:
+    """Return one line a node that ran, in the order of their starts; `now_us` ends the bars of those that still run."""
+    ran = sorted((node for node in view.nodes if node.started_at_us), key=lambda node: (node.started_at_us, node.index))
+    if not ran:
+        return []
+    last_us = max(_end_us(attempt, now_us) for node in ran for attempt in node.attempts)
+    first_us = min(view.submitted_at_us or ran[0].started_at_us, ran[0].started_at_us)
+    names = min(NAME_WIDTH_MAX, max(len(clean(node.name)) for node in ran[:ROWS_MAX]))
+    bar = max(BAR_WIDTH_MIN, width - names - 12)
+    lines = [_line(node, names, bar, first_us, max(1, last_us - first_us), now_us) for node in ran[:ROWS_MAX]]
+    if len(ran) > ROWS_MAX:
+        lines.append(f"and {len(ran) - ROWS_MAX} more nodes")
+    lines.append(f"{'':{names}}  0{seconds((last_us - first_us) / 1e6):>{bar - 1}}")
+    return lines
+
+
+def overlaps(first: NodeView, second: NodeView) -> bool:
+    """Whether the last attempts of both ran at the same time."""
+    return first.started_at_us < second.ended_at_us and second.started_at_us < first.ended_at_us
+
+
+def _line(node: NodeView, names: int, width: int, first_us: int, span_us: int, now_us: int) -> str:
+    cells = [" "] * width
+    for attempt in node.attempts:
+        _draw(cells, attempt, first_us, span_us, now_us)
+    name = clean(node.name)
+    name = name if len(name) <= names else name[: names - 1] + "…"
+    took_us = node.duration_us or _end_us(node.attempts[-1], now_us) - node.attempts[-1].started_at_us
+    return f"{name:{names}}  {''.join(cells)}  {seconds(took_us / 1e6):>8}"
+
+
+def _draw(cells: list[str], attempt: Attempt, first_us: int, span_us: int, now_us: int) -> None:
+    start = (attempt.started_at_us - first_us) * len(cells) // span_us
+    end = (_end_us(attempt, now_us) - first_us) * len(cells) // span_us
+    start = min(max(start, 0), len(cells) - 1)
+    for cell in range(start, min(max(end, start + 1), len(cells))):
+        cells[cell] = _BARS.get(attempt.state, "━")
+
+
+def _end_us(attempt: Attempt, now_us: int) -> int:
+    return attempt.ended_at_us or max(now_us, attempt.started_at_us)
+
+
+def total_s(attempts: Sequence[Attempt]) -> float:
+    return sum(attempt.duration_us for attempt in attempts) / 1e6

@@ -1,0 +1,177 @@
+"""The services, reached over gRPC: one channel an address, retries with back-off, owners followed, errors translated."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from typing import Any, cast
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+from penstock_proto.action_service.v1 import service_pb2_grpc as actions
+from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
+from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
+
+from .errors import ClientError, Overloaded, Refused, Unreachable
+
+CALL_TIMEOUT_S = 30.0
+# How long a call is tried again while nobody answers; starting a stack takes about two seconds.
+PATIENCE_S = 10.0
+BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0
+# Times that an overloaded service is asked again, and owners that are followed, in one call.
+OVERLOADED_MAX, OWNERS_MAX = 20, 8
+MESSAGE_BYTES_MAX = 16 << 20
+
+_grpc = cast(Any, grpc)  # has no type information of its own
+_STUBS: dict[str, Any] = {
+    "state_tracker": cast(Any, tracker).StateTrackerServiceStub,
+    "artifact_store": cast(Any, artifacts).ArtifactStoreServiceStub,
+    "action_service": cast(Any, actions).ActionServiceStub,
+}
+_CODES: dict[int, str] = {code.value[0]: code.name for code in _grpc.StatusCode}
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    # A stack that was restarted is found again at once, not after a back-off of minutes.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # Calls go to this machine or to a named service, never through a proxy of the environment.
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+class Connection:
+    """Calls by name of service and method. Bound to the event loop it is first used on."""
+
+    def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
+        self.address = address
+        self.patience_s = patience_s
+        self._channels: dict[str, Any] = {}
+        self._stubs: dict[tuple[str, str], Any] = {}
+
+    async def close(self) -> None:
+        channels, self._channels = list(self._channels.values()), {}
+        self._stubs.clear()
+        for channel in channels:
+            await channel.close()
+
+    def stub(self, service: str, address: str = "") -> Any:
+        """Return the stub of a service at an address, this connection's own if none is given."""
+        key = (service, address or self.address)
+        if (found := self._stubs.get(key)) is not None:
+            return found
+        channel = self._channels.get(key[1])
+        if channel is None:
+            channel = self._channels[key[1]] = _grpc.aio.insecure_channel(key[1], options=_OPTIONS)
+        stub = self._stubs[key] = _STUBS[service](channel)
+        return stub
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        request: Message,
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+        retry: Retry | None = None,
+    ) -> Any:
+        """Call a method that may be repeated; raise what `Retry.after` makes of its failure."""
+        retry = retry or Retry(self.address, self.patience_s)
+        while True:
+            try:
+                return await getattr(self.stub(service, retry.address), method)(request, timeout=timeout_s)
+            except _grpc.aio.AioRpcError as error:
+                await retry.after(error)
+
+    async def send(self, service: str, method: str, requests: Iterable[Message]) -> Any:
+        """Call a method that takes a stream and may be repeated; `requests` can be walked again."""
+        retry = Retry(self.address, self.patience_s)
+        while True:
+            try:
+                return await getattr(self.stub(service, retry.address), method)(iter(requests))
+            except _grpc.aio.AioRpcError as error:
+                await retry.after(error)
+
+    async def stream(
+        self, service: str, method: str, request: Message | AsyncIterator[Message], retry: Retry | None = None
+    ) -> AsyncGenerator[Any]:
+        """Yield a stream's messages; with `retry`, a failure only waits and ends them, to be asked for again."""
+        asked = retry or Retry(self.address, 0.0)
+        call = getattr(self.stub(service, asked.address), method)(request)
+        try:
+            async for message in call:
+                asked.succeeded()
+                yield message
+            asked.finished = True
+        except _grpc.aio.AioRpcError as error:
+            await asked.after(error)
+        finally:
+            call.cancel()
+
+
+class Retry:
+    """What to do about the failures of one call, and where to call next."""
+
+    def __init__(self, address: str, patience_s: float) -> None:
+        self.address = address
+        self.patience_s = patience_s
+        self.finished = False
+        self._since: float | None = None
+        self._failures = self._overloaded = self._owners = 0
+
+    def succeeded(self) -> None:
+        self._since, self._failures = None, 0
+
+    async def after(self, error: Any) -> None:
+        """Wait for the next try; raise Unreachable, Overloaded or Refused if there is none."""
+        code, details = str(error.code().name), str(error.details() or "")
+        trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
+        if code == "UNAVAILABLE":
+            await self._again(details)
+        elif code == "RESOURCE_EXHAUSTED" and "retry-after-s" in trailers:
+            await self._spare(details, trailers["retry-after-s"])
+        elif code == "FAILED_PRECONDITION" and (owner := trailers.get("penstock-owner")) and self._owners < OWNERS_MAX:
+            self._owners += 1
+            self.address = str(owner)
+        else:
+            raise translate(code, details)
+
+    async def _again(self, details: str) -> None:
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        if now - self._since >= self.patience_s:
+            raise Unreachable(self.address, _short(details))
+        await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_S * 2**self._failures) * random.uniform(0.5, 1.0))
+        self._failures += 1
+
+    async def _spare(self, details: str, wait_s: Any) -> None:
+        self._overloaded += 1
+        if self._overloaded > OVERLOADED_MAX:
+            raise Overloaded(details, self._overloaded)
+        try:
+            asked_s = float(wait_s)
+        except ValueError:
+            asked_s = BACKOFF_S
+        await asyncio.sleep(min(max(asked_s, BACKOFF_S), BACKOFF_MAX_S * 5) * random.uniform(1.0, 1.5))
+
+
+def code_name(code: int) -> str:
+    """The name of a gRPC status code that came as a number."""
+    return _CODES.get(code, "UNKNOWN")
+
+
+def translate(code: str, details: str) -> ClientError:
+    if code == "UNIMPLEMENTED":
+        return Refused(code, f"the service does not know this call, it is of another version: {details}")
+    if code == "DEADLINE_EXCEEDED":
+        return Refused(code, f"the service did not answer in time: {details}")
+    return Refused(code, details)
+
+
+def _short(details: str) -> str:
+    """What gRPC says of a connection, less its internal parts."""
+    return "connection refused" if "Connection refused" in details else details[:200]

@@ -1,0 +1,98 @@
+"""Everything that the client raises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import PenstockError
+
+
+class ClientError(PenstockError):
+    """What went wrong and what to do about it, in one line."""
+
+
+class Unreachable(ClientError):
+    """No service answers at the address, after all retries."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"no Penstock service answers at {address} ({reason}); start one with `penstock up`")
+        self.address, self.reason = address, reason
+
+
+class Refused(ClientError):
+    """The service answered, and said no."""
+
+    def __init__(self, code: str, details: str) -> None:
+        super().__init__(details or code)
+        self.code, self.details = code, details
+
+
+class Overloaded(Refused):
+    """The service's database is behind; nothing was started."""
+
+    def __init__(self, details: str, attempts: int) -> None:
+        super().__init__("RESOURCE_EXHAUSTED", f"the service is overloaded, refused {attempts} times: {details}")
+
+
+class IdTaken(Refused):
+    """Another request was submitted under this run id before."""
+
+
+class PlanRefused(Refused):
+    """The service found the plan invalid, or of a newer format than it knows."""
+
+
+class NoSuchRun(ClientError):
+    """No run has this id."""
+
+    def __init__(self, run: str, remedy: str = "`penstock runs` lists the runs there are") -> None:
+        super().__init__(f"no run {run}: {remedy}")
+        self.run = run
+
+
+class AmbiguousRun(ClientError):
+    """A part of a run id fits several runs."""
+
+    def __init__(self, part: str, runs: Sequence[str]) -> None:
+        super().__init__(f"{part!r} fits {len(runs)} runs, give more of the id: {', '.join(runs)}")
+        self.part, self.runs = part, runs
+
+
+class BadInputs(ClientError):
+    """The inputs do not fit the workflow; `problems` has one line each."""
+
+    def __init__(self, workflow: str, problems: Sequence[str]) -> None:
+        super().__init__(f"inputs of {workflow}: " + "; ".join(problems))
+        self.workflow, self.problems = workflow, list(problems)
+
+
+class BadOutput(ClientError):
+    """An output was recorded, and cannot be decoded here."""
+
+
+class ResultTimeout(ClientError):
+    """The run had not ended after the time to wait; it goes on."""
+
+    def __init__(self, run: str, timeout_s: float) -> None:
+        super().__init__(f"run {run} has not ended within {timeout_s:g} s; it goes on, wait again or cancel it")
+        self.run, self.timeout_s = run, timeout_s
+
+
+class RunFailed(ClientError):
+    """The run ended without its outputs because a node failed."""
+
+    def __init__(self, run: str, node: str, cause: str, message: str, traceback: str = "", place: str = "") -> None:
+        where = f" ({place})" if place else ""
+        lines = [f"run {run} failed: node {node!r}{where}, {cause}: {message}"]
+        super().__init__("\n".join([*lines, traceback.rstrip()] if traceback else lines))
+        self.run, self.node, self.cause, self.message = run, node, cause, message
+        self.traceback, self.place = traceback, place
+
+
+class RunCancelled(ClientError):
+    """The run ended because somebody cancelled it."""
+
+    def __init__(self, run: str, reason: str = "", user: str = "") -> None:
+        by = f" by {user}" if user else ""
+        super().__init__(f"run {run} was cancelled{by}" + (f": {reason}" if reason else ""))
+        self.run, self.reason, self.user = run, reason, user

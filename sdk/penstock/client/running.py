@@ -1,0 +1,82 @@
+"""Where a stack of this machine keeps its data, and how clients find the one that runs there."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PORT = 7733
+ADDRESS = f"127.0.0.1:{PORT}"
+RUNNING_FILE = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that runs now. `attended`: it ends with the command that started it."""
+
+    address: str
+    pid: int
+    attended: bool = False
+
+
+def data_folder() -> Path:
+    """Return $PENSTOCK_HOME, else the platform's folder for data.
+
+    As root it is one that the unprivileged account of the embedded Postgres can reach: a home folder of root is not.
+    """
+    if home := os.environ.get("PENSTOCK_HOME"):
+        return Path(home).expanduser().absolute()
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/penstock")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "penstock"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "penstock"
+
+
+def announce(data: Path, running: Running) -> None:
+    """Let clients find this stack; replaced in one step, so that nobody reads half a file."""
+    path = data / f"{RUNNING_FILE}.{running.pid}"
+    path.write_text(json.dumps({"address": running.address, "pid": running.pid, "attended": running.attended}))
+    path.replace(data / RUNNING_FILE)
+
+
+def withdraw(data: Path) -> None:
+    (data / RUNNING_FILE).unlink(missing_ok=True)
+
+
+def find(data: Path) -> Running | None:
+    """Return the stack that runs on this data folder, if its process is alive."""
+    try:
+        found = json.loads((data / RUNNING_FILE).read_text())
+        running = Running(str(found["address"]), int(found["pid"]), bool(found.get("attended", False)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return running if alive(running.pid) else None
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _zombie(pid)
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def choose_address(address: str | None, data: Path | None = None) -> str:
+    """Return the address to call: as given, $PENSTOCK_ADDRESS, the stack on the data folder, or the default one."""
+    if chosen := address or os.environ.get("PENSTOCK_ADDRESS"):
+        return chosen
+    running = find(data or data_folder())
+    return running.address if running else ADDRESS

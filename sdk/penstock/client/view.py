@@ -1,0 +1,232 @@
+"""A run as people see it: folded from its plan and the events of its log."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def ended(self) -> bool:
+        return self in ENDED
+
+
+ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+
+
+class NodeState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One execution; times are microseconds by the database's clock, from the events and the measured duration."""
+
+    number: int
+    state: NodeState
+    worker: str = ""
+    started_at_us: int = 0
+    ended_at_us: int = 0
+    duration_us: int = 0
+    cause: str = ""
+    failure: events_pb2.Failure | None = None
+    retry_delay_s: float | None = None
+
+
+@dataclass(slots=True)
+class NodeView:
+    index: int
+    name: str
+    operator: str
+    kind: str
+    place: str
+    parents: tuple[int, ...]
+    state: NodeState = NodeState.WAITING
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    skip_reason: str = ""
+    because_of: int = -1
+    output_seq: int = 0
+
+    @property
+    def started_at_us(self) -> int:
+        """Start of the first attempt; 0: none has started."""
+        return self.attempts[0].started_at_us if self.attempts else 0
+
+    @property
+    def ended_at_us(self) -> int:
+        """End of the last attempt; 0: it has not ended."""
+        return self.attempts[-1].ended_at_us if self.attempts else 0
+
+    @property
+    def duration_us(self) -> int:
+        """Time in the operator, of the last attempt."""
+        return self.attempts[-1].duration_us if self.attempts else 0
+
+
+class RunView:
+    """Everything that is known of one run; `apply` its events in order, repeated ones change nothing."""
+
+    def __init__(self, plan: plan_pb2.Plan, run_id: bytes = b"") -> None:
+        self.plan = plan
+        self.run_id = run_id
+        self.plan_hash = b""
+        self.state = RunState.UNKNOWN
+        self.seq = 0
+        self.submitted_at_us = 0
+        self.ended_at_us = 0
+        self.caller = events_pb2.Caller()
+        self.options = events_pb2.RunOptions()
+        self.failed_node = -1
+        self.cancel_reason = ""
+        self.cancelled_by = ""
+        self.outputs: list[tuple[int, int]] = []
+        self.nodes = [_node(plan, index) for index in range(len(plan.nodes))]
+
+    @property
+    def id(self) -> str:
+        return str(uuid.UUID(bytes=self.run_id)) if self.run_id else ""
+
+    def counts(self) -> dict[NodeState, int]:
+        counts = dict.fromkeys(NodeState, 0)
+        for node in self.nodes:
+            counts[node.state] += 1
+        return counts
+
+    def apply_all(self, events: Iterable[service_pb2.RecordedEvent]) -> None:
+        for event in events:
+            self.apply(event)
+
+    def apply(self, recorded: service_pb2.RecordedEvent) -> None:
+        """Change the view by one event; an event of a kind that is not known here changes nothing."""
+        if recorded.seq <= self.seq:
+            return
+        self.seq = recorded.seq
+        kind = recorded.event.WhichOneof("kind")
+        if kind is None:
+            return
+        if not self.run_id:
+            self.run_id = recorded.event.run_id
+        _APPLY[kind](self, getattr(recorded.event, kind), recorded.recorded_at_us)
+
+    def _submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
+        self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
+        self.caller, self.options = event.caller, event.options
+
+    def _started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
+        attempt = self._attempt(event.node, event.attempt)
+        attempt.worker, attempt.started_at_us = event.worker, at_us
+        self.nodes[event.node].state = NodeState.RUNNING
+
+    def _succeeded(self, event: events_pb2.ActionSucceeded, at_us: int) -> None:
+        attempt = self._attempt(event.node, event.attempt)
+        _end(attempt, NodeState.SUCCEEDED, event.worker, event.duration_us, at_us)
+        node = self.nodes[event.node]
+        node.state, node.output_seq = NodeState.SUCCEEDED, self.seq
+
+    def _failed(self, event: events_pb2.ActionFailed, at_us: int) -> None:
+        attempt = self._attempt(event.node, event.attempt)
+        cancelled = event.cause == events_pb2.CAUSE_CANCELLED
+        state = NodeState.CANCELLED if cancelled else NodeState.FAILED
+        _end(attempt, state, event.worker, event.duration_us, at_us)
+        attempt.cause, attempt.failure = cause_text(event.cause), event.failure
+        if event.HasField("retry_delay_s"):
+            attempt.retry_delay_s = event.retry_delay_s
+            state = NodeState.WAITING
+        self.nodes[event.node].state = state
+
+    def _skipped(self, event: events_pb2.NodesSkipped, at_us: int) -> None:
+        upstream = event.reason == events_pb2.SKIP_REASON_UPSTREAM_FAILED
+        state = NodeState.SKIPPED if upstream else NodeState.CANCELLED
+        reason = events_pb2.SkipReason.Name(event.reason).removeprefix("SKIP_REASON_").lower().replace("_", " ")
+        for index in event.nodes:
+            node = self.nodes[index]
+            node.state, node.skip_reason, node.because_of = state, reason, event.because_of
+
+    def _cancel_requested(self, event: events_pb2.CancelRequested, at_us: int) -> None:
+        self.state, self.cancel_reason, self.cancelled_by = RunState.CANCELLING, event.reason, event.caller.user
+
+    def _ended(self, event: events_pb2.RunEnded, at_us: int) -> None:
+        self.state, self.ended_at_us, self.failed_node = run_state(event.state), at_us, event.failed_node
+        self.outputs = [(ref.node, ref.seq) for ref in event.outputs]
+
+    def _attempt(self, node: int, number: int) -> Attempt:
+        """The attempt of this number: the last one, or a new one."""
+        attempts = self.nodes[node].attempts
+        if not attempts or attempts[-1].number != number:
+            attempts.append(Attempt(number, NodeState.RUNNING))
+        return attempts[-1]
+
+
+_APPLY = {
+    "run_submitted": RunView._submitted,  # pyright: ignore[reportPrivateUsage]
+    "action_started": RunView._started,  # pyright: ignore[reportPrivateUsage]
+    "action_succeeded": RunView._succeeded,  # pyright: ignore[reportPrivateUsage]
+    "action_failed": RunView._failed,  # pyright: ignore[reportPrivateUsage]
+    "nodes_skipped": RunView._skipped,  # pyright: ignore[reportPrivateUsage]
+    "cancel_requested": RunView._cancel_requested,  # pyright: ignore[reportPrivateUsage]
+    "run_ended": RunView._ended,  # pyright: ignore[reportPrivateUsage]
+}
+
+
+def run_state(state: events_pb2.RunState) -> RunState:
+    name = events_pb2.RunState.Name(state).removeprefix("RUN_STATE_").lower()
+    return RunState.UNKNOWN if name == "unspecified" else RunState(name)
+
+
+def cause_text(cause: events_pb2.Cause) -> str:
+    return events_pb2.Cause.Name(cause).removeprefix("CAUSE_").lower().replace("_", " ")
+
+
+def _end(attempt: Attempt, state: NodeState, worker: str, duration_us: int, at_us: int) -> None:
+    """Close the attempt. Short ones have no started-event, so their start is their end less what they took."""
+    attempt.state, attempt.worker, attempt.ended_at_us = state, worker or attempt.worker, at_us
+    attempt.duration_us = duration_us or (at_us - attempt.started_at_us if attempt.started_at_us else 0)
+    attempt.started_at_us = at_us - attempt.duration_us
+
+
+def _node(plan: plan_pb2.Plan, index: int) -> NodeView:
+    node = plan.nodes[index]
+    kind = plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower()
+    operator = ""
+    if node.kind == plan_pb2.NODE_KIND_TASK:
+        declared = plan.operators[node.operator]
+        operator = f"{declared.module}:{declared.qualname}"
+    place = f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else ""
+    return NodeView(index, node.name, operator, kind, place, _parents(node))
+
+
+def _parents(node: plan_pb2.Node) -> tuple[int, ...]:
+    found = set(node.after)
+    stack = [argument.value for argument in node.arguments]
+    while stack:
+        expr = stack.pop()
+        match expr.WhichOneof("kind"):
+            case "output":
+                found.add(expr.output.node)
+            case "sequence":
+                stack.extend(expr.sequence.items)
+            case "mapping":
+                stack.extend((*expr.mapping.keys, *expr.mapping.values))
+            case "record":
+                stack.extend(expr.record.values)
+            case _:
+                pass
+    return tuple(sorted(found))
