@@ -21,3 +21,7 @@ class PortInUse(EventlogError):
             f"cannot listen on {address}: the port is in use. Stop the other process or choose another port."
         )
         self.address = address
+
+
+class UnreadableRecord(EventlogError):
+    """A record of a topic cannot be understood, or cannot be true; it goes to the dead letters."""
