@@ -1,1 +1,6 @@
 """What became ready."""
+
+from .errors import DependencyManagerError
+from .shell import DependencyManager
+
+__all__ = ["DependencyManager", "DependencyManagerError"]
