@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .errors import ArtifactDamaged, ArtifactMissing, BadHash
@@ -36,12 +36,19 @@ class LocalStore:
 
     def put(self, data: bytes | memoryview) -> bytes:
         """Keep bytes durably and return their hash; raises StoreFull."""
-        artifact = hashlib.sha256(data).digest()
-        if not self._settled(artifact):
-            with Incoming(self._temporary) as incoming:
-                incoming.write(data)
-                self._keep(incoming, artifact)
-        return artifact
+        return self.put_parts((data,))
+
+    def put_parts(self, parts: Sequence[bytes | memoryview]) -> bytes:
+        """Keep the parts, one after the other, as one artifact; raises StoreFull."""
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        if self._settled(artifact := digest.digest()):
+            return artifact
+        with self.incoming() as incoming:
+            for part in parts:
+                incoming.write(part)
+            return self.keep(incoming)
 
     def put_file(self, path: Path) -> tuple[bytes, int]:
         """Keep a copy of a file durably and return its hash and size in bytes; raises StoreFull."""

@@ -1,0 +1,147 @@
+"""A project's Python files as one archive, named by its hash: what workers import the operators from."""
+
+import hashlib
+import io
+import os
+import secrets
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+FILES_MAX = 10_000
+BUNDLE_BYTES_MAX = 64 * 1024**2  # of the files, not of the archive
+SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist"})
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same in every archive, so that the same files make the same bytes
+NAMED = 5  # files named in an error
+
+
+class BundleError(Exception):
+    """Base of all errors of bundles."""
+
+
+class BundleTooLarge(BundleError):
+    """The folder holds more Python than a project does; most likely it is the wrong folder."""
+
+
+class BadBundle(BundleError):
+    """The archive is damaged, or was made to write where it must not."""
+
+
+class Bundle(NamedTuple):
+    """The hash is the SHA-256 of the data."""
+
+    hash: bytes
+    data: bytes
+    files: int
+
+
+def build(root: Path) -> Bundle:
+    """Pack all .py files below a folder; equal files make equal bytes everywhere. Raises BundleTooLarge, BundleError.
+
+    Hidden folders, virtual environments, `node_modules`, `__pycache__`, `build` and `dist` are left out,
+    and so are links to folders.
+    """
+    if not root.is_dir():
+        raise BundleError(f"{root} is not a folder")
+    paths = _within_limits(root, sorted(_python_files(root)))
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in paths:
+            info = zipfile.ZipInfo(name, LONG_AGO)
+            info.create_system = 3  # the same on every system
+            info.external_attr = (stat.S_IFREG | 0o644) << 16
+            info.compress_type = zipfile.ZIP_STORED  # compressed bytes differ between versions of zlib
+            file.writestr(info, (root / name).read_bytes())
+    data = archive.getvalue()
+    return Bundle(hashlib.sha256(data).digest(), data, len(paths))
+
+
+def unpack(data: bytes, folder: Path) -> Path:
+    """Unpack into `folder/<hash>` unless that is there, and return it; raises BadBundle.
+
+    The folder appears whole or not at all.
+    """
+    target = folder / hashlib.sha256(data).hexdigest()
+    if target.is_dir():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{os.getpid()}-{secrets.token_hex(8)}"
+    temporary.mkdir()
+    try:
+        _extract(data, temporary)
+        _rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _python_files(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = [each for each in folders if not _skipped(Path(folder, each))]
+        for each in files:
+            path = Path(folder, each)
+            if each.endswith(".py") and path.is_file():
+                yield _archive_name(path.relative_to(root))
+
+
+def _archive_name(path: Path) -> str:
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        raise BundleError(f"the name of {str(path)!r} is not valid text; rename the file") from None
+    return path.as_posix()
+
+
+def _skipped(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in SKIPPED or (folder / "pyvenv.cfg").exists()
+
+
+def _within_limits(root: Path, names: list[str]) -> list[str]:
+    sizes = {name: (root / name).stat().st_size for name in names}
+    total = sum(sizes.values())
+    if len(names) > FILES_MAX or total > BUNDLE_BYTES_MAX:
+        biggest = sorted(names, key=lambda name: -sizes[name])[:NAMED]
+        raise BundleTooLarge(
+            f"{root} holds {len(names)} Python files of {total} bytes; the limits are {FILES_MAX} and "
+            f"{BUNDLE_BYTES_MAX}. The biggest: " + ", ".join(f"{name} ({sizes[name]} bytes)" for name in biggest)
+        )
+    return names
+
+
+def _extract(data: bytes, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            _check(entries)
+            for entry in entries:
+                path = folder / entry.filename
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(entry) as source, open(path, "xb") as file:
+                    # The sizes that an archive announces may be lies.
+                    file.write(source.read(entry.file_size))
+                    if source.read(1):
+                        raise BadBundle(f"{entry.filename!r} is larger than announced")
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise BadBundle(f"the bundle cannot be unpacked: {error}") from error
+
+
+def _check(entries: list[zipfile.ZipInfo]) -> None:
+    if len(entries) > FILES_MAX or sum(entry.file_size for entry in entries) > BUNDLE_BYTES_MAX:
+        raise BadBundle(f"a bundle has at most {FILES_MAX} files of {BUNDLE_BYTES_MAX} bytes in all")
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        mode = stat.S_IFMT(entry.external_attr >> 16)
+        strange = path.is_absolute() or ".." in path.parts or "\\" in entry.filename or "\0" in entry.orig_filename
+        if strange or path.suffix != ".py" or mode not in (0, stat.S_IFREG):
+            raise BadBundle(f"a bundle may not contain {entry.filename!r}")
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    try:
+        temporary.rename(target)
+    except OSError:
+        if not target.is_dir():  # else another process was faster, with the same bytes
+            raise

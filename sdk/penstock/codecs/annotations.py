@@ -1,0 +1,191 @@
+"""What an annotation says about the values it admits, found once and remembered."""
+
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import functools
+import types
+import typing
+import uuid
+from collections.abc import Iterable
+from typing import Any, Literal, Union, get_args, get_origin
+
+import pydantic
+import typing_extensions
+
+# Classes that JSON distinguishes by itself: a union of these reads back as it was written.
+DISTINCT = frozenset({int, float, str, bool, type(None)})
+EXACT = DISTINCT | {
+    bytes, complex, uuid.UUID, decimal.Decimal,
+    datetime.datetime, datetime.date, datetime.time, datetime.timedelta,
+}  # fmt: skip
+KEYS = EXACT - {type(None), complex}
+SEQUENCES = frozenset({list, tuple, set, frozenset, collections.deque})
+MAPPINGS = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
+ANYTHING = frozenset({Any, object, typing_extensions.Any})
+WRAPPERS = frozenset(
+    {typing.Required, typing.NotRequired, typing_extensions.ReadOnly, typing.ClassVar, typing.Final}
+)  # around a field's annotation
+
+
+@dataclasses.dataclass(slots=True)
+class Traits:
+    """Facts about an annotation and everything within it."""
+
+    payloads: bool = False  # arrays, tensors, files may be within
+    models: bool = False  # pydantic models may be within
+    sets: bool = False
+    bytes: bool = False
+    inexact: bool = False  # JSON may not tell two admitted values apart
+    bad_key: object = None  # a type of dict keys that JSON cannot carry back
+    records: set[type] = dataclasses.field(default_factory=set[type])
+
+
+@functools.lru_cache(maxsize=4096)
+def study(annotation: object) -> Traits:
+    """Walk an annotation; raises NameError if it names what does not exist."""
+    traits = Traits()
+    _study(annotation, traits)
+    return traits
+
+
+def is_record(kind: object) -> bool:
+    """Whether a class has named fields: dataclass, NamedTuple, TypedDict or pydantic model."""
+    return isinstance(kind, type) and (
+        dataclasses.is_dataclass(kind) or is_named_tuple(kind) or is_typed_dict(kind) or is_model(kind)
+    )
+
+
+def is_named_tuple(kind: type) -> bool:
+    """Whether a class was made by NamedTuple."""
+    return issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def is_typed_dict(kind: object) -> bool:
+    """Whether a class was made by TypedDict."""
+    return typing_extensions.is_typeddict(typing.cast(type, kind))
+
+
+def is_model(kind: object) -> bool:
+    """Whether a class is a pydantic model."""
+    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+
+
+def unwrapped(annotation: object) -> object:
+    """The type itself, without Annotated, Required, NewType and the like."""
+    while True:
+        origin = get_origin(annotation)
+        if origin is typing.Annotated or origin in WRAPPERS:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif isinstance(annotation, typing_extensions.TypeAliasType):
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def members(annotation: object) -> tuple[object, ...]:
+    """The members of a union, or the annotation alone."""
+    annotation = unwrapped(annotation)
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(each for member in get_args(annotation) for each in members(member))
+    return (annotation,)
+
+
+def fields(record: object) -> dict[str, object]:
+    """Annotations of a record's fields, with the parameters of a generic filled in."""
+    kind = get_origin(record) or record
+    assert isinstance(kind, type)
+    if is_model(kind):
+        return {
+            name: field.annotation for name, field in typing.cast(type[pydantic.BaseModel], kind).model_fields.items()
+        }
+    hints = typing.get_type_hints(kind, include_extras=True)
+    if dataclasses.is_dataclass(kind):
+        hints = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    given = dict(zip(getattr(kind, "__parameters__", ()), get_args(record), strict=False))
+    return {name: _filled(hint, given) for name, hint in hints.items()} if given else hints
+
+
+def _filled(hint: object, given: dict[object, object]) -> object:
+    if hint in given:
+        return given[hint]
+    parameters = getattr(hint, "__parameters__", ())
+    if not parameters or isinstance(hint, type):
+        return hint
+    return typing.cast(Any, hint)[tuple(given.get(each, each) for each in parameters)]
+
+
+def _study(annotation: object, traits: Traits) -> None:
+    options = members(annotation)
+    if len(options) > 1:
+        beside_none = [each for each in options if each not in (None, type(None))]
+        traits.inexact |= len(beside_none) > 1 and not all(each in DISTINCT for each in beside_none)
+        for each in options:
+            _study(each, traits)
+        return
+    kind = options[0]
+    kind = type(None) if kind is None else kind
+    origin = get_origin(kind) or kind
+    if origin is Literal:
+        traits.inexact |= not all(type(each) in DISTINCT for each in get_args(kind))
+    elif kind in ANYTHING or isinstance(kind, typing.TypeVar):
+        traits.payloads = traits.models = traits.sets = True
+    elif isinstance(origin, type):
+        _study_class(kind, origin, traits)
+    else:
+        traits.payloads = traits.inexact = True
+
+
+def _study_class(kind: object, origin: type, traits: Traits) -> None:
+    if origin in EXACT:
+        traits.bytes |= origin is bytes
+    elif origin in SEQUENCES or origin in MAPPINGS:
+        traits.sets |= origin in (set, frozenset)
+        _study_container(kind, origin, traits)
+    elif is_record(origin):
+        _study_record(kind, origin, traits)
+    elif issubclass(origin, enum.Enum):
+        traits.inexact |= not all(type(each.value) in DISTINCT for each in origin)
+    else:  # arrays, frames, tensors, abstract containers, anybody's classes
+        traits.payloads = traits.inexact = True
+        for each in get_args(kind):
+            _study(each, traits)
+
+
+def _study_container(kind: object, origin: type, traits: Traits) -> None:
+    args = [each for each in get_args(kind) if each is not Ellipsis]
+    if not args and origin is not collections.Counter and kind != tuple[()]:
+        args = [Any]
+    if args and origin in MAPPINGS and not _is_key(args[0]):
+        traits.bad_key = args[0]
+    for each in args:
+        _study(each, traits)
+
+
+def _study_record(kind: object, origin: type, traits: Traits) -> None:
+    if origin in traits.records:
+        return
+    traits.records.add(origin)
+    traits.models |= is_model(origin)
+    for each in fields(kind).values():
+        _study(each, traits)
+
+
+def _is_key(annotation: object) -> bool:
+    key = unwrapped(annotation)
+    if key in ANYTHING or isinstance(key, typing.TypeVar):
+        return True
+    if get_origin(key) is Literal:
+        return all(isinstance(each, str) for each in get_args(key))
+    if isinstance(key, type) and issubclass(key, enum.Enum):
+        return all(isinstance(each.value, str) for each in key)
+    return key in KEYS
+
+
+def subclasses_exist(records: Iterable[type]) -> bool:
+    """Whether a value may be of a class with more fields than the annotation shows."""
+    return any(each.__qualname__ != record.__qualname__ for record in records for each in type.__subclasses__(record))

@@ -1,0 +1,60 @@
+"""numpy arrays in numpy's own npy format, without its pickles."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from .encoded import Buffer
+from .errors import BadValue, Undecodable
+
+if TYPE_CHECKING:
+    import numpy
+
+HEADER_BYTES_MAX = 64 * 1024
+
+
+class NumpyCodec:
+    """Arrays of any shape whose elements are not Python objects. Read back, they may be written to."""
+
+    name = "numpy"
+    types = ("numpy.ndarray",)
+
+    def encode(self, value: object, where: str) -> Sequence[Buffer]:
+        """The array itself is not copied if it is contiguous."""
+        import numpy
+        from numpy.lib import format as npy
+
+        array = numpy.asarray(cast("numpy.ndarray[Any, Any]", value))
+        if array.dtype.hasobject:
+            raise BadValue(where, f"an array of dtype {array.dtype} holds Python objects; convert it with astype(...)")
+        fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+        array = array if fortran else numpy.ascontiguousarray(array).reshape(array.shape)
+        header = io.BytesIO()
+        npy.write_array_header_2_0(header, npy.header_data_from_array_1_0(array))  # the only form with room for all
+        raw = (array.T if fortran else array).reshape(-1).view(numpy.uint8) if array.nbytes else array.tobytes()
+        return (header.getvalue(), memoryview(raw).cast("B") if array.nbytes else b"")
+
+    def decode(self, data: memoryview, annotation: object) -> object:
+        """A view of the data where that may be written to, else a copy."""
+        import numpy
+        from numpy.lib import format as npy
+
+        file = io.BytesIO(data[:HEADER_BYTES_MAX])
+        try:
+            version = npy.read_magic(file)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, fortran, dtype = read(file)
+            if dtype.hasobject:
+                raise ValueError("it holds Python objects")
+            raw = data[file.tell() :]
+            array = numpy.frombuffer(bytearray(raw) if raw.readonly else raw, dtype, count=_count(shape))
+        except ValueError as error:
+            raise Undecodable(self.name, str(error)) from None
+        return array.reshape(shape, order="F" if fortran else "C")
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for each in shape:
+        count *= each
+    return count

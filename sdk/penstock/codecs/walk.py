@@ -1,0 +1,87 @@
+"""Walks over a value's plain containers."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import pydantic
+import pydantic_core
+
+ALIKE = ((list, tuple), (int, float))
+ATOMS = frozenset({int, float, str, bool, bytes, type(None)})
+
+
+def children(value: object) -> Iterable[object]:
+    """What a value holds: elements, dict values, fields of a record; nothing for anything else."""
+    if isinstance(value, Mapping):
+        return cast(Mapping[object, object], value).values()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return cast(Iterable[object], value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    if isinstance(value, pydantic.BaseModel):
+        return [*value.__dict__.values(), *(value.__pydantic_extra__ or {}).values()]
+    return ()
+
+
+def any_within(value: object, test: Callable[[object], bool]) -> bool:
+    """Whether anything in the value, itself included, passes the test; never recurses, ends on cycles."""
+    stack, seen = [value], set[int]()
+    while stack:
+        each = stack.pop()
+        if type(each) in ATOMS:
+            continue
+        if test(each):
+            return True
+        if id(each) not in seen:
+            seen.add(id(each))
+            stack.extend(children(each))
+    return False
+
+
+def same(left: object, right: object) -> bool:
+    """Equality of types and values; NaN equals NaN, a list equals a tuple, 1 equals 1.0."""
+    if type(left) is not type(right) and not any(isinstance(left, k) and isinstance(right, k) for k in ALIKE):
+        return False
+    if isinstance(left, (list, tuple)):
+        ours, theirs = cast(tuple[object, ...], left), cast(tuple[object, ...], right)
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    if isinstance(left, dict):
+        mine, other = cast(dict[object, object], left), cast(dict[object, object], right)
+        return mine.keys() == other.keys() and all(same(mine[key], other[key]) for key in mine)
+    if dataclasses.is_dataclass(left) or isinstance(left, pydantic.BaseModel):
+        return all(map(same, children(left), children(right)))
+    return left == right or (left != left and right != right)
+
+
+def without_numpy_scalars(value: object) -> object:
+    """The value with numpy's numbers as Python's, or the very same object if it has none in plain containers."""
+    if not any_within(value, _is_numpy_scalar):
+        return value
+    return _replaced(value, lambda each: cast(Any, each).item() if _is_numpy_scalar(each) else each)
+
+
+def with_sorted_sets(value: object) -> object:
+    """The value with sets as sorted lists, or the very same object if it has none in plain containers."""
+    if not any_within(value, lambda each: isinstance(each, (set, frozenset))):
+        return value
+    return _replaced(value, lambda each: _sorted(each) if isinstance(each, (set, frozenset)) else each)
+
+
+def _sorted(value: object) -> list[object]:
+    return sorted(cast(set[object], value), key=lambda each: pydantic_core.to_json(each, inf_nan_mode="constants"))
+
+
+def _is_numpy_scalar(value: object) -> bool:
+    kind = type(value)
+    return kind.__module__ == "numpy" and getattr(value, "shape", None) == () and kind.__name__ != "ndarray"
+
+
+def _replaced(value: object, replace: Callable[[object], object]) -> object:
+    value = replace(value)
+    if type(value) is dict:
+        return {replace(key): _replaced(each, replace) for key, each in cast(dict[object, object], value).items()}
+    if type(value) in (list, tuple):
+        kind = cast(Callable[[list[object]], object], type(value))
+        return kind([_replaced(each, replace) for each in cast(list[object], value)])
+    return value
