@@ -4,12 +4,11 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc.aio
-from penstock_eventlog import rpc
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
@@ -37,6 +36,10 @@ class Plans(dict[bytes, PlanGraph]):
         self._held: Counter[bytes] = Counter()
         self._fetching: dict[bytes, asyncio.Task[None]] = {}
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+    @property
+    def graphs(self) -> Mapping[bytes, PlanGraph]:
+        return self
 
     @asynccontextmanager
     async def held(self, hashes: Collection[bytes]) -> AsyncGenerator[None]:
@@ -110,7 +113,3 @@ def graph_of(data: bytes, plan_hash: bytes) -> PlanGraph:
     if hashlib.sha256(data).digest() != plan_hash:
         raise PlanNotRead(plan_hash, "the bytes have another hash")
     return PlanGraph.of(plan_pb2.Plan.FromString(data), plan_hash)
-
-
-def channels(addresses: Iterable[str]) -> list[grpc.aio.Channel]:
-    return [rpc.channel(address) for address in addresses]

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from penstock_dependency_manager import DependencyManager, DependencyManagerError, recent
-from penstock_dependency_manager.shell import EVENTS_AT_ONCE_MAX, pieces
+from penstock_dependency_manager.unlocker import EVENTS_AT_ONCE_MAX, pieces
 from penstock_eventlog import following, rpc
 from penstock_eventlog.following import Follower, Snapshot
 from penstock_eventlog.local import LocalStream

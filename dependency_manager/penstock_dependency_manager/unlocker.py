@@ -1,0 +1,122 @@
+"""Follows `events` and publishes what follows from them; everything of the service but its connections."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from penstock_eventlog.following import Snapshot
+from penstock_eventlog.stream import ACTIONS, Stream
+from penstock_plan.graph import PlanGraph
+from penstock_proto.dependency_manager.v1 import actions_pb2 as act
+from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+
+from .core import Graph
+from .recent import Recent
+
+# A message stays below 256 KiB with these, as long as one event alone does not unlock more.
+EVENTS_AT_ONCE_MAX = 512
+MERGED_INSTRUCTIONS_MAX = 512
+
+
+class PlanSource(Protocol):
+    """The plans at hand, and a way to get others."""
+
+    def __contains__(self, plan_hash: object, /) -> bool: ...
+
+    def held(self, hashes: Collection[bytes], /) -> AbstractAsyncContextManager[None]: ...
+
+    @property
+    def graphs(self) -> Mapping[bytes, PlanGraph]: ...
+
+
+class Unlocker:
+    """A consumer of events: says what follows from the logs of some shards."""
+
+    def __init__(self, stream: Stream, plans: PlanSource, resume: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._plans = plans
+        self._resume = resume
+        self.graphs: dict[int, Graph] = {}  # of the shards that are loaded
+        self.recent = Recent()
+        self._out: list[act.ActionBatch] = []
+        self._fetches: set[asyncio.Task[None]] = set()
+
+    def apply(self, batch: EventBatch, after_seq: int) -> bool:
+        """Take a range; without its plans the shard waits until they are here."""
+        plans = self._plans
+        missing = [plan for plan in Graph.plans_needed(batch.events) if plan not in plans]
+        if missing:
+            task = asyncio.create_task(self._fetch(batch.shard, missing))
+            self._fetches.add(task)
+            task.add_done_callback(self._fetches.discard)
+            return False
+        graph = self.graphs[batch.shard]
+        for piece in pieces(batch, after_seq):
+            from_seq = graph.seq
+            self._emit(graph, from_seq, graph.advance(piece))
+        return True
+
+    async def load(self, snapshot: Snapshot) -> None:
+        """Replace a shard's state. Followers who are behind it find nothing to read, and take a snapshot here."""
+        shard = snapshot.shard
+        async with self._plans.held({run.plan for run in snapshot.items}):
+            graph = Graph(shard, self._plans.graphs)
+            graph.load(snapshot.items, snapshot.seq, snapshot.epoch)
+        self.graphs[shard] = graph
+        self.recent.restart(shard, snapshot.seq)
+
+    def flush(self) -> None:
+        """Publish what the burst unlocked."""
+        if self._out:
+            out, self._out = self._out, []
+            for batch in out:
+                self.recent.add(batch)
+            self._stream.publish(ACTIONS, out)
+
+    async def stop(self) -> None:
+        for task in self._fetches:
+            task.cancel()
+        await asyncio.gather(*self._fetches, return_exceptions=True)
+
+    def plans_in_use(self) -> set[bytes]:
+        return {run.graph.hash for graph in self.graphs.values() for run in graph.runs.values()}
+
+    async def _fetch(self, shard: int, missing: Sequence[bytes]) -> None:
+        async with self._plans.held(missing):
+            self._resume(shard)
+
+    def _emit(self, graph: Graph, from_seq: int, instructions: Sequence[act.Instruction]) -> None:
+        """Add what follows from a range to the burst's message of that shard, if it is the latest and small."""
+        last = self._out[-1] if self._out else None
+        if (
+            last is not None
+            and last.shard == graph.shard
+            and last.to_seq == from_seq
+            and len(last.instructions) + len(instructions) <= MERGED_INSTRUCTIONS_MAX
+        ):
+            last.instructions.extend(instructions)
+            last.to_seq, last.epoch = graph.seq, graph.epoch
+            return
+        self._out.append(
+            act.ActionBatch(
+                shard=graph.shard, epoch=graph.epoch, from_seq=from_seq, to_seq=graph.seq, instructions=instructions
+            )
+        )
+
+
+def pieces(batch: EventBatch, after_seq: int) -> Iterator[EventBatch]:
+    """Cut a range so that what follows from each piece fits a message; leave out what is known up to `after_seq`."""
+    known = after_seq + 1 - batch.from_seq
+    count = len(batch.events)
+    if known == 0 and count <= EVENTS_AT_ONCE_MAX:
+        yield batch
+        return
+    for at in range(known, count, EVENTS_AT_ONCE_MAX):
+        yield EventBatch(
+            shard=batch.shard,
+            epoch=batch.epoch,
+            from_seq=batch.from_seq + at,
+            recorded_at_us=batch.recorded_at_us,
+            events=batch.events[at : at + EVENTS_AT_ONCE_MAX],
+        )
