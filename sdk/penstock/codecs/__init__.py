@@ -1,16 +1,23 @@
 """How values become bytes and values again, by their type and annotation. Nothing is ever pickled."""
 
+from .arrow import ArrowCodec
 from .encoded import INLINE_BYTES_MAX, INLINE_TOTAL_BYTES_MAX, RESULT_BYTES_MAX, Encoded
 from .encoding import decode, encode
 from .errors import BadValue, CodecError, NoCodec, ResultTooLarge, Undecodable, WrongType
+from .files import FileCodec
 from .numpy_array import NumpyCodec
+from .onnx_model import OnnxCodec
 from .raw_bytes import BytesCodec
 from .registry import Codec, refuse, register
+from .torch_tensors import TorchCodec
 from .values import Store, from_value, to_value, to_values
 
-for _codec in (BytesCodec(), NumpyCodec()):
+for _codec in (BytesCodec(), NumpyCodec(), ArrowCodec(), TorchCodec(), OnnxCodec(), FileCodec()):
     register(_codec)
 refuse(["numpy.MaskedArray"], "its mask has no place in the npy format; return the data and the mask as two arrays")
+refuse(["torch.Module"], "return its state_dict(), and build the module anew where it is used")
+refuse(["sklearn.BaseEstimator"], "return its learned arrays, or convert it to ONNX")
+refuse(["scipy._data_matrix", "scipy.spmatrix", "scipy.sparray"], "return its data, indices and indptr as arrays")
 
 __all__ = [
     "INLINE_BYTES_MAX",

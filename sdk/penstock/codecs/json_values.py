@@ -26,9 +26,9 @@ from .annotations import (
     subclasses_exist,
 )
 from .encoded import annotation_name, type_name
-from .errors import BadValue, NoCodec, Undecodable, WrongType
+from .errors import BadValue, CodecError, NoCodec, Undecodable, WrongType
 from .scalars import DIGITS_MAX, READERS
-from .walk import same, with_sorted_sets, without_numpy_scalars
+from .walk import leaves, same, with_sorted_sets, without_numpy_scalars
 
 CONFIG = ConfigDict(
     arbitrary_types_allowed=True,
@@ -68,11 +68,11 @@ class JsonType:
             raise _wrong_type(error, self, where) from None
 
     def write(self, value: object, where: str) -> bytes:
-        """Write a checked value; raises NoCodec, BadValue."""
+        """Write a checked value; raises NoCodec, BadValue, WrongType."""
         try:
             data = self._write(value)
         except (UnicodeEncodeError, PydanticSerializationError) as error:
-            raise _unwritable(error, where) from None
+            raise _unwritable(error, value, where) from None
         if (self.traits.inexact or subclasses_exist(self.traits.records)) and not self._comes_back(value, data):
             raise BadValue(
                 where,
@@ -219,13 +219,22 @@ def _wrong_type(error: ValidationError, ready: JsonType, where: str) -> WrongTyp
     return WrongType(where, expected, f"{type_name(type(given))} {_clipped(given)}")
 
 
-def _unwritable(error: Exception, where: str) -> NoCodec | BadValue:
+def _unwritable(error: Exception, value: object, where: str) -> CodecError:
+    """Say where in the value it is that cannot be written."""
     text = str(error)
     if isinstance(error, UnicodeEncodeError) or "UnicodeEncodeError" in text:
-        return BadValue(where, "a text in it has a lone surrogate, which is no character; clean it or return bytes")
-    if found := re.search(r"Unable to serialize unknown type: <class '(.*)'>", text):
-        return NoCodec(found[1], f"something in {where}", "return data of known types, or register a codec for it")
+        place = next((place for place, leaf in leaves(value, where) if _has_surrogates(leaf)), where)
+        return BadValue(place, "it has a lone surrogate, which is no character; clean the text or return bytes")
+    if found := re.search(r"Unable to serialize unknown type: <(?:class|enum) '(.*)'>", text):
+        place = next((place for place, leaf in leaves(value, where) if str(type(leaf))[8:-2] == found[1]), where)
+        return NoCodec(found[1], place, "return data of known types, or register a codec for it")
+    if found := re.search(r"Expected `(.*?)` .*?\[(?:field_name='(.*?)', )?input_value=(.*), input_type=(.*)\]", text):
+        return WrongType(f"{where}.{found[2]}" if found[2] else where, found[1], f"{found[4]} {found[3]}")
     return BadValue(where, _first_line(error))
+
+
+def _has_surrogates(leaf: object) -> bool:
+    return isinstance(leaf, str) and any("\ud800" <= character <= "\udfff" for character in leaf)
 
 
 def _clipped(value: object) -> str:

@@ -1,12 +1,13 @@
 """Walks over a value's plain containers."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import pydantic
 import pydantic_core
 
+DEPTH_MAX = 100
 ALIKE = ((list, tuple), (int, float))
 ATOMS = frozenset({int, float, str, bool, bytes, type(None)})
 
@@ -37,6 +38,28 @@ def any_within(value: object, test: Callable[[object], bool]) -> bool:
             seen.add(id(each))
             stack.extend(children(each))
     return False
+
+
+def leaves(value: object, where: str, depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Everything within that holds nothing itself, with the place where it is, such as `value["a"][3].weights`."""
+    held = list(_named_children(value, where)) if depth < DEPTH_MAX else []
+    for place, each in held:
+        yield from leaves(each, place, depth + 1)
+    if not held:
+        yield where, value
+
+
+def _named_children(value: object, where: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, each in cast(Mapping[object, object], value).items():
+            yield f"a key of {where}", key
+            yield f"{where}[{key!r}]", each
+    elif dataclasses.is_dataclass(value) or isinstance(value, pydantic.BaseModel):
+        for name, each in vars(value).items() if hasattr(value, "__dict__") else ():
+            yield f"{where}.{name}", each
+    else:
+        for index, each in enumerate(children(value)):
+            yield f"{where}[{index}]", each
 
 
 def same(left: object, right: object) -> bool:

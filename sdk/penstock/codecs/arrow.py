@@ -1,0 +1,88 @@
+"""Arrow tables, batches and arrays, and pandas frames and series by way of Arrow, as IPC streams."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from .encoded import Buffer
+from .errors import BadValue
+
+KIND = b"penstock"  # key of the schema's metadata that says what was written
+NAMELESS = "penstock.series"  # column of a series without a name
+
+
+class ArrowCodec:
+    """Read back, tables are views of the data; pandas frames keep their index and types."""
+
+    name = "arrow"
+    types = (
+        "pyarrow.Table",
+        "pyarrow.RecordBatch",
+        "pyarrow.Array",
+        "pyarrow.ChunkedArray",
+        "pandas.DataFrame",
+        "pandas.Series",
+    )
+
+    def encode(self, value: object, where: str) -> Sequence[Buffer]:
+        """Raises BadValue if a column has no Arrow type."""
+        import pyarrow as pa
+
+        arrow = cast(Any, pa)
+        try:
+            table, kind = _table(arrow, cast(Any, value))
+        except (arrow.ArrowException, TypeError) as error:
+            raise BadValue(where, f"{error}; give the column one type that Arrow knows") from None
+        metadata = {**(table.schema.metadata or {}), KIND: kind}
+        table = table.replace_schema_metadata(metadata)
+        sink = arrow.BufferOutputStream()
+        with arrow.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return (memoryview(sink.getvalue()),)
+
+    def decode(self, data: memoryview, annotation: object) -> object:
+        """Whatever was written, in its own class."""
+        import pyarrow as pa
+
+        arrow = cast(Any, pa)
+        with arrow.ipc.open_stream(arrow.py_buffer(data)) as reader:
+            table = reader.read_all()
+        metadata = dict(table.schema.metadata or {})
+        kind = metadata.pop(KIND, b"table")
+        return _value(table.replace_schema_metadata(metadata or None), kind)
+
+
+def _table(arrow: Any, value: Any) -> tuple[Any, bytes]:
+    if isinstance(value, arrow.Table):
+        return value, b"table"
+    if isinstance(value, arrow.RecordBatch):
+        return arrow.Table.from_batches([value]), b"batch"
+    if isinstance(value, arrow.ChunkedArray):
+        return arrow.table({"": value}), b"chunked"
+    if isinstance(value, arrow.Array):
+        return arrow.table({"": value}), b"array"
+    if value.ndim == 1:
+        name = NAMELESS if value.name is None else value.name
+        return arrow.Table.from_pandas(value.to_frame(name)), b"series"
+    return arrow.Table.from_pandas(value), b"frame"
+
+
+def _value(table: Any, kind: bytes) -> object:
+    if kind == b"frame":
+        return table.to_pandas()
+    if kind == b"series":
+        series = table.to_pandas().iloc[:, 0]
+        return series.rename(None) if series.name == NAMELESS else series
+    if kind == b"batch":
+        return _one_batch(table)
+    if kind == b"chunked":
+        return table.column(0)
+    if kind == b"array":
+        return _one_batch(table).column(0)
+    return table
+
+
+def _one_batch(table: Any) -> Any:
+    import pyarrow as pa
+
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else cast(Any, pa).RecordBatch.from_pylist([], schema=table.schema)

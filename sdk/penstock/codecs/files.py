@@ -1,0 +1,67 @@
+"""Files: a pathlib.Path that an operator returns stands for the file's bytes and its name.
+
+Layout: the name's length (2 bytes, little endian), the name in UTF-8, the bytes.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from . import scratch
+from .encoded import Buffer
+from .errors import BadValue, Undecodable
+from .mapping import mapped
+
+NAME_BYTES_MAX = 255
+SIZE_BYTES = 2
+
+
+class FileCodec:
+    """Read back, it is a read-only file of the same name, in a folder of its own below the scratch folder."""
+
+    name = "file"
+    types = ("pathlib.Path",)
+
+    def encode(self, value: object, where: str) -> Sequence[Buffer]:
+        """Raises BadValue unless it is a file that can be read."""
+        path = cast(Path, value)
+        if path.is_dir():
+            raise BadValue(where, f"{path} is a folder; return its files, or an archive of them")
+        try:
+            content = mapped(path)
+            name = path.name.encode()
+        except OSError as error:
+            raise BadValue(
+                where, f"{path}: {error.strerror}; an operator that returns a path must have written the file"
+            ) from None
+        except UnicodeEncodeError:
+            raise BadValue(where, f"the name {path.name!r} is not valid text; rename the file") from None
+        return (len(name).to_bytes(SIZE_BYTES, "little") + name, content)
+
+    def decode(self, data: memoryview, annotation: object) -> object:
+        """Writes the file."""
+        end = SIZE_BYTES + int.from_bytes(data[:SIZE_BYTES], "little")
+        name = _safe_name(bytes(data[SIZE_BYTES:end]))
+        if end > len(data):
+            raise Undecodable(self.name, "its name is cut off")
+        folder = scratch.folder() / secrets.token_hex(8)
+        folder.mkdir(parents=True)
+        fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        with open(fd, "wb", buffering=0) as file:
+            rest = data[end:]
+            while len(rest):
+                rest = rest[file.write(rest) :]
+        return folder / name
+
+
+def _safe_name(raw: bytes) -> str:
+    """One name, never a path: the bytes come from outside."""
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        raise Undecodable(FileCodec.name, "its name is not UTF-8") from None
+    if not 0 < len(raw) <= NAME_BYTES_MAX or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise Undecodable(FileCodec.name, f"{name!r} is not a file name")
+    return name
