@@ -1,7 +1,5 @@
 """What can go wrong with artifacts and logs: each error names the thing and the remedy."""
 
-from pathlib import Path
-
 
 class ArtifactStoreError(Exception):
     """Base of all errors of this package."""
@@ -30,11 +28,17 @@ class BadHash(ArtifactStoreError):
     """What should name an artifact is not a SHA-256 digest, or not the digest of the bytes that came with it."""
 
 
+class BadLogKey(ArtifactStoreError):
+    """What should name the output of an execution does not."""
+
+
 class StoreFull(ArtifactStoreError):
     """The disk (or a quota, or a limit of the process) took no more bytes; nothing of the write is left."""
 
-    def __init__(self, folder: Path, free_bytes: int) -> None:
-        super().__init__(f"no room in {folder} ({free_bytes} bytes free): free some space or move the data folder")
+    def __init__(self, folder: object, free_bytes: int | None = None, detail: str = "") -> None:
+        """`detail`: what a remote store said instead."""
+        free = "" if free_bytes is None else f" ({free_bytes} bytes free)"
+        super().__init__(detail or f"no room in {folder}{free}: free some space or move the data folder")
         self.folder, self.free_bytes = folder, free_bytes
 
 

@@ -1,0 +1,216 @@
+"""Operators' output: one append-only file of JSON lines for each execution, and a reader over all of a run's.
+
+Files: logs/<run id in hex>/<node>/<item>-<attempt>-<grant>.jsonl; a line is `[microseconds of Unix time, text]`.
+"""
+
+import heapq
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from .errors import BadLogKey
+from .incoming import raise_if_full
+
+LOG_BYTES_MAX = 8 << 20  # of one execution; what it writes beyond is dropped, and said
+LINE_CHARACTERS_MAX = 16 * 1024
+READ_BYTES = 64 * 1024
+TIME_BYTES_MAX = 32
+RUN_ID_BYTES = 16
+ITEM_DEPTH_MAX = 16
+TRUNCATED = f"[truncated: the output of one execution is kept up to {LOG_BYTES_MAX >> 20} MiB]"
+
+
+class LogKey(NamedTuple):
+    """Names one execution."""
+
+    run_id: bytes
+    node: int
+    item: tuple[int, ...]
+    attempt: int
+    grant: int
+
+
+class Line(NamedTuple):
+    """Something that an execution wrote."""
+
+    at_us: int
+    key: LogKey
+    text: str
+
+
+def folder_of_run(root: Path, run_id: bytes) -> Path:
+    """Where a run's output is; raises BadLogKey unless it is a run id."""
+    if len(run_id) != RUN_ID_BYTES:
+        raise BadLogKey(f"a run id has {RUN_ID_BYTES} bytes, not {len(run_id)}")
+    return root / "logs" / run_id.hex()
+
+
+def path_of(root: Path, key: LogKey) -> Path:
+    """The file of one execution: made of numbers and hex only."""
+    numbers = (key.node, *key.item, key.attempt, key.grant)
+    if min(numbers) < 0 or len(key.item) > ITEM_DEPTH_MAX:
+        raise BadLogKey(f"{key} names no execution")
+    item = ".".join(f"{int(each)}" for each in key.item) or "all"
+    return folder_of_run(root, key.run_id) / f"{int(key.node)}" / f"{item}-{int(key.attempt)}-{int(key.grant)}.jsonl"
+
+
+class LogWriter:
+    """Appends the lines of one execution; the file is made with the first line. Not for use by two threads at once."""
+
+    __slots__ = ("_fd", "_full", "_path", "_size")
+
+    def __init__(self, root: Path, key: LogKey) -> None:
+        """`root` is the store's folder; raises BadLogKey."""
+        self._path = path_of(root, key)
+        self._fd = -1
+        self._size = 0
+        self._full = False
+
+    def append(self, lines: Iterable[tuple[int, str]]) -> None:
+        """Write (time in microseconds, text) of each line in one piece; raises StoreFull."""
+        if self._full:
+            return
+        if self._fd < 0:
+            self._open()
+        text = self._within_limit(lines)
+        try:
+            self._size += os.write(self._fd, text)
+        except OSError as error:
+            raise_if_full(error, self._path.parent)
+            raise
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._size = os.fstat(self._fd).st_size
+            if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":  # a writer was killed in the middle
+                self._size += os.write(self._fd, b"\n")
+        except OSError as error:
+            raise_if_full(error, self._path.parent if self._path.parent.exists() else Path("/"))
+            raise
+        self._full = self._size > LOG_BYTES_MAX
+
+    def _within_limit(self, lines: Iterable[tuple[int, str]]) -> bytes:
+        out = bytearray()
+        for at_us, text in lines:
+            out += _line(at_us, text)
+            if self._size + len(out) > LOG_BYTES_MAX:
+                out += _line(at_us, TRUNCATED)
+                self._full = True
+                break
+        return bytes(out)
+
+
+class LogReader:
+    """Reads what the executions of a run, or of one node, have written: from the first line, merged by time.
+
+    `poll` again for what was written since. Lines of one execution keep their order; those of executions that
+    write at the same time may come in another order if they arrive late.
+    """
+
+    def __init__(self, root: Path, run_id: bytes, node: int = -1) -> None:
+        """`node` -1: all nodes."""
+        self._folder = folder_of_run(root, run_id)
+        self._run_id, self._node = run_id, node
+        self._offsets: dict[Path, int] = {}
+
+    def poll(self) -> Iterator[Line]:
+        """Lines since the last poll; to be read to the end before the next one."""
+        news = sorted(self._news(), key=lambda each: each[0], reverse=True)
+        heap: list[tuple[int, int, Line, Iterator[Line]]] = []
+        tie = itertools.count()
+        while news or heap:
+            # A file is opened only when its first line's turn has come: a run may have many thousands.
+            while news and (not heap or news[-1][0] <= heap[0][0]):
+                _, path, key = news.pop()
+                _push(heap, self._lines(path, key), tie)
+            if heap:
+                _, _, line, lines = heapq.heappop(heap)
+                yield line
+                _push(heap, lines, tie)
+
+    def _news(self) -> Iterator[tuple[int, Path, LogKey]]:
+        """Files that have grown, with the time of the first line that was not read yet."""
+        for folder in _names(self._folder) if self._node < 0 else (str(self._node),):
+            for name in _names(self._folder / folder):
+                path = self._folder / folder / name
+                offset = self._offsets.get(path, 0)
+                if path.stat().st_size > offset and (key := _key_of(self._run_id, path)) is not None:
+                    yield _time_at(path, offset), path, key
+
+    def _lines(self, path: Path, key: LogKey) -> Iterator[Line]:
+        """Whole lines only: the last may be on its way. The file is open only while a part is read."""
+        while True:
+            offset = self._offsets.get(path, 0)
+            with open(path, "rb", buffering=0) as file:
+                file.seek(offset)
+                part = file.read(READ_BYTES)
+            end = part.rfind(b"\n") + 1
+            if end == 0:
+                if len(part) < READ_BYTES:
+                    return
+                end = len(part)  # not a line that we wrote: none is so long
+            self._offsets[path] = offset + end
+            for raw in part[:end].splitlines():
+                if (line := _parsed(raw, key)) is not None:
+                    yield line
+
+
+def _push(heap: list[tuple[int, int, Line, Iterator[Line]]], lines: Iterator[Line], tie: Iterator[int]) -> None:
+    if (line := next(lines, None)) is not None:
+        heapq.heappush(heap, (line.at_us, next(tie), line, lines))
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:  # nothing was written yet
+        return []
+
+
+def _time_at(path: Path, offset: int) -> int:
+    with open(path, "rb", buffering=0) as file:
+        file.seek(offset)
+        digits = file.read(TIME_BYTES_MAX)[1:].partition(b",")[0]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _line(at_us: int, text: str) -> bytes:
+    if len(text) > LINE_CHARACTERS_MAX:
+        text = text[:LINE_CHARACTERS_MAX] + "..."
+    try:
+        return _encode((at_us, text)) + b"\n"
+    except UnicodeEncodeError:
+        return _encode((at_us, text.encode("utf-8", "replace").decode())) + b"\n"
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[int, str]).decode
+
+
+def _parsed(raw: bytes, key: LogKey) -> Line | None:
+    try:
+        at_us, text = _decode(raw)
+    except msgspec.DecodeError:  # half a line, of a writer that was killed
+        return None
+    return Line(at_us, key, text)
+
+
+def _key_of(run_id: bytes, path: Path) -> LogKey | None:
+    try:
+        item, attempt, grant = path.stem.split("-")
+        items = () if item == "all" else tuple(int(each) for each in item.split("."))
+        return LogKey(run_id, int(path.parent.name), items, int(attempt), int(grant))
+    except ValueError:
+        return None

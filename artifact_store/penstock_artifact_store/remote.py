@@ -1,0 +1,140 @@
+"""The artifact store of another machine, through a local cache; the same calls as LocalStore."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import grpc
+from penstock_proto.artifact_store.v1 import service_pb2 as pb
+from penstock_proto.artifact_store.v1 import service_pb2_grpc
+
+from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, StoreFull, StoreUnavailable
+from .store import CHUNK_BYTES, LocalStore
+
+Answer = TypeVar("Answer")
+
+TRIES_MAX = 6
+RETRY_DELAY_S = 0.1
+RETRY_DELAY_MAX_S = 3.0
+CALL_TIMEOUT_S = 60.0
+TRANSFER_TIMEOUT_S = 3600.0
+MISSING_BATCH = 10_000
+RETRIED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+
+
+class RemoteStore:
+    """Bytes are fetched once and kept in the cache; what is put is in the cache, and durable remotely on return."""
+
+    def __init__(self, address: str, cache: LocalStore) -> None:
+        """`address` is "host:port"; the connection is made when it is first used."""
+        self.address, self._cache = address, cache
+        self._channel = grpc.insecure_channel(address)
+        self._stub: Any = service_pb2_grpc.ArtifactStoreServiceStub(self._channel)
+
+    def __repr__(self) -> str:
+        return f"RemoteStore({self.address!r})"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def put(self, data: bytes | memoryview) -> bytes:
+        """Keep bytes durably and return their hash; raises StoreFull, StoreUnavailable."""
+        return self.put_parts((data,))
+
+    def put_parts(self, parts: Sequence[bytes | memoryview]) -> bytes:
+        """Keep the parts, one after the other, as one artifact; raises StoreFull, StoreUnavailable."""
+        artifact = self._cache.put_parts(parts)
+        self._upload(artifact)
+        return artifact
+
+    def put_file(self, path: Path) -> tuple[bytes, int]:
+        """Keep a copy of a file durably and return its hash and size; raises StoreFull, StoreUnavailable."""
+        artifact, size = self._cache.put_file(path)
+        self._upload(artifact)
+        return artifact, size
+
+    def get(self, artifact: bytes) -> bytes:
+        """Return the bytes, verified; raises ArtifactMissing, ArtifactDamaged, StoreUnavailable."""
+        return self._cached(self._cache.get, artifact)
+
+    def path(self, artifact: bytes) -> Path:
+        """Return a file in the cache, verified, to read or map, never to change; raises like `get`."""
+        return self._cached(self._cache.path, artifact)
+
+    def has(self, artifact: bytes) -> bool:
+        """Whether the remote store has it; raises StoreUnavailable."""
+        return not self.missing([artifact])
+
+    def missing(self, artifacts: Iterable[bytes]) -> list[bytes]:
+        """Those that the remote store does not have; raises StoreUnavailable."""
+        asked, out = list(artifacts), list[bytes]()
+        for start in range(0, len(asked), MISSING_BATCH):
+            request = pb.MissingRequest(artifacts=asked[start : start + MISSING_BATCH])
+            out += self._tried(lambda request=request: self._stub.Missing(request, timeout=CALL_TIMEOUT_S)).artifacts
+        return out
+
+    def size(self, artifact: bytes) -> int:
+        """Size in bytes; fetches it if need be."""
+        return self.path(artifact).stat().st_size
+
+    def _cached(self, read: Callable[[bytes], Answer], artifact: bytes) -> Answer:
+        try:
+            return read(artifact)
+        except (ArtifactMissing, ArtifactDamaged):  # a damaged one has been set aside by the cache
+            self._fetch(artifact)
+            return read(artifact)
+
+    def _fetch(self, artifact: bytes) -> None:
+        """Bring the bytes into the cache; goes on where a broken transfer ended."""
+        with self._cache.incoming() as incoming:
+
+            def go_on() -> None:
+                request = pb.GetRequest(artifact=artifact, offset=incoming.size)
+                for response in self._stub.Get(request, timeout=TRANSFER_TIMEOUT_S):
+                    incoming.write(response.chunk)
+
+            self._tried(go_on, artifact)
+            if incoming.digest() != artifact:
+                raise ArtifactDamaged(artifact, self)
+            self._cache.keep(incoming)
+
+    def _upload(self, artifact: bytes) -> None:
+        if self.missing([artifact]):
+            path = self._cache.path(artifact)
+            self._tried(lambda: self._stub.Put(_chunks(artifact, path), timeout=TRANSFER_TIMEOUT_S), artifact)
+
+    def _tried(self, call: Callable[[], Answer], artifact: bytes = b"") -> Answer:
+        """Call again, later and later, while the service cannot be reached."""
+        delay_s = RETRY_DELAY_S
+        for tries in range(1, TRIES_MAX + 1):
+            try:
+                return call()
+            except grpc.RpcError as error:
+                status, detail = cast(Any, error).code(), cast(Any, error).details()
+                if status not in RETRIED:
+                    raise self._translated(status, detail, artifact) from error
+                if tries == TRIES_MAX:
+                    raise StoreUnavailable(f"the artifact store at {self.address} does not answer: {detail}") from error
+            time.sleep(delay_s * random.uniform(0.5, 1))
+            delay_s = min(2 * delay_s, RETRY_DELAY_MAX_S)
+        raise AssertionError("unreachable")
+
+    def _translated(self, status: grpc.StatusCode, detail: str, artifact: bytes) -> ArtifactStoreError:
+        if status is grpc.StatusCode.NOT_FOUND:
+            return ArtifactMissing(artifact, self)
+        if status is grpc.StatusCode.DATA_LOSS:
+            return ArtifactDamaged(artifact, self)
+        if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return StoreFull(self.address, detail=detail)
+        return (BadHash if status is grpc.StatusCode.INVALID_ARGUMENT else ArtifactStoreError)(detail)
+
+
+def _chunks(artifact: bytes, path: Path) -> Iterator[pb.PutRequest]:
+    """The whole file; an empty one is one empty message."""
+    with open(path, "rb", buffering=0) as file:
+        yield pb.PutRequest(artifact=artifact, chunk=file.read(CHUNK_BYTES))
+        while chunk := file.read(CHUNK_BYTES):
+            yield pb.PutRequest(chunk=chunk)

@@ -1,0 +1,178 @@
+"""The artifact store as a gRPC service over a local folder."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+import grpc.aio
+from penstock_proto.artifact_store.v1 import service_pb2 as pb
+from penstock_proto.artifact_store.v1 import service_pb2_grpc
+
+from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, BadLogKey, StoreFull
+from .incoming import Incoming
+from .logs import Line, LogKey, LogReader, LogWriter
+from .store import CHUNK_BYTES, DIGEST_BYTES, LocalStore
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+MISSING_MAX = 10_000  # hashes asked about in one call
+WRITERS_MAX = 64  # files that one call of AppendLog keeps open
+LINES_MAX = 1000  # lines of output in one message
+LINES_BYTES_MAX = CHUNK_BYTES // 2  # text in one message
+FOLLOW_INTERVAL_S = 0.25
+FOLLOW_BUSY_SHARE = 10  # a follower rests this many times as long as it took to look for news
+
+STATUS: dict[type[ArtifactStoreError], grpc.StatusCode] = {
+    ArtifactMissing: grpc.StatusCode.NOT_FOUND,
+    ArtifactDamaged: grpc.StatusCode.DATA_LOSS,
+    BadHash: grpc.StatusCode.INVALID_ARGUMENT,
+    BadLogKey: grpc.StatusCode.INVALID_ARGUMENT,
+    StoreFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
+
+
+class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
+    """File I/O happens in threads, a chunk at a time: this is not the hot path."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+
+    async def Missing(self, request: pb.MissingRequest, context: Context) -> pb.MissingResponse:
+        if len(request.artifacts) > MISSING_MAX:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"ask about at most {MISSING_MAX} artifacts at once")
+        try:
+            missing = await asyncio.to_thread(self._store.missing, list(request.artifacts))
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        return pb.MissingResponse(artifacts=missing)
+
+    async def Put(self, request_iterator: AsyncIterator[pb.PutRequest], context: Context) -> pb.PutResponse:
+        try:
+            return await self._put(request_iterator)
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+
+    async def _put(self, requests: AsyncIterator[pb.PutRequest]) -> pb.PutResponse:
+        announced = b""
+        incoming = self._store.incoming()
+        async with _Threaded(incoming):
+            async for request in requests:
+                announced = announced or request.artifact
+                if len(announced) != DIGEST_BYTES:
+                    raise BadHash("the first message must carry the SHA-256 of the bytes")
+                if len(request.chunk) > CHUNK_BYTES:
+                    raise BadHash(f"a message may carry at most {CHUNK_BYTES} bytes")
+                await asyncio.to_thread(incoming.write, request.chunk)
+            if incoming.digest() != announced:
+                raise BadHash(f"announced {announced.hex()}, received {incoming.digest().hex()}; send the bytes again")
+            await asyncio.to_thread(self._store.keep, incoming)
+        return pb.PutResponse(artifact=announced, size_bytes=incoming.size)
+
+    async def Get(self, request: pb.GetRequest, context: Context) -> AsyncIterator[pb.GetResponse]:
+        try:
+            path = await asyncio.to_thread(self._store.path, request.artifact)
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        size = path.stat().st_size
+        if not 0 <= request.offset <= size:
+            await context.abort(grpc.StatusCode.OUT_OF_RANGE, f"the artifact has {size} bytes")
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            offset = request.offset
+            while chunk := await asyncio.to_thread(os.pread, fd, CHUNK_BYTES, offset):
+                offset += len(chunk)
+                yield pb.GetResponse(chunk=chunk)
+        finally:
+            os.close(fd)
+
+    async def AppendLog(
+        self, request_iterator: AsyncIterator[pb.AppendLogRequest], context: Context
+    ) -> pb.AppendLogResponse:
+        """A message without a key continues the output that the last one named."""
+        writers: dict[LogKey, LogWriter] = {}
+        key: LogKey | None = None
+        try:
+            async for request in request_iterator:
+                key = _key(request.key) if request.HasField("key") else key
+                if key is None:
+                    raise BadLogKey("the first message must name the execution")
+                writer = _writer(self._store.folder, writers, key)
+                await asyncio.to_thread(writer.append, [(line.at_us, line.text) for line in request.lines])
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        finally:
+            for writer in writers.values():
+                writer.close()
+        return pb.AppendLogResponse()
+
+    async def ReadLog(self, request: pb.ReadLogRequest, context: Context) -> AsyncIterator[pb.ReadLogResponse]:
+        """Following ends when the caller ends it."""
+        try:
+            reader = LogReader(self._store.folder, request.run_id, request.node)
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            responses = _responses(reader.poll())
+            while (response := await asyncio.to_thread(next, responses, None)) is not None:
+                yield response
+            if not request.follow:
+                return
+            await asyncio.sleep(max(FOLLOW_INTERVAL_S, FOLLOW_BUSY_SHARE * (loop.time() - began)))
+
+
+class _Threaded:
+    """An Incoming as an asynchronous context manager: opening, removing and closing files may wait for the disk."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+
+    async def __aenter__(self) -> None:
+        await asyncio.to_thread(self._incoming.__enter__)
+
+    async def __aexit__(self, *reason: Any) -> None:
+        await asyncio.to_thread(self._incoming.__exit__, *reason)
+
+
+def add_to_server(store: LocalStore, server: grpc.aio.Server) -> None:
+    """Serve the store; remove first what killed processes left half-written."""
+    store.sweep()
+    service_pb2_grpc.add_ArtifactStoreServiceServicer_to_server(ArtifactStoreServicer(store), server)  # pyright: ignore
+
+
+async def _abort(context: Context, error: ArtifactStoreError) -> NoReturn:
+    await context.abort(STATUS.get(type(error), grpc.StatusCode.INTERNAL), str(error))
+    raise AssertionError("abort raises")
+
+
+def _writer(root: Path, writers: dict[LogKey, LogWriter], key: LogKey) -> LogWriter:
+    if key not in writers:
+        if len(writers) >= WRITERS_MAX:
+            writers.pop(next(iter(writers))).close()
+        writers[key] = LogWriter(root, key)
+    return writers[key]
+
+
+def _key(key: pb.LogKey) -> LogKey:
+    return LogKey(key.run_id, key.node, tuple(key.item), key.attempt, key.grant)
+
+
+def _responses(lines: Iterator[Line]) -> Iterator[pb.ReadLogResponse]:
+    """One message for each stretch of lines of one execution, within its limits."""
+    for key, stretch in itertools.groupby(lines, key=lambda line: line.key):
+        name = pb.LogKey(run_id=key.run_id, node=key.node, item=key.item, attempt=key.attempt, grant=key.grant)
+        batch: list[pb.LogLine] = []
+        size = 0
+        for line in stretch:
+            batch.append(pb.LogLine(at_us=line.at_us, text=line.text))
+            size += len(line.text)
+            if len(batch) == LINES_MAX or size > LINES_BYTES_MAX:
+                yield pb.ReadLogResponse(key=name, lines=batch)
+                batch, size = [], 0
+        if batch:
+            yield pb.ReadLogResponse(key=name, lines=batch)
