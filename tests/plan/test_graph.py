@@ -1,6 +1,5 @@
 """The graph's columns, against a simple oracle and at the sizes we design for."""
 
-from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 
@@ -11,20 +10,9 @@ from penstock_plan import PlanGraph, plan_hash
 from penstock_plan.errors import PlanError
 from penstock_proto.plan.v1 import plan_pb2 as pb
 
+from tests.plan.plans import plan_of
+
 Edges = list[set[int]]
-
-
-def plan_of(edges: Iterable[Iterable[int]], after: Iterable[Iterable[int]] | None = None) -> pb.Plan:
-    """A plan of one operator, whose node n uses the outputs of `edges[n]`."""
-    edges = list(edges)
-    plan = pb.Plan(schema=1, name="flow:main", files=["flow.py"], types=[pb.Type(name="any")])
-    port = pb.Port(name="result", type=0)
-    plan.operators.add(module="flow", qualname="step", outputs=[port], output_shape=pb.OUTPUT_SHAPE_SINGLE)
-    for index, (parents, before) in enumerate(zip(edges, after or [()] * len(edges), strict=True)):
-        node = plan.nodes.add(name=f"step-{index}", kind=pb.NODE_KIND_TASK, after=before)
-        for position, parent in enumerate(parents):
-            node.arguments.add(name=f"a{position}").value.output.node = parent
-    return plan
 
 
 def test_columns_of_a_diamond() -> None:

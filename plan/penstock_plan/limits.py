@@ -1,0 +1,19 @@
+"""What a plan may contain at most; a larger one is refused before it costs much."""
+
+PLAN_BYTES_MAX = 64 * 2**20
+NODES_MAX = 200_000
+# Arguments with their items, keys and fields, of all nodes together.
+PARTS_MAX = 2_000_000
+# Comparisons of a part with a type: a part that may be one of several types is compared with each.
+COMPARISONS_MAX = 10_000
+COMPARISONS_PER_PART_MAX = 4
+TYPES_MAX = 5_000
+TYPE_DEPTH_MAX = 32
+# Members of a union, values of a literal type, fields of a record: each is compared with each.
+MEMBERS_MAX = 256
+NAME_LENGTH_MAX = 255
+INLINE_BYTES_MAX = 1024
+# Literals of one node: a grant carries them all.
+INLINE_NODE_BYTES_MAX = 64 * 1024
+RETRIES_MAX = 1_000_000
+HASH_BYTES = 32

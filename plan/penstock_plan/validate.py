@@ -1,0 +1,95 @@
+"""Plans come from anywhere, in any language: what they must fulfil before anything believes them."""
+
+from google.protobuf.message import DecodeError
+from penstock_proto.plan.v1 import plan_pb2
+
+from .check_exprs import Expressions
+from .check_nodes import Nodes
+from .check_tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
+from .errors import InvalidPlan
+from .limits import NODES_MAX, PLAN_BYTES_MAX
+from .problems import Problems
+from .spelling import quote
+
+SCHEMA = 1
+
+
+def load(data: bytes) -> plan_pb2.Plan:
+    """Read a plan's bytes; raise InvalidPlan with everything that is wrong with it at once."""
+    if not data:
+        raise InvalidPlan(["the plan is empty"])
+    if len(data) > PLAN_BYTES_MAX:
+        raise InvalidPlan([f"the plan has {len(data)} bytes; the limit is {PLAN_BYTES_MAX}"])
+    try:
+        plan = plan_pb2.Plan.FromString(data)
+    except DecodeError as error:
+        raise InvalidPlan([f"the bytes are not a plan: {error}"]) from None
+    check(plan)
+    return plan
+
+
+def check(plan: plan_pb2.Plan) -> None:
+    """Raise InvalidPlan with everything that is wrong with the plan at once."""
+    if plan.schema != SCHEMA:
+        remedy = "upgrade the server" if plan.schema > SCHEMA else "compile it again"
+        raise InvalidPlan([f"the plan has schema {plan.schema}, this version knows {SCHEMA}: {remedy}"])
+    if len(plan.nodes) > NODES_MAX:
+        raise InvalidPlan([f"the plan has {len(plan.nodes)} nodes; the limit is {NODES_MAX}"])
+    problems = Problems()
+    check_name(problems, "the plan", plan.name)
+    if plan.bundle:
+        check_hash(problems, "the plan's bundle", plan.bundle)
+    types = list(plan.types)
+    typed = check_types(problems, types)
+    before = Problems()
+    _check_operators(before, plan, len(types))
+    _check_inputs(before, plan, len(types))
+    problems.extend(before)
+    _check_graph(problems, plan, types, typed=typed and not before)
+    if problems:
+        raise problems.error()
+
+
+def _check_operators(problems: Problems, plan: plan_pb2.Plan, types: int) -> None:
+    for operator in plan.operators:
+        what = f"operator {quote(f'{operator.module}:{operator.qualname}')}"
+        check_operator(problems, what, operator, types)
+
+
+def _check_inputs(problems: Problems, plan: plan_pb2.Plan, types: int) -> None:
+    check_unique(problems, "input", (declared.name for declared in plan.inputs))
+    for declared in plan.inputs:
+        check_input(problems, f"input {quote(declared.name)}", declared, types)
+
+
+def _check_graph(problems: Problems, plan: plan_pb2.Plan, types: list[plan_pb2.Type], *, typed: bool) -> None:
+    nodes = list(plan.nodes)
+    if not nodes:
+        problems.add("the plan has no nodes")
+    names = [node.name for node in nodes]
+    declared = [tuple(port.type for port in operator.outputs) for operator in plan.operators]
+    outputs = [
+        declared[node.operator] if node.kind == plan_pb2.NODE_KIND_TASK and 0 <= node.operator < len(declared) else ()
+        for node in nodes
+    ]
+    expressions = Expressions(problems, types, [declared.type for declared in plan.inputs], names, outputs)
+    check_unique(problems, "node", names)
+    checks = Nodes(problems, expressions, plan, typed=typed)
+    for node, name in zip(nodes, names, strict=True):
+        checks.check(node, name)
+    checks.check_order(names)
+    _check_outputs(problems, expressions, plan, len(types), typed=typed)
+
+
+def _check_outputs(
+    problems: Problems, expressions: Expressions, plan: plan_pb2.Plan, types: int, *, typed: bool
+) -> None:
+    check_unique(problems, "output", (output.name for output in plan.outputs))
+    for output in plan.outputs:
+        what = f"output {quote(output.name)}"
+        check_name(problems, "output", output.name)
+        size = expressions.check_refs(what, output.value, set())
+        if not 0 <= output.type < types:
+            problems.add(f"{what} is of type {output.type}, but there are {types}")
+        elif size >= 0 and typed and (wrong := expressions.mismatch(output.value, output.type)):
+            problems.add(f"{what}: {wrong}")
