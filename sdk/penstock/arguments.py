@@ -1,0 +1,275 @@
+"""How an argument becomes an expression: futures, literals, and containers and records with futures inside."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast, get_args, get_origin
+
+from penstock_proto.plan.v1 import plan_pb2
+
+from .annotations import (
+    ACCEPTING,
+    ANYTHING,
+    RecordField,
+    class_of,
+    is_literal,
+    is_model,
+    is_named_tuple,
+    members,
+    record_fields,
+    union,
+    unwrap,
+)
+from .future import WHOLE, Future, describe
+from .literals import BadLiteral, Literals
+from .type_table import TypeTable
+
+# The protobuf parser admits messages nested 100 deep; each level here takes two.
+DEPTH_MAX = 40
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+Problem = Callable[..., None]
+
+
+class Writer:
+    """Writes the expressions of one plan, and says what does not fit."""
+
+    __slots__ = ("_fields", "_literals", "_problems", "_trace", "_types")
+
+    def __init__(self, trace: object, types: TypeTable, literals: Literals) -> None:
+        self._trace, self._types, self._literals = trace, types, literals
+        self._problems: list[Mismatch] = []
+        self._fields: dict[type, list[RecordField]] = {}
+
+    def write(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str) -> Sequence[Mismatch]:
+        """Fill in the expression of one argument; what does not fit is returned."""
+        self._problems = []
+        self._write(expr, value, annotation, where, 0)
+        return self._problems
+
+    def _write(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
+        kind = _class(value)
+        if kind is Future:
+            self._write_future(expr, value, annotation, where)
+        elif depth > DEPTH_MAX:
+            self._problems.append(Mismatch(where, f"is nested deeper than {DEPTH_MAX}", remedy="flatten it"))
+        elif not holds_future(value):
+            self._write_literal(expr, value, annotation, where)
+        elif isinstance(value, _CONTAINERS) and not is_named_tuple(kind):
+            self._write_container(expr, value, annotation, where, depth)
+        else:
+            self._write_record(expr, value, annotation, where, depth)
+
+    def _write_future(self, expr: plan_pb2.Expr, future: Future, annotation: Any, where: str) -> None:
+        origin, output = future.penstock_origin, future.penstock_output
+        if future.penstock_trace is not self._trace:
+            remedy = "futures cannot be kept between compilations: call the operator inside this workflow"
+            self._problems.append(Mismatch(where, f"given {describe(future)} of another workflow", remedy=remedy))
+        elif output == WHOLE and not origin.outputs:
+            remedy = "to run it before, write: with penstock.after(...):"
+            self._problems.append(Mismatch(where, f"given {describe(future)}, which returns nothing", remedy=remedy))
+        elif self._fits(future, annotation, where):
+            if origin.node < 0:
+                expr.input = output
+            elif output != WHOLE:
+                ref = expr.output
+                ref.node, ref.output = origin.node, output
+            else:
+                _write_whole(expr, future)
+
+    def _fits(self, future: Future, annotation: Any, where: str) -> bool:
+        given, expected = future.penstock_type, self._types.index(annotation)
+        if self._types.relation.assignable(given, expected):
+            return True
+        given_text, expected_text = self._types.spell_both(given, expected)
+        self._problems.append(
+            Mismatch(
+                where,
+                f"expected {expected_text}, given {given_text}, {describe(future)}",
+                expected_text,
+                given_text,
+                _remedy(future, annotation, self._types),
+            )
+        )
+        return False
+
+    def _write_literal(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str) -> None:
+        try:
+            expr.literal.CopyFrom(self._literals.encode(value, annotation))
+        except BadLiteral as error:
+            expected = self._types.spell(self._types.index(annotation))
+            problem = f"expected {expected}, {error.problem}" if error.mistyped else error.problem
+            self._problems.append(Mismatch(where, problem, expected, type(value).__name__, error.remedy))
+
+    def _write_container(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
+        """Try each member of the annotation that admits such a container; the first that fits is taken."""
+        first: list[Mismatch] = []
+        outer, kind = self._problems, next(each for each in _CONTAINERS if isinstance(value, each))
+        for items in filter(None, (_items(member, kind, value) for member in members(annotation))):
+            self._problems, attempt = [], plan_pb2.Expr()
+            self._fill(attempt, value, items, where, depth + 1)
+            if not self._problems:
+                self._problems = outer
+                expr.CopyFrom(attempt)
+                return
+            first = first or self._problems
+        self._problems = outer
+        expected = self._types.spell(self._types.index(annotation))
+        wrong = Mismatch(
+            where, f"expected {expected}, given a {kind.__name__} with futures in it", expected, kind.__name__
+        )
+        self._problems += first or [wrong]
+
+    def _fill(self, expr: plan_pb2.Expr, value: Any, items: Items, where: str, depth: int) -> None:
+        if isinstance(value, dict):
+            mapping = expr.mapping
+            mapping.SetInParent()
+            for key, item in cast("dict[Any, Any]", value).items():
+                self._write(mapping.keys.add(), key, items.key, f"{where}[key]", depth)
+                self._write(mapping.values.add(), item, items.of(0), f"{where}[{key!r}]", depth)
+            return
+        sequence = expr.sequence
+        sequence.kind = next(name for name, cls in _SEQUENCES.items() if isinstance(value, cls))
+        for number, item in enumerate(value):
+            self._write(sequence.items.add(), item, items.of(number), f"{where}[{number}]", depth)
+        if sequence.kind == "set":  # a set has no order that every process agrees on
+            ordered = sorted(sequence.items, key=lambda item: item.SerializeToString(deterministic=True))
+            del sequence.items[:]
+            sequence.items.extend(ordered)
+
+    def _write_record(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
+        cls = _class(value)
+        own = next((member for member in members(annotation) if get_origin(unwrap(member)[0]) is cls), cls)
+        given, expected = self._types.index(own), self._types.index(annotation)
+        if not self._types.relation.assignable(given, expected):
+            given_text, expected_text = self._types.spell_both(given, expected)
+            problem = f"expected {expected_text}, given {given_text}"
+            self._problems.append(Mismatch(where, problem, expected_text, given_text))
+            return
+        record = expr.record
+        record.type = given
+        for field in self._fields_of(own):
+            if hasattr(value, field.name):
+                record.names.append(field.name)
+                item = getattr(value, field.name)
+                self._write(record.values.add(), item, field.annotation, f"{where}.{field.name}", depth + 1)
+
+    def _fields_of(self, cls: Any) -> list[RecordField]:
+        # Not asked anew for each call: annotations must keep their identity to be known again.
+        if (fields := self._fields.get(cls)) is None:
+            fields = self._fields[cls] = record_fields(cls)
+        return fields
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What is wrong with an argument, or with a part of it."""
+
+    argument: str
+    problem: str
+    expected: str = ""
+    given: str = ""
+    remedy: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Items:
+    """Annotations of the items of a container: of each position, or of all with `each`."""
+
+    each: tuple[Any, ...]
+    repeated: bool
+    key: Any = Any
+
+    def of(self, number: int) -> Any:
+        return self.each[0] if self.repeated else self.each[number]
+
+
+_SEQUENCES: dict[str, tuple[type, ...]] = {"list": (list,), "tuple": (tuple,), "set": (set, frozenset)}
+
+
+def _items(member: Any, kind: type, value: Any) -> Items | None:
+    """Annotations of the items, if the annotation admits this kind of container and, of a tuple, this length."""
+    plain, _ = unwrap(member)
+    if plain in ANYTHING:
+        return Items((Any,), repeated=True)
+    origin, args = class_of(plain), get_args(plain)
+    if is_literal(plain) or origin not in ACCEPTING[kind]:
+        return None
+    if not args and plain != tuple[()]:
+        return Items((Any,), repeated=True)
+    if kind is dict:
+        return Items((args[1],), repeated=True, key=args[0])
+    if origin is not tuple or (len(args) == 2 and args[1] is Ellipsis):
+        return Items((args[0],), repeated=True)
+    return Items(args, repeated=False) if len(args) == len(value) else None
+
+
+def _write_whole(expr: plan_pb2.Expr, future: Future) -> None:
+    """All outputs of a node together: the record that its operator returns is put together again."""
+    record = expr.record
+    record.type = future.penstock_type
+    for name, (output, _, _) in future.penstock_origin.outputs.items():
+        record.names.append(name)
+        ref = record.values.add().output
+        ref.node, ref.output = future.penstock_origin.node, output
+
+
+def _remedy(future: Future, annotation: Any, types: TypeTable) -> str:
+    """Name the outputs that would fit, where a whole result was given."""
+    if future.penstock_output != WHOLE:
+        return ""
+    expected = types.index(annotation)
+    outputs = future.penstock_origin.outputs.items()
+    fitting = [name for name, (_, _, given) in outputs if types.relation.assignable(given, expected)]
+    return f"its output {' or '.join(f'.{name}' for name in fitting)} would fit" if fitting else ""
+
+
+def _class(value: object) -> Any:
+    return type(value)
+
+
+def holds_future(value: Any) -> bool:
+    """Whether a future is anywhere in containers and records."""
+    return next(futures_in(value), None) is not None
+
+
+def futures_in(value: Any, depth: int = 0) -> Iterator[Future]:
+    """Every future in containers and records, in their order."""
+    if type(value) is Future:
+        yield value
+    elif depth <= DEPTH_MAX + 1 and (parts := _parts(value)):
+        for part in parts:
+            if type(part) not in _ATOMS:
+                yield from futures_in(part, depth + 1)
+
+
+_ATOMS = frozenset({int, float, str, bool, bytes, type(None)})
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    kind = _class(value)
+    if issubclass(kind, dict):
+        return [*value.keys(), *value.values()]
+    if issubclass(kind, _CONTAINERS):
+        return value
+    if is_model(kind):
+        return list(value.__dict__.values())
+    if dataclasses.is_dataclass(kind):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(kind)]
+    return ()
+
+
+def inferred(value: Any) -> Any:
+    """The annotation of a value with futures in it, for results of workflows without an annotation."""
+    kind = _class(value)
+    if kind is Future:
+        return value.penstock_annotation
+    if kind is dict and value:
+        return dict[union(map(inferred, value.keys())), union(map(inferred, value.values()))]
+    if kind is tuple:
+        return types.GenericAlias(tuple, tuple(map(inferred, value)))
+    if kind in (list, set, frozenset) and value:
+        return types.GenericAlias(kind, (union(map(inferred, value)),))
+    return kind

@@ -1,0 +1,195 @@
+"""Stage 1: a workflow becomes a plan. Its body runs once, with futures in place of values."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from penstock_proto.plan.v1 import plan_pb2
+
+from . import docstrings, modules, pydantic_futures, schema
+from .arguments import Mismatch
+from .errors import CompileError, CompileErrors
+from .future import Future
+from .literals import BadLiteral
+from .lowering import checked, located
+from .returning import Shape, results_of
+from .signatures import Parameter, Problem
+from .trace import Origin, Trace, current
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+    from .operators import Operator
+    from .workflows import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A workflow as a plan.
+
+    Attributes:
+        plan: Typed and immutable; see the plan's .proto.
+        data: The plan's bytes; `hash` is their SHA-256, the plan's name.
+        bundle: The code that the plan's operators are imported from; None if the caller sees to it.
+        artifacts: Bytes of literals too large for the plan, by their SHA-256.
+        shape: Puts the outputs together to what the workflow returns.
+        operators: By (module, qualname), as this process has them.
+    """
+
+    plan: plan_pb2.Plan
+    data: bytes
+    hash: bytes
+    bundle: Bundle | None
+    artifacts: dict[bytes, bytes]
+    shape: Shape
+    operators: dict[tuple[str, str], Operator[..., Any]]
+
+
+def compile(
+    workflow: Workflow[..., Any],
+    *,
+    root: Path | str | None = None,
+    bundle_hash: bytes | None = None,
+    local: bool = False,
+) -> Compiled:
+    """Compile a workflow; nothing of it is computed. The same code and options give the same plan everywhere.
+
+    Args:
+        root: Folder that the operators' modules are imported from, and that is bundled; by default the one that
+            the workflow's module was imported from.
+        bundle_hash: Names a bundle that was built already, or b"" for what the worker has installed; nothing is
+            bundled then.
+        local: Allow operators that only this process can find, such as those defined in a function.
+
+    Raises:
+        CompileErrors: Everything that is wrong with the workflow, at once.
+        FutureUsedAsValue: The body needs a value that only the run will have.
+    """
+    folder = Path(root).resolve() if root is not None else modules.root_of(workflow.module, workflow.file)
+    trace = Trace(folder, local=local)
+    try:
+        shape = _trace(trace, workflow)
+    except CompileErrors as error:
+        error.errors[:0] = trace.errors
+        error.workflow = workflow.name
+        raise
+    if trace.errors:
+        raise CompileErrors(workflow.name, trace.errors)
+    bundle = None
+    if bundle_hash is None:
+        bundle = _bundle(folder)
+    trace.plan.bundle = bundle.hash if bundle else bundle_hash or b""
+    data = trace.plan.SerializeToString(deterministic=True)
+    return Compiled(
+        trace.plan, data, hashlib.sha256(data).digest(), bundle, trace.literals.artifacts, shape, trace.operators
+    )
+
+
+def _bundle(root: Path) -> Bundle:
+    from .bundle import build
+
+    return build(root)
+
+
+def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
+    """Run the body with futures for its inputs."""
+    trace.plan.name = f"{workflow.module}:{workflow.qualname}"
+    trace.plan.doc = docstrings.first_paragraph(workflow.fn)
+    signature = workflow.signature
+    for problem in signature.problems:
+        trace.error(located(workflow.fn, workflow.name, problem))
+    prose = docstrings.arguments(workflow.fn)
+    futures = {
+        name: _input(trace, workflow, parameter, prose.get(name, ""))
+        for name, parameter in signature.parameters.items()
+    }
+    args = [futures.pop(parameter.name) for parameter in signature.positional]
+    token = current.set(trace)
+    try:
+        with pydantic_futures.admitted():
+            returned = workflow.fn(*args, **futures)
+    except CompileErrors:
+        raise
+    except Exception as error:
+        _body_raised(trace, workflow, error)
+    finally:
+        current.reset(token)
+    return _outputs(trace, workflow, returned)
+
+
+def _input(trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc: str) -> Future:
+    problems: list[Problem] = []
+    annotation = checked(trace.types, parameter.annotation, parameter.name, problems)
+    position, type_index = len(trace.plan.inputs), trace.types.index(annotation)
+    declared = trace.plan.inputs.add(name=parameter.name, type=type_index, required=parameter.required, doc=doc)
+    declared.schema_json = schema.of(annotation)
+    if not parameter.required:
+        try:
+            declared.default.CopyFrom(trace.literals.encode(parameter.default, annotation))
+        except BadLiteral as error:
+            expected = f"expected {trace.types.spell(type_index)}, " if error.mistyped else ""
+            problems.append(
+                Problem(f"its default does not fit: {expected}{error.problem}", parameter.name, error.remedy)
+            )
+    for problem in problems:
+        trace.error(located(workflow.fn, workflow.name, problem))
+    origin = Origin(-1, parameter.name, workflow.name, 0, {parameter.name: (position, annotation, type_index)})
+    return Future(trace, origin, position, annotation, type_index)
+
+
+def _outputs(trace: Trace, workflow: Workflow[..., Any], returned: Any) -> Shape:
+    problems: list[Problem] = []
+    signature = workflow.signature
+    declared = (
+        checked(trace.types, signature.returns, "return", problems) if signature.declares_return else signature.returns
+    )
+    results, shape = results_of(returned, declared)
+    trace.literals.begin_node()
+    for result in results:
+        annotation = checked(trace.types, result.annotation, f"return.{result.name}", problems)
+        output = trace.plan.outputs.add(name=result.name, type=trace.types.index(annotation))
+        where = "return" if len(results) == 1 else f"return.{result.name}"
+        for wrong in trace.writer.write(output.value, result.value, annotation, where):
+            trace.error(_returned_wrong(workflow, wrong))
+    for problem in problems:
+        trace.error(located(workflow.fn, workflow.name, problem))
+    return shape
+
+
+def _returned_wrong(workflow: Workflow[..., Any], wrong: Mismatch) -> CompileError:
+    return CompileError(
+        problem=wrong.problem,
+        operator=workflow.name,
+        argument=wrong.argument,
+        expected=wrong.expected,
+        given=wrong.given,
+        file=workflow.file,
+        line=workflow.fn.__code__.co_firstlineno,
+        remedy=wrong.remedy,
+    )
+
+
+def _body_raised(trace: Trace, workflow: Workflow[..., Any], error: Exception) -> NoReturn:
+    """The workflow's own code failed: show it like any other error, at the line in the user's code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == workflow.file] or frames
+    remedy = ""
+    if "<future: " in str(error):
+        remedy = (
+            "a future has no value yet: pass it to an operator, or hold it in a list, dict, dataclass or pydantic model"
+        )
+    raise CompileErrors(
+        workflow.name,
+        [
+            CompileError(
+                problem=f"the workflow's body raised {type(error).__name__}: {error}",
+                operator=workflow.name,
+                file=own[-1].filename,
+                line=own[-1].lineno or 0,
+                remedy=remedy,
+            )
+        ],
+    ) from error

@@ -1,0 +1,180 @@
+"""Futures: what operator calls return while a workflow is traced. They stand for values that do not exist yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import CompileError, FutureUsedAsValue, UnknownOutput
+from .modules import frame_at
+
+if TYPE_CHECKING:
+    from .trace import Origin, Trace
+
+WHOLE = -1  # all outputs of a node together, as the object that its operator returns
+_IN_OPERATOR = "do it in an operator, which gets the value: write a small one and pass the future to it"
+_CONTROL = (
+    "Python decides it while the workflow is compiled, before any value exists: put the decision into an operator, "
+    "or decide by a plain Python value"
+)
+_LOOP = "how often to loop must be known at compile time: loop over plain Python values, or loop in an operator"
+
+
+class Future:
+    """One output of a node, all its outputs together, or an input of the run.
+
+    It can be passed on, put into lists, dicts and records, and its named outputs read. Anything else needs its
+    value and raises FutureUsedAsValue. Its own attributes are spelt so that no output's name can meet them.
+    """
+
+    __slots__ = ("penstock_annotation", "penstock_origin", "penstock_output", "penstock_trace", "penstock_type")
+
+    def __init__(self, trace: Trace, origin: Origin, output: int, annotation: Any, type: int) -> None:
+        set_ = object.__setattr__
+        set_(self, "penstock_trace", trace)
+        set_(self, "penstock_origin", origin)
+        set_(self, "penstock_output", output)
+        set_(self, "penstock_annotation", annotation)
+        set_(self, "penstock_type", type)
+
+    def __repr__(self) -> str:
+        return f"<future: {_named(self)}>"
+
+    def __getattr__(self, name: str) -> Future:
+        outputs = self.penstock_origin.outputs if self.penstock_output == WHOLE else {}
+        found = outputs.get(name)
+        if found is None:
+            if name.startswith("__") and name.endswith("__"):  # Python asking what the object can do
+                raise AttributeError(name)
+            raise UnknownOutput("", [_unknown_output(self, name, list(outputs), frame_at(1))])
+        output, annotation, type_index = found
+        return Future(self.penstock_trace, self.penstock_origin, output, annotation, type_index)
+
+    def __iter__(self) -> Iterator[Future]:
+        if self.penstock_output == WHOLE and self.penstock_origin.unpackable:
+            return iter([getattr(self, name) for name in self.penstock_origin.outputs])
+        _refuse(self, "iterated over or unpacked", _LOOP + "; to unpack a result, return a NamedTuple")
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        _refuse(self, "compared (==)", _CONTROL)
+
+    def __ne__(self, other: object) -> bool:
+        if self is other:
+            return False
+        _refuse(self, "compared (!=)", _CONTROL)
+
+    def __copy__(self) -> Future:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Future:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        _refuse(self, "pickled", "pass it to an operator instead")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse(self, f"changed (.{name} = ...)", "values between operators never change: return a new one")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        _refuse(self, f"changed (del .{name})", "values between operators never change: return a new one")
+
+
+def _named(future: Future) -> str:
+    """Which output of which node, or which input."""
+    origin = future.penstock_origin
+    if origin.node < 0:
+        return f"input {origin.name!r}"
+    if future.penstock_output == WHOLE:
+        return f"the result of node {origin.name!r}"
+    name = list(origin.outputs)[future.penstock_output]
+    return (
+        f"output {name!r} of node {origin.name!r}" if len(origin.outputs) > 1 else f"the result of node {origin.name!r}"
+    )
+
+
+def describe(future: Future) -> str:
+    """Which future it is and the line that made it, for messages."""
+    origin = future.penstock_origin
+    return f"{_named(future)} (line {origin.line})" if origin.node >= 0 else _named(future)
+
+
+def _refuse(future: Future, use: str, remedy: str, depth: int = 2) -> NoReturn:
+    frame = frame_at(depth)
+    error = CompileError(
+        problem=f"{describe(future)} was {use}, but has no value yet",
+        operator=future.penstock_origin.operator,
+        file=frame.f_code.co_filename,
+        line=frame.f_lineno,
+        remedy=remedy,
+    )
+    raise FutureUsedAsValue("", [error])
+
+
+def _unknown_output(future: Future, name: str, outputs: list[str], frame: FrameType) -> CompileError:
+    if outputs:
+        remedy = f"its outputs are {', '.join(outputs)}"
+    else:
+        remedy = (
+            "read the attribute in an operator; an operator has named outputs if it returns a NamedTuple or dataclass"
+        )
+    return CompileError(
+        problem=f"{describe(future)} has no output {name!r}",
+        operator=future.penstock_origin.operator,
+        file=frame.f_code.co_filename,
+        line=frame.f_lineno,
+        remedy=remedy,
+    )
+
+
+def _refusal(use: str, remedy: str) -> Callable[..., NoReturn]:
+    def refuse(self: Future, *_: object, **__: object) -> NoReturn:
+        _refuse(self, use, remedy)
+
+    return refuse
+
+
+_ARITHMETIC = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
+    *("lshift", "rshift", "and", "xor", "or"),
+)
+_REFUSED: dict[str, tuple[str, str]] = {
+    "__bool__": ("used as a condition (if, while, and, or, not)", _CONTROL),
+    "__len__": ("asked for its length", _IN_OPERATOR),
+    "__contains__": ("searched (in)", _IN_OPERATOR),
+    "__getitem__": ("indexed", _IN_OPERATOR + "; named outputs are read as attributes"),
+    "__setitem__": ("changed ([...] = ...)", "values between operators never change: return a new one"),
+    "__delitem__": ("changed (del [...])", "values between operators never change: return a new one"),
+    "__next__": ("iterated over", _LOOP),
+    "__reversed__": ("iterated over", _LOOP),
+    "__aiter__": ("iterated over", _LOOP),
+    "__await__": ("awaited", "there is nothing to wait for: pass it on, and Penstock waits for you"),
+    "__call__": ("called", _IN_OPERATOR),
+    "__enter__": ("entered (with)", _IN_OPERATOR),
+    "__exit__": ("entered (with)", _IN_OPERATOR),
+    "__str__": ("turned into text (str, print, f-string)", "build the text in an operator; for debugging use repr()"),
+    "__format__": ("turned into text (format, f-string)", "build the text in an operator; for debugging use {...!r}"),
+    "__bytes__": ("turned into bytes", _IN_OPERATOR),
+    "__fspath__": ("used as a path", "open the file in an operator"),
+    "__array__": ("turned into an array", _IN_OPERATOR),
+    **{
+        f"__{name}__": (f"turned into a number ({name})", _IN_OPERATOR) for name in ("int", "float", "complex", "index")
+    },
+    **{f"__{name}__": ("rounded", _IN_OPERATOR) for name in ("round", "trunc", "floor", "ceil")},
+    **{f"__{name}__": ("compared (<, >)", _CONTROL) for name in ("lt", "le", "gt", "ge")},
+    **{f"__{name}__": ("used in arithmetic", _IN_OPERATOR) for name in ("neg", "pos", "abs", "invert")},
+    **{
+        f"__{side}{name}__": ("used in arithmetic", _IN_OPERATOR)
+        for name in _ARITHMETIC
+        for side in ("", "r", "i")
+        if (side, name) != ("i", "divmod")
+    },
+}
+
+for _name, (_use, _remedy) in _REFUSED.items():
+    setattr(Future, _name, _refusal(_use, _remedy))

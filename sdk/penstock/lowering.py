@@ -1,0 +1,141 @@
+"""An operator's declaration as the plan has it, and what is wrong with the declaration."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock_proto.plan.v1 import plan_pb2
+
+from . import docstrings, modules
+from .annotations import is_named_tuple
+from .errors import CompileError
+from .signatures import Problem, Signature
+from .type_table import TypeTable, UnsupportedAnnotation
+
+if TYPE_CHECKING:
+    from .operators import Operator
+
+
+@dataclass(slots=True)
+class Lowered:
+    """An operator as one plan has it."""
+
+    index: int
+    signature: Signature
+    annotations: dict[str, Any]  # of the parameters
+    outputs: dict[str, tuple[int, Any, int]]  # by name: position, annotation, type
+    single: bool
+    unpackable: bool
+    returns: Any
+    returns_type: int
+
+
+def lower(
+    operator: Operator[..., Any],
+    plan: plan_pb2.Plan,
+    types: TypeTable,
+    known: dict[tuple[str, str], Operator[..., Any]],
+    *,
+    local: bool,
+) -> tuple[Lowered, list[CompileError]]:
+    """Add the operator to the plan. `local`: it may be one that only this process can find."""
+    signature = operator.signature
+    problems = [*signature.problems, *_not_importable(operator, known, local)]
+    annotations = {
+        name: checked(types, parameter.annotation, name, problems) for name, parameter in signature.parameters.items()
+    }
+    returns = checked(types, signature.returns if signature.declares_return else Any, "return", problems)
+    outputs: dict[str, tuple[int, Any, int]] = {}
+    for position, output in enumerate(signature.outputs):
+        annotation = checked(types, output.annotation, f"return.{output.name}", problems)
+        outputs[output.name] = (position, annotation, types.index(annotation))
+    index = len(plan.operators)
+    plan.operators.append(_message(operator, types, annotations, outputs))
+    single = signature.shape == plan_pb2.OUTPUT_SHAPE_SINGLE
+    lowered = Lowered(
+        index, signature, annotations, outputs, single, is_named_tuple(returns), returns, types.index(returns)
+    )
+    return lowered, [located(operator.fn, operator.name, problem) for problem in problems]
+
+
+def checked(types: TypeTable, annotation: Any, argument: str, problems: list[Problem]) -> Any:
+    """The annotation, or Any in place of one that no value between operators can have."""
+    try:
+        types.index(annotation)
+        return annotation
+    except UnsupportedAnnotation as error:
+        if not any(problem.text == str(error) for problem in problems):
+            problems.append(Problem(str(error), argument))
+    except (NameError, TypeError) as error:
+        problems.append(Problem(f"its annotation cannot be read: {error}", argument))
+    return Any
+
+
+def located(fn: Callable[..., Any], name: str, problem: Problem) -> CompileError:
+    """A problem of a declaration, at the line of the declaration."""
+    code = fn.__code__
+    return CompileError(
+        problem=problem.text,
+        operator=name,
+        argument=problem.argument,
+        file=code.co_filename,
+        line=code.co_firstlineno,
+        remedy=problem.remedy,
+    )
+
+
+def _message(
+    operator: Operator[..., Any],
+    types: TypeTable,
+    annotations: dict[str, Any],
+    outputs: dict[str, tuple[int, Any, int]],
+) -> plan_pb2.Operator:
+    settings, parameters = operator.settings, operator.signature.parameters
+    return plan_pb2.Operator(
+        module=operator.module,
+        qualname=operator.qualname,
+        inputs=[
+            plan_pb2.Port(name=name, type=types.index(annotation), required=parameters[name].required)
+            for name, annotation in annotations.items()
+        ],
+        outputs=[plan_pb2.Port(name=name, type=type, required=True) for name, (_, _, type) in outputs.items()],
+        output_shape=operator.signature.shape,
+        resources=settings.resources(),
+        retry=settings.retry(),
+        timeout_s=settings.timeout_s or 0.0,
+        on_failure=settings.failure_policy(),
+        doc=docstrings.first_paragraph(operator.fn),
+        source_hash=_source_hash(operator.fn),
+    )
+
+
+def _source_hash(fn: Callable[..., Any]) -> bytes:
+    """SHA-256 of the function's lines; empty where there is no source, as in a shell."""
+    code = fn.__code__
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+    return hashlib.sha256("".join(inspect.getblock(lines)).encode()).digest() if lines else b""
+
+
+def _not_importable(
+    operator: Operator[..., Any], known: dict[tuple[str, str], Operator[..., Any]], local: bool
+) -> list[Problem]:
+    """Why a worker could not import the operator by its name."""
+    name = f"{operator.module}:{operator.qualname}"
+    other = known.setdefault((operator.module, operator.qualname), operator)
+    if other is not operator:
+        return [Problem(f"another operator is named {name} too", remedy="give one of the two functions another name")]
+    if local:
+        return []
+    if "<locals>" in operator.qualname or "<lambda>" in operator.qualname:
+        remedy = "define it with def at the top level of its file"
+        return [Problem("is defined inside a function, where a worker cannot import it", remedy=remedy)]
+    found = modules.lookup(operator.module, operator.qualname)
+    if found is operator.fn or getattr(found, "fn", None) is operator.fn:
+        return []
+    remedy = f"give it the name of its function, {operator.qualname}, at the top level of {operator.module}"
+    return [Problem(f"a worker cannot import it as {name}", remedy=remedy)]

@@ -1,0 +1,52 @@
+"""Names and places of code as a worker will find them: module, qualified name, the folder they are imported from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# Frame of the caller that many calls up; inspect.stack() would read every source file on the way.
+frame_at = sys._getframe  # pyright: ignore[reportPrivateUsage]
+
+
+def module_name(module: str) -> str:
+    """The name that a worker imports; a program's main file is imported by its own name there."""
+    if module != "__main__":
+        return module
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is not None and main.__spec__ is not None:
+        return main.__spec__.name
+    file = getattr(main, "__file__", None)
+    return Path(file).stem if file else module
+
+
+def qualified_name(cls: type) -> str:
+    """Module and name of a class, joined by a dot; builtins without their module."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{module_name(cls.__module__)}.{cls.__qualname__}"
+
+
+def root_of(module: str, file: str) -> Path:
+    """The folder on `sys.path` that a module was imported from."""
+    path = Path(file).resolve()
+    depth = module_name(module).count(".") + (path.name == "__init__.py")
+    return path.parents[depth]
+
+
+def relative(file: str, root: Path) -> str:
+    """The file's path below the root, or below the folder it was imported from; the same on every machine."""
+    path = os.path.realpath(file)
+    folders = [str(root), *sorted(map(os.path.realpath, filter(None, sys.path)), key=len, reverse=True)]
+    for folder in folders:
+        if path.startswith(folder.rstrip(os.sep) + os.sep):
+            return Path(os.path.relpath(path, folder)).as_posix()
+    return os.path.basename(path)
+
+
+def lookup(module: str, qualname: str) -> Any:
+    """The object that a worker would find under this name; None if there is none."""
+    found: Any = sys.modules.get("__main__" if module_name("__main__") == module else module) or sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found

@@ -1,0 +1,87 @@
+"""What a workflow returns, as the outputs of its plan, and back again as Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import typing_extensions
+
+from .annotations import class_of, is_record, members, record_fields, unwrap
+from .arguments import inferred
+from .future import WHOLE, Future
+from .signatures import MISSING, RESULT, fields_of
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One output of a workflow."""
+
+    name: str
+    annotation: Any
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the workflow's outputs go together to what it returned."""
+
+    build: Callable[[Mapping[str, Any]], Any]
+
+    def __call__(self, outputs: Mapping[str, Any]) -> Any:
+        """The value that the workflow returns, given its outputs by name."""
+        return self.build(outputs)
+
+
+def results_of(value: Any, annotation: Any) -> tuple[list[Result], Shape]:
+    """Outputs of a workflow that returned `value`: one for each field or key, or a single one, or none."""
+    declared = Any if annotation is MISSING else annotation
+    if value is None and annotation in (MISSING, None, type(None)):
+        return [], Shape(lambda outputs: None)
+    if (parts := _fields(value, annotation)) is not None:
+        cls, results = parts
+        return results, Shape(lambda outputs: cls(**outputs))
+    if _is_named(value):
+        item = _item_annotations(declared)
+        named = cast("dict[str, Any]", value)
+        return [Result(name, item(name) or inferred(part), part) for name, part in named.items()], Shape(dict)
+    single = inferred(value) if annotation is MISSING else annotation
+    return [Result(RESULT, single, value)], Shape(lambda outputs: outputs[RESULT])
+
+
+def _fields(value: object, annotation: Any) -> tuple[Callable[..., Any], list[Result]] | None:
+    """An output for each field, if the value is a record that the annotation admits, or all outputs of one node."""
+    if type(value) is Future:
+        if value.penstock_output != WHOLE or not value.penstock_origin.outputs:
+            return None
+        cls = value.penstock_annotation
+        values = {name: getattr(value, name) for name in value.penstock_origin.outputs}
+    else:
+        cls = class_of(type(value))
+        values = {name: getattr(value, name) for name in fields_of(cls)}
+    hints = fields_of(cls)
+    if not hints or (annotation is not MISSING and cls is not annotation):
+        return None
+    return cls, [Result(name, hint, values[name]) for name, hint in hints.items()]
+
+
+def _is_named(value: Any) -> bool:
+    names = cast("dict[Any, Any]", value)
+    return (
+        isinstance(value, dict) and bool(names) and all(isinstance(name, str) and name.isidentifier() for name in names)
+    )
+
+
+def _item_annotations(annotation: Any) -> Callable[[str], Any]:
+    """The annotation of each key: of a TypedDict's fields, or the dict's values; None where nothing is said."""
+    for member in members(annotation):
+        plain, _ = unwrap(member)
+        origin = typing_extensions.get_origin(plain) or plain
+        if is_record(origin) and typing_extensions.is_typeddict(origin):
+            hints = {field.name: field.annotation for field in record_fields(plain)}
+            return hints.get
+        args = typing_extensions.get_args(plain)
+        if len(args) == 2 and isinstance(origin, type) and issubclass(origin, Mapping):
+            return lambda name: args[1]
+    return lambda name: None

@@ -1,0 +1,215 @@
+"""One compilation under way: what each operator call in a workflow's body adds to the plan."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from penstock_proto.plan.v1 import plan_pb2
+
+from . import modules
+from .arguments import Mismatch, Writer, futures_in
+from .errors import CompileError, CompileErrors
+from .future import WHOLE, Future
+from .literals import Literals
+from .lowering import Lowered, lower
+from .options import Options, overrides
+from .signatures import Problem, bind
+from .type_table import TypeTable
+
+if TYPE_CHECKING:
+    from .operators import Operator
+    from .workflows import Workflow
+
+# Workflows that call themselves without end are met before Python's own limit.
+WORKFLOW_DEPTH_MAX = 50
+ERRORS_MAX = 100
+
+current: ContextVar[Trace | None] = ContextVar("penstock_trace", default=None)
+
+
+@dataclass(slots=True)
+class Origin:
+    """The node that a future comes from; -1 for an input of the run."""
+
+    node: int
+    name: str
+    operator: str
+    line: int
+    outputs: Mapping[str, tuple[int, Any, int]]  # by name: position, annotation, type
+    unpackable: bool = False
+
+
+class Trace:
+    """Collects nodes and errors while the body of a workflow runs."""
+
+    def __init__(self, root: Path, *, local: bool) -> None:
+        self.plan = plan_pb2.Plan(schema=1)
+        self.errors: list[CompileError] = []
+        self.types = TypeTable(self.plan.types)
+        self.literals = Literals()
+        self.operators: dict[tuple[str, str], Operator[..., Any]] = {}
+        self.writer = Writer(self, self.types, self.literals)
+        # Arguments of inlined workflows are checked, and then used as they are.
+        self._checker = Writer(self, self.types, Literals())
+        self._root, self._local = root, local
+        self._lowered: dict[int, Lowered] = {}
+        self._overrides: dict[int, tuple[Options, plan_pb2.Overrides | None]] = {}
+        self._files: dict[str, int] = {}
+        self._names: dict[str, int] = {}
+        self._taken: set[str] = set()
+        self._prefix = ""
+        self._after: tuple[int, ...] = ()
+        self._depth = 0
+
+    def call(
+        self, operator: Operator[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType
+    ) -> Future:
+        """Add the node of one operator call; return the future of its result."""
+        lowered = self._lowered.get(id(operator.declaration)) or self._lower(operator.declaration)
+        given, problems = bind(lowered.signature, args, kwargs)
+        for problem in problems:
+            self.problem(operator.name, problem, frame)
+        index = len(self.plan.nodes)
+        node = self._add_node(operator.name, plan_pb2.NODE_KIND_TASK, frame)
+        node.operator = lowered.index
+        self.literals.begin_node()
+        for name, value in given.items():
+            expr = node.arguments.add(name=name).value
+            for wrong in self.writer.write(expr, value, lowered.annotations[name], name):
+                self._mismatch(operator.name, wrong, frame)
+        if operator is not operator.declaration and (changed := self._changes(operator)) is not None:
+            node.overrides.CopyFrom(changed)
+        if self._after:
+            self._order(node, given.values())
+        origin = Origin(index, node.name, operator.name, frame.f_lineno, lowered.outputs, lowered.unpackable)
+        if lowered.single:
+            return Future(self, origin, 0, lowered.returns, lowered.returns_type)
+        return Future(self, origin, WHOLE, lowered.returns, lowered.returns_type)
+
+    def inline(
+        self, workflow: Workflow[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType
+    ) -> Any:
+        """Run the body of a workflow that is called by a workflow; its nodes get the workflow's name in front."""
+        given, problems = bind(workflow.signature, args, kwargs)
+        problems += workflow.signature.problems
+        if self._depth >= WORKFLOW_DEPTH_MAX:
+            problems.append(Problem(f"is called {WORKFLOW_DEPTH_MAX} workflows deep", remedy="does it call itself?"))
+        for problem in problems:
+            self.problem(workflow.name, problem, frame)
+        if problems:  # its body cannot run
+            raise CompileErrors("", [])
+        for name, value in given.items():
+            annotation = workflow.signature.parameters[name].annotation
+            for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):
+                self._mismatch(workflow.name, wrong, frame)
+        outer = self._prefix, self._depth
+        self._prefix, self._depth = f"{self._unique(workflow.name)}/", self._depth + 1
+        try:
+            return workflow.fn(*args, **kwargs)
+        finally:
+            self._prefix, self._depth = outer
+
+    def barrier(self, nodes: Iterable[int], frame: FrameType) -> Future:
+        """Add a node that executes nothing and comes after the given ones."""
+        index = len(self.plan.nodes)
+        node = self._add_node("barrier", plan_pb2.NODE_KIND_PASS, frame)
+        node.after.extend(sorted({*nodes, *self._after}))
+        origin = Origin(index, node.name, "barrier", frame.f_lineno, {})
+        return Future(self, origin, WHOLE, type(None), self.types.index(type(None)))
+
+    @contextlib.contextmanager
+    def ordered(self, nodes: Iterable[int]) -> Generator[None]:
+        """All nodes added meanwhile come after the given ones."""
+        outer = self._after
+        self._after = tuple(sorted({*outer, *nodes}))
+        try:
+            yield
+        finally:
+            self._after = outer
+
+    def nodes_of(self, function: str, dependencies: Iterable[Any], frame: FrameType) -> set[int]:
+        """The nodes that futures in `dependencies` come from; inputs of the run come from none."""
+        nodes: set[int] = set()
+        for dependency in dependencies:
+            futures = [future for future in futures_in(dependency) if future.penstock_trace is self]
+            if not futures:
+                text = f"expected results of operators called in this workflow, given {type(dependency).__name__}"
+                self.problem(function, Problem(text), frame)
+            nodes |= {future.penstock_origin.node for future in futures}
+        return nodes - {-1}
+
+    def problem(self, operator: str, problem: Problem, frame: FrameType) -> None:
+        self.error(
+            CompileError(
+                problem=problem.text,
+                operator=operator,
+                argument=problem.argument,
+                file=frame.f_code.co_filename,
+                line=frame.f_lineno,
+                remedy=problem.remedy,
+            )
+        )
+
+    def error(self, error: CompileError) -> None:
+        """Note one more error; give up when there are too many for anyone to read."""
+        self.errors.append(error)
+        if len(self.errors) >= ERRORS_MAX:
+            raise CompileErrors("", [])
+
+    def _mismatch(self, operator: str, wrong: Mismatch, frame: FrameType) -> None:
+        self.error(
+            CompileError(
+                problem=wrong.problem,
+                operator=operator,
+                argument=wrong.argument,
+                expected=wrong.expected,
+                given=wrong.given,
+                file=frame.f_code.co_filename,
+                line=frame.f_lineno,
+                remedy=wrong.remedy,
+            )
+        )
+
+    def _lower(self, operator: Operator[..., Any]) -> Lowered:
+        lowered, errors = lower(operator, self.plan, self.types, self.operators, local=self._local)
+        self._lowered[id(operator)] = lowered
+        for error in errors:
+            self.error(error)
+        return lowered
+
+    def _add_node(self, name: str, kind: plan_pb2.NodeKind, frame: FrameType) -> plan_pb2.Node:
+        code = frame.f_code.co_filename
+        file = self._files.get(code)
+        if file is None:
+            file = self._files[code] = len(self.plan.files)
+            self.plan.files.append(modules.relative(code, self._root))
+        return self.plan.nodes.add(name=self._unique(name), kind=kind, file=file, line=frame.f_lineno)
+
+    def _unique(self, name: str) -> str:
+        """The name, with a number from its second use on."""
+        full = self._prefix + name
+        number = self._names.get(full, 0) + 1
+        unique = full if number == 1 else f"{full}-{number}"
+        while unique in self._taken:  # somebody named an operator "train-2"
+            number += 1
+            unique = f"{full}-{number}"
+        self._names[full] = number
+        self._taken.add(unique)
+        return unique
+
+    def _changes(self, operator: Operator[..., Any]) -> plan_pb2.Overrides | None:
+        known = self._overrides.get(id(operator.settings))
+        if known is None:
+            changed = overrides(operator.declaration.settings, operator.settings)
+            known = self._overrides[id(operator.settings)] = (operator.settings, changed)
+        return known[1]
+
+    def _order(self, node: plan_pb2.Node, values: Iterable[Any]) -> None:
+        parents = {future.penstock_origin.node for value in values for future in futures_in(value)}
+        node.after.extend(each for each in self._after if each not in parents)
