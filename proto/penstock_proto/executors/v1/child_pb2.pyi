@@ -21,9 +21,11 @@ class Setup(_message.Message):
     def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ...) -> None: ...
 
 class FromChild(_message.Message):
-    __slots__ = ("report", "output_end_bytes")
+    __slots__ = ("report", "output_end_bytes", "ready")
     REPORT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_END_BYTES_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
     report: _reports_pb2.Report
     output_end_bytes: int
-    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ...) -> None: ...
+    ready: bool
+    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ..., ready: _Optional[bool] = ...) -> None: ...
