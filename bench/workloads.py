@@ -72,3 +72,6 @@ def dag6(x: int = 1) -> int:
     """load -> split -> train -> (evaluate, predict) -> report, all no-op."""
     trained = noop(noop(noop(x)))
     return total([noop(trained), noop(trained)])
+
+
+WORKFLOWS = ("chain40", "chain10", "fib33x10", "fanout1000", "dag6")

@@ -1,0 +1,62 @@
+"""Starts what is measured, as a user would, in processes of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_S_MAX = 90.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running stack: where it answers, and its processes."""
+
+    address: str
+    pids: list[int]
+
+
+@contextmanager
+def running(*, kafka: bool = False) -> Iterator[Running]:
+    """Start a stack on a fresh folder; stop it and remove the folder afterwards."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
+        os.chmod(folder, 0o755)  # Postgres may run as another user
+        script = Path(sys.executable).with_name("penstock")
+        command = [str(script), "up", "--data", str(Path(folder) / "data"), "--port", str(port)]
+        if kafka:
+            command.append("--kafka")
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            _wait(port, process)
+            yield Running(f"127.0.0.1:{port}", [process.pid])
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_S_MAX
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the stack ended at its start with exit code {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            time.sleep(1.0)  # the first worker processes
+            return
+    raise RuntimeError(f"the stack did not answer within {START_S_MAX:.0f} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

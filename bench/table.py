@@ -1,0 +1,39 @@
+"""The figures as people read them, beside the gates and the peers."""
+
+# Peers on two cores of the same kind of machine, durable, each tuned as its documentation says; see docs/benchmarks.md.
+ROWS = (
+    ("chain40_hop_ms_p50", "chain of 40, a hop (p50)", "ms", "3 (goal 1.5)", "1.6 Restate, 3.6 DBOS, 28.9 Temporal"),
+    ("dag6_run_ms_p50", "six-node DAG, one run at a time (p50)", "ms", "20", "15 Restate, 31 DBOS, 108 Temporal"),
+    ("dag6_run_ms_p99", "six-node DAG, one run at a time (p99)", "ms", "", "28 Restate, 49 DBOS, 191 Temporal"),
+    ("fanout1000_join_s", "fan-out of 1,000 and join", "s", "0.4", "1.2 Restate, 4.2 DBOS, 8.5 Temporal"),
+    ("runs200x10_actions_per_s", "200 runs of 10", "actions/s", "5,000", "3,030 Restate, 276 DBOS, 104 Temporal"),
+    ("runs2000x10_actions_per_s", "2,000 runs of 10", "actions/s", "5,000 (goal 10,000)", ""),
+    ("fib33x10_overhead_pct", "ten fib(33) in a row, overhead", "%", "3", "0.8 Restate, 1.8 DBOS, 4.7 Temporal"),
+    ("cpu_ms_per_action", "CPU an action, all processes", "ms", "", "0.53 Restate, 5.7 DBOS, 17 Temporal"),
+    ("memory_mib", "memory after it, all processes", "MiB", "", "327 Restate, 320 DBOS, 1,154 Temporal"),
+    ("check_10k_nodes_s", "`penstock check`, 10,000 nodes", "s", "1", ""),
+    ("bytes_per_open_node", "State Tracker memory an open node", "bytes", "2,048", ""),
+    ("postgres_append_rows_per_s", "the same Postgres, appending alone", "rows/s", "", ""),
+)
+STAGES = "stage_"
+
+
+def render(figures: dict[str, float]) -> str:
+    """Return a Markdown table of the figures, and where the time of a hop goes."""
+    lines = ["| | measured | | gate | peers |", "|---|---:|---|---|---|"]
+    for key, name, unit, gate, peers in ROWS:
+        if key in figures:
+            lines.append(f"| {name} | {_number(figures[key])} | {unit} | {gate} | {peers} |")
+    stages = {key: value for key, value in figures.items() if key.startswith(STAGES)}
+    if stages:
+        lines += ["", "| where the time of a hop goes | ms (p50) |", "|---|---:|"]
+        lines += [f"| {_stage(key)} | {value:.3f} |" for key, value in stages.items()]
+    return "\n".join(lines)
+
+
+def _stage(key: str) -> str:
+    return key.removeprefix(STAGES).removesuffix("_ms").replace("_", " ")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
