@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
+import sys
 import unicodedata
+from typing import Any
 
 # Characters that move the cursor, change colours or the direction of text: everything of these categories but the tab.
 _CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -56,3 +59,18 @@ def clock(at_us: int) -> str:
 def date(at_us: int) -> str:
     """Return the local date and time."""
     return datetime.datetime.fromtimestamp(at_us / 1e6).strftime("%Y-%m-%d %H:%M:%S") if at_us else ""
+
+
+def line(text: str, *, to_stderr: bool = False) -> None:
+    """Print one line."""
+    print(clean(text), file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+
+def json_out(value: Any) -> None:
+    """Print one JSON value, on one line if it is read by a program."""
+    indent = 2 if sys.stdout.isatty() else None
+    print(json.dumps(value, ensure_ascii=False, indent=indent), flush=True)
+
+
+def json_bytes(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")

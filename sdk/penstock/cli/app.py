@@ -1,0 +1,82 @@
+"""The commands there are, and how their errors are shown. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer import TyperException
+
+from . import exits
+from .compiling import check, compile_
+from .looking import events, runs, show, why, workers
+from .running import run
+from .up import up
+from .watching import cancel, logs, watch
+
+HELP = """Typed, parallel, durable machine-learning workflows in ordinary Python.
+
+Start with: penstock run examples/hello.py:hello
+"""
+
+app = typer.Typer(
+    name="penstock", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+_UNPARSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+app.command()(up)
+app.command(context_settings=_UNPARSED)(run)
+app.command()(check)
+app.command("compile")(compile_)
+app.command()(runs)
+app.command()(show)
+app.command()(watch)
+app.command()(logs)
+app.command()(events)
+app.command()(cancel)
+app.command()(workers)
+app.command()(why)
+
+
+@app.callback(invoke_without_command=True)
+def options(ctx: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"penstock {installed('penstock')}")
+        raise typer.Exit
+
+
+def execute(words: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors become one line on stderr, with a traceback if PENSTOCK_DEBUG=1."""
+    try:
+        return int(app(list(words), standalone_mode=False) or 0)
+    except TyperException as error:
+        print(f"error: {error.format_message()}", file=sys.stderr)
+        return exits.USAGE
+    except typer.Abort:
+        return exits.INTERRUPTED
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (Python flushes it at exit; the reader is gone)
+        return exits.FAILED
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    from ..errors import CompileErrors, LoadError, PenstockError
+    from .terminal import clean_lines
+
+    if os.environ.get("PENSTOCK_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()
+    known = isinstance(error, PenstockError) or type(error).__module__.startswith("penstock")
+    text = str(error) if known else f"{type(error).__name__}: {error} (PENSTOCK_DEBUG=1 shows where)"
+    print(f"error: {clean_lines(text)}", file=sys.stderr)
+    from ..client.errors import BadInputs
+
+    return exits.USAGE if isinstance(error, CompileErrors | LoadError | BadInputs) else exits.FAILED

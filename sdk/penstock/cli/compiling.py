@@ -1,0 +1,145 @@
+"""Commands that only compile: `check` and `compile`. They need no service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import exits, terminal
+from .options import AsJson
+
+if TYPE_CHECKING:
+    from penstock_plan.describe import PlanShown
+
+    from ..errors import CompileError
+
+Target = Annotated[str, typer.Argument(metavar="FILE.py:WORKFLOW", help="The workflow; its name may be left out if the file has one.")]
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.py...", help="Files whose workflows are compiled.")],
+    as_json: AsJson = False,
+) -> int:
+    """Compile all workflows of files without running anything; print every error as FILE:LINE:COLUMN."""
+    found = [_check_file(path) for path in files]
+    errors = [error for each in found for error in each["errors"]]
+    if as_json:
+        terminal.json_out({"files": found, "errors": len(errors)})
+    else:
+        for each in found:
+            _print_checked(each)
+    return exits.USAGE if errors else exits.SUCCEEDED
+
+
+def _check_file(path: Path) -> dict[str, Any]:
+    from ..compiler import compile
+    from ..errors import CompileErrors, LoadError
+    from ..loading import workflows_in
+
+    shown: dict[str, Any] = {"file": str(path), "workflows": [], "errors": []}
+    try:
+        workflows = workflows_in(path)
+    except LoadError as error:
+        shown["errors"].append(_load_error(path, error))
+        return shown
+    if not workflows:
+        shown["errors"].append(_error(str(path), 1, "there is no workflow in this file; decorate one with @workflow"))
+    for workflow in workflows:
+        try:
+            compiled = compile(workflow, bundle_hash=b"")
+            shown["workflows"].append({"name": workflow.name, "nodes": len(compiled.plan.nodes)})
+        except CompileErrors as errors:
+            known = {(each["file"], each["line"], each["problem"]) for each in shown["errors"]}
+            new = [_compile_error(each, path) for each in errors.errors]
+            shown["errors"] += [each for each in new if (each["file"], each["line"], each["problem"]) not in known]
+    return shown
+
+
+def _print_checked(shown: dict[str, Any]) -> None:
+    for error in shown["errors"]:
+        what = f"{error['operator']}({error['argument']}): " if error["argument"] else error["operator"] and f"{error['operator']}: "
+        terminal.line(f"{error['file']}:{error['line']}:{error['column']}: error: {what}{error['problem']}")
+        if error["remedy"]:
+            terminal.line(f"    {error['remedy']}")
+    for workflow in shown["workflows"]:
+        terminal.line(f"{shown['file']}: {workflow['name']}: ok, {workflow['nodes']} nodes")
+
+
+def _compile_error(error: CompileError, path: Path) -> dict[str, Any]:
+    shown = _error(_relative(error.file) if error.file else str(path), error.line or 1, error.problem, error.remedy)
+    return {**shown, "operator": error.operator, "argument": error.argument, "expected": error.expected, "given": error.given}
+
+
+def _load_error(path: Path, error: Exception) -> dict[str, Any]:
+    """Why a file cannot be imported, at the line of the file where that is known."""
+    cause = error.__cause__
+    if isinstance(cause, SyntaxError) and cause.filename:
+        return {**_error(_relative(cause.filename), cause.lineno or 1, f"SyntaxError: {cause.msg}"), "column": cause.offset or 1}
+    line, trace = 1, cause.__traceback__ if cause else None
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == path.resolve():
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return _error(str(path), line, str(error))
+
+
+def _error(file: str, line: int, problem: str, remedy: str = "") -> dict[str, Any]:
+    return {
+        "file": file, "line": line, "column": 1, "operator": "", "argument": "", "expected": "", "given": "",
+        "problem": problem, "remedy": remedy,
+    }  # fmt: skip
+
+
+def _relative(file: str) -> str:
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except ValueError:
+        return file
+
+
+def compile_(target: Target, as_json: AsJson = False) -> int:
+    """Compile one workflow and show its inputs, levels, critical path and resources."""
+    from penstock_plan.describe import describe
+
+    from ..compiler import compile
+    from ..loading import load_workflow
+
+    compiled = compile(load_workflow(target))
+    shown = describe(compiled.plan, compiled.hash)
+    if as_json:
+        terminal.json_out(shown)
+    else:
+        _print_plan(shown)
+    return exits.SUCCEEDED
+
+
+def _print_plan(shown: PlanShown) -> None:
+    from .terminal import line
+
+    line(f"{shown['name']}  {shown['nodes']} nodes, {shown['edges']} edges")
+    if shown["doc"]:
+        line(f"  {' '.join(shown['doc'].split())}")
+    line(f"  plan {shown['hash']}")
+    line(f"  bundle {shown['bundle'] or 'none'}")
+    for title, ports in (("inputs", shown["inputs"]), ("outputs", shown["outputs"])):
+        line(f"{title}:")
+        for port in ports:
+            needed = " (required)" if title == "inputs" and port["required"] else ""
+            doc = f"  {port['doc']}" if port["doc"] else ""
+            line(f"  {port['name']}: {port['type']}{needed}{doc}")
+    for number, level in enumerate(shown["levels"], 1):
+        line(f"level {number}: {_resources(level['resources'])}")
+        for node in level["nodes"]:
+            uses = ", ".join(node["uses"] + [f"after {each}" for each in node["after"]])
+            line(f"  {node['name']}" + (f" <- {uses}" if uses else "") + (f"  {node['call']}" if node["call"] else ""))
+    line("critical path: " + " -> ".join(shown["critical_path"]))
+    line(f"at most at once: {_resources(shown['peak_resources'])}")
+
+
+def _resources(shown: Any) -> str:
+    from .terminal import size
+
+    gpu = f", {shown['gpu']} GPU" if shown["gpu"] else ""
+    return f"{shown['cpu_milli'] / 1000:g} CPU{gpu}, {size(shown['memory_bytes'])}"

@@ -1,0 +1,139 @@
+"""Commands that look at runs and workers: `runs`, `show`, `events`, `workers`, `why`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from . import exits, terminal
+from .options import Address, AsJson, Data, RunId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..client import AsyncClient
+
+T = TypeVar("T")
+
+
+def runs(
+    team: Annotated[str, typer.Option(help="Only runs of this team.")] = "",
+    workflow: Annotated[str, typer.Option(help="Only runs of this workflow, by its qualified name.")] = "",
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only runs in this state: running, cancelling, succeeded, failed, cancelled.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """List runs, newest first."""
+    from ..client.view import RunState
+    from . import printing, records
+
+    known = {each.value: each for each in RunState}
+    if unknown := [each for each in state or () if each not in known]:
+        raise typer.BadParameter(f"{unknown[0]!r} is no state; there are {', '.join(known)}")
+    states = [known[each] for each in state or ()]
+
+    async def look(client: AsyncClient) -> int:
+        found = await client.list(team=team, workflow=workflow, states=states, limit=limit)
+        if as_json:
+            terminal.json_out([records.of_info(run) for run in found])
+        else:
+            printing.runs_table(found)
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)
+
+
+def show(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+    """Show a run: its nodes, how each ended, the outputs, and a timeline."""
+    from . import printing, records
+
+    async def look(client: AsyncClient) -> int:
+        run_id = await client.find(run)
+        view = await client.view(run_id)
+        outputs = await client.outputs_json(run_id) if view.state.ended else None
+        if as_json:
+            terminal.json_out(records.of_view(view, outputs))
+        else:
+            printing.whole_run(view, outputs)
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)
+
+
+def events(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+    """Print the run's part of the log, event by event."""
+    from ..client.progress import progress
+    from . import printing, records
+
+    async def look(client: AsyncClient) -> int:
+        run_id = await client.find(run)
+        plan = await client.plan((await client.get(run_id)).plan_hash)
+        found: list[Any] = []
+        async for batch in client.events(run_id, follow=False):
+            for event in batch:
+                if as_json:
+                    found.append(records.of_event(event))
+                else:
+                    terminal.line(f"{event.seq:>8}  {printing.progress_line(progress(plan, event))}")
+        if as_json:
+            terminal.json_out(found)
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)
+
+
+def workers(as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+    """List the workers that are connected, and what they hold."""
+    from . import printing, records
+
+    async def look(client: AsyncClient) -> int:
+        found = await client.workers()
+        if as_json:
+            terminal.json_out([records.of_message(worker) for worker in found])
+        else:
+            printing.workers_table(found)
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)
+
+
+def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+    """Say why the run's nodes have not started yet."""
+    async def look(client: AsyncClient) -> int:
+        run_id = await client.find(run)
+        reasons = await client.why(run_id)
+        if as_json:
+            terminal.json_out([{"node": node, "reason": reason} for node, reason in reasons])
+            return exits.SUCCEEDED
+        for node, reason in reasons:
+            terminal.line(f"{node}: {reason}")
+        if not reasons:
+            terminal.line(f"nothing of the run waits or runs here; it is {(await client.get(run_id)).state}")
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)
+
+
+def looked(look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False) -> T:
+    """Call a function with a client, of a stack that is started for it if none runs."""
+    from ..client import AsyncClient
+    from .stack import session
+
+    async def call() -> T:
+        async with session(address, data, execute=execute) as stack, AsyncClient(stack.address, program=program()) as client:
+            return await look(client)
+
+    return asyncio.run(call())
+
+
+def program() -> str:
+    from importlib.metadata import version
+
+    return f"penstock-cli/{version('penstock')}"

@@ -1,0 +1,136 @@
+"""Runs as JSON: what `--json` prints."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from penstock_proto.state_tracker.v1 import service_pb2
+
+from ..client.runs import RunInfo
+from ..client.view import Attempt, NodeView, RunView
+
+
+def of_info(run: RunInfo) -> dict[str, Any]:
+    return {
+        "run": str(run.id),
+        "workflow": run.workflow,
+        "plan": run.plan_hash.hex(),
+        "state": run.state.value,
+        "team": run.team,
+        "user": run.user,
+        "submitted_at_us": run.submitted_at_us,
+        "ended_at_us": run.ended_at_us or None,
+        "nodes": run.nodes,
+        "counts": dict(run.counts),
+        "labels": dict(run.labels),
+    }
+
+
+def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
+    """The run's id, state, outputs and timings; null where something is not there yet."""
+    failed = view.nodes[view.failed_node] if view.failed_node >= 0 else None
+    return {
+        "run": view.id,
+        "workflow": view.plan.name,
+        "plan": view.plan_hash.hex(),
+        "state": view.state.value,
+        "outputs": outputs,
+        "failure": _failure(failed) if failed else None,
+        "cancelled": {"user": view.cancelled_by, "reason": view.cancel_reason} if view.state == "cancelled" else None,
+        "timings": {
+            "submitted_at_us": view.submitted_at_us,
+            "ended_at_us": view.ended_at_us or None,
+            "duration_s": (view.ended_at_us - view.submitted_at_us) / 1e6 if view.ended_at_us else None,
+            "nodes": [_node(node) for node in view.nodes],
+        },
+    }
+
+
+def of_event(recorded: service_pb2.RecordedEvent) -> dict[str, Any]:
+    """One event with its place in the log; hashes in hex, inline values as JSON where they are JSON."""
+    kind = recorded.event.WhichOneof("kind") or "unknown"
+    body = of_message(getattr(recorded.event, kind)) if kind != "unknown" else {}
+    return {
+        "shard": recorded.shard,
+        "seq": recorded.seq,
+        "recorded_at_us": recorded.recorded_at_us,
+        "run": str(uuid.UUID(bytes=recorded.event.run_id)),
+        "kind": kind,
+        **body,
+    }
+
+
+def of_message(message: Message) -> dict[str, Any]:
+    """A message as JSON in the names of its .proto file, with every field that has a default; numbers are numbers."""
+    return _plain(MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True), message)
+
+
+def _plain(shown: dict[str, Any], message: Message) -> dict[str, Any]:
+    """JSON of protobuf writes 64-bit numbers as text and bytes as base64: people and programs want neither."""
+    for field in message.DESCRIPTOR.fields:
+        if field.name not in shown:
+            continue
+        value: Any = getattr(message, field.name)
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            if field.is_repeated:
+                shown[field.name] = [_plain(each, part) for each, part in zip(shown[field.name], value, strict=True)]
+            else:
+                shown[field.name] = _plain(shown[field.name], value)
+        elif field.type == field.TYPE_BYTES and not field.is_repeated:
+            shown[field.name] = _bytes(field.name, value)
+        elif field.cpp_type in (field.CPPTYPE_INT64, field.CPPTYPE_UINT64):
+            shown[field.name] = list(value) if field.is_repeated else value
+    return shown
+
+
+def _bytes(name: str, value: bytes) -> Any:
+    if name != "inline":
+        return value.hex()
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value.hex()
+
+
+def _failure(node: NodeView) -> dict[str, Any]:
+    last = node.attempts[-1] if node.attempts else None
+    failure = last.failure if last else None
+    return {
+        "node": node.name,
+        "operator": node.operator,
+        "call": node.place,
+        "cause": last.cause if last else "",
+        "type": failure.type if failure else "",
+        "message": failure.message if failure else "",
+        "traceback": failure.traceback if failure else "",
+    }
+
+
+def _node(node: NodeView) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "operator": node.operator,
+        "state": node.state.value,
+        "started_at_us": node.started_at_us or None,
+        "ended_at_us": node.ended_at_us or None,
+        "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,
+        "skipped_because": node.skip_reason or None,
+        "attempts": [_attempt(attempt) for attempt in node.attempts],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "state": attempt.state.value,
+        "worker": attempt.worker,
+        "started_at_us": attempt.started_at_us or None,
+        "ended_at_us": attempt.ended_at_us or None,
+        "duration_s": attempt.duration_us / 1e6 if attempt.ended_at_us else None,
+        "cause": attempt.cause or None,
+        "message": attempt.failure.message if attempt.failure else None,
+    }

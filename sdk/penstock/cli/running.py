@@ -1,0 +1,244 @@
+"""`run`: compile a workflow, submit it, accompany it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import exits, terminal
+from .compiling import Target
+from .looking import program
+from .options import Address, AsJson, Data
+
+if TYPE_CHECKING:
+    import uuid
+
+    from ..client import AsyncClient, RunView
+    from ..client.submission import Prepared
+    from .flags import Flag
+
+HELP_WORDS = ("--help", "-h")
+
+
+def run(
+    ctx: typer.Context,
+    target: Annotated[str | None, typer.Argument(metavar="FILE.py:WORKFLOW [--INPUT VALUE]...")] = None,
+    team: Annotated[str, typer.Option("--team", help="Team that the run counts for.")] = "",
+    pool: Annotated[str, typer.Option("--pool", help="Pool that its operators run in.")] = "",
+    priority: Annotated[int, typer.Option("--priority", help="Higher goes first within a team.")] = 0,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="The first failure cancels what is left.")] = False,
+    label: Annotated[list[str] | None, typer.Option("--label", help="NAME=VALUE, kept with the run.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Only submit, and print the run's id.")] = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """Run a workflow, show its progress, print its outputs.
+
+    Its inputs are options of this command: `penstock run FILE.py:WORKFLOW --help` lists them. After `--`, every
+    option is an input, also one that is called like an option of this command.
+    """
+    words = list(ctx.args)
+    if target in HELP_WORDS or target is None:
+        terminal.line(ctx.get_help())
+        return exits.SUCCEEDED if target else exits.USAGE
+    prepared = prepare(ctx, target, words)
+    if prepared is None:
+        return exits.SUCCEEDED
+    from penstock_proto.state_tracker.v1 import events_pb2
+
+    options = events_pb2.RunOptions(
+        team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=_labels(label or [])
+    )
+    job = Job(as_json=as_json, detach=detach)
+    return job.accompany(address, data, submit=(prepared, options))
+
+
+def follow_existing(part: str, as_json: bool, address: str | None, data: Path | None) -> int:
+    """Accompany a run that was submitted before."""
+    return Job(as_json=as_json).accompany(address, data, part=part)
+
+
+def prepare(ctx: typer.Context, target: str, words: Sequence[str]) -> Prepared | None:
+    """Compile and read the inputs; None if only help was asked for. Raise what is wrong, all of it at once."""
+    from ..client import submission
+    from ..loading import load_workflow
+    from .flags import parse
+
+    workflow = load_workflow(target)
+    compiled = submission.compiled_once(workflow)
+    flags = flags_of(compiled.plan)
+    if any(word in HELP_WORDS for word in words):
+        _print_help(ctx, target, compiled.plan.doc, flags)
+        return None
+    values, problems = parse(flags, words)
+    problems = [problem for problem in problems if problem]
+    if problems:
+        raise typer.BadParameter("\n".join([*problems, f"`penstock run {target} --help` lists the inputs"]))
+    return submission.prepare(workflow, _typed(workflow, values))
+
+
+def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values as what the workflow's annotations ask for: enums, dataclasses, pydantic models."""
+    from ..client.errors import BadInputs
+    from ..codecs import CodecError, decode
+
+    typed: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in values.items():
+        parameter = workflow.signature.parameters[name]
+        try:
+            typed[name] = decode("json", terminal.json_bytes(value), parameter.annotation)
+        except CodecError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise BadInputs(workflow.name, problems)
+    return typed
+
+
+def flags_of(plan: Any) -> list[Flag]:
+    """The options that a workflow's inputs are given by."""
+    import json
+
+    from .flags import Flag
+
+    flags: list[Flag] = []
+    for each in plan.inputs:
+        short = not each.required and each.default.codec == "json" and each.default.WhichOneof("body") == "inline"
+        default = each.default.inline.decode() if short else None
+        flags.append(Flag(each.name, json.loads(each.schema_json or "{}"), each.required, default, each.doc))
+    return flags
+
+
+def _print_help(ctx: typer.Context, target: str, doc: str, flags: Sequence[Flag]) -> None:
+    from .flags import type_text
+
+    terminal.line(f"Usage: penstock run {target} [--INPUT VALUE]...")
+    if doc:
+        terminal.line("")
+        terminal.line(f"  {' '.join(doc.split())}")
+    terminal.line("")
+    terminal.line("Inputs:" if flags else "It has no inputs.")
+    rows = [(f"  {flag.option}", type_text(flag.schema), flag) for flag in flags]
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, kind, flag in rows:
+        default = "required" if flag.required else f"default {flag.default}" if flag.default is not None else "optional"
+        terminal.line(f"{name:{width}}  {kind} [{default}]" + (f"  {' '.join(flag.doc.split())}" if flag.doc else ""))
+    terminal.line("")
+    terminal.line("Options of `penstock run` itself: penstock run --help")
+
+
+def _labels(words: Sequence[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"--label {word!r} is not NAME=VALUE")
+        labels[name] = value
+    return labels
+
+
+@dataclass(slots=True)
+class Job:
+    """One run, accompanied by this command."""
+
+    as_json: bool
+    detach: bool = False
+    run_id: uuid.UUID | None = None
+    attended: bool = False
+    _code: int = field(default=exits.FAILED)
+
+    def accompany(
+        self,
+        address: str | None,
+        data: Path | None,
+        *,
+        submit: tuple[Prepared, Any] | None = None,
+        part: str = "",
+    ) -> int:
+        """Submit a run, or find one by a part of its id, and follow it. Ctrl-C leaves it as it is."""
+        try:
+            return asyncio.run(self._accompany(address, data, submit, part))
+        except KeyboardInterrupt:
+            self._interrupted()
+            return exits.INTERRUPTED
+
+    async def _accompany(
+        self, address: str | None, data: Path | None, submit: tuple[Prepared, Any] | None, part: str
+    ) -> int:
+        from ..client import AsyncClient
+        from ..client.errors import Unreachable
+        from .stack import session
+
+        shown: RunView | None = None
+        while True:
+            async with session(address, data) as stack, AsyncClient(stack.address, program=program()) as client:
+                self.attended = stack.attended
+                if self.run_id is None:
+                    self.run_id = await self._begin(client, submit, part)
+                if self.detach:
+                    return self._detached()
+                try:
+                    shown, outputs = await self._follow(client, self.run_id, shown)
+                    return self._finish(shown, outputs)
+                except Unreachable:
+                    # The stack was another command's, and ended with it: this one starts its own and goes on.
+                    if not stack.attended:
+                        raise
+
+    async def _begin(self, client: AsyncClient, submit: tuple[Prepared, Any] | None, part: str) -> uuid.UUID:
+        if submit is None:
+            return await client.find(part)
+        prepared, options = submit
+        run = await client.submit_prepared(prepared, options=options)
+        terminal.line(f"run {run.id}", to_stderr=self.as_json or not self.detach)
+        return run.id
+
+    async def _follow(
+        self, client: AsyncClient, run_id: uuid.UUID, view: RunView | None
+    ) -> tuple[RunView, dict[str, Any] | None]:
+        from ..client.view import RunView
+        from .live import Display
+
+        if view is None:
+            view = RunView(await client.plan((await client.get(run_id)).plan_hash), run_id.bytes)
+        with Display(view, to_stderr=self.as_json) as display:
+            async with aclosing(client.events(run_id, after_seq=view.seq)) as batches:
+                async for batch in batches:
+                    view.apply_all(batch)
+                    display.show(batch)
+        return view, await client.outputs_json(run_id)
+
+    def _finish(self, view: RunView, outputs: dict[str, Any] | None) -> int:
+        from . import printing, records
+
+        if self.as_json:
+            terminal.json_out(records.of_view(view, outputs))
+        else:
+            out = printing.console()
+            for part in printing.ending(view, outputs, out.width):
+                out.print(part)
+        return {"succeeded": exits.SUCCEEDED, "cancelled": exits.CANCELLED}.get(view.state, exits.FAILED)
+
+    def _detached(self) -> int:
+        if self.as_json:
+            terminal.json_out({"run": str(self.run_id), "state": "running", "outputs": None, "timings": None})
+        return exits.SUCCEEDED
+
+    def _interrupted(self) -> None:
+        if self.run_id is None:
+            terminal.line("interrupted before anything was submitted", to_stderr=True)
+        elif self.attended:
+            terminal.line(f"interrupted; `penstock watch {self.run_id}` resumes the run", to_stderr=True)
+        else:
+            terminal.line(
+                f"detached; the run goes on: `penstock watch {self.run_id}` shows it, "
+                f"`penstock cancel {self.run_id}` ends it",
+                to_stderr=True,
+            )

@@ -1,0 +1,70 @@
+"""Commands that accompany a run: `watch`, `logs`, `cancel`."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import exits, terminal
+from .looking import looked
+from .options import Address, AsJson, Data, RunId
+
+if TYPE_CHECKING:
+    from ..client import AsyncClient
+
+
+def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+    """Show a run's progress until it has ended; continues the run if no stack runs."""
+    from .running import follow_existing
+
+    return follow_existing(run, as_json, address, data)
+
+
+def logs(
+    run: RunId,
+    node: Annotated[str | None, typer.Argument(help="Only the lines of this node.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """Print what the run's operators printed."""
+    from . import printing
+
+    async def look(client: AsyncClient) -> int:
+        run_id = await client.find(run)
+        found: list[dict[str, object]] = []
+        async with aclosing(client.logs(run_id, node, follow=follow)) as lines:
+            async for line in lines:
+                if as_json:
+                    found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})
+                else:
+                    printing.log_line(line, one_node=node is not None)
+        if as_json:
+            terminal.json_out(found)
+        return exits.SUCCEEDED
+
+    return looked(look, address, data, execute=follow)
+
+
+def cancel(
+    run: RunId,
+    reason: Annotated[str, typer.Option(help="Why; kept with the run.")] = "",
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """Cancel a run: nothing of it starts any more, and what runs is stopped."""
+
+    async def look(client: AsyncClient) -> int:
+        run_id = await client.find(run)
+        state = await client.cancel(run_id, reason)
+        if as_json:
+            terminal.json_out({"run": str(run_id), "state": state.value})
+        else:
+            terminal.line(f"run {run_id}: {state}")
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)

@@ -1,0 +1,404 @@
+"""The client: submits runs, waits for them, watches them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from penstock_proto.action_service.v1 import service_pb2 as action_pb2
+from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+
+from . import expressions, submission, uploading
+from .connection import Connection, Retry
+from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
+from .identity import user_name
+from .progress import Progress, progress
+from .results import Results
+from .run_id import parse_run_id
+from .running import choose_address
+from .runs import LogLine, Run, RunInfo, run_info
+from .submitting import Submitting
+from .values import Artifacts, decode_outputs
+from .view import RunState, RunView, cause_text, run_state
+
+PAGE = 200
+# Runs among which a part of an id is looked for, newest first.
+FIND_MAX = 100_000
+PLANS_KEPT_MAX = 256
+# After a run has ended, how long the last lines that its operators printed are waited for.
+LAST_LINES_S = 0.5
+
+AnyRun = Run | RunInfo | uuid.UUID | str
+
+
+class AsyncClient:
+    """Use it as `async with AsyncClient() as client`; it belongs to the event loop in which it is first used.
+
+    Args:
+        address: HOST:PORT; else $PENSTOCK_ADDRESS, the stack that runs on this machine, or 127.0.0.1:7733.
+        data: Data folder of the stack to look for.
+        team: For what is submitted without a team.
+        program: Name and version of the calling program, kept with what it causes.
+    """
+
+    def __init__(
+        self, address: str | None = None, *, data: Path | None = None, team: str = "", program: str = ""
+    ) -> None:
+        self._connection = Connection(choose_address(address, data))
+        self._submitting = Submitting(self._connection)
+        self._results = Results(self._connection)
+        self._uploads = uploading.Uploads()
+        self._artifacts = Artifacts(self._connection)
+        self._plans: dict[bytes, plan_pb2.Plan] = {}
+        self._caller = events_pb2.Caller(
+            user=user_name(), team=team, client=program or f"penstock-python/{version('penstock')}"
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def address(self) -> str:
+        return self._connection.address
+
+    async def close(self) -> None:
+        self._artifacts.close()
+        await self._results.close()
+        await self._connection.close()
+
+    async def info(self) -> service_pb2.InfoResponse:
+        """What the deployment is: version, number of shards, where artifacts are."""
+        return await self._connection.call("state_tracker", "Info", service_pb2.InfoRequest())
+
+    async def submit(
+        self,
+        workflow: Any,
+        *,
+        run_id: uuid.UUID | str | None = None,
+        team: str = "",
+        pool: str = "",
+        priority: int = 0,
+        fail_fast: bool = False,
+        labels: Mapping[str, str] | None = None,
+        **inputs: Any,
+    ) -> Run:
+        """Start a run of a workflow, or of what `penstock.compile` made of it; `inputs` are the workflow's arguments.
+
+        Args:
+            run_id: To submit safely twice: the same id with the same inputs is the same run.
+
+        Raises:
+            CompileErrors, BadInputs, PlanRefused, IdTaken, Overloaded, Unreachable.
+        """
+        options = events_pb2.RunOptions(
+            team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=dict(labels or {})
+        )
+        return await self.submit_prepared(submission.prepare(workflow, inputs), run_id=run_id, options=options)
+
+    async def submit_prepared(
+        self,
+        prepared: submission.Prepared,
+        *,
+        run_id: uuid.UUID | str | None = None,
+        options: events_pb2.RunOptions | None = None,
+    ) -> Run:
+        """Submit what `submission.prepare` made; for callers whose inputs have names that `submit` takes itself."""
+        request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
+        await uploading.send_artifacts(self._connection, prepared.input_artifacts)
+        await self._send(prepared, request)
+        self._keep_plan(prepared.plan_hash, prepared.plan)
+        return Run(uuid.UUID(bytes=request.run_id), prepared.plan.name, prepared.plan_hash, prepared.returned)
+
+    async def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
+        """Wait for the run's end and return what its workflow returned.
+
+        A run that was submitted here has the shape of the workflow's return type, another one a dict of its outputs.
+
+        Raises:
+            RunFailed, RunCancelled, ResultTimeout, NoSuchRun, Unreachable.
+        """
+        ended = await self.ended(run, timeout_s)
+        plan = await self.plan(ended.plan)
+        await self._raise_unless_succeeded(run, ended, plan)
+        returned = run.returned if isinstance(run, Run) else None
+        values = expressions.recorded(ended.outputs)
+        return await decode_outputs(self._artifacts, plan, values, returned)
+
+    async def outputs_json(self, run: AnyRun) -> dict[str, Any] | None:
+        """Wait for the run's end and return its outputs as JSON values; None unless it succeeded.
+
+        A value that is not JSON is shown by its type, its size and the artifact that holds it.
+        """
+        ended = await self.ended(run)
+        if run_state(ended.state) is not RunState.SUCCEEDED:
+            return None
+        return expressions.as_json(await self.plan(ended.plan), expressions.recorded(ended.outputs))
+
+    async def ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
+        """Wait for the run's end and return it as recorded, whatever it was."""
+        run_id = _id(run)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._results.wait(run_id.bytes)
+        except TimeoutError:
+            raise ResultTimeout(str(run_id), timeout_s or 0.0) from None
+
+    async def watch(self, run: AnyRun) -> AsyncGenerator[Progress]:
+        """Yield what has happened to the run, then what happens, until it has ended."""
+        plan = await self._plan_of(run)
+        async with aclosing(self.events(run)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield progress(plan, event)
+
+    async def events(
+        self, run: AnyRun, *, after_seq: int = 0, follow: bool = True
+    ) -> AsyncGenerator[Sequence[service_pb2.RecordedEvent]]:
+        """Yield the run's events as they are recorded, in batches; a broken connection is taken up where it broke."""
+        run_id = _id(run)
+        retry = Retry(self.address, self._connection.patience_s)
+        while not retry.finished:
+            request = service_pb2.WatchRequest(run_id=run_id.bytes, after_seq=after_seq, follow=follow)
+            stream = self._connection.stream("state_tracker", "Watch", request, retry)
+            async with aclosing(stream):
+                async for response in _named(stream, run_id):
+                    if response.events:
+                        after_seq = response.events[-1].seq
+                        yield response.events
+
+    async def view(self, run: AnyRun) -> RunView:
+        """Return everything that is known of the run now."""
+        view = RunView(await self._plan_of(run), _id(run).bytes)
+        async with aclosing(self.events(run, follow=False)) as batches:
+            async for batch in batches:
+                view.apply_all(batch)
+        return view
+
+    async def get(self, run: AnyRun) -> RunInfo:
+        """Return the run's state; raise NoSuchRun."""
+        return run_info((await self._get(_id(run))).run)
+
+    async def list(
+        self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50
+    ) -> list[RunInfo]:
+        """Return runs, newest first."""
+        found: list[RunInfo] = []
+        async with aclosing(self._list(team, workflow, states, limit)) as runs:
+            async for run in runs:
+                found.append(run)
+                if len(found) >= limit:
+                    break
+        return found
+
+    async def find(self, part: str) -> uuid.UUID:
+        """Return the run whose id is, begins or ends so; raise NoSuchRun, AmbiguousRun."""
+        digits = part.replace("-", "").lower()
+        if len(digits) == 32:
+            return parse_run_id(part)
+        if not digits or set(digits) - set("0123456789abcdef"):
+            raise NoSuchRun(part)
+        found: list[uuid.UUID] = []
+        async with aclosing(self._list("", "", (), FIND_MAX)) as runs:
+            async for run in runs:
+                if run.id.hex.startswith(digits) or run.id.hex.endswith(digits):
+                    found.append(run.id)
+        if not found:
+            raise NoSuchRun(part)
+        if len(found) > 1:
+            raise AmbiguousRun(part, [str(each) for each in found[:10]])
+        return found[0]
+
+    async def cancel(self, run: AnyRun, reason: str = "") -> RunState:
+        """Ask for the run's end; once this returns, nothing of it starts any more. Return its state."""
+        run_id = _id(run)
+        request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=self._caller, reason=reason)
+        try:
+            answer: Any = await self._connection.call("state_tracker", "Cancel", request)
+        except Refused as error:
+            raise _found(error, run_id) from None
+        return run_state(answer.state)
+
+    async def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> AsyncGenerator[LogLine]:
+        """Yield the lines that the run's operators printed, or those of one node; with `follow` until the run has ended."""
+        plan = await self._plan_of(run)
+        index = submission.node_index(plan, node) if node is not None else -1
+        ending = asyncio.create_task(self._ending(run)) if follow else None
+        seen: dict[bytes, int] = {}
+        try:
+            if ending is not None:
+                async with aclosing(self._log_chunks(run, index, follow=True, until=ending)) as chunks:
+                    async for chunk in chunks:
+                        key = chunk.key.SerializeToString(deterministic=True)
+                        seen[key] = seen.get(key, 0) + len(chunk.lines)
+                        for line in _lines(plan, chunk, 0):
+                            yield line
+            async with aclosing(self._log_chunks(run, index, follow=False)) as chunks:
+                async for chunk in chunks:
+                    key = chunk.key.SerializeToString(deterministic=True)
+                    skip = min(seen.get(key, 0), len(chunk.lines))
+                    seen[key] = seen.get(key, 0) - skip
+                    for line in _lines(plan, chunk, skip):
+                        yield line
+        finally:
+            if ending is not None:
+                ending.cancel()
+
+    async def plan(self, plan_hash: bytes) -> plan_pb2.Plan:
+        """Return a plan by its hash."""
+        if (plan := self._plans.get(plan_hash)) is not None:
+            return plan
+        request = service_pb2.GetPlanRequest(plan=plan_hash)
+        retry = Retry(self.address, self._connection.patience_s)
+        while True:
+            data = bytearray()
+            async for response in self._connection.stream("state_tracker", "GetPlan", request, retry):
+                data += response.chunk
+            if retry.finished:
+                plan = plan_pb2.Plan.FromString(bytes(data))
+                self._keep_plan(plan_hash, plan)
+                return plan
+
+    async def workers(self, pool: str = "") -> Sequence[action_pb2.Worker]:
+        """Return the workers that are connected."""
+        answer: Any = await self._connection.call(
+            "action_service", "ListWorkers", action_pb2.ListWorkersRequest(pool=pool)
+        )
+        return answer.workers
+
+    async def pools(self) -> Sequence[action_pb2.Pool]:
+        """Return what each pool has, uses and waits for."""
+        answer: Any = await self._connection.call("action_service", "ListPools", action_pb2.ListPoolsRequest())
+        return answer.pools
+
+    async def why(self, run: AnyRun) -> list[tuple[str, str]]:
+        """Return, for each node that waits or runs, its name and the reason."""
+        plan = await self._plan_of(run)
+        request = action_pb2.WhyRequest(run_id=_id(run).bytes)
+        answer: Any = await self._connection.call("action_service", "Why", request)
+        return [(plan.nodes[line.node].name, line.text) for line in answer.lines]
+
+    async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> None:
+        if self._uploads.known(request.plan):
+            try:
+                await self._submitting.submit(request)
+                return
+            except Refused as error:
+                if error.code != "NOT_FOUND":
+                    raise
+                self._uploads.forget(request.plan)
+        async with self._uploads.lock(request.plan):
+            if not self._uploads.known(request.plan):
+                await self._send_first(prepared, request)
+                return
+        await self._submitting.submit(request)
+
+    async def _send_first(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> None:
+        """Submit a plan that the server may lack. A plan is stored after its bundle: having one, it has the other."""
+        try:
+            await self._submitting.submit(request)
+        except Refused as error:
+            if error.code != "NOT_FOUND":
+                raise
+            await uploading.send_artifacts(self._connection, prepared.plan_artifacts)
+            await uploading.send_plan(self._connection, prepared.plan_data, self._caller)
+            await self._submitting.submit(request)
+        self._uploads.remember(request.plan)
+
+    async def _raise_unless_succeeded(self, run: AnyRun, ended: service_pb2.RunResult, plan: plan_pb2.Plan) -> None:
+        state = run_state(ended.state)
+        if state is RunState.SUCCEEDED:
+            return
+        run_id = str(_id(run))
+        if state is RunState.CANCELLED:
+            view = await self.view(run)
+            raise RunCancelled(run_id, view.cancel_reason, view.cancelled_by)
+        node = plan.nodes[ended.failed_node] if ended.failed_node >= 0 else plan_pb2.Node(name="?")
+        place = f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else ""
+        failure = ended.failure.failure
+        text = f"{failure.type}: {failure.message}" if failure.type else failure.message
+        raise RunFailed(run_id, node.name, cause_text(ended.failure.cause), text, failure.traceback, place)
+
+    async def _get(self, run_id: uuid.UUID) -> service_pb2.GetRunResponse:
+        try:
+            return await self._connection.call(
+                "state_tracker", "GetRun", service_pb2.GetRunRequest(run_id=run_id.bytes)
+            )
+        except Refused as error:
+            raise _found(error, run_id) from None
+
+    async def _plan_of(self, run: AnyRun) -> plan_pb2.Plan:
+        known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._get(_id(run))).run.plan
+        return await self.plan(known)
+
+    def _keep_plan(self, plan_hash: bytes, plan: plan_pb2.Plan) -> None:
+        if len(self._plans) >= PLANS_KEPT_MAX:
+            self._plans.pop(next(iter(self._plans)))
+        self._plans[plan_hash] = plan
+
+    async def _list(self, team: str, workflow: str, states: Sequence[RunState], limit: int) -> AsyncGenerator[RunInfo]:
+        request = service_pb2.ListRunsRequest(
+            team=team,
+            plan_name=workflow,
+            states=[events_pb2.RunState.Value(f"RUN_STATE_{state.name}") for state in states],
+            page_size=min(limit, PAGE),
+        )
+        while limit > 0:
+            answer: Any = await self._connection.call("state_tracker", "ListRuns", request)
+            for summary in answer.runs:
+                yield run_info(summary)
+            limit -= len(answer.runs)
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                return
+
+    async def _ending(self, run: AnyRun) -> None:
+        await self.ended(run)
+        await asyncio.sleep(LAST_LINES_S)
+
+    async def _log_chunks(
+        self, run: AnyRun, node: int, *, follow: bool, until: asyncio.Task[None] | None = None
+    ) -> AsyncGenerator[artifact_pb2.ReadLogResponse]:
+        request = artifact_pb2.ReadLogRequest(run_id=_id(run).bytes, node=node, follow=follow)
+        async with aclosing(self._connection.stream("artifact_store", "ReadLog", request)) as stream:
+            while True:
+                following = asyncio.ensure_future(anext(stream, None))
+                await asyncio.wait({following, until} if until else {following}, return_when=asyncio.FIRST_COMPLETED)
+                if not following.done():
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+                    return
+                if (chunk := following.result()) is None:
+                    return
+                yield chunk
+
+
+def _id(run: AnyRun) -> uuid.UUID:
+    return run.id if isinstance(run, Run | RunInfo) else parse_run_id(run)
+
+
+def _found(error: Refused, run_id: uuid.UUID) -> Exception:
+    return NoSuchRun(str(run_id)) if error.code == "NOT_FOUND" else error
+
+
+async def _named(stream: AsyncGenerator[Any], run_id: uuid.UUID) -> AsyncGenerator[Any]:
+    """The same stream, whose NOT_FOUND names the run."""
+    try:
+        async for response in stream:
+            yield response
+    except Refused as error:
+        raise _found(error, run_id) from None
+
+
+def _lines(plan: plan_pb2.Plan, chunk: artifact_pb2.ReadLogResponse, skip: int) -> list[LogLine]:
+    name = plan.nodes[chunk.key.node].name if 0 <= chunk.key.node < len(plan.nodes) else "?"
+    return [LogLine(name, chunk.key.attempt, line.at_us, line.text) for line in chunk.lines[skip:]]

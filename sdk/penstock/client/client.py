@@ -1,0 +1,151 @@
+"""The same client for ordinary code: it runs the asyncio one on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from penstock_proto.state_tracker.v1 import service_pb2
+
+from .async_client import AnyRun, AsyncClient
+from .progress import Progress
+from .runs import LogLine, Run, RunInfo
+from .view import RunState, RunView
+
+T = TypeVar("T")
+CLOSE_MAX_S = 10.0
+
+
+class Client:
+    """Use it as `with Client() as client`, from any thread. Arguments and methods are those of AsyncClient."""
+
+    def __init__(
+        self, address: str | None = None, *, data: Path | None = None, team: str = "", program: str = ""
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="penstock-client", daemon=True)
+        self._thread.start()
+        self._client = AsyncClient(address, data=data, team=team, program=program)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        return self._client.address
+
+    def close(self) -> None:
+        """Close the connections; harmless if that was done."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._call(self._client.close())
+            self._call(self._loop.shutdown_asyncgens())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CLOSE_MAX_S)
+            if not self._thread.is_alive():
+                self._loop.close()
+
+    def info(self) -> service_pb2.InfoResponse:
+        """What the deployment is: version, number of shards, where artifacts are."""
+        return self._call(self._client.info())
+
+    def submit(
+        self,
+        workflow: Any,
+        *,
+        run_id: uuid.UUID | str | None = None,
+        team: str = "",
+        pool: str = "",
+        priority: int = 0,
+        fail_fast: bool = False,
+        labels: Mapping[str, str] | None = None,
+        **inputs: Any,
+    ) -> Run:
+        """Start a run of a workflow, or of what `penstock.compile` made of it; see AsyncClient.submit."""
+        return self._call(
+            self._client.submit(
+                workflow,
+                run_id=run_id,
+                team=team,
+                pool=pool,
+                priority=priority,
+                fail_fast=fail_fast,
+                labels=labels,
+                **inputs,
+            )
+        )
+
+    def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
+        """Wait for the run's end and return what its workflow returned; see AsyncClient.result for what it raises."""
+        return self._call(self._client.result(run, timeout_s))
+
+    def watch(self, run: AnyRun) -> Iterator[Progress]:
+        """Yield what has happened to the run, then what happens, until it has ended."""
+        return self._walk(self._client.watch(run))
+
+    def events(
+        self, run: AnyRun, *, after_seq: int = 0, follow: bool = True
+    ) -> Iterator[Sequence[service_pb2.RecordedEvent]]:
+        """Yield the run's events as they are recorded, in batches."""
+        return self._walk(self._client.events(run, after_seq=after_seq, follow=follow))
+
+    def view(self, run: AnyRun) -> RunView:
+        """Return everything that is known of the run now."""
+        return self._call(self._client.view(run))
+
+    def get(self, run: AnyRun) -> RunInfo:
+        """Return the run's state; raise NoSuchRun."""
+        return self._call(self._client.get(run))
+
+    def find(self, part: str) -> uuid.UUID:
+        """Return the run whose id is, begins or ends so."""
+        return self._call(self._client.find(part))
+
+    def cancel(self, run: AnyRun, reason: str = "") -> RunState:
+        """Ask for the run's end; once this returns, nothing of it starts any more. Return its state."""
+        return self._call(self._client.cancel(run, reason))
+
+    def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> Iterator[LogLine]:
+        """Yield the lines that the run's operators printed, or those of one node."""
+        return self._walk(self._client.logs(run, node, follow=follow))
+
+    def why(self, run: AnyRun) -> Sequence[tuple[str, str]]:
+        """Return, for each node that waits or runs, its name and the reason."""
+        return self._call(self._client.why(run))
+
+    def list(
+        self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50
+    ) -> list[RunInfo]:
+        """Return runs, newest first."""
+        return self._call(self._client.list(team=team, workflow=workflow, states=states, limit=limit))
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C in the caller's thread
+            raise
+
+    def _walk(self, items: AsyncGenerator[T]) -> Iterator[T]:
+        async def next_or_none() -> tuple[T] | None:
+            try:
+                return (await anext(items),)
+            except StopAsyncIteration:
+                return None
+
+        try:
+            while (item := self._call(next_or_none())) is not None:
+                yield item[0]
+        finally:
+            if not self._loop.is_closed():
+                self._call(items.aclose())

@@ -1,0 +1,112 @@
+"""The outputs of a run, put together from the plan's expressions and the values that nodes recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import service_pb2
+from penstock_proto.value.v1 import value_pb2
+
+from .errors import BadOutput
+
+INPUTS = -1
+Recorded = Mapping[int, Sequence[value_pb2.Value]]
+
+
+def recorded(outputs: Iterable[service_pb2.NodeOutputs]) -> Recorded:
+    """Return the values by node, those of the run's inputs under -1."""
+    return {each.node: list(each.values.values) for each in outputs}
+
+
+def values_used(plan: plan_pb2.Plan, values: Recorded) -> list[value_pb2.Value]:
+    """Return every value that the plan's outputs are made of."""
+    found: list[value_pb2.Value] = []
+
+    def keep(value: value_pb2.Value) -> None:
+        found.append(value)
+
+    for output in plan.outputs:
+        _walk(output.value, values, keep)
+    return found
+
+
+def as_json(plan: plan_pb2.Plan, values: Recorded) -> dict[str, Any]:
+    """Return each output as JSON; a value that is not, as where its bytes are and what they mean."""
+    return {output.name: _json(output.value, values) for output in plan.outputs}
+
+
+def value_json(value: value_pb2.Value) -> Any:
+    if value.codec == "json" and value.WhichOneof("body") == "inline":
+        try:
+            return msgspec.json.decode(value.inline)
+        except msgspec.DecodeError:
+            return value.inline.decode(errors="replace")  # NaN and the infinities, as JSON cannot say them
+    shown: dict[str, Any] = {"type": value.type_name, "codec": value.codec, "size_bytes": value.size_bytes}
+    if value.WhichOneof("body") == "artifact":
+        shown["artifact"] = value.artifact.hex()
+    return shown
+
+
+def _lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
+    """The value that a leaf stands for; None for an expression that has parts."""
+    kind = expr.WhichOneof("kind")
+    if kind == "literal":
+        return expr.literal
+    if kind not in ("output", "input"):
+        return None
+    node, index = (INPUTS, expr.input) if kind == "input" else (expr.output.node, expr.output.output)
+    try:
+        return values[node][index]
+    except (KeyError, IndexError):
+        raise BadOutput(f"the run's record lacks output {index} of node {node}; `penstock events` shows it") from None
+
+
+def _walk(expr: plan_pb2.Expr, values: Recorded, keep: Callable[[value_pb2.Value], None]) -> None:
+    if (value := _lookup(expr, values)) is not None:
+        keep(value)
+        return
+    for part in (*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values):
+        _walk(part, values, keep)
+
+
+def _json(expr: plan_pb2.Expr, values: Recorded) -> Any:
+    if (value := _lookup(expr, values)) is not None:
+        return value_json(value)
+    match expr.WhichOneof("kind"):
+        case "sequence":
+            return [_json(item, values) for item in expr.sequence.items]
+        case "mapping":
+            keys = [_json(key, values) for key in expr.mapping.keys]
+            return {str(key): _json(value, values) for key, value in zip(keys, expr.mapping.values, strict=True)}
+        case "record":
+            return {
+                name: _json(value, values) for name, value in zip(expr.record.names, expr.record.values, strict=True)
+            }
+        case _:
+            return None
+
+
+Decode = Callable[[value_pb2.Value, Any], Any]
+
+
+def as_python(expr: plan_pb2.Expr, values: Recorded, annotation: Any, decode: Decode) -> Any:
+    """Return an output's value; annotations reach the values that they are given for, everything else is plain Python."""
+    if (value := _lookup(expr, values)) is not None:
+        return decode(value, annotation)
+    match expr.WhichOneof("kind"):
+        case "sequence":
+            items = [as_python(item, values, Any, decode) for item in expr.sequence.items]
+            make = {"tuple": tuple, "set": set}.get(expr.sequence.kind, list)
+            return cast(Any, make)(items)
+        case "mapping":
+            keys = [as_python(key, values, Any, decode) for key in expr.mapping.keys]
+            parts = [as_python(part, values, Any, decode) for part in expr.mapping.values]
+            return dict(zip(keys, parts, strict=True))
+        case "record":
+            parts = [as_python(part, values, Any, decode) for part in expr.record.values]
+            return dict(zip(expr.record.names, parts, strict=True))
+        case _:
+            return None

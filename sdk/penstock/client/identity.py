@@ -1,0 +1,13 @@
+"""Who is asking, as the operating system says."""
+
+from __future__ import annotations
+
+import getpass
+
+
+def user_name() -> str:
+    """Return the user's login name; "unknown" where there is none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,72 @@
+"""Runs as the client returns them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock_proto.state_tracker.v1 import service_pb2
+
+from .view import RunState, run_state
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A submitted run: what `result`, `watch` and `cancel` take. A run id as text does as well."""
+
+    id: uuid.UUID
+    workflow: str
+    plan_hash: bytes = field(repr=False)
+    # The shape of what the workflow returns, where this process knows it.
+    returned: Any = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What is known of a run without reading its events. Times are microseconds of Unix time."""
+
+    id: uuid.UUID
+    workflow: str
+    plan_hash: bytes = field(repr=False)
+    state: RunState
+    team: str
+    user: str
+    submitted_at_us: int
+    # 0 while the run is open.
+    ended_at_us: int
+    nodes: int
+    # Nodes by state, while the run is open.
+    counts: Mapping[str, int]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that an operator printed."""
+
+    node: str
+    attempt: int
+    at_us: int
+    text: str
+
+
+def run_info(summary: service_pb2.RunSummary) -> RunInfo:
+    counts = {each.name: int(getattr(summary.counts, each.name)) for each in summary.counts.DESCRIPTOR.fields}
+    return RunInfo(
+        id=uuid.UUID(bytes=summary.run_id),
+        workflow=summary.plan_name,
+        plan_hash=summary.plan,
+        state=run_state(summary.state),
+        team=summary.team,
+        user=summary.caller.user,
+        submitted_at_us=summary.submitted_at_us,
+        ended_at_us=summary.ended_at_us,
+        nodes=summary.nodes,
+        counts=counts if summary.HasField("counts") else {},
+        labels=dict(summary.options.labels),
+    )

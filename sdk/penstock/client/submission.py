@@ -1,0 +1,154 @@
+"""A workflow and its inputs, made ready to be submitted. Nothing here talks to a service."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+from penstock_proto.value.v1 import value_pb2
+
+from .. import codecs
+from .errors import BadInputs, ClientError
+from .run_id import new_run_id, parse_run_id
+from .uploading import Outgoing
+
+if TYPE_CHECKING:
+    from ..compiler import Compiled
+    from ..returning import Shape
+    from ..workflows import Workflow
+
+_compiled: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """How the outputs of a run become what its workflow returns."""
+
+    shape: Shape
+    annotations: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with the inputs of one run."""
+
+    plan: plan_pb2.Plan
+    plan_hash: bytes
+    plan_data: bytes
+    # The bundle and the plan's large literals, by hash.
+    plan_artifacts: Mapping[bytes, bytes]
+    inputs: Mapping[str, value_pb2.Value]
+    input_artifacts: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    returned: Returned | None = None
+
+
+def prepare(workflow: Workflow[..., Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
+    """Compile, once a workflow and process, and encode the inputs; raise CompileErrors, BadInputs."""
+    from ..compiler import Compiled
+
+    compiled = workflow if isinstance(workflow, Compiled) else compiled_once(workflow)
+    declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow
+    store = Outgoing()
+    values = encode_inputs(compiled.plan, _annotations(declared), inputs, store)
+    artifacts = dict(compiled.artifacts)
+    if compiled.bundle is not None:
+        artifacts[compiled.bundle.hash] = compiled.bundle.data
+    returned = Returned(compiled.shape, _output_annotations(compiled, declared))
+    return Prepared(compiled.plan, compiled.hash, compiled.data, artifacts, values, store.artifacts, returned)
+
+
+def compiled_once(workflow: Workflow[..., Any]) -> Compiled:
+    """Compile a workflow the first time it is asked for: the code that this process has does not change."""
+    from ..compiler import compile
+    from ..workflows import Workflow
+
+    if not isinstance(workflow, Workflow):
+        raise ClientError(f"{workflow!r} is no workflow: decorate the function with @workflow, or give what penstock.compile returns")
+    if (found := _compiled.get(workflow)) is None:
+        found = _compiled[workflow] = compile(workflow)
+    return found
+
+
+def encode_inputs(
+    plan: plan_pb2.Plan, annotations: Mapping[str, Any], inputs: Mapping[str, Any], store: codecs.Store | Outgoing
+) -> dict[str, value_pb2.Value]:
+    """Return the inputs as values; raise BadInputs with everything that is wrong with them."""
+    declared = {each.name: each for each in plan.inputs}
+    names = ", ".join(declared) or "it has none"
+    problems = [f"{name} is no input ({names})" for name in inputs if name not in declared]
+    problems += [f"{each.name} is missing" for each in plan.inputs if each.required and each.name not in inputs]
+    values: dict[str, value_pb2.Value] = {}
+    for name, value in inputs.items():
+        if name not in declared:
+            continue
+        try:
+            encoded = codecs.encode(value, annotations.get(name, Any), where=name)
+            values[name] = codecs.to_value(encoded, store)  # pyright: ignore[reportArgumentType] # it only keeps
+        except codecs.CodecError as error:
+            problems.append(str(error))
+    if problems:
+        raise BadInputs(plan.name, problems)
+    return values
+
+
+def request(
+    prepared: Prepared, run_id: uuid.UUID | str | None, caller: events_pb2.Caller, options: events_pb2.RunOptions
+) -> service_pb2.SubmitRequest:
+    chosen = new_run_id() if run_id is None else parse_run_id(run_id)
+    if not options.traceparent and (trace := os.environ.get("TRACEPARENT")):
+        options.traceparent = trace
+    return service_pb2.SubmitRequest(
+        run_id=chosen.bytes, plan=prepared.plan_hash, caller=caller, inputs=prepared.inputs, options=options
+    )
+
+
+def node_index(plan: plan_pb2.Plan, name: str) -> int:
+    """Return the index of a node by its name."""
+    for index, node in enumerate(plan.nodes):
+        if node.name == name:
+            return index
+    names = ", ".join(node.name for node in plan.nodes[:20])
+    raise ClientError(f"{plan.name} has no node {name!r}; there are {names}" + (", ..." if len(plan.nodes) > 20 else ""))
+
+
+def _declared(compiled: Compiled) -> Workflow[..., Any] | None:
+    """The workflow that was compiled, if this process can find it."""
+    from .. import modules
+    from ..workflows import Workflow
+
+    module, _, qualname = compiled.plan.name.partition(":")
+    found = modules.lookup(module, qualname)
+    return found if isinstance(found, Workflow) else None
+
+
+def _annotations(workflow: Workflow[..., Any] | None) -> dict[str, Any]:
+    if workflow is None:
+        return {}
+    return {name: parameter.annotation for name, parameter in workflow.signature.parameters.items()}
+
+
+def _output_annotations(compiled: Compiled, workflow: Workflow[..., Any] | None) -> dict[str, Any]:
+    """What is said about each output: by the workflow, else by the operator that it comes from."""
+    from ..signatures import MISSING, RESULT, fields_of
+
+    returns = workflow.signature.returns if workflow is not None else MISSING
+    fields = {} if returns is MISSING else fields_of(returns)
+    found: dict[str, Any] = {}
+    for output in compiled.plan.outputs:
+        if output.name in fields:
+            found[output.name] = fields[output.name]
+        elif output.name == RESULT and len(compiled.plan.outputs) == 1 and returns is not MISSING:
+            found[RESULT] = returns
+        elif output.value.WhichOneof("kind") == "output":
+            node = compiled.plan.nodes[output.value.output.node]
+            declared = compiled.plan.operators[node.operator]
+            operator = compiled.operators.get((declared.module, declared.qualname))
+            if operator is not None:
+                found[output.name] = operator.signature.outputs[output.value.output.output].annotation
+    return found

@@ -1,0 +1,118 @@
+"""A run's outputs as Python values; artifacts are read from the local store, or fetched once into a folder of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from penstock_artifact_store import ArtifactStoreError, LocalStore
+from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import service_pb2
+from penstock_proto.value.v1 import value_pb2
+
+from .. import codecs, signatures
+from ..argument_values import Builders
+from ..failures import ActionError
+from . import expressions
+from .connection import Connection, Retry
+from .errors import BadOutput
+from .submission import Returned
+
+
+class Artifacts:
+    """Artifacts as the codecs read them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._fetched: tempfile.TemporaryDirectory[str] | None = None
+        self._local: LocalStore | None = None
+        self._asked = False
+
+    def close(self) -> None:
+        if self._fetched is not None:
+            self._fetched.cleanup()
+
+    async def store(self, values: list[value_pb2.Value]) -> LocalStore | None:
+        """Return a store that has all artifacts of the values; None if there are none."""
+        artifacts = list(dict.fromkeys(value.artifact for value in values if value.artifact))
+        if not artifacts:
+            return None
+        local = await self._shared()
+        if local is not None and not await asyncio.to_thread(local.missing, artifacts):
+            return local
+        if self._fetched is None:
+            self._fetched = tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True)
+        store = LocalStore(Path(self._fetched.name))
+        for artifact in store.missing(artifacts):
+            await self._fetch(store, artifact)
+        return store
+
+    async def _shared(self) -> LocalStore | None:
+        """The deployment's own folder, where it is on this machine."""
+        if not self._asked:
+            info: Any = await self._connection.call("state_tracker", "Info", service_pb2.InfoRequest())
+            folder = Path(info.artifact_folder) if info.artifact_folder else None
+            self._local = LocalStore(folder) if folder and (folder / "objects").is_dir() else None
+            self._asked = True
+        return self._local
+
+    async def _fetch(self, store: LocalStore, artifact: bytes) -> None:
+        retry = Retry(self._connection.address, self._connection.patience_s)
+        while not retry.finished:
+            with store.incoming() as incoming:
+                request = artifact_pb2.GetRequest(artifact=artifact)
+                async for response in self._connection.stream("artifact_store", "Get", request, retry):
+                    incoming.write(response.chunk)
+                if retry.finished and store.keep(incoming) != artifact:
+                    raise BadOutput(f"artifact {artifact.hex()} arrived damaged: its bytes do not have this hash")
+
+
+async def decode_outputs(
+    artifacts: Artifacts, plan: plan_pb2.Plan, values: expressions.Recorded, returned: Returned | None
+) -> Any:
+    """Return what the workflow returned, in its own shape if this process knows it, else a dict of its outputs."""
+    store = await artifacts.store(expressions.values_used(plan, values))
+    return await asyncio.to_thread(_decode, plan, values, returned, store)
+
+
+def _decode(plan: plan_pb2.Plan, values: expressions.Recorded, returned: Returned | None, store: LocalStore | None) -> Any:
+    try:
+        if returned is None:
+            return _plain(plan, values, store)
+        builders = Builders(plan, plan.name, store or _NOTHING)
+        annotations = returned.annotations
+        parts = {
+            output.name: builders.build(output.value, annotations.get(output.name, Any), output.name)(values)
+            for output in plan.outputs
+        }
+        return returned.shape(parts)
+    except (codecs.CodecError, ArtifactStoreError, ActionError) as error:
+        raise BadOutput(f"an output of {plan.name} cannot be decoded: {error}") from error
+
+
+def _plain(plan: plan_pb2.Plan, values: expressions.Recorded, store: LocalStore | None) -> Any:
+    def decode(value: value_pb2.Value, annotation: Any) -> Any:
+        return codecs.from_value(value, annotation, store)
+
+    outputs = {output.name: expressions.as_python(output.value, values, Any, decode) for output in plan.outputs}
+    single = list(outputs) == [signatures.RESULT]
+    return outputs[signatures.RESULT] if single else outputs or None
+
+
+class _Nothing:
+    """The store of outputs that need none."""
+
+    def put_parts(self, parts: object) -> bytes:
+        raise BadOutput("nothing is stored while outputs are read")
+
+    def get(self, artifact: bytes) -> bytes:
+        raise BadOutput(f"artifact {artifact.hex()} was not fetched")
+
+    def path(self, artifact: bytes) -> Path:
+        raise BadOutput(f"artifact {artifact.hex()} was not fetched")
+
+
+_NOTHING = _Nothing()
