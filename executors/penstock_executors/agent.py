@@ -1,0 +1,121 @@
+"""The worker: drives the core by orders, results and one timer, and carries out what it decides."""
+
+import asyncio
+import math
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from .core import Core
+from .executor import Artifacts, Context, Executor
+from .slots import Need
+
+GRACE_S = 5.0  # between asking an action to end and ending it by force
+SLOTS_A_CORE_MAX = 16  # actions that declare less than a core
+
+
+class Agent:
+    """One worker. Its link to the Action Service: `on_orders` in, `send_reports` out, `register` whenever it is new."""
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        executor: Executor,
+        store: Artifacts,
+        plan: Callable[[bytes], Awaitable[bytes]],
+        send_reports: Callable[[list[Report]], None],
+        output: Callable[[Grant, list[str]], None],
+        scratch: Path,
+        pool: str = "default",
+        grace_s: float = GRACE_S,
+    ) -> None:
+        """`scratch` is a folder of this worker's own; `output` takes the lines that operators print."""
+        self.worker, self.pool = worker, pool
+        self._executor = executor
+        self._context = Context(worker, scratch, store, plan, self._on_reports, output)
+        self._send_reports = send_reports
+        self._grace_s = grace_s
+        self._incarnation = uuid.uuid4().hex
+        self._capacity = executor.capacity()
+        need = Need(self._capacity.cpu_milli, self._capacity.gpu, self._capacity.memory_bytes)
+        self._core = Core(worker, need, SLOTS_A_CORE_MAX * max(1, -(-need.cpu_milli // 1000)))
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._open = False
+
+    async def open(self) -> None:
+        """Make the executor ready; `on_orders` may be called from now on, on this event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._context.scratch.mkdir(parents=True, exist_ok=True)
+        await self._executor.open(self._context)
+        self._open = True
+
+    async def close(self) -> None:
+        """End everything that runs; what was not recorded is the log's to find lost."""
+        self._open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._executor.close()
+
+    def register(self) -> Register:
+        """First message of each new link: who this is and what it holds. `resend` comes after it."""
+        return Register(
+            worker=self.worker,
+            incarnation=self._incarnation,
+            pool=self.pool,
+            capacity=self._capacity,
+            version=version("penstock-executors"),
+            executor=self._executor.name,
+            held=self._core.holds(),
+            host=f"{socket.gethostname()}:{os.getpid()}",
+        )
+
+    def resend(self) -> None:
+        """Report again what the other side of a new link may not have."""
+        self._core.resend(self._loop.time())
+        self._act()
+
+    def on_orders(self, orders: Orders) -> None:
+        """Carry out orders: recorded, stop, grants."""
+        if self._open:
+            self._core.orders(orders, self._loop.time())
+            self._act()
+
+    def _on_reports(self, ended: list[Report]) -> None:
+        self._core.ended(ended, self._loop.time())
+        if self._open:
+            self._act()
+
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, math.inf
+        self._executor.collect()  # what has ended meanwhile is not late
+        self._core.tick(self._loop.time())
+        self._act()
+
+    def _act(self) -> None:
+        core = self._core
+        while core.take_back:
+            slot = core.take_back.pop()
+            core.taken_back(slot, self._executor.take_back(slot), self._loop.time())
+        if core.kills:
+            kills, core.kills = core.kills, []
+            self._executor.stop(kills, self._grace_s)
+        if core.starts:
+            starts, slots = core.starts, core.start_slots
+            core.starts, core.start_slots = [], []
+            self._executor.start(starts, slots)
+        if core.outbox:
+            outbox, core.outbox = core.outbox, []
+            self._send_reports(outbox)
+        if core.due < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(core.due, self._tick)
+            self._timer_at = core.due

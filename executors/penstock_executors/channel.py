@@ -1,0 +1,62 @@
+"""The socket of an operator process: it keeps the bounds of messages, so that reading one is claiming it."""
+
+import socket
+from collections.abc import Iterator
+
+MESSAGE_BYTES_MAX = 180 * 1024  # a message larger than the socket's buffer could never be sent
+BUFFER_BYTES = MESSAGE_BYTES_MAX + 1
+
+
+class Channel:
+    """The worker's end. It keeps the other end open too: what the process has not read, the worker can take back."""
+
+    def __init__(self) -> None:
+        self._near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._near.setblocking(False)
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+
+    @property
+    def fd(self) -> int:
+        """Readable when the process has sent something."""
+        return self._near.fileno()
+
+    @property
+    def far_fd(self) -> int:
+        """The process's end, to be inherited."""
+        return self._far.fileno()
+
+    def send(self, message: bytes) -> bool:
+        """Send a message whole; False if there is no room now."""
+        try:
+            self._near.send(message)
+        except BlockingIOError:
+            return False
+        return True
+
+    def received(self, count_max: int) -> Iterator[memoryview]:
+        """Messages that have arrived, each valid until the next is asked for."""
+        for _ in range(count_max):
+            try:
+                size = self._near.recv_into(self._buffer)
+            except (BlockingIOError, ConnectionResetError):
+                return
+            if not size:
+                return
+            yield self._buffer[:size]
+
+    def take_back(self) -> int:
+        """Remove what the process has not read; return how many messages that were."""
+        count = 0
+        while True:
+            try:
+                size = self._far.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
+            except (BlockingIOError, ConnectionResetError):
+                return count
+            if not size:
+                return count
+            count += 1
+
+    def close(self) -> None:
+        """The process, if it still lives, reads the end of the stream and ends."""
+        self._near.close()
+        self._far.close()

@@ -1,0 +1,196 @@
+"""The process that calls operators: reads one grant, executes it, reports, reads the next. Started by the worker."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from penstock.failures import ActionError, NotLoadable, raised
+from penstock.invocation import Call
+from penstock_artifact_store import LocalStore
+from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
+from penstock_proto.plan.v1.plan_pb2 import Plan
+
+from .channel import BUFFER_BYTES, MESSAGE_BYTES_MAX
+
+PLANS_MAX = 8  # parsed at once
+CALLS_MAX = 4_096
+PR_SET_PDEATHSIG = 1
+EXIT_STOPPED = 128 + signal.SIGTERM
+
+
+class Stopped(BaseException):
+    """The worker asks the operator to end: `finally` blocks have the grace period to clean up."""
+
+
+class Child:
+    """Serves one worker and one bundle until the socket ends."""
+
+    def __init__(self, link: socket.socket, setup: Setup) -> None:
+        self._link = link
+        self._worker = setup.worker
+        self._plans_folder = Path(setup.plans)
+        self._store = LocalStore(Path(setup.store))
+        self._plans: dict[bytes, Plan] = {}
+        self._calls: dict[tuple[bytes, int], Call] = {}
+        self._work = os.getcwd()
+        self._work_stamp = os.stat(self._work).st_mtime_ns
+        self._files = Path(self._work + "-files")
+        self._current: Call | None = None
+        self._output_bytes = 0
+        self._streams = (sys.stdout, sys.stderr)
+        self._pid = os.getpid()
+        self.busy = self.stopping = False
+
+    def serve(self) -> None:
+        """Execute grants, one at a time, until the worker closes the socket."""
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        receive = self._link.recv_into
+        while size := receive(buffer):
+            grant = Grant.FromString(bytes(buffer[:size]))
+            answer = FromChild()
+            self.busy = True
+            self._execute(grant, answer)
+            self.busy = False
+            if self._pid != os.getpid():  # the operator forked, and this is the copy, which came back
+                os._exit(0)
+            self._tidy(answer)
+            self._link.send(answer.SerializeToString())
+            if self.stopping:
+                return
+
+    def _execute(self, grant: Grant, answer: FromChild) -> None:
+        report = answer.report
+        number, report.run_id, report.node, report.attempt = grant.grant, grant.run_id, grant.node, grant.attempt
+        report.grant, report.worker = number, self._worker
+        if grant.item:
+            report.item.extend(grant.item)
+        begun_ns = time.perf_counter_ns()
+        try:
+            call = self._current = self._call(grant)
+            outputs = call({each.node: each.values.values for each in grant.inputs})
+        except ActionError as error:
+            self._fail(answer, error)
+        except BaseException as error:  # a signal between two lines of ours
+            self._fail(answer, raised(error))
+        else:
+            report.succeeded.outputs.values.extend(outputs)
+            if report.ByteSize() > MESSAGE_BYTES_MAX:
+                self._fail(answer, NotLoadable("TooLarge", "the outputs do not fit into a report"))
+        duration_us = (time.perf_counter_ns() - begun_ns) // 1000
+        if report.HasField("failed"):
+            report.failed.duration_us = duration_us
+        else:
+            report.succeeded.duration_us = duration_us
+
+    def _fail(self, answer: FromChild, error: ActionError) -> None:
+        failed = answer.report.failed
+        failed.cause, failed.final = error.cause, error.final
+        failed.failure.CopyFrom(error.failure())
+
+    def _call(self, grant: Grant) -> Call:
+        key = (grant.plan, grant.node)
+        call = self._calls.get(key)
+        if call is None:
+            if len(self._calls) >= CALLS_MAX:
+                self._calls.clear()
+            call = Call(self._plan(grant.plan), grant.node, self._store, scratch_folder=self._files)
+            self._calls[key] = call
+        return call
+
+    def _plan(self, name: bytes) -> Plan:
+        plan = self._plans.pop(name, None)
+        if plan is None:
+            plan = Plan.FromString((self._plans_folder / name.hex()).read_bytes())
+            if len(self._plans) >= PLANS_MAX:
+                gone = next(iter(self._plans))
+                del self._plans[gone]
+                self._calls = {key: call for key, call in self._calls.items() if key[0] != gone}
+        self._plans[name] = plan
+        return plan
+
+    def _tidy(self, answer: FromChild) -> None:
+        """Whatever the operator did to the process, the next one finds it as it was."""
+        streams = (sys.stdout, sys.stderr)
+        for stream in streams if streams == self._streams else (*streams, *self._streams):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        sys.stdout, sys.stderr = self._streams
+        with contextlib.suppress(OSError):
+            size = os.fstat(1).st_size
+            if size != self._output_bytes:
+                self._output_bytes = answer.output_end_bytes = size
+        os.chdir(self._work)
+        stamp = os.stat(self._work).st_mtime_ns
+        if stamp != self._work_stamp:
+            _empty(self._work)
+            self._work_stamp = os.stat(self._work).st_mtime_ns
+        if self._current is not None and self._current.took_files() and self._files.exists():
+            _empty(self._files)
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        """SIGTERM: end at once, or let the operator clean up first."""
+        if os.getpid() != self._pid or not self.busy:
+            os._exit(EXIT_STOPPED)
+        if not self.stopping:
+            self.stopping = True
+            raise Stopped("the worker was told to stop this action")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Arguments: the socket's file descriptor, the worker's process id."""
+    link = socket.socket(fileno=int(arguments[0]))
+    os.set_inheritable(link.fileno(), False)
+    _die_with(int(arguments[1]))
+    sys.stdout, sys.stderr = _stream(1), _stream(2)
+    buffer = bytearray(BUFFER_BYTES)
+    size = link.recv_into(buffer)
+    if not size:
+        return
+    setup = Setup.FromString(bytes(buffer[:size]))
+    if setup.HasField("gpus"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpus
+    if setup.bundle:
+        sys.path.insert(0, setup.bundle)
+    child = Child(link, setup)
+    signal.signal(signal.SIGTERM, child.stop)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.collect()
+    gc.freeze()
+    link.send(FromChild(ready=True).SerializeToString())
+    child.serve()
+
+
+def _stream(fd: int) -> TextIO:
+    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _die_with(worker_pid: int) -> None:
+    """Be killed when the worker ends, however it ends, and whatever the operator is doing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != worker_pid:
+        os._exit(0)
+
+
+def _empty(folder: str | Path) -> None:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

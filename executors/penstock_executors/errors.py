@@ -1,0 +1,23 @@
+"""What can go wrong in a worker: each error names the thing and the remedy."""
+
+
+class ExecutorError(Exception):
+    """Base of all errors of this package."""
+
+
+class NoSuchExecutor(ExecutorError):
+    """No installed package offers an executor of this name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(
+            f"no executor {name!r}; installed: {', '.join(known) or 'none'}. Install the package that offers it"
+        )
+        self.name = name
+
+
+class BadPlan(ExecutorError):
+    """What came as a plan is another one."""
+
+    def __init__(self, plan: bytes) -> None:
+        super().__init__(f"the bytes of plan {plan.hex()[:12]} do not have this hash")
+        self.plan = plan

@@ -1,0 +1,92 @@
+"""The executor interface: what a backend must do to execute actions for a worker."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol
+
+from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from .errors import NoSuchExecutor
+
+ENTRY_POINTS = "penstock.executors"
+
+
+class Artifacts(Protocol):
+    """What executors need of an artifact store."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the artifacts are."""
+        ...
+
+    def get(self, artifact: bytes) -> bytes:
+        """Return the bytes, verified."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a worker offers its executor."""
+
+    worker: str
+    scratch: Path  # a folder of the executor's own, on a local disk
+    store: Artifacts
+    plan: Callable[[bytes], Awaitable[bytes]]  # bytes of a plan by its hash
+    report: Callable[[list[Report]], None]  # terminal reports, of grants in any order; never called from within `start`
+    output: Callable[[Grant, list[str]], None]  # lines that the operator printed
+
+
+class Executor(Protocol):
+    """A backend. Everything is called on the event loop's thread; nothing but `open` and `close` may wait."""
+
+    @property
+    def name(self) -> str:
+        """Name of its entry point."""
+        ...
+
+    def capacity(self) -> Resources:
+        """What it can run at once."""
+        ...
+
+    async def open(self, context: Context) -> None:
+        """Make ready."""
+        ...
+
+    async def close(self) -> None:
+        """End everything that runs."""
+        ...
+
+    def start(self, grants: Sequence[Grant], slots: Sequence[int]) -> None:
+        """Execute each grant in its slot; the actions of one slot one after the other, in this order.
+
+        A slot's first action may start at once. A slot ends with its last action; its number never comes again.
+        """
+        ...
+
+    def take_back(self, slot: int) -> list[int]:
+        """Return grants of the slot, in order, that have not begun and now never will; [] if that is not certain."""
+        ...
+
+    def stop(self, grants: Sequence[int], grace_s: float) -> None:
+        """End these actions: asked first, `grace_s` later by force; each is reported."""
+        ...
+
+    def collect(self) -> None:
+        """Report now what has already arrived from the actions."""
+        ...
+
+    def adopt(self) -> list[Grant]:
+        """What a former process of this worker left running, and this one goes on with."""
+        ...
+
+
+def load_executor(name: str) -> Callable[[], Executor]:
+    """Find an executor among the installed packages; raises NoSuchExecutor."""
+    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        raise NoSuchExecutor(name, sorted(found))
+    return found[name].load()

@@ -1,0 +1,101 @@
+"""Plans and bundles brought to the worker's disk, each once, before an action that needs them is handed over."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from penstock.bundle import BundleError, unpack
+from penstock_proto.state_tracker.v1.events_pb2 import Cause
+
+from .errors import BadPlan
+from .executor import Context
+
+TRIES = 4
+PAUSE_S = 0.5  # after the first failed try; it doubles
+
+
+class Unavailable(Exception):
+    """The thing cannot be had; `cause` says what that means for an action that needs it."""
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(message)
+        self.cause, self.message = cause, message
+
+
+class Prepared:
+    """What is on the disk. `done` is called whenever more is, or is known not to come."""
+
+    def __init__(self, context: Context, done: Callable[[bytes, Unavailable | None], None]) -> None:
+        self.plans_folder = context.scratch / "plans"
+        self._bundles_folder = context.scratch / "bundles"
+        for folder in (self.plans_folder, self._bundles_folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._context = context
+        self._done = done
+        self._plans: set[bytes] = set()
+        self._bundles: dict[bytes, str] = {b"": ""}
+        self._tasks: dict[bytes, asyncio.Task[None]] = {}
+
+    def has_plan(self, plan: bytes) -> bool:
+        """Whether a process can read the plan; if not, it is fetched from now on."""
+        if plan in self._plans:
+            return True
+        self._begin(plan, self._fetch_plan)
+        return False
+
+    def bundle(self, bundle: bytes) -> str | None:
+        """Folder of the bundle, "" for none; None: it is fetched from now on."""
+        folder = self._bundles.get(bundle)
+        if folder is None:
+            self._begin(bundle, self._fetch_bundle)
+        return folder
+
+    async def close(self) -> None:
+        """Stop fetching."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, name: bytes, fetch: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = asyncio.get_running_loop().create_task(self._run(name, fetch))
+
+    async def _run(self, name: bytes, fetch: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        problem: Unavailable | None = None
+        for number in range(TRIES):
+            try:
+                await fetch(name)
+                problem = None
+                break
+            except (BundleError, BadPlan) as error:
+                problem = Unavailable(Cause.CAUSE_NOT_LOADABLE, f"{name.hex()[:12]}: {error}; run the workflow again")
+                break
+            except Exception as error:
+                problem = Unavailable(Cause.CAUSE_WORKER, f"{name.hex()[:12]} could not be fetched: {error}")
+                await asyncio.sleep(PAUSE_S * 2**number)
+        del self._tasks[name]
+        self._done(name, problem)
+
+    async def _fetch_plan(self, plan: bytes) -> None:
+        data = await self._context.plan(plan)
+        if hashlib.sha256(data).digest() != plan:
+            raise BadPlan(plan)
+        path = self.plans_folder / plan.hex()
+        await asyncio.to_thread(_write, path, data)
+        self._plans.add(plan)
+
+    async def _fetch_bundle(self, bundle: bytes) -> None:
+        data = await asyncio.to_thread(self._context.store.get, bundle)
+        folder = await asyncio.to_thread(unpack, data, self._bundles_folder)
+        self._bundles[bundle] = str(folder)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Readers see all of the file or none."""
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)

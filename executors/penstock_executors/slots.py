@@ -1,0 +1,148 @@
+"""Slots: the rights of one worker to run one action at a time, each holding the resources that its actions declare."""
+
+from collections import deque
+from typing import NamedTuple
+
+from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_proto.state_tracker.v1.events_pb2 import Cause
+
+UNKNOWN_S = 1e6  # stands for the duration of an operator that was not seen yet
+AHEAD_MAX = 64  # actions in one slot, the one that runs included
+AHEAD_S = 0.005  # an action goes behind others only if they should be done by then
+
+
+class Need(NamedTuple):
+    """Resources, in the units of the plan."""
+
+    cpu_milli: int
+    gpu: int
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, resources: Resources) -> "Need":
+        """What an action with these declared resources holds."""
+        return cls(max(0, resources.cpu_milli), max(0, resources.gpu), max(0, resources.memory_bytes))
+
+    def spelt(self) -> str:
+        """For people."""
+        return f"{self.cpu_milli / 1000:g} cores, {self.gpu} GPUs and {self.memory_bytes / 2**30:.3g} GiB of memory"
+
+
+class Held:
+    """A grant that has not ended."""
+
+    __slots__ = ("cause", "expected_s", "forget", "grant", "id", "message", "need", "order", "slot")
+
+    def __init__(self, grant: Grant, number: int, need: Need, order: int) -> None:
+        self.grant = grant
+        self.id = number
+        self.need = need
+        self.order = order  # of arrival
+        self.slot: Slot | None = None  # None: it waits
+        self.expected_s = 0.0
+        self.cause: Cause = Cause.CAUSE_UNSPECIFIED  # why it is being stopped
+        self.message = ""
+        self.forget = False  # its end is known already: nobody waits for a report
+
+
+class Slot:
+    """Runs its actions one after the other, the first of them now."""
+
+    __slots__ = ("bundle", "deadline", "expected_s", "late", "need", "number", "queue", "since", "told")
+
+    def __init__(self, number: int, need: Need, bundle: bytes) -> None:
+        self.number = number
+        self.need = need
+        self.bundle = bundle
+        self.queue: deque[Held] = deque()
+        self.expected_s = 0.0  # until all are done, as far as known
+        self.since = 0.0  # when its first action became the first
+        self.deadline = 0.0  # of its first action; 0: none
+        self.told = False  # `started` was reported of its first action
+        self.late = False  # its first action takes longer than expected: nothing goes behind it
+
+    def admits(self, held: Held) -> bool:
+        """Whether the action may go behind those that are here."""
+        return not self.late and self.expected_s < AHEAD_S and len(self.queue) < AHEAD_MAX
+
+    def begin(self, now: float) -> None:
+        """The first action of the queue runs from now on."""
+        self.since, self.told, self.late = now, False, False
+        timeout_s = self.queue[0].grant.timeout_s
+        self.deadline = now + timeout_s if timeout_s > 0 else 0.0
+
+
+class Slots:
+    """All slots of a worker; together they never hold more than its capacity."""
+
+    def __init__(self, capacity: Need, slots_max: int) -> None:
+        self.capacity = capacity
+        self.open: dict[int, Slot] = {}
+        self._cpu, self._gpu, self._memory = capacity
+        self._alike: dict[tuple[Need, bytes], list[Slot]] = {}
+        self._slots_max = slots_max
+        self._last = 0
+
+    def possible(self, need: Need) -> bool:
+        """Whether the worker could ever run it."""
+        return all(part <= whole for part, whole in zip(need, self.capacity, strict=True))
+
+    def lacks_gpu_only(self, need: Need) -> bool:
+        """Whether everything but GPUs is free."""
+        return need.gpu > self._gpu and need.cpu_milli <= self._cpu and need.memory_bytes <= self._memory
+
+    def place(self, held: Held, now: float) -> Slot | None:
+        """Put the action into a new slot, or behind short ones that hold the same; None: neither is possible now."""
+        need, bundle = held.need, held.grant.bundle
+        room = need.cpu_milli <= self._cpu and need.gpu <= self._gpu and need.memory_bytes <= self._memory
+        if room and len(self.open) < self._slots_max:
+            slot = self._new(need, bundle)
+            self._join(slot, held)
+            slot.begin(now)
+            return slot
+        best: Slot | None = None
+        for slot in self._alike.get((need, bundle), ()):
+            if slot.admits(held) and (best is None or slot.expected_s < best.expected_s):
+                best = slot
+        if best is not None:
+            self._join(best, held)
+        return best
+
+    def leave(self, held: Held, now: float) -> None:
+        """The action ended or was taken back: the next of its slot begins, or the slot closes."""
+        slot = held.slot
+        assert slot is not None
+        first = slot.queue[0] is held
+        slot.queue.remove(held)
+        slot.expected_s -= held.expected_s
+        held.slot = None
+        if not slot.queue:
+            self._close(slot)
+        elif first:
+            slot.begin(now)
+
+    def _join(self, slot: Slot, held: Held) -> None:
+        slot.queue.append(held)
+        slot.expected_s += held.expected_s
+        held.slot = slot
+
+    def _new(self, need: Need, bundle: bytes) -> Slot:
+        self._last += 1
+        slot = self.open[self._last] = Slot(self._last, need, bundle)
+        self._alike.setdefault((need, bundle), []).append(slot)
+        self._cpu -= need.cpu_milli
+        self._gpu -= need.gpu
+        self._memory -= need.memory_bytes
+        return slot
+
+    def _close(self, slot: Slot) -> None:
+        del self.open[slot.number]
+        key = (slot.need, slot.bundle)
+        alike = self._alike[key]
+        alike.remove(slot)
+        if not alike:
+            del self._alike[key]
+        self._cpu += slot.need.cpu_milli
+        self._gpu += slot.need.gpu
+        self._memory += slot.need.memory_bytes

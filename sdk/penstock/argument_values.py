@@ -1,0 +1,172 @@
+"""Arguments of a call, put together from literals, inputs of the run and outputs of other nodes."""
+
+import collections.abc
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.value.v1.value_pb2 import Value
+
+from . import codecs
+from .annotations import ACCEPTING, is_record, members, record_fields, unwrap
+from .codecs.scalars import READERS
+from .failures import NotLoadable
+from .modules import qualified_name
+
+INPUTS = -1  # the "node" whose outputs are the inputs of the run
+Values = Mapping[int, Sequence[Value]]
+Builder = Callable[[Values], Any]
+
+_COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
+_UNCHANGING = (int, float, str, bool, bytes, type(None))
+
+
+class Builders:
+    """Makes the builders of one call."""
+
+    def __init__(
+        self, plan: plan_pb2.Plan, operator: str, store: codecs.Store, scratch_folder: Path | None = None
+    ) -> None:
+        self._plan = plan
+        self._operator = operator
+        self._store = store
+        self._scratch_folder = scratch_folder
+        self._files_used = False
+
+    def took_files(self) -> bool:
+        """Whether a value came that may have been decoded to a file since this was last asked."""
+        used, self._files_used = self._files_used, False
+        return used
+
+    def build(self, expr: plan_pb2.Expr, annotation: Any, name: str) -> Builder:
+        """A function from the values that a grant brings to the argument."""
+        match expr.WhichOneof("kind"):
+            case "literal":
+                return self._literal(expr.literal, annotation)
+            case "output":
+                return self._value(expr.output.node, expr.output.output, annotation, name)
+            case "input":
+                return self._value(INPUTS, expr.input, annotation, name)
+            case "sequence":
+                return self._sequence(expr.sequence, annotation, name)
+            case "mapping":
+                return self._mapping(expr.mapping, annotation, name)
+            case "record":
+                return self._record(expr.record, annotation, name)
+            case other:
+                raise self._unreadable(name, f"it is of a kind that this worker does not know ({other}); update it")
+
+    def _literal(self, literal: Value, annotation: Any) -> Builder:
+        value = self._decode(literal, annotation)
+        if isinstance(value, _UNCHANGING):
+            return lambda values: value
+        return lambda values: self._decode(literal, annotation)  # anew, since the operator may change it
+
+    def _value(self, node: int, index: int, annotation: Any, name: str) -> Builder:
+        whose = "inputs of the run" if node == INPUTS else f"outputs of node {node}"
+        read = READERS.get(annotation) if isinstance(annotation, collections.abc.Hashable) else None
+
+        def build(values: Values) -> Any:
+            try:
+                value = values[node][index]
+            except (KeyError, IndexError):
+                raise self._unreadable(name, f"the {whose} did not come with the grant") from None
+            if read is not None and value.codec == "json" and (inline := value.inline):
+                try:
+                    return read(inline)
+                except ValueError:
+                    pass  # the long way says what is wrong
+            return self._decode(value, annotation)
+
+        return build
+
+    def _decode(self, value: Value, annotation: Any) -> Any:
+        self._files_used |= value.codec != "json"
+        return codecs.from_value(value, annotation, self._store, scratch_folder=self._scratch_folder)
+
+    def _sequence(self, sequence: plan_pb2.Sequence, annotation: Any, name: str) -> Builder:
+        make = _COLLECTIONS.get(sequence.kind)
+        if make is None:
+            raise self._unreadable(name, f"it is a sequence of unknown kind {sequence.kind!r}")
+        hints = _item_annotations(annotation, sequence.kind, len(sequence.items))
+        items = [
+            self.build(item, hint, f"{name}[{index}]")
+            for index, (item, hint) in enumerate(zip(sequence.items, hints, strict=True))
+        ]
+        if sequence.kind == "set" and _accepts(annotation, frozenset):
+            make = frozenset
+        return lambda values: make([build(values) for build in items])
+
+    def _mapping(self, mapping: plan_pb2.Mapping, annotation: Any, name: str) -> Builder:
+        key_hint, value_hint = _entry_annotations(annotation)
+        entries = [
+            (self.build(key, key_hint, f"a key of {name}"), self.build(value, value_hint, f"a value of {name}"))
+            for key, value in zip(mapping.keys, mapping.values, strict=True)
+        ]
+        return lambda values: {key(values): value(values) for key, value in entries}
+
+    def _record(self, record: plan_pb2.Record, annotation: Any, name: str) -> Builder:
+        cls = self._record_class(self._plan.types[record.type], annotation, name)
+        fields = {field.name: field for field in record_fields(cls)}
+        parts: list[tuple[str, Builder]] = []
+        for field, value in zip(record.names, record.values, strict=True):
+            if field not in fields:
+                raise self._unreadable(name, f"{cls} has no field {field!r} any more; compile and run again")
+            parts.append((fields[field].key, self.build(value, fields[field].annotation, f"{name}.{field}")))
+        make = get_origin(cls) or cls
+        return lambda values: make(**{key: build(values) for key, build in parts})
+
+    def _record_class(self, declared: plan_pb2.Type, annotation: Any, name: str) -> Any:
+        """The annotation's own member of that name, so that parameters of a generic are kept; else the class itself."""
+        for member in members(annotation):
+            cls, _ = unwrap(member)
+            kind = get_origin(cls) or cls
+            if isinstance(kind, type) and qualified_name(kind) == declared.qualname:
+                return cls
+        module, _, qualname = declared.qualname.rpartition(".")
+        found = getattr(sys.modules.get(module), qualname, None)
+        if not is_record(found):
+            raise self._unreadable(name, f"there is no class {declared.qualname}; compile and run again")
+        return found
+
+    def _unreadable(self, name: str, problem: str) -> NotLoadable:
+        return NotLoadable("BadArgument", f"argument {name} of {self._operator}: {problem}")
+
+
+def _item_annotations(annotation: Any, kind: str, count: int) -> list[Any]:
+    """What is asked of each item of a list, tuple or set."""
+    for member in members(annotation):
+        plain, _ = unwrap(member)
+        origin, args = get_origin(plain), get_args(plain)
+        if origin is tuple and args:
+            if len(args) == 2 and args[1] is Ellipsis:
+                return [args[0]] * count
+            if len(args) == count:
+                return list(args)
+        elif len(args) == 1 and origin in ACCEPTING.get(_plain_kind(kind), ()):
+            return [args[0]] * count
+    return [Any] * count
+
+
+def _plain_kind(kind: str) -> type:
+    return {"list": list, "tuple": tuple, "set": set}.get(kind, list)
+
+
+def _entry_annotations(annotation: Any) -> tuple[Any, Any]:
+    for member in members(annotation):
+        plain, _ = unwrap(member)
+        args = get_args(plain)
+        if len(args) == 2 and get_origin(plain) in ACCEPTING[dict]:
+            return args[0], args[1]
+    return Any, Any
+
+
+def _accepts(annotation: Any, kind: type) -> bool:
+    """Whether the annotation names this very kind of collection."""
+    return any((get_origin(each) or each) is kind for each in map(_unwrapped, members(annotation)))
+
+
+def _unwrapped(annotation: Any) -> Any:
+    return unwrap(annotation)[0]

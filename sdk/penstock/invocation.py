@@ -1,0 +1,185 @@
+"""One execution of a node: arguments from literals and values, the call, and its outputs as values."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from penstock_artifact_store import ArtifactStoreError, StoreFull, StoreUnavailable
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.value.v1.value_pb2 import Value
+
+from . import codecs, signatures
+from .argument_values import Builder, Builders
+from .failures import BadResult, NotLoadable, OutOfMemory, StoreTrouble, described, out_of_memory, raised, shown
+from .operators import Operator
+from .signatures import Signature
+
+LoadOperator = Callable[[str, str], Callable[..., Any]]
+Values = Mapping[int, Sequence[Value]]
+
+
+def execute(
+    plan: plan_pb2.Plan, node: int, values: Values, store: codecs.Store, load_operator: LoadOperator | None = None
+) -> list[Value]:
+    """Call the operator of a node and return its outputs, in the order of its declared outputs.
+
+    Args:
+        values: outputs of the nodes that the arguments use, by node; with -1 the inputs of the run.
+
+    Raises:
+        ActionError: what to report; its class says whose fault it is.
+    """
+    return Call(plan, node, store, load_operator or load)(values)
+
+
+def load(module: str, qualname: str) -> Callable[..., Any]:
+    """Import an operator; raises whatever the import raises."""
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
+class Call:
+    """A node's call, understood once and then made any number of times."""
+
+    def __init__(
+        self,
+        plan: plan_pb2.Plan,
+        node: int,
+        store: codecs.Store,
+        load_operator: LoadOperator = load,
+        scratch_folder: Path | None = None,
+    ) -> None:
+        """Raises NotLoadable. Values decoded to files are put into `scratch_folder`."""
+        declared = plan.nodes[node]
+        operator = plan.operators[declared.operator]
+        self.operator = f"{operator.module}:{operator.qualname}"
+        self._store = store
+        self._function, signature = _loaded(operator, load_operator)
+        self._builders = Builders(plan, self.operator, store, scratch_folder)
+        self._positional, self._named = self._arguments(declared, signature)
+        self._returns = signature.returns
+        self._outputs = self._declared_outputs(operator, signature)
+        self._shape = operator.output_shape
+
+    def took_files(self) -> bool:
+        """Whether arguments may have been decoded to files since this was last asked."""
+        return self._builders.took_files()
+
+    def __call__(self, values: Values) -> list[Value]:
+        """Make the call; raises ActionError."""
+        try:
+            positional = [build(values) for build in self._positional]
+            named = {name: build(values) for name, build in self._named} if self._named else {}
+        except Exception as error:
+            raise self._not_decoded(error) from error
+        try:
+            result = self._function(*positional, **named)
+        except BaseException as error:
+            raise raised(error) from error
+        try:
+            return self._encoded(result)
+        except Exception as error:
+            raise self._not_encoded(error) from error
+
+    def _arguments(self, node: plan_pb2.Node, signature: Signature) -> tuple[list[Builder], list[tuple[str, Builder]]]:
+        """By position as far as the leading parameters are given, by name from there on."""
+        given = {argument.name: argument.value for argument in node.arguments}
+        if unknown := given.keys() - signature.parameters.keys():
+            raise _other_code(self.operator, f"it takes no argument {', '.join(sorted(unknown))}")
+        missing = [name for name, each in signature.parameters.items() if each.required and name not in given]
+        if missing:
+            raise _other_code(self.operator, f"its argument {', '.join(missing)} is not given")
+        positional: list[Builder] = []
+        for parameter in signature.positional:
+            if parameter.name not in given:
+                break
+            positional.append(self._builders.build(given.pop(parameter.name), parameter.annotation, parameter.name))
+        named = [
+            (name, self._builders.build(value, signature.parameters[name].annotation, name))
+            for name, value in given.items()
+        ]
+        return positional, named
+
+    def _declared_outputs(self, operator: plan_pb2.Operator, signature: Signature) -> list[tuple[str, Any, str]]:
+        names = [port.name for port in operator.outputs]
+        if signature.shape != operator.output_shape or names != [output.name for output in signature.outputs]:
+            raise _other_code(self.operator, f"it should return {', '.join(names) or 'nothing'}")
+        return [
+            (output.name, output.annotation, f"output {output.name!r} of {self.operator}")
+            for output in signature.outputs
+        ]
+
+    def _encoded(self, result: Any) -> list[Value]:
+        room = codecs.INLINE_TOTAL_BYTES_MAX
+        values: list[Value] = []
+        for part, annotation, where in self._parts(result):
+            encoded = codecs.encode(part, annotation, where=where)
+            value = codecs.to_value(encoded, self._store, inline_bytes_max=min(room, codecs.INLINE_BYTES_MAX))
+            room -= len(value.inline)
+            values.append(value)
+        return values
+
+    def _parts(self, result: Any) -> list[tuple[Any, Any, str]]:
+        if self._shape == plan_pb2.OUTPUT_SHAPE_SINGLE:
+            _, annotation, where = self._outputs[0]
+            return [(result, annotation, where)]
+        if self._shape == plan_pb2.OUTPUT_SHAPE_NONE:
+            if result is not None:
+                raise codecs.WrongType(f"the result of {self.operator}", "None", type(result).__qualname__)
+            return []
+        if not isinstance(result, self._returns):
+            expected = getattr(self._returns, "__qualname__", str(self._returns))
+            raise codecs.WrongType(f"the result of {self.operator}", expected, type(result).__qualname__)
+        return [(getattr(result, name), annotation, where) for name, annotation, where in self._outputs]
+
+    def _not_decoded(self, error: Exception) -> Exception:
+        if out_of_memory(error):
+            return OutOfMemory("MemoryError", f"while the arguments of {self.operator} were decoded", shown(error))
+        if isinstance(error, StoreFull | StoreUnavailable | OSError):
+            return StoreTrouble(type(error).__name__, f"arguments of {self.operator}: {error}")
+        trace = "" if isinstance(error, codecs.CodecError | ArtifactStoreError) else shown(error)
+        return NotLoadable(type(error).__name__, f"arguments of {self.operator}: {described(error)}", trace)
+
+    def _not_encoded(self, error: Exception) -> Exception:
+        if out_of_memory(error):
+            return OutOfMemory("MemoryError", f"while the result of {self.operator} was encoded", shown(error))
+        if isinstance(error, ArtifactStoreError | OSError):
+            return StoreTrouble(type(error).__name__, f"the result of {self.operator} was not stored: {error}")
+        trace = "" if isinstance(error, codecs.CodecError) else shown(error)
+        return BadResult(type(error).__name__, described(error), trace)
+
+
+def _loaded(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[Callable[..., Any], Signature]:
+    name = f"{operator.module}:{operator.qualname}"
+    try:
+        found = load_operator(operator.module, operator.qualname)
+        signature = found.signature if isinstance(found, Operator) else signatures.read(found)
+    except ModuleNotFoundError as error:
+        remedy = _where_to_get(operator.module, error.name or "")
+        raise NotLoadable("ModuleNotFoundError", f"operator {name}: {error}; {remedy}", shown(error)) from error
+    except AttributeError as error:
+        text = f"operator {name}: {error}; is it defined at the top of the module, under this name?"
+        raise NotLoadable("AttributeError", text, shown(error)) from error
+    except (Exception, SystemExit) as error:
+        text = f"operator {name}: loading it raised {type(error).__name__}: {described(error)}"
+        raise NotLoadable(type(error).__name__, text, shown(error)) from error
+    if signature.problems:
+        raise _other_code(name, "; ".join(problem.text for problem in signature.problems))
+    return (found.fn if isinstance(found, Operator) else found), signature
+
+
+def _where_to_get(module: str, missing: str) -> str:
+    if module == missing or module.startswith(missing + "."):
+        return "is its file below the folder of the workflow's file, or installed on the worker?"
+    return f"install {missing} on the worker"
+
+
+def _other_code(operator: str, what: str) -> NotLoadable:
+    return NotLoadable(
+        "OtherCode", f"operator {operator} differs from what the plan was compiled from: {what}. Compile and run again"
+    )
