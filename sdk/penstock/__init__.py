@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
-
-from .compiler import Compiled, compile
-from .errors import CompileErrors, FutureUsedAsValue, PenstockError
-from .ml import Dataset, FeatureSet, Metrics, Model, Report
-from .operators import Operator, operator
-from .ordering import after, barrier
-from .workflows import Workflow, workflow
 
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
+    from .compiler import Compiled, compile
+    from .errors import CompileErrors, FutureUsedAsValue, PenstockError
+    from .ml import Dataset, FeatureSet, Metrics, Model, Report
+    from .operators import Operator, operator
+    from .ordering import after, barrier
+    from .workflows import Workflow, workflow
 
 __all__ = [
     "AsyncClient",
@@ -35,11 +35,26 @@ __all__ = [
     "workflow",
 ]
 
+# Each name comes with its module when it is first used: the command line starts at once, and who only declares
+# workflows waits neither for gRPC nor for the compiler.
+_MODULES = {
+    "client": ("AsyncClient", "Client"),
+    "compiler": ("Compiled", "compile"),
+    "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),
+    "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
+    "operators": ("Operator", "operator"),
+    "ordering": ("after", "barrier"),
+    "workflows": ("Workflow", "workflow"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
 
 def __getattr__(name: str) -> Any:
-    # The client brings gRPC along, which those who only declare workflows need not wait for.
-    if name in ("Client", "AsyncClient"):
-        from . import client
+    if (module := _HOME.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f".{module}", __name__), name)
+    return value
 
-        return getattr(client, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

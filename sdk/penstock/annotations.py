@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Union, cast, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import typing_extensions
 
@@ -115,8 +115,7 @@ def _required(cls: Any) -> dict[str, bool]:
         missing = dataclasses.MISSING
         return {f.name: f.default is missing and f.default_factory is missing for f in dataclasses.fields(cls)}
     if is_named_tuple(cls):
-        named = cast("Any", cls)
-        return {name: name not in named._field_defaults for name in named._fields}
+        return {name: name not in cls._field_defaults for name in cls._fields}
     keys: frozenset[str] = cls.__required_keys__  # a TypedDict
     return {name: name in keys for name in typing.get_type_hints(cls)}
 

@@ -55,11 +55,19 @@ class UnknownOutput(CompileErrors, AttributeError):
     """A future has no output of that name."""
 
 
+class InvalidInputs(PenstockError):
+    """The inputs given to a workflow do not fit it; `problems` has one line each."""
+
+    def __init__(self, workflow: str, problems: Iterable[str]) -> None:
+        self.workflow, self.problems = workflow, list(problems)
+        super().__init__(f"inputs of {workflow}: " + "; ".join(self.problems))
+
+
 class OperatorFailed(PenstockError):
-    """An operator raised while a workflow was run by `penstock.testing.run`; `__cause__` is what it raised."""
+    """A node failed in `penstock.testing.run`: `text` has the user's traceback; `__cause__` is what was raised."""
 
     def __init__(self, node: str, operator: str, text: str) -> None:
-        super().__init__(f"node {node!r} ({operator}) failed\n{text}")
+        super().__init__(f"{text.rstrip()}\nin node {node!r}, operator {operator}")
         self.node, self.operator, self.text = node, operator, text
 
 

@@ -27,6 +27,7 @@ class Result:
 class Shape:
     """How the workflow's outputs go together to what it returned."""
 
+    annotations: dict[str, Any]  # of the outputs, by name
     build: Callable[[Mapping[str, Any]], Any]
 
     def __call__(self, outputs: Mapping[str, Any]) -> Any:
@@ -38,19 +39,24 @@ def results_of(value: Any, annotation: Any) -> tuple[list[Result], Shape]:
     """Outputs of a workflow that returned `value`: one for each field or key, or a single one, or none."""
     declared = Any if annotation is MISSING else annotation
     if value is None and annotation in (MISSING, None, type(None)):
-        return [], Shape(lambda outputs: None)
+        return [], Shape({}, lambda outputs: None)
     if (parts := _fields(value, annotation)) is not None:
         cls, results = parts
-        return results, Shape(lambda outputs: cls(**outputs))
+        return results, _shape(results, lambda outputs: cls(**outputs))
     if _is_named(value):
         item = _item_annotations(declared)
         named = cast("dict[str, Any]", value)
-        return [Result(name, item(name) or inferred(part), part) for name, part in named.items()], Shape(dict)
-    single = inferred(value) if annotation is MISSING else annotation
-    return [Result(RESULT, single, value)], Shape(lambda outputs: outputs[RESULT])
+        results = [Result(name, item(name) or inferred(part), part) for name, part in named.items()]
+        return results, _shape(results, dict)
+    results = [Result(RESULT, inferred(value) if annotation is MISSING else annotation, value)]
+    return results, _shape(results, lambda outputs: outputs[RESULT])
 
 
-def _fields(value: object, annotation: Any) -> tuple[Callable[..., Any], list[Result]] | None:
+def _shape(results: list[Result], build: Callable[[Mapping[str, Any]], Any]) -> Shape:
+    return Shape({result.name: result.annotation for result in results}, build)
+
+
+def _fields(value: Any, annotation: Any) -> tuple[Callable[..., Any], list[Result]] | None:
     """An output for each field, if the value is a record that the annotation admits, or all outputs of one node."""
     if type(value) is Future:
         if value.penstock_output != WHOLE or not value.penstock_origin.outputs:

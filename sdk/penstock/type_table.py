@@ -32,7 +32,7 @@ _CONTAINERS: dict[Any, str] = {
     collections.abc.MutableMapping: "dict",
 }
 _LISTS_AND_TUPLES = (collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
-_CODE: tuple[Any, ...] = (collections.abc.Callable, type, types.FunctionType)
+_CODE: tuple[Any, ...] = (vars(collections.abc)["Callable"], type, types.FunctionType)
 # What says nothing about a value: left out of a class's bases.
 _NOT_BASES = frozenset({object, Generic, abc.ABC, typing.Protocol})
 _NOT_BASES_FROM = ("pydantic.", "collections.abc.", "typing.", "abc.")

@@ -1,0 +1,135 @@
+"""Running a workflow in the test's own process: compiled, encoded and decoded as ever, but without services."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.value.v1.value_pb2 import Value
+
+from . import invocation
+from .argument_values import Builders
+from .codecs.encoded import Buffer
+from .compiler import Compiled, compile
+from .errors import InvalidInputs, OperatorFailed
+from .failures import ActionError, without_own_frames
+from .literals import BadLiteral, Literals
+from .workflows import Workflow
+
+R = TypeVar("R")
+
+INPUTS = -1
+
+
+def run(workflow: Workflow[..., R], /, **inputs: Any) -> R:
+    """Run a workflow node by node and return what it returns; nothing is retried.
+
+    Every value between operators is encoded and decoded, so that what has no codec, or is not of its declared type,
+    shows. Operators may be defined within the test.
+
+    Raises:
+        CompileErrors: The workflow is wrong.
+        InvalidInputs: The inputs are.
+        OperatorFailed: An operator raised, or returned what it did not declare.
+    """
+    compiled = compile(workflow, bundle_hash=b"", local=True)
+    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
+        store = MemoryStore(Path(folder), compiled.artifacts)
+        values: dict[int, Sequence[Value]] = {INPUTS: _inputs(workflow, compiled, inputs, store)}
+        for index, node in enumerate(compiled.plan.nodes):
+            values[index] = _execute(compiled, index, values, store) if node.kind == plan_pb2.NODE_KIND_TASK else []
+        return _result(compiled, values, store)
+
+
+class MemoryStore:
+    """Artifacts of one run in memory; as files in a folder for those that ask for a path."""
+
+    def __init__(self, folder: Path, artifacts: Mapping[bytes, bytes]) -> None:
+        self._folder = folder
+        self._artifacts = dict(artifacts)
+
+    def put_parts(self, parts: Sequence[Buffer]) -> bytes:
+        """Keep the parts as one artifact and return its hash."""
+        return self.put(b"".join(parts))
+
+    def put(self, data: bytes) -> bytes:
+        """Keep an artifact and return its hash."""
+        digest = hashlib.sha256(data).digest()
+        self._artifacts[digest] = data
+        return digest
+
+    def get(self, artifact: bytes) -> bytes:
+        """The artifact's bytes."""
+        return self._artifacts[artifact]
+
+    def path(self, artifact: bytes) -> Path:
+        """A file with the artifact's bytes."""
+        path = self._folder / artifact.hex()
+        if not path.exists():
+            path.write_bytes(self._artifacts[artifact])
+        return path
+
+
+def _inputs(
+    workflow: Workflow[..., Any], compiled: Compiled, inputs: Mapping[str, Any], store: MemoryStore
+) -> list[Value]:
+    """The inputs of the run in the plan's order, defaults filled in."""
+    declared = {each.name: each for each in compiled.plan.inputs}
+    problems = [_unknown(name, declared) for name in inputs if name not in declared]
+    literals = Literals()
+    values: list[Value] = []
+    for name, each in declared.items():
+        if name in inputs:
+            try:
+                values.append(literals.encode(inputs[name], workflow.signature.parameters[name].annotation))
+            except BadLiteral as error:
+                problems.append(f"{name}: {error.problem}")
+        elif each.required:
+            problems.append(f"{name} is missing")
+        else:
+            values.append(each.default)
+    if problems:
+        raise InvalidInputs(workflow.name, problems)
+    for data in literals.artifacts.values():
+        store.put(data)
+    return values
+
+
+def _unknown(name: str, declared: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, declared, n=1)
+    return f"there is no input {name!r}" + (
+        f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(declared) or 'none'}"
+    )
+
+
+def _execute(
+    compiled: Compiled, index: int, values: Mapping[int, Sequence[Value]], store: MemoryStore
+) -> Sequence[Value]:
+    def load(module: str, qualname: str) -> Callable[..., Any]:
+        return compiled.operators[module, qualname]
+
+    try:
+        return invocation.execute(compiled.plan, index, values, store, load)
+    except ActionError as error:
+        node = compiled.plan.nodes[index]
+        operator = compiled.plan.operators[node.operator]
+        name = f"{operator.module}:{operator.qualname}"
+        cause = error.__cause__ or error
+        cause.__traceback__ = without_own_frames(cause.__traceback__)
+        raise OperatorFailed(node.name, name, error.trace or str(error)) from cause
+
+
+def _result(compiled: Compiled, values: Mapping[int, Sequence[Value]], store: MemoryStore) -> Any:
+    builders = Builders(compiled.plan, compiled.plan.name, store)
+    annotations = compiled.shape.annotations
+    return compiled.shape(
+        {
+            output.name: builders.build(output.value, annotations[output.name], output.name)(values)
+            for output in compiled.plan.outputs
+        }
+    )
