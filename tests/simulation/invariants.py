@@ -1,0 +1,298 @@
+"""What must hold of every log, whatever went wrong while it was written. Plain data in, so that any test can ask.
+
+The logs may come from a simulation or from a database; what the world outside saw (answers, executions) is
+optional. Each check raises Violation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_state_tracker.core import Shard
+
+# Causes that use up no retry, and how many of them a node may have.
+FREE_CAUSES = (ev.CAUSE_LOST, ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED)
+FREE_MAX = 11
+FINAL_CAUSES = (ev.CAUSE_BAD_RESULT, ev.CAUSE_NOT_LOADABLE)
+CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class Recorded(NamedTuple):
+    """One event with its place in the log."""
+
+    shard: int
+    seq: int
+    epoch: int
+    event: ev.Event
+
+
+class Execution(NamedTuple):
+    """An operator was called: under which grant, with which inputs; `inputs` holds (node, seq, values)."""
+
+    grant: int
+    worker: str
+    run_id: bytes
+    node: int
+    attempt: int
+    inputs: Sequence[tuple[int, int, Any]]
+
+
+@dataclass(slots=True)
+class Node:
+    """What the log has said of a node so far."""
+
+    status: str = "waiting"
+    attempt: int = 1
+    retries: int = 0
+    free: int = 0
+    output_seq: int = 0
+
+
+@dataclass(slots=True)
+class RunOfLog:
+    """What the log has said of a run so far, by the plainest means."""
+
+    graph: PlanGraph
+    submitted: ev.RunSubmitted
+    first_seq: int
+    nodes: list[Node] = field(default_factory=list)
+    stopping: bool = False
+    cancelled: bool = False
+    ended: bool = False
+
+    def lets_run(self, node: int) -> bool:
+        return all(self._passed(parent, node) for parent in self.graph.parents[node])
+
+    def _passed(self, parent: int, node: int) -> bool:
+        status = self.nodes[parent].status
+        forgiven = self.graph.on_failure[parent] == CONTINUE and parent not in self.graph.value_parents[node]
+        return status == "succeeded" or (status == "failed" and forgiven)
+
+
+def check_logs(logs: Iterable[Sequence[Recorded]], plans: Mapping[bytes, PlanGraph]) -> dict[bytes, RunOfLog]:
+    """Check everything that a log alone can show; return its runs."""
+    runs: dict[bytes, RunOfLog] = {}
+    grants: dict[int, tuple[Any, ...]] = {}
+    for log in logs:
+        check_gapless(log)
+        for record in log:
+            check_event(record, runs, plans)
+            check_grant(record, grants)
+    return runs
+
+
+def check_gapless(log: Sequence[Recorded]) -> None:
+    """Positions 1, 2, ... and epochs that never go back."""
+    epoch = 0
+    for expected, record in enumerate(log, 1):
+        demand(record.seq == expected, f"shard {record.shard}: position {record.seq} where {expected} belongs")
+        demand(record.epoch >= epoch, f"shard {record.shard}: epoch {record.epoch} recorded after {epoch}")
+        epoch = record.epoch
+
+
+def check_event(record: Recorded, runs: dict[bytes, RunOfLog], plans: Mapping[bytes, PlanGraph]) -> None:
+    """Check that an event may follow what the log said before it, and note it."""
+    event, where = record.event, f"{record.shard}/{record.seq}"
+    kind = event.WhichOneof("kind") or ""
+    if kind == "run_submitted":
+        demand(event.run_id not in runs, f"{where}: a run was submitted twice")
+        graph = plans[event.run_submitted.plan]
+        nodes = [Node() for _ in range(graph.size)]
+        runs[event.run_id] = RunOfLog(graph, event.run_submitted, record.seq, nodes)
+        return
+    run = runs.get(event.run_id)
+    if run is None:
+        raise Violation(f"{where}: {kind} of a run that was not submitted")
+    demand(not run.ended, f"{where}: {kind} after the run had ended")
+    try:
+        _CHECKS[kind](run, getattr(event, kind), record)
+    except Violation as violation:
+        raise Violation(f"{where} ({kind}): {violation}") from None
+
+
+def check_grant(record: Recorded, grants: dict[int, tuple[Any, ...]]) -> None:
+    """Check that no right to execute was given for two attempts."""
+    kind = record.event.WhichOneof("kind") or ""
+    if kind in ("action_started", "action_succeeded", "action_failed"):
+        what = getattr(record.event, kind)
+        attempt = (record.event.run_id, what.node, what.attempt)
+        known = grants.setdefault(what.grant, attempt)
+        demand(known == attempt, f"{record.shard}/{record.seq}: grant {what.grant:x} of two attempts")
+        demand(what.grant > 0, f"{record.shard}/{record.seq}: no grant")
+
+
+def _started(run: RunOfLog, started: ev.ActionStarted, record: Recorded) -> None:
+    node = _attempted(run, started.node, started.attempt)
+    demand(node.status == "waiting", f"node {started.node} starts while {node.status}")
+    demand(not run.stopping, f"node {started.node} starts after the run was cancelled")
+    node.status = "running"
+
+
+def _succeeded(run: RunOfLog, succeeded: ev.ActionSucceeded, record: Recorded) -> None:
+    node = _attempted(run, succeeded.node, succeeded.attempt)
+    node.status, node.output_seq = "succeeded", record.seq
+
+
+def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
+    node = _attempted(run, failed.node, failed.attempt)
+    policy = run.graph.retry[failed.node]
+    if failed.HasField("retry_delay_s"):
+        demand(not run.stopping, f"node {failed.node} is tried again after the run was cancelled")
+        node.status, node.attempt = "waiting", node.attempt + 1
+        if failed.cause in FREE_CAUSES:
+            node.free += 1
+        else:
+            node.retries += 1
+            _check_delay(policy, node.retries, failed)
+        demand(failed.cause not in FINAL_CAUSES, f"node {failed.node} is tried again after {failed.cause}")
+        demand(node.retries <= policy.retries, f"node {failed.node} is tried again beyond its retries")
+        demand(node.free < FREE_MAX, f"node {failed.node} is tried again beyond its free retries")
+        return
+    node.status = "cancelled" if failed.cause == ev.CAUSE_CANCELLED else "failed"
+    given_up = failed.cause in FINAL_CAUSES or failed.failure.type in ("final", "NoRoom")
+    spent = node.free >= FREE_MAX - 1 if failed.cause in FREE_CAUSES else node.retries >= policy.retries
+    demand(run.stopping or given_up or spent, f"node {failed.node} failed finally with retries left")
+
+
+def _check_delay(policy: plan_pb2.RetryPolicy, retry: int, failed: ev.ActionFailed) -> None:
+    delay_s = policy.delay_s * max(policy.factor, 1.0) ** (retry - 1)
+    if policy.delay_max_s:
+        delay_s = min(delay_s, policy.delay_max_s)
+    least_s = delay_s * (1 - policy.jitter)
+    demand(
+        least_s - 1e-9 <= failed.retry_delay_s <= delay_s + 1e-9,
+        f"retry {retry} of node {failed.node} after {failed.retry_delay_s} s, expected {least_s} to {delay_s}",
+    )
+
+
+def _attempted(run: RunOfLog, index: int, attempt: int) -> Node:
+    node = run.nodes[index]
+    demand(node.status in ("waiting", "running"), f"attempt {attempt} of node {index}, which has {node.status}")
+    demand(attempt == node.attempt, f"attempt {attempt} of node {index} where {node.attempt} was due")
+    demand(run.lets_run(index), f"node {index} before its inputs")
+    return node
+
+
+def _skipped(run: RunOfLog, skipped: ev.NodesSkipped, record: Recorded) -> None:
+    for index in skipped.nodes:
+        node = run.nodes[index]
+        demand(node.status == "waiting", f"node {index} is skipped, which has {node.status}")
+        node.status = "skipped"
+
+
+def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Recorded) -> None:
+    demand(not run.cancelled, "a run is cancelled twice")
+    run.stopping = True
+    run.cancelled = run.cancelled or not requested.fail_fast
+    demand(not requested.fail_fast or run.submitted.options.fail_fast, "a run stopped itself that was not asked to")
+
+
+def _run_ended(run: RunOfLog, ended: ev.RunEnded, record: Recorded) -> None:
+    still = [index for index, node in enumerate(run.nodes) if node.status in ("waiting", "running")]
+    demand(not still, f"the run has ended with open nodes {still}")
+    run.ended = True
+    failed = [
+        index
+        for index, node in enumerate(run.nodes)
+        if node.status == "failed" and run.graph.on_failure[index] != CONTINUE
+    ]
+    missing = [index for index in run.graph.output_nodes if index >= 0 and run.nodes[index].status != "succeeded"]
+    expected = ev.RUN_STATE_SUCCEEDED
+    if run.cancelled:
+        expected = ev.RUN_STATE_CANCELLED
+    elif failed or missing:
+        expected = ev.RUN_STATE_FAILED
+    demand(ended.state == expected, f"ended {ended.state} where {expected} was due")
+    if ended.state == ev.RUN_STATE_SUCCEEDED:
+        outputs = [(ref.node, ref.seq) for ref in ended.outputs]
+        due = [(n, run.first_seq if n < 0 else run.nodes[n].output_seq) for n in run.graph.output_nodes]
+        demand(outputs == due, f"outputs at {outputs}, recorded at {due}")
+
+
+_CHECKS = {
+    "action_started": _started,
+    "action_succeeded": _succeeded,
+    "action_failed": _failed,
+    "nodes_skipped": _skipped,
+    "cancel_requested": _cancel_requested,
+    "run_ended": _run_ended,
+}
+
+
+def check_fold(log: Sequence[Recorded], plans: Mapping[bytes, PlanGraph], live: Shard | None = None) -> None:
+    """Check that the log rebuilds the state, that a snapshot does, and that the live state is that one."""
+    shard = log[0].shard if log else 0
+    folded = Shard(shard, plans)
+    for record in log:
+        folded.apply(record.event, 0.0)
+    demand(folded.seq == len(log), f"shard {shard}: {folded.seq} after {len(log)} events")
+    restored = Shard(shard, plans)
+    restored.restore(folded.snapshot(0.0), folded.seq, folded.epoch, 0.0)
+    demand(described(restored) == described(folded), f"shard {shard}: a snapshot does not restore the state")
+    if live is not None and live.seq == len(log):
+        demand(described(live) == described(folded), f"shard {shard}: the log does not rebuild the state")
+
+
+def described(shard: Shard) -> list[bytes]:
+    """All that a shard knows, but for what is left of delays, which depends on when one asks."""
+    runs = list(shard.snapshot(0.0))
+    for run in runs:
+        run.submitted_at_us = 0
+        for node in run.nodes:
+            node.delay_s = 0.0
+    return sorted(run.SerializeToString(deterministic=True) for run in runs)
+
+
+def check_answers(runs: Mapping[bytes, RunOfLog], submitted: Iterable[bytes], cancelled: Iterable[bytes] = ()) -> None:
+    """Check that nothing acknowledged is lost."""
+    for run_id in submitted:
+        demand(run_id in runs, f"run {run_id.hex()} was acknowledged and is not in the log")
+    for run_id in cancelled:
+        run = runs[run_id]
+        demand(
+            run.cancelled or run.ended, f"the cancellation of run {run_id.hex()} was acknowledged and is not in the log"
+        )
+
+
+def check_ended(runs: Mapping[bytes, RunOfLog]) -> None:
+    """Check that no run is stuck; only once faults have been over for long enough."""
+    for run_id, run in runs.items():
+        still = [(index, node.status, node.attempt) for index, node in enumerate(run.nodes)]
+        demand(run.ended, f"run {run_id.hex()} has not ended: {still}")
+
+
+def check_executions(
+    executions: Iterable[Execution], logs: Sequence[Sequence[Recorded]], runs: Mapping[bytes, RunOfLog], shards: int
+) -> None:
+    """Check that a grant was executed once at most, and on the inputs that the log holds."""
+    seen: dict[int, Execution] = {}
+    for execution in executions:
+        other = seen.setdefault(execution.grant, execution)
+        demand(other is execution, f"grant {execution.grant:x} was executed twice: {other}, {execution}")
+        run = runs[execution.run_id]
+        log = logs[int.from_bytes(execution.run_id[-4:], "big") % shards]
+        used = [node for node, _, _ in execution.inputs]
+        demand(used == list(run.graph.value_parents[execution.node]), f"{execution}: inputs of nodes {used}")
+        for node, seq, values in execution.inputs:
+            demand(values == _recorded_values(log[seq - 1].event, execution.run_id, node), f"{execution}: other inputs")
+
+
+def _recorded_values(event: ev.Event, run_id: bytes, node: int) -> Any:
+    demand(event.run_id == run_id, "a reference into another run")
+    if node < 0:
+        demand(event.HasField("run_submitted"), "no inputs at this position")
+        return event.run_submitted.inputs
+    demand(event.HasField("action_succeeded") and event.action_succeeded.node == node, "no outputs at this position")
+    return event.action_succeeded.outputs
+
+
+def demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Violation(otherwise)
