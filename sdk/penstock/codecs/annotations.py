@@ -9,23 +9,23 @@ import functools
 import types
 import typing
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pydantic
 import typing_extensions
 
 # Classes that JSON distinguishes by itself: a union of these reads back as it was written.
-DISTINCT = frozenset({int, float, str, bool, type(None)})
-EXACT = DISTINCT | {
+DISTINCT: frozenset[object] = frozenset({int, float, str, bool, type(None)})
+EXACT: frozenset[object] = DISTINCT | {
     bytes, complex, uuid.UUID, decimal.Decimal,
     datetime.datetime, datetime.date, datetime.time, datetime.timedelta,
 }  # fmt: skip
-KEYS = EXACT - {type(None), complex}
-SEQUENCES = frozenset({list, tuple, set, frozenset, collections.deque})
-MAPPINGS = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
-ANYTHING = frozenset({Any, object, typing_extensions.Any})
-WRAPPERS = frozenset(
+KEYS: frozenset[object] = EXACT - {type(None), complex}
+SEQUENCES: frozenset[object] = frozenset({list, tuple, set, frozenset, collections.deque})
+MAPPINGS: frozenset[object] = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
+ANYTHING: frozenset[object] = frozenset({Any, object, typing_extensions.Any})
+WRAPPERS: frozenset[object] = frozenset(
     {typing.Required, typing.NotRequired, typing_extensions.ReadOnly, typing.ClassVar, typing.Final}
 )  # around a field's annotation
 
@@ -43,9 +43,16 @@ class Traits:
     records: set[type] = dataclasses.field(default_factory=set[type])
 
 
-@functools.lru_cache(maxsize=4096)
 def study(annotation: object) -> Traits:
     """Walk an annotation; raises NameError if it names what does not exist."""
+    try:
+        return _studied(annotation)
+    except TypeError:  # not hashable
+        return _studied.__wrapped__(annotation)
+
+
+@functools.lru_cache(maxsize=4096)
+def _studied(annotation: object) -> Traits:
     traits = Traits()
     _study(annotation, traits)
     return traits
@@ -53,14 +60,14 @@ def study(annotation: object) -> Traits:
 
 def is_record(kind: object) -> bool:
     """Whether a class has named fields: dataclass, NamedTuple, TypedDict or pydantic model."""
-    return isinstance(kind, type) and (
-        dataclasses.is_dataclass(kind) or is_named_tuple(kind) or is_typed_dict(kind) or is_model(kind)
-    )
+    if not isinstance(kind, type):
+        return False
+    return is_named_tuple(kind) or is_typed_dict(kind) or is_model(kind) or dataclasses.is_dataclass(kind)
 
 
 def is_named_tuple(kind: type) -> bool:
     """Whether a class was made by NamedTuple."""
-    return issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return issubclass(kind, tuple) and hasattr(typing.cast(Any, kind), "_fields")
 
 
 def is_typed_dict(kind: object) -> bool:
@@ -87,18 +94,17 @@ def unwrapped(annotation: object) -> object:
             return annotation
 
 
-def members(annotation: object) -> tuple[object, ...]:
+def members(annotation: object) -> Sequence[object]:
     """The members of a union, or the annotation alone."""
     annotation = unwrapped(annotation)
     if get_origin(annotation) in (Union, types.UnionType):
-        return tuple(each for member in get_args(annotation) for each in members(member))
-    return (annotation,)
+        return [each for member in get_args(annotation) for each in members(member)]
+    return [annotation]
 
 
 def fields(record: object) -> dict[str, object]:
     """Annotations of a record's fields, with the parameters of a generic filled in."""
-    kind = get_origin(record) or record
-    assert isinstance(kind, type)
+    kind = typing.cast(type, get_origin(record) or record)
     if is_model(kind):
         return {
             name: field.annotation for name, field in typing.cast(type[pydantic.BaseModel], kind).model_fields.items()
@@ -106,13 +112,14 @@ def fields(record: object) -> dict[str, object]:
     hints = typing.get_type_hints(kind, include_extras=True)
     if dataclasses.is_dataclass(kind):
         hints = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
-    given = dict(zip(getattr(kind, "__parameters__", ()), get_args(record), strict=False))
+    parameters: tuple[object, ...] = getattr(typing.cast(Any, kind), "__parameters__", ())
+    given = dict(zip(parameters, get_args(record), strict=False))
     return {name: _filled(hint, given) for name, hint in hints.items()} if given else hints
 
 
 def _filled(hint: object, given: dict[object, object]) -> object:
-    if hint in given:
-        return given[hint]
+    if isinstance(hint, typing.TypeVar):
+        return given.get(hint, hint)
     parameters = getattr(hint, "__parameters__", ())
     if not parameters or isinstance(hint, type):
         return hint

@@ -25,14 +25,12 @@ class ArrowCodec:
 
     def encode(self, value: object, where: str) -> Sequence[Buffer]:
         """Raises BadValue if a column has no Arrow type."""
-        import pyarrow as pa
-
-        arrow = cast(Any, pa)
+        arrow = _arrow()
         try:
             table, kind = _table(arrow, cast(Any, value))
         except (arrow.ArrowException, TypeError) as error:
             raise BadValue(where, f"{error}; give the column one type that Arrow knows") from None
-        metadata = {**(table.schema.metadata or {}), KIND: kind}
+        metadata: dict[bytes, bytes] = {**(table.schema.metadata or {}), KIND: kind}
         table = table.replace_schema_metadata(metadata)
         sink = arrow.BufferOutputStream()
         with arrow.ipc.new_stream(sink, table.schema) as writer:
@@ -41,9 +39,7 @@ class ArrowCodec:
 
     def decode(self, data: memoryview, annotation: object) -> object:
         """Whatever was written, in its own class."""
-        import pyarrow as pa
-
-        arrow = cast(Any, pa)
+        arrow = _arrow()
         with arrow.ipc.open_stream(arrow.py_buffer(data)) as reader:
             table = reader.read_all()
         metadata = dict(table.schema.metadata or {})
@@ -82,7 +78,12 @@ def _value(table: Any, kind: bytes) -> object:
 
 
 def _one_batch(table: Any) -> Any:
-    import pyarrow as pa
-
     batches = table.combine_chunks().to_batches()
-    return batches[0] if batches else cast(Any, pa).RecordBatch.from_pylist([], schema=table.schema)
+    return batches[0] if batches else _arrow().RecordBatch.from_pylist([], schema=table.schema)
+
+
+def _arrow() -> Any:
+    """The library: it has no type hints of its own."""
+    import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
+
+    return cast(Any, pa)

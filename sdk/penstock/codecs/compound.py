@@ -1,66 +1,20 @@
-"""Containers that hold arrays, tensors, files and the like: a tree, and one part for each leaf.
-
-Layout: MAGIC, length of the header (4 bytes, little endian), the header in msgpack, the parts, each aligned.
-"""
+"""Containers that hold arrays, tensors, files and the like are split into a tree and its leaves, and joined again."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, cast, get_args, get_origin
 
-import msgspec
 import pydantic
 
 from .annotations import ANYTHING, fields, is_model, is_named_tuple, is_record, is_typed_dict, members
+from .compound_format import NAME, Items, Node, Part, Record, Table, assembled, taken_apart
 from .encoded import Buffer, Encoded, type_name
-from .errors import BadValue, CodecError, Undecodable
+from .errors import BadValue, Undecodable
 
-NAME = "bundle"
-MAGIC = b"PSB1"
-ALIGN_BYTES = 64  # so that mapped arrays are aligned
 DEPTH_MAX = 100
 
 Encode = Callable[[object, object, str], Encoded]
 Decode = Callable[[str, memoryview, object], object]
-
-
-class Part(msgspec.Struct, array_like=True, frozen=True):
-    """One leaf: its codec and where its bytes are, counted from the end of the header."""
-
-    codec: str
-    type_name: str
-    offset: int
-    size: int
-
-
-class Items(msgspec.Struct, array_like=True, frozen=True, tag="items"):
-    """A list or a tuple."""
-
-    items: list["Node"]
-
-
-class Table(msgspec.Struct, array_like=True, frozen=True, tag="dict"):
-    """A dict; its keys are one leaf, a list."""
-
-    keys: int
-    values: list["Node"]
-
-
-class Record(msgspec.Struct, array_like=True, frozen=True, tag="record"):
-    """A dataclass, NamedTuple, TypedDict or pydantic model."""
-
-    kind: str
-    names: list[str]
-    values: list["Node"]
-
-
-Node = int | Items | Table | Record  # int: index of a part
-
-
-class Header(msgspec.Struct, array_like=True, frozen=True):
-    """What is in a bundle."""
-
-    tree: Node
-    parts: list[Part]
 
 
 class Writer:
@@ -77,7 +31,7 @@ class Writer:
     def write(self, value: object, annotation: object, where: str) -> Sequence[Buffer]:
         """Raises CodecError."""
         tree = self._node(value, annotation, where, 0)
-        return _assembled(tree, self._parts)
+        return assembled(tree, self._parts)
 
     def _node(self, value: object, annotation: object, where: str, depth: int) -> Node:
         if depth > DEPTH_MAX:
@@ -128,7 +82,7 @@ class Reader:
 
     def read(self, annotation: object) -> object:
         """Raises CodecError."""
-        header, self._body = _taken_apart(self._body)
+        header, self._body = taken_apart(self._body)
         self._parts = header.parts
         try:
             return self._node(header.tree, annotation)
@@ -173,33 +127,6 @@ class Reader:
             name: self._node(each, hints.get(name, Any)) for name, each in zip(node.names, node.values, strict=True)
         }
         return _record(cast(type, get_origin(chosen) or chosen), values)
-
-
-def _assembled(tree: Node, parts: Sequence[Encoded]) -> Sequence[Buffer]:
-    listed: list[Part] = []
-    out: list[Buffer] = []
-    offset = 0
-    for part in parts:
-        gap = -offset % ALIGN_BYTES
-        offset += gap
-        listed.append(Part(part.codec, part.type_name, offset, part.size_bytes))
-        out.extend((bytes(gap), *part.parts))
-        offset += part.size_bytes
-    header = msgspec.msgpack.encode(Header(tree, listed))
-    gap = -(len(MAGIC) + 4 + len(header)) % ALIGN_BYTES
-    return (MAGIC + len(header).to_bytes(4, "little") + header + bytes(gap), *out)
-
-
-def _taken_apart(data: memoryview) -> tuple[Header, memoryview]:
-    start = len(MAGIC) + 4
-    end = start + int.from_bytes(data[len(MAGIC) : start], "little")
-    if bytes(data[: len(MAGIC)]) != MAGIC or end > len(data):
-        raise Undecodable(NAME, "it does not begin as one")
-    try:
-        header = msgspec.msgpack.decode(data[start:end], type=Header)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Undecodable(NAME, str(error)) from None
-    return header, data[end + (-end % ALIGN_BYTES) :]
 
 
 def _choose(annotation: object, value: object) -> object:
@@ -251,12 +178,9 @@ def _record(kind: type, values: dict[str, object]) -> object:
     if is_model(kind):
         return cast(type[pydantic.BaseModel], kind).model_validate(values)
     if not dataclasses.is_dataclass(kind):
-        return kind(**values)
+        return cast(Callable[..., object], kind)(**values)
     own = {field.name for field in dataclasses.fields(kind) if not field.init}
     made = cast(Callable[..., object], kind)(**{name: each for name, each in values.items() if name not in own})
     for name in own & values.keys():
         object.__setattr__(made, name, values[name])
     return made
-
-
-__all__ = ["NAME", "CodecError", "Reader", "Writer"]

@@ -4,7 +4,7 @@ import types
 from pathlib import Path
 from typing import Any, cast, get_origin
 
-from . import compound, json_values, scratch
+from . import compound, compound_format, json_values, scratch
 from .annotations import ANYTHING, is_typed_dict, members, study
 from .encoded import RESULT_BYTES_MAX, Buffer, Encoded, annotation_name, type_name
 from .errors import CodecError, NoCodec, ResultTooLarge, Undecodable, WrongType
@@ -65,13 +65,13 @@ def _encode(value: object, annotation: object, where: str) -> Encoded:
         return Encoded(JSON, (ready.write(ready.check(value, where), where),), type_name(kind))
     _check_class(value, annotation, where)
     parts = compound.Writer(_encode, _is_leaf).write(value, annotation, where)
-    return Encoded(compound.NAME, parts, type_name(kind))
+    return Encoded(compound_format.NAME, parts, type_name(kind))
 
 
 def _decode(codec: str, data: memoryview, annotation: object) -> object:
     if codec == JSON:
         return json_values.decode_json(bytes(data), annotation)
-    if codec == compound.NAME:
+    if codec == compound_format.NAME:
         return compound.Reader(data, _decode).read(annotation)
     try:
         value = named(codec).decode(data, annotation)

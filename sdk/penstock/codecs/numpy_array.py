@@ -31,8 +31,10 @@ class NumpyCodec:
         array = array if fortran else numpy.ascontiguousarray(array).reshape(array.shape)
         header = io.BytesIO()
         npy.write_array_header_2_0(header, npy.header_data_from_array_1_0(array))  # the only form with room for all
-        raw = (array.T if fortran else array).reshape(-1).view(numpy.uint8) if array.nbytes else array.tobytes()
-        return (header.getvalue(), memoryview(raw).cast("B") if array.nbytes else b"")
+        if not array.nbytes:
+            return (header.getvalue(),)
+        raw = (array.T if fortran else array).reshape(-1).view(numpy.uint8)
+        return (header.getvalue(), memoryview(cast(Any, raw)))
 
     def decode(self, data: memoryview, annotation: object) -> object:
         """A view of the data where that may be written to, else a copy."""

@@ -16,8 +16,15 @@ class Codec(Protocol):
     It is found by the names of classes, so that its library is imported only once a value of it is met.
     """
 
-    name: str  # on the wire; add a version when the format changes, as in "mesh/2"
-    types: Sequence[str]  # "package.Class" or "package.module.Class"; their subclasses are meant as well
+    @property
+    def name(self) -> str:
+        """On the wire; add a version when the format changes, as in "mesh/2"."""
+        ...
+
+    @property
+    def types(self) -> Sequence[str]:
+        """Classes as "package.Class" or "package.module.Class"; their subclasses are meant as well."""
+        ...
 
     def encode(self, value: object, where: str) -> Sequence[Buffer]:
         """Raises BadValue if this value cannot be written; `where` names it in the error."""

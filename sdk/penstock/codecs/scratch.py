@@ -3,7 +3,7 @@
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -23,7 +23,7 @@ def folder() -> Path:
 
 
 @contextmanager
-def use(path: Path | None) -> Iterator[None]:
+def use(path: Path | None) -> Generator[None]:
     """Put decoded files there within the block; None changes nothing."""
     if path is None:
         yield

@@ -45,8 +45,8 @@ class TorchCodec:
         if facts.get("kind") == TENSOR:
             return tensors[TENSOR]
         names = cast(list[str], facts.get("names", list(tensors)))
-        kind = OrderedDict if facts.get("kind") == "ordered" else dict
-        return kind((name, tensors[name]) for name in names)
+        ordered = {name: tensors[name] for name in names}
+        return OrderedDict(ordered) if facts.get("kind") == "ordered" else ordered
 
 
 def _plain(tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":

@@ -72,9 +72,13 @@ def same(left: object, right: object) -> bool:
     if isinstance(left, dict):
         mine, other = cast(dict[object, object], left), cast(dict[object, object], right)
         return mine.keys() == other.keys() and all(same(mine[key], other[key]) for key in mine)
-    if dataclasses.is_dataclass(left) or isinstance(left, pydantic.BaseModel):
+    if _is_record(left):
         return all(map(same, children(left), children(right)))
     return left == right or (left != left and right != right)
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, pydantic.BaseModel) or dataclasses.is_dataclass(value)
 
 
 def without_numpy_scalars(value: object) -> object:
@@ -88,11 +92,13 @@ def with_sorted_sets(value: object) -> object:
     """The value with sets as sorted lists, or the very same object if it has none in plain containers."""
     if not any_within(value, lambda each: isinstance(each, (set, frozenset))):
         return value
-    return _replaced(value, lambda each: _sorted(each) if isinstance(each, (set, frozenset)) else each)
+    return _replaced(
+        value, lambda each: _sorted(cast(set[object], each)) if isinstance(each, (set, frozenset)) else each
+    )
 
 
-def _sorted(value: object) -> list[object]:
-    return sorted(cast(set[object], value), key=lambda each: pydantic_core.to_json(each, inf_nan_mode="constants"))
+def _sorted(value: set[object]) -> list[object]:
+    return sorted(value, key=lambda each: pydantic_core.to_json(each, inf_nan_mode="constants"))
 
 
 def _is_numpy_scalar(value: object) -> bool:
