@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from penstock_proto.value.v1.value_pb2 import Value
+from typing_extensions import is_typeddict
 
-from .annotations import ML_TYPES, members
+from . import modules
+from .annotations import ML_TYPES, class_of, is_record, members
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -78,12 +80,13 @@ class _Check:
         self.admitted: set[Any] = (plain & _SCALARS) | ({int} if float in plain else set())
 
     def __call__(self, value: object) -> None:
-        cls = get_origin(self._annotation) or self._annotation
-        if isinstance(cls, type) and (issubclass(cls, ML_TYPES) or cls.__module__ not in ("builtins", "typing")):
-            if isinstance(value, cls):
-                return
-            if issubclass(cls, ML_TYPES):
-                raise BadLiteral(f"given {shown(value)}", mistyped=True)
+        cls = class_of(self._annotation)
+        if not isinstance(cls, type) or is_typeddict(cls):
+            return self._validate(value)
+        if isinstance(value, cls) and cls.__module__ != "builtins":
+            return  # whether its fields fit is checked by its codec
+        if is_record(cls) or issubclass(cls, ML_TYPES):
+            raise BadLiteral(f"given {shown(value)}", mistyped=True)
         self._validate(value)
 
     def _validate(self, value: object) -> None:
@@ -143,7 +146,13 @@ def _encode(value: object, annotation: Any) -> tuple[str, bytes, str]:
         encoded = codecs.encode(value, annotation)
     except codecs.CodecError as error:
         raise BadLiteral(f"given {shown(value)}: {error}", getattr(error, "remedy", "")) from None
-    return encoded.codec, encoded.data, encoded.type_name
+    # The program's main file has another name where a worker imports it, and the plan must be the same.
+    module, _, name = encoded.type_name.rpartition(".")
+    return (
+        encoded.codec,
+        encoded.data,
+        f"{modules.module_name(module)}.{name}" if module == "__main__" else encoded.type_name,
+    )
 
 
 def _hashable(annotation: Any) -> bool:

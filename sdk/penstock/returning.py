@@ -58,18 +58,15 @@ def _shape(results: list[Result], build: Callable[[Mapping[str, Any]], Any]) -> 
 
 def _fields(value: Any, annotation: Any) -> tuple[Callable[..., Any], list[Result]] | None:
     """An output for each field, if the value is a record that the annotation admits, or all outputs of one node."""
-    if type(value) is Future:
-        if value.penstock_output != WHOLE or not value.penstock_origin.outputs:
+    cls = class_of(type(value))
+    if cls is Future:
+        if value.penstock_output != WHOLE:
             return None
-        cls = value.penstock_annotation
-        values = {name: getattr(value, name) for name in value.penstock_origin.outputs}
-    else:
-        cls = class_of(type(value))
-        values = {name: getattr(value, name) for name in fields_of(cls)}
+        cls = class_of(value.penstock_annotation)
     hints = fields_of(cls)
     if not hints or (annotation is not MISSING and cls is not annotation):
         return None
-    return cls, [Result(name, hint, values[name]) for name, hint in hints.items()]
+    return cls, [Result(name, hint, getattr(value, name)) for name, hint in hints.items()]
 
 
 def _is_named(value: Any) -> bool:

@@ -114,7 +114,11 @@ class TypeTable:
             return self._tuple(annotation, args)
         if origin in _LISTS_AND_TUPLES:
             return self._list_or_tuple(args)
-        if isinstance(origin, type) and not origin.__module__.startswith(("collections.abc", "typing")):
+        if (
+            isinstance(origin, type)
+            and origin is not type
+            and not origin.__module__.startswith(("collections.abc", "typing"))
+        ):
             return self._class(annotation, origin, args)
         raise UnsupportedAnnotation(_unsupported(annotation))
 
