@@ -17,7 +17,7 @@ from .incoming import raise_if_full
 
 LOG_BYTES_MAX = 8 << 20  # of one execution; what it writes beyond is dropped, and said
 LINE_CHARACTERS_MAX = 16 * 1024
-READ_BYTES = 64 * 1024
+READ_BYTES = 256 * 1024  # more than the longest line takes
 TIME_BYTES_MAX = 32
 RUN_ID_BYTES = 16
 ITEM_DEPTH_MAX = 16
@@ -72,14 +72,18 @@ class LogWriter:
 
     def append(self, lines: Iterable[tuple[int, str]]) -> None:
         """Write (time in microseconds, text) of each line in one piece; raises StoreFull."""
-        if self._full:
-            return
         if self._fd < 0:
             self._open()
-        text = self._within_limit(lines)
+        if self._full:
+            return
+        rest = self._within_limit(lines)
         try:
-            self._size += os.write(self._fd, text)
+            while rest:
+                written = os.write(self._fd, rest)
+                self._size += written
+                rest = rest[written:]
         except OSError as error:
+            self.close()  # opening it again mends a line that was cut
             raise_if_full(error, self._path.parent)
             raise
 
