@@ -11,7 +11,7 @@ CONNECTIONS_MAX: Final = 8
 CONNECT_MAX_S: Final = 10
 STATEMENT_MAX_S: Final = 30.0
 
-# A row: by name, by position, or unpacked.
+# A row: by name, by position, or unpacked; None where there is none.
 Row = Any
 
 # The server refuses the statement, whenever it is asked: trying again changes nothing.
@@ -27,7 +27,7 @@ TROUBLE: Final[tuple[type[Exception], ...]] = (asyncpg.PostgresError, asyncpg.In
 
 class Connection(Protocol):
     async def fetch(self, query: str, *args: object) -> Sequence[Row]: ...
-    async def fetchrow(self, query: str, *args: object) -> Row | None: ...
+    async def fetchrow(self, query: str, *args: object) -> Row: ...
     async def fetchval(self, query: str, *args: object) -> Any: ...
     async def execute(self, query: str, *args: object) -> str: ...
     def cursor(self, query: str, *args: object, prefetch: int) -> AsyncIterator[Row]: ...
@@ -76,7 +76,7 @@ class Database:
     async def fetch(self, query: str, *args: object) -> Sequence[Row]:
         return await self._pool.fetch(query, *args)
 
-    async def fetchrow(self, query: str, *args: object) -> Row | None:
+    async def fetchrow(self, query: str, *args: object) -> Row:
         return await self._pool.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:

@@ -1,6 +1,10 @@
 """Everything that can go wrong in the State Tracker."""
 
+from typing import Final
 from uuid import UUID
+
+# gRPC sends it as a header, and headers are small.
+DETAIL_CHARS_MAX: Final = 3_000
 
 
 class StateTrackerError(Exception):
@@ -16,74 +20,111 @@ class CorruptLog(StateTrackerError):
         self.run_id, self.node = run_id, node
 
 
-# What a caller did: shown as it is, by the status that `statuses` gives each class.
+class Answered(StateTrackerError):
+    """Base of what callers are told as it is, with a gRPC status by name."""
+
+    status = "INTERNAL"
+
+    @property
+    def detail(self) -> str:
+        return str(self)[:DETAIL_CHARS_MAX]
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        return ()
 
 
-class BadRequest(StateTrackerError):
+# What the caller did
+
+
+class BadRequest(Answered):
     """The request cannot be right, whatever the state; the text names every reason."""
 
+    status = "INVALID_ARGUMENT"
 
-class RunNotFound(StateTrackerError):
+
+class RunNotFound(Answered):
     """No run has this id."""
+
+    status = "NOT_FOUND"
 
     def __init__(self, run_id: bytes) -> None:
         super().__init__(f"there is no run {run_text(run_id)}")
         self.run_id = run_id
 
 
-class RunExists(StateTrackerError):
+class RunExists(Answered):
     """The id belongs to another request."""
 
+    status = "ALREADY_EXISTS"
+
     def __init__(self, run_id: bytes) -> None:
-        super().__init__(
-            f"run {run_text(run_id)} was submitted with another plan, other inputs or options; make a new id for a new run"
-        )
+        name = run_text(run_id)
+        super().__init__(f"run {name} was submitted with another plan, inputs or options; a new run needs a new id")
         self.run_id = run_id
 
 
-class PlanNotFound(StateTrackerError):
+class PlanNotFound(Answered):
     """The plan was never stored here."""
+
+    status = "NOT_FOUND"
 
     def __init__(self, plan: bytes) -> None:
         super().__init__(f"there is no plan {plan.hex() or '(empty)'}; store it with PutPlan first")
         self.plan = plan
 
 
-# What the caller can only wait for, or ask somebody else.
+# What the caller can only wait for, or ask somebody else
 
 
-class NotOwner(StateTrackerError):
+class NotOwner(Answered):
     """Another process owns the shard; `address` is empty if nobody is known to."""
 
+    status = "FAILED_PRECONDITION"
+
     def __init__(self, shard: int, address: str) -> None:
-        super().__init__(f"shard {shard} is owned by {address}" if address else f"shard {shard} has no owner yet")
+        super().__init__(f"shard {shard} is owned by {address}")
         self.shard, self.address = shard, address
 
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        return (("penstock-owner", self.address),)
 
-class ShardLost(StateTrackerError):
-    """The shard was lost before the request was recorded, or its memory is rebuilt: the outcome shows on asking again."""
+
+class ShardAway(Answered):
+    """The shard changes its owner or its memory is rebuilt; what became of the request shows on asking again."""
+
+    status = "UNAVAILABLE"
 
     def __init__(self, shard: int) -> None:
         super().__init__(f"shard {shard} is being taken over; ask again")
         self.shard = shard
 
 
-class Overloaded(StateTrackerError):
+class Overloaded(Answered):
     """More waits to be committed than is good; nothing of the request was kept."""
+
+    status = "RESOURCE_EXHAUSTED"
 
     def __init__(self, what: str, retry_after_s: float) -> None:
         super().__init__(f"{what}; try again in {retry_after_s:g} s")
         self.retry_after_s = retry_after_s
 
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        return (("retry-after-s", f"{self.retry_after_s:g}"),)
 
-class DatabaseAway(StateTrackerError):
+
+class DatabaseAway(Answered):
     """Postgres does not answer; the State Tracker keeps trying."""
 
-    def __init__(self, away_s: float, why: str) -> None:
-        super().__init__(f"the database has been away for {away_s:.0f} s and is tried again: {why}")
+    status = "UNAVAILABLE"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the database is away and is tried again: {why}")
 
 
-# What stops the State Tracker from starting.
+# What stops the State Tracker from starting
 
 
 class WrongDatabase(StateTrackerError):

@@ -13,7 +13,8 @@ TWO = parse("0002_two.sql", "-- migrate:up\nCREATE TABLE two (n int);\n")
 CONCURRENT = parse(
     "0003_three.sql",
     "-- migrate:up transaction:false\n"
-    "CREATE INDEX CONCURRENTLY IF NOT EXISTS one_n ON one (n);\nCREATE INDEX CONCURRENTLY IF NOT EXISTS two_n ON two (n);\n",
+    "CREATE INDEX CONCURRENTLY IF NOT EXISTS one_n ON one (n);\n"
+    "CREATE INDEX CONCURRENTLY IF NOT EXISTS two_n ON two (n);\n",
 )
 
 

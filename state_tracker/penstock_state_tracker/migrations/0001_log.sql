@@ -103,7 +103,7 @@ CREATE TABLE checkpoints (
     chunk integer NOT NULL CHECK (chunk >= 0),
     epoch bigint NOT NULL,
     data bytea NOT NULL,
-    PRIMARY KEY (shard, seq, chunk)
+    PRIMARY KEY (shard, seq, epoch, chunk)
 );
 
 -- migrate:down

@@ -1,0 +1,150 @@
+"""The State Tracker put together: databases, committers, owners, and the API over them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from penstock_eventlog import rpc
+from penstock_eventlog import stream as streams
+from penstock_eventlog.stream import Stream, Subscription
+from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+
+from . import deployment as deployments
+from .committer import Committer
+from .consumer import Consumer
+from .database import Database
+from .errors import StateTrackerError
+from .lookup import Lookup
+from .migrate import migrate
+from .owned import Owned
+from .owner import Owner
+from .plans import Plans
+from .recent import Recent
+from .routing import Routing
+from .service import StateTrackerService
+from .submissions import Submissions
+from .values import Values
+from .watching import Reader
+
+STOP_GRACE_S: Final = 5.0
+
+
+class StateTracker:
+    """One State Tracker; several share the shards of the same databases.
+
+    Args:
+        database_urls: DSNs, in the same order for every State Tracker of a deployment.
+        owner: A name that is kept over restarts, and that no other State Tracker has.
+        address: HOST:PORT at which others reach this one's gRPC server.
+        shards: Of the deployment, at its creation; None takes what it was created with, or the default.
+        artifact_folder: Told to clients on the same machine; may be empty.
+        artifact_address: HOST:PORT of the artifact service; empty if it is this one's.
+    """
+
+    def __init__(
+        self,
+        database_urls: Sequence[str],
+        stream: Stream,
+        owner: str,
+        address: str,
+        shards: int | None = None,
+        artifact_folder: str = "",
+        artifact_address: str = "",
+    ) -> None:
+        if not database_urls or not owner:
+            raise StateTrackerError("a State Tracker needs at least one database and a name")
+        self._databases = [Database(url) for url in database_urls]
+        self._stream = stream
+        self._owner = owner
+        self._address = address
+        self._routing: Routing | None = None
+        self._shards = shards
+        self._artifacts = (artifact_folder, artifact_address)
+        self._recent = Recent()
+        self._owners: list[Owner] = []
+        self._committers: list[Committer] = []
+        self._subscription: Subscription | None = None
+        self.owned: dict[int, Owned] = {}
+        self.plans = Plans(self._databases, self._graphs_used)
+        self.consumer: Consumer | None = None
+        self.service: StateTrackerService | None = None
+
+    @property
+    def committers(self) -> Sequence[Committer]:
+        return self._committers
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    @address.setter
+    def address(self, address: str) -> None:
+        """Say where the server listens, where that is known only now; others hear of it with the next renewal."""
+        self._address = address
+        if self._routing is not None:
+            self._routing.address = address
+        for owner in self._owners:
+            owner.address = address
+
+    async def start(self) -> None:
+        """Bring the schema up to date, take shards and rebuild their state, then listen to reports.
+
+        Raises:
+            MigrationFailed, WrongDatabase: The databases do not fit this version or these settings.
+        """
+        for database in self._databases:
+            await migrate(database.url)
+            await database.open()
+        deployment = await deployments.create_or_get(self._databases, self._shards)
+        addresses: dict[int, str] = {}
+        routing = self._routing = Routing(deployment.shards, self.owned, addresses, self._address)
+        lookups: dict[int, Lookup] = {}
+        for database, shards in zip(self._databases, deployment.places, strict=True):
+            owner = Owner(database, shards, self.plans, self._owner, self._address, self.owned, addresses)
+            committer = Committer(database.url, self._stream, self._recent, owner.lost)
+            routing.add(shards, database, committer)
+            lookups.update(dict.fromkeys(shards, Lookup(database)))
+            self._owners.append(owner)
+            self._committers.append(committer)
+            await committer.start()
+            await owner.start(committer)
+        values = Values(routing, self._recent)
+        self.consumer = Consumer(routing)
+        self.service = StateTrackerService(
+            deployment,
+            routing,
+            self._databases,
+            self.plans,
+            Submissions(routing, self.plans, lookups),
+            self.consumer,
+            Reader(routing, self._recent),
+            values,
+            lookups,
+            *self._artifacts,
+        )
+        self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take)
+
+    def register(self, server: rpc.Server) -> None:
+        """Serve on a server that has not started yet; after `start`."""
+        if self.service is None:
+            raise StateTrackerError("start the State Tracker before its server")
+        grpc_module: Any = service_pb2_grpc
+        grpc_module.add_StateTrackerServiceServicer_to_server(self.service, server.grpc)
+        server.serves(service_pb2.DESCRIPTOR.services_by_name["StateTrackerService"].full_name)
+
+    async def stop(self) -> None:
+        """Commit what is pending, write checkpoints, give the shards up. Harmless when repeated."""
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+        await asyncio.gather(*(committer.stop(STOP_GRACE_S) for committer in self._committers))
+        await asyncio.gather(*(owner.stop() for owner in self._owners))
+        for owned in list(self.owned.values()):
+            owned.lose()
+        self.owned.clear()
+        self._owners, self._committers = [], []
+        for database in self._databases:
+            await database.close()
+
+    def _graphs_used(self) -> set[bytes]:
+        return {plan for owned in self.owned.values() for plan in owned.graphs()}

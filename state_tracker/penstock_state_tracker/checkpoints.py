@@ -1,0 +1,59 @@
+"""Now and then a shard's open state is written beside its log, so that taking over need not read all of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from . import chunks
+from .database import Database
+from .owned import Owned
+
+# Events between checkpoints, at least: a shard with much open state waits for as many events as it has open nodes.
+CHECKPOINT_EVENTS_MIN: Final = 2_000
+
+# What it says follows from the log, so a former owner's is as true as the owner's; only a newer one stays.
+WRITE = """
+WITH older AS (
+    DELETE FROM checkpoints WHERE shard = $1 AND (seq < $2 OR (seq = $2 AND epoch < $3))
+)
+INSERT INTO checkpoints (shard, seq, epoch, chunk, data)
+SELECT $1, $2, $3, chunk - 1, data FROM unnest($4::bytea[]) WITH ORDINALITY AS new (data, chunk)
+ON CONFLICT DO NOTHING"""
+READ = "SELECT shard, seq, epoch, data FROM checkpoints WHERE shard = ANY($1::int[]) ORDER BY shard, seq, epoch, chunk"
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    seq: int
+    epoch: int
+    messages: list[api.SnapshotResponse]
+
+
+async def write(database: Database, owned: Owned) -> None:
+    """Write a shard's state as of now, once all of it is committed; raise ShardAway if it is lost meanwhile."""
+    messages = await chunks.committed(owned)
+    seq = messages[0].seq
+    data = [message.SerializeToString() for message in messages]
+    await database.execute(WRITE, owned.shard, seq, owned.epoch, data)
+    owned.checkpoint_seq = seq
+
+
+def due(owned: Owned) -> bool:
+    """Whether reading the log since the last checkpoint costs more than writing one."""
+    events = owned.committed - owned.checkpoint_seq
+    if events < CHECKPOINT_EVENTS_MIN:
+        return False
+    return events > sum(run.graph.size for run in owned.core.runs.values())
+
+
+async def read(database: Database, shards: Sequence[int]) -> dict[int, Checkpoint]:
+    """Return the last checkpoint of each shard that has one."""
+    found: dict[int, Checkpoint] = {}
+    for row in await database.fetch(READ, shards):
+        shard, seq, epoch = row["shard"], row["seq"], row["epoch"]
+        if shard not in found or (found[shard].seq, found[shard].epoch) != (seq, epoch):
+            found[shard] = Checkpoint(seq, epoch, [])
+        found[shard].messages.append(api.SnapshotResponse.FromString(row["data"]))
+    return found

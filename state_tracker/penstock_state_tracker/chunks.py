@@ -1,0 +1,47 @@
+"""The open runs of a shard as messages: what a follower gets, and what a checkpoint keeps."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from .owned import Owned
+
+CHUNK_BYTES_MAX: Final = 256 * 1024
+
+
+async def committed(owned: Owned) -> list[api.SnapshotResponse]:
+    """Describe a shard as of now, and wait until all of that is committed.
+
+    Raises:
+        ShardAway: The shard was lost meanwhile.
+    """
+    seq, epoch = owned.core.seq, owned.epoch
+    runs = list(owned.core.snapshot(time.monotonic()))
+    await owned.settled()
+    for run in runs:
+        # Known only since the commit; a run that was just submitted was recorded with the last of what we saw.
+        if not run.submitted_at_us:
+            known = owned.core.runs.get(run.run_id)
+            run.submitted_at_us = known.submitted_at_us if known is not None else owned.recorded_at_us
+    return _cut(owned.shard, epoch, seq, runs)
+
+
+def _cut(shard: int, epoch: int, seq: int, runs: Sequence[api.OpenRun]) -> list[api.SnapshotResponse]:
+    """Put as many runs into each message as fit; a run that is larger has one of its own."""
+    messages = [api.SnapshotResponse(shard=shard, epoch=epoch, seq=seq)]
+    size = 0
+    for run in runs:
+        run_bytes = run.ByteSize()
+        if size and size + run_bytes > CHUNK_BYTES_MAX:
+            messages.append(api.SnapshotResponse(shard=shard, epoch=epoch, seq=seq))
+            size = 0
+        messages[-1].runs.append(run)
+        size += run_bytes
+    return messages
+
+
+def runs(messages: Iterable[api.SnapshotResponse]) -> list[api.OpenRun]:
+    """Return the runs of all messages."""
+    return [run for message in messages for run in message.runs]

@@ -1,0 +1,75 @@
+"""What a deployment is: its id and number of shards, written into each database when it is created."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .database import Database, Row
+from .errors import WrongDatabase
+
+SHARDS_DEFAULT: Final = 256
+SHARDS_MAX: Final = 65_536
+
+# The shards are spread over the databases, this one's among them; where each lives is then read from `heads`.
+CREATE = """
+WITH created AS (
+    INSERT INTO deployment (id, shards, databases, position) VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4)
+    ON CONFLICT DO NOTHING RETURNING one
+)
+INSERT INTO heads (shard) SELECT shard FROM generate_series(0, $2 - 1) AS shard, created
+WHERE shard % $3 = $4
+ON CONFLICT DO NOTHING"""
+GET = "SELECT id, shards, databases, position FROM deployment"
+SHARDS = "SELECT shard FROM heads ORDER BY shard"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    id: bytes
+    shards: int
+    # Of each database, those whose logs it holds.
+    places: tuple[tuple[int, ...], ...]
+
+
+async def create_or_get(databases: Sequence[Database], shards: int | None) -> Deployment:
+    """Create the deployment in empty databases, or check that these are the ones it was created in.
+
+    Raises:
+        WrongDatabase: Another number of shards or databases, or databases of different deployments.
+    """
+    wanted = SHARDS_DEFAULT if shards is None else shards
+    if not 1 <= wanted <= SHARDS_MAX:
+        raise WrongDatabase(f"a deployment has 1 to {SHARDS_MAX} shards, not {wanted}")
+    found: Deployment | None = None
+    for position, database in enumerate(databases):
+        await database.execute(CREATE, found.id if found else None, wanted, len(databases), position)
+        row: Row = await database.fetchrow(GET)
+        _check(row, shards, databases, position, found)
+        here = tuple(entry["shard"] for entry in await database.fetch(SHARDS))
+        found = Deployment(row["id"], row["shards"], (*(found.places if found else ()), here))
+    assert found is not None
+    _check_places(found)
+    return found
+
+
+def _check(
+    row: Row, shards: int | None, databases: Sequence[Database], position: int, found: Deployment | None
+) -> None:
+    if shards is not None and row["shards"] != shards:
+        raise WrongDatabase(
+            f"the deployment was created with {row['shards']} shards, and {shards} were asked for: "
+            f"runs would be looked for where they are not. Ask for {row['shards']}, or use an empty database"
+        )
+    if row["databases"] != len(databases) or row["position"] != position:
+        raise WrongDatabase(
+            f"database {position + 1} of {len(databases)} was created as number {row['position'] + 1} "
+            f"of {row['databases']}: name the same databases in the same order"
+        )
+    if found is not None and row["id"] != found.id:
+        raise WrongDatabase(f"database {position + 1} belongs to another deployment than the first")
+
+
+def _check_places(deployment: Deployment) -> None:
+    places = sorted(shard for place in deployment.places for shard in place)
+    if places != list(range(deployment.shards)):
+        raise WrongDatabase("some shards are in no database, or in two; was a move of shards interrupted?")

@@ -1,0 +1,113 @@
+"""The inputs of a run: what was given is checked against the plan, what was not takes its default."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.value.v1 import value_pb2
+
+from . import json_schema
+from .errors import BadRequest
+
+INLINE_BYTES_MAX: Final = 1024
+INLINE_ALL_BYTES_MAX: Final = 64 * 1024
+HASH_BYTES: Final = 32
+JSON_CODEC: Final = "json"
+CODEC_CHARS_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    name: str
+    required: bool
+    # None if required.
+    default: value_pb2.Value | None
+    # None: anything.
+    schema: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of one plan, in its order."""
+
+    plan_name: str
+    inputs: tuple[Input, ...]
+
+    @classmethod
+    def of(cls, plan: plan_pb2.Plan) -> "Inputs":
+        return cls(plan.name, tuple(map(_input, plan.inputs)))
+
+    def fill(self, given: Mapping[str, value_pb2.Value]) -> value_pb2.Values:
+        """Return a value for each input; raise BadRequest with everything that is wrong with those given."""
+        problems = self._unknown(given)
+        values = value_pb2.Values()
+        inline_bytes = 0
+        for declared in self.inputs:
+            if declared.name in given:
+                value = given[declared.name]
+                problems += _problems(declared, value)
+                inline_bytes += len(value.inline)
+            elif declared.default is not None:
+                value = declared.default
+            else:
+                problems.append(f"input {declared.name!r} is missing")
+                continue
+            values.values.append(value)
+        if inline_bytes > INLINE_ALL_BYTES_MAX:
+            problems.append(f"the inputs have {inline_bytes:,} bytes; beyond {INLINE_ALL_BYTES_MAX:,}, store artifacts")
+        if problems:
+            raise BadRequest(f"{self.plan_name} cannot run with these inputs:\n- " + "\n- ".join(problems))
+        return values
+
+    def _unknown(self, given: Mapping[str, value_pb2.Value]) -> list[str]:
+        names = [declared.name for declared in self.inputs]
+        if not given.keys() - set(names):
+            return []
+        problems: list[str] = []
+        for name in sorted(given.keys() - set(names)):
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, names)) or 'none'}"
+            problems.append(f"there is no input {name!r}; {hint}")
+        return problems
+
+
+def _input(declared: plan_pb2.PlanInput) -> Input:
+    default = None
+    if not declared.required:
+        # A copy: a part of the plan would keep all of it in memory.
+        default = value_pb2.Value.FromString(declared.default.SerializeToString())
+    return Input(declared.name, declared.required, default, _schema(declared.schema_json))
+
+
+def _schema(text: str) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None  # the plan's check is where this is said
+
+
+def _problems(declared: Input, value: value_pb2.Value) -> list[str]:
+    what = f"input {declared.name!r}"
+    body = value.WhichOneof("body")
+    if body is None:
+        return [f"{what} has no value: neither inline nor an artifact"]
+    if not 0 < len(value.codec) <= CODEC_CHARS_MAX:
+        return [f"{what} does not say how it is encoded"]
+    if body == "artifact":
+        if len(value.artifact) != HASH_BYTES:
+            return [f"{what} names an artifact by {len(value.artifact)} bytes; its SHA-256 has {HASH_BYTES}"]
+        return []
+    inline = value.inline
+    if len(inline) > INLINE_BYTES_MAX:
+        return [f"{what} has {len(inline):,} bytes; beyond {INLINE_BYTES_MAX:,}, store it as an artifact"]
+    if value.codec != JSON_CODEC or declared.schema is None:
+        return []
+    try:
+        decoded = json.loads(inline)
+    except (ValueError, RecursionError) as error:
+        return [f"{what} is not JSON: {error}"]
+    problem = json_schema.problem(declared.schema, decoded)
+    return [f"{what} {problem}"] if problem else []

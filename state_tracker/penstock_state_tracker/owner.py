@@ -1,0 +1,151 @@
+"""Which shards of one database this process owns: takes them, keeps them, gives them up."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from . import checkpoints, leases
+from . import log as logs
+from .committer import Committer
+from .database import TROUBLE, Database
+from .errors import ShardAway
+from .owned import Owned
+from .plans import Plans
+from .rebuild import rebuild
+
+RENEW_EVERY_S: Final = 1.0
+# A shard that was dropped is taken again soon, but not in a busy loop with whoever else wants it.
+TAKE_AGAIN_AFTER_S: Final = 0.1
+CHECKPOINTS_AT_ONCE_MAX: Final = 16
+PARTITION_DAYS_AHEAD: Final = 3
+PARTITIONS_EVERY_S: Final = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class Owner:
+    """The shards of one database.
+
+    Args:
+        owner: Who we are. A process that comes back under the same name takes its shards back at once.
+        owned: By shard; shared with the other databases' owners.
+        addresses: Of the owners of all shards; shared likewise.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        shards: Sequence[int],
+        plans: Plans,
+        owner: str,
+        address: str,
+        owned: dict[int, Owned],
+        addresses: dict[int, str],
+    ) -> None:
+        self.database = database
+        self.shards = shards
+        self._plans = plans
+        self._owner = owner
+        self.address = address
+        self._owned = owned
+        self._addresses = addresses
+        # Taken, and their memory not yet complete.
+        self._taking: set[int] = set()
+        self._damaged: set[int] = set()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.committer: Committer | None = None
+
+    async def start(self, committer: Committer) -> None:
+        """Take what can be had, and go on from there."""
+        self.committer = committer
+        await self._partitions()
+        await self._take()
+        loops = (self._renewing(), self._taking_again(), self._making_partitions(), self._writing_checkpoints())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def stop(self) -> None:
+        """Write checkpoints of what was committed, and let others have the shards."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        mine = [owned for owned in map(self._owned.get, self.shards) if owned is not None]
+        with suppress(*TROUBLE):
+            for owned in mine:
+                if owned.committed > owned.checkpoint_seq and owned.core.seq == owned.committed:
+                    await checkpoints.write(self.database, owned)
+            await leases.release(self.database, [owned.shard for owned in mine], self._owner)
+
+    def lost(self, owned: Owned) -> None:
+        """Note that the committer dropped a shard."""
+        if self._owned.get(owned.shard) is owned:
+            del self._owned[owned.shard]
+            log.warning("shard %d was dropped at %d", owned.shard, owned.committed)
+        self._wake.set()
+
+    async def _take(self) -> None:
+        free = [shard for shard in self.shards if shard not in self._owned and shard not in self._damaged]
+        if free:
+            taken = await leases.take(self.database, free, self._owner, self.address)
+            self._taking = {one.shard for one in taken}
+            try:
+                rebuilt = await rebuild(self.database, self._plans, taken)
+            finally:
+                self._taking = set()
+            for owned in rebuilt:
+                self._owned[owned.shard] = owned
+            self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
+            if taken:
+                log.info("took %d shards", len(rebuilt))
+        self._addresses.update(await leases.owners(self.database))
+
+    async def _taking_again(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), RENEW_EVERY_S)
+            await asyncio.sleep(TAKE_AGAIN_AFTER_S)
+            self._wake.clear()
+            try:
+                await self._take()
+            except TROUBLE as error:
+                log.warning("shards cannot be taken now: %s", error)
+
+    async def _renewing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            mine = [shard for shard in self.shards if shard in self._owned]
+            try:
+                kept = await leases.renew(self.database, [*mine, *self._taking], self._owner, self.address)
+            except TROUBLE as error:
+                # Whoever takes over raises the epoch; until then our commits succeed.
+                log.warning("leases cannot be renewed now: %s", error)
+                continue
+            for shard in mine:
+                owned = self._owned.get(shard)
+                if shard not in kept and owned is not None and self.committer is not None:
+                    self.committer.drop(owned)
+
+    async def _writing_checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            due = [owned for shard in self.shards if (owned := self._owned.get(shard)) and checkpoints.due(owned)]
+            for owned in due[:CHECKPOINTS_AT_ONCE_MAX]:
+                try:
+                    await checkpoints.write(self.database, owned)
+                except (ShardAway, *TROUBLE) as error:
+                    log.warning("no checkpoint of shard %d was written: %s", owned.shard, error)
+
+    async def _making_partitions(self) -> None:
+        while True:
+            await asyncio.sleep(PARTITIONS_EVERY_S)
+            await self._partitions()
+
+    async def _partitions(self) -> None:
+        try:
+            await logs.make_partitions(self.database, PARTITION_DAYS_AHEAD)
+        except TROUBLE as error:
+            # Rows go into the default partition meanwhile.
+            log.error("the log's next partitions could not be made: %s", error)

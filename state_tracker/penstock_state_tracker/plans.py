@@ -1,0 +1,123 @@
+"""Plans: stored by the hash of their bytes, and kept as graphs while runs use them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from penstock_plan import PlanGraph, plan_hash, validate
+from penstock_plan.errors import InvalidPlan
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+
+from .database import Database
+from .errors import BadRequest, PlanNotFound
+from .inputs import Inputs
+
+GRAPHS_BYTES_MAX: Final = 256 * 2**20
+# What a graph holds, about: its columns, and what each node adds to them.
+GRAPH_BYTES: Final = 4_000
+NODE_BYTES: Final = 500
+# A plan beyond this many bytes is read in a thread, so that the loop turns meanwhile.
+LARGE_PLAN_BYTES: Final = 64 * 1024
+
+PUT = """
+INSERT INTO plans (hash, size_bytes, nodes, name, caller, data) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (hash) DO NOTHING"""
+GET = "SELECT data FROM plans WHERE hash = $1"
+HAS = "SELECT count(*) FROM plans WHERE hash = $1"
+
+
+class Plans:
+    """What the State Tracker knows of plans.
+
+    Args:
+        databases: Each holds every plan, so that a shard can move between them.
+        used: Names the plans of open runs; their graphs stay.
+    """
+
+    def __init__(self, databases: Sequence[Database], used: Callable[[], set[bytes]]) -> None:
+        self._databases = databases
+        self._used = used
+        self._graphs: OrderedDict[bytes, PlanGraph] = OrderedDict()
+        self._inputs: dict[bytes, Inputs] = {}
+        self._bytes = 0
+        self._lock = asyncio.Lock()
+
+    @property
+    def graphs(self) -> Mapping[bytes, PlanGraph]:
+        """What is in memory now, for the cores."""
+        return self._graphs
+
+    def inputs(self, plan: bytes) -> Inputs:
+        """Return the inputs of a plan that is in memory."""
+        return self._inputs[plan]
+
+    async def put(self, data: bytes, caller: ev.Caller) -> bytes:
+        """Store a plan and return its hash; raise BadRequest with everything that is wrong with it."""
+        name = plan_hash(data)
+        if name in self._graphs or await self._stored_everywhere(name):
+            return name
+        try:
+            plan = await _loaded(data)
+        except InvalidPlan as error:
+            raise BadRequest(str(error)) from None
+        graph = self._keep(name, plan)
+        who = caller.SerializeToString()
+        for database in self._databases:
+            await database.execute(PUT, name, len(data), graph.size, graph.name, who, data)
+        return name
+
+    async def data(self, plan: bytes) -> bytes:
+        """Return a plan's bytes as they came; raise PlanNotFound."""
+        data = await self._databases[0].fetchval(GET, plan)
+        if data is None:
+            raise PlanNotFound(plan)
+        return data
+
+    async def ensure(self, plans: Iterable[bytes]) -> None:
+        """Bring plans into memory, where they stay until the loop has turned; raise PlanNotFound."""
+        wanted = set(plans)
+        if wanted <= self._graphs.keys():
+            return
+        async with self._lock:
+            for plan in wanted:
+                if plan not in self._graphs:
+                    self._keep(plan, await _loaded(await self.data(plan)), wanted)
+
+    async def _stored_everywhere(self, plan: bytes) -> bool:
+        for database in self._databases:
+            if not await database.fetchval(HAS, plan):
+                return False
+        return True
+
+    def _keep(self, name: bytes, plan: plan_pb2.Plan, wanted: Collection[bytes] = ()) -> PlanGraph:
+        if name in self._graphs:
+            return self._graphs[name]
+        graph = PlanGraph.of(plan, name)
+        self._evict(wanted)
+        self._graphs[name] = graph
+        self._inputs[name] = Inputs.of(plan)
+        self._bytes += _size(graph)
+        return graph
+
+    def _evict(self, wanted: Collection[bytes]) -> None:
+        """Make room before a plan comes in: the oldest that no open run uses go first."""
+        if self._bytes <= GRAPHS_BYTES_MAX:
+            return
+        used = self._used().union(wanted)
+        for name in [name for name in self._graphs if name not in used]:
+            self._bytes -= _size(self._graphs.pop(name))
+            del self._inputs[name]
+            if self._bytes <= GRAPHS_BYTES_MAX // 2:
+                return
+
+
+def _size(graph: PlanGraph) -> int:
+    return GRAPH_BYTES + NODE_BYTES * graph.size
+
+
+async def _loaded(data: bytes) -> plan_pb2.Plan:
+    if len(data) < LARGE_PLAN_BYTES:
+        return validate.load(data)
+    return await asyncio.to_thread(validate.load, data)

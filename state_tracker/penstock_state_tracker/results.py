@@ -1,0 +1,101 @@
+"""How runs have ended and what came out of them: put together from the log, for many runs at once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from . import log as logs
+from .database import Row
+from .errors import Answered, RunNotFound
+from .lookup import Found, Lookup
+from .routing import Routing
+from .values import Position, Values, carried
+
+MESSAGE_BYTES_MAX: Final = 256 * 1024
+# gRPC's numbers of the statuses that a run may be refused with.
+STATUS_CODES: Final = {"INVALID_ARGUMENT": 3, "NOT_FOUND": 5, "FAILED_PRECONDITION": 9, "UNAVAILABLE": 14}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run whose end is in the log."""
+
+    run_id: bytes
+    shard: int
+    last_seq: int
+    # Empty: not known yet.
+    plan: bytes
+
+
+class Results:
+    def __init__(self, routing: Routing, values: Values, lookup_of: Callable[[int], Lookup]) -> None:
+        self._routing = routing
+        self._values = values
+        self._lookup_of = lookup_of
+
+    async def of(self, ended: Sequence[Ended]) -> list[api.RunResult]:
+        """Return the results of runs that have ended: two reads for all of them, most often from memory."""
+        ends = await self._values.events((one.shard, one.last_seq) for one in ended)
+        wanted = [
+            (one.shard, output.seq)
+            for one in ended
+            if (end := ends.get((one.shard, one.last_seq))) is not None
+            for output in end.run_ended.outputs
+        ]
+        found = await self._values.events(wanted)
+        rows = await self._rows(ended, ends)
+        return [await self._result(one, ends.get((one.shard, one.last_seq)), found, rows) for one in ended]
+
+    async def _rows(self, ended: Sequence[Ended], ends: dict[Position, ev.Event]) -> Found:
+        """Return the rows of those runs of which more must be known."""
+        rows: Found = {}
+        for one in ended:
+            end = ends.get((one.shard, one.last_seq))
+            if not one.plan or (end is not None and end.run_ended.state == ev.RUN_STATE_FAILED):
+                rows.update(await self._lookup_of(one.shard).find([one.run_id]))
+        return rows
+
+    async def _result(
+        self, one: Ended, end: ev.Event | None, found: dict[Position, ev.Event], rows: Found
+    ) -> api.RunResult:
+        row: Row = rows.get(one.run_id)
+        if end is None or (row is None and not one.plan):
+            return refused(one.run_id, RunNotFound(one.run_id))
+        how = end.run_ended
+        plan = one.plan or row["plan"]
+        result = api.RunResult(run_id=one.run_id, plan=plan, state=how.state, failed_node=how.failed_node)
+        for output in how.outputs:
+            event = found.get((one.shard, output.seq))
+            if event is not None:
+                result.outputs.add(node=output.node, values=carried(event))
+        if how.state == ev.RUN_STATE_FAILED and how.failed_node >= 0 and row is not None:
+            await self._explain(result, one, row)
+        return result
+
+    async def _explain(self, result: api.RunResult, one: Ended, row: Row) -> None:
+        database = self._routing.databases[one.shard]
+        for failed in await logs.read_failures(database, one.shard, row["first_seq"], one.last_seq, one.run_id):
+            if failed.node == result.failed_node:
+                result.failure.CopyFrom(failed)
+                return
+
+
+def refused(run_id: bytes, error: Answered) -> api.RunResult:
+    return api.RunResult(run_id=run_id, failed_node=-1, code=STATUS_CODES.get(error.status, 2), detail=error.detail)
+
+
+def messages(results: Iterable[api.RunResult]) -> list[api.ResultsResponse]:
+    """Put as many results into each message as fit."""
+    cut = [api.ResultsResponse()]
+    size = 0
+    for result in results:
+        result_bytes = result.ByteSize()
+        if size and size + result_bytes > MESSAGE_BYTES_MAX:
+            cut.append(api.ResultsResponse())
+            size = 0
+        cut[-1].results.append(result)
+        size += result_bytes
+    return cut

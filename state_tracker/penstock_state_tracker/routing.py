@@ -1,0 +1,58 @@
+"""Where a run lives: its shard, the shard's database, and whether it is ours."""
+
+from collections.abc import Mapping, Sequence
+
+from penstock_eventlog.shards import shard_of
+
+from .committer import Committer
+from .database import Database
+from .errors import BadRequest, DatabaseAway, NotOwner, ShardAway, run_text
+from .owned import Owned
+
+RUN_ID_BYTES = 16
+
+
+class Routing:
+    """All shards of the deployment, by number."""
+
+    def __init__(self, shards: int, owned: Mapping[int, Owned], addresses: Mapping[int, str], address: str) -> None:
+        self.shards = shards
+        self.owned = owned
+        self.databases: dict[int, Database] = {}
+        self.committers: dict[int, Committer] = {}
+        self._addresses = addresses
+        self.address = address
+
+    def add(self, shards: Sequence[int], database: Database, committer: Committer) -> None:
+        """Say where these shards live."""
+        self.databases.update(dict.fromkeys(shards, database))
+        self.committers.update(dict.fromkeys(shards, committer))
+
+    def shard(self, run_id: bytes) -> int:
+        """Return a run's shard; raise BadRequest if that is no run's id."""
+        if len(run_id) != RUN_ID_BYTES:
+            raise BadRequest(f"a run's id is a UUID, {RUN_ID_BYTES} bytes; {run_text(run_id[:32])} has {len(run_id)}")
+        return shard_of(run_id, self.shards)
+
+    def check_shard(self, shard: int) -> None:
+        """Raise BadRequest if there is no such shard."""
+        if not 0 <= shard < self.shards:
+            raise BadRequest(f"there is no shard {shard}; there are {self.shards}, from 0")
+
+    def mine(self, shard: int) -> Owned:
+        """Return a shard that is ours.
+
+        Raises:
+            NotOwner: Somebody else's, by name.
+            ShardAway: Nobody's at the moment, or ours and not yet rebuilt.
+            DatabaseAway: Nobody can own it now.
+        """
+        owned = self.owned.get(shard)
+        if owned is not None:
+            return owned
+        if away := self.committers[shard].away:
+            raise DatabaseAway(away)
+        address = self._addresses.get(shard, "")
+        if address and address != self.address:
+            raise NotOwner(shard, address)
+        raise ShardAway(shard)

@@ -1,0 +1,215 @@
+"""The API: decode, hand over, answer. Errors are answered as they say by the server's interceptor."""
+# The generated base class has no types.
+# pyright: reportUntypedBaseClass=false, reportUnknownVariableType=false, reportIncompatibleMethodOverride=false
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Any, Final
+
+import grpc.aio
+from penstock_plan.limits import PLAN_BYTES_MAX
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
+
+from . import chunks, runs
+from .consumer import Consumer
+from .database import Database
+from .deployment import Deployment
+from .errors import Answered, BadRequest, RunNotFound, run_text
+from .inquiry import Inquiry
+from .lookup import Lookup
+from .plans import Plans
+from .results import Results
+from .routing import Routing
+from .submissions import Submissions, check_name
+from .values import POSITIONS_MAX, Values, carried
+from .watching import Reader
+
+CHUNK_BYTES: Final = 256 * 1024
+REASON_CHARS_MAX: Final = 2_000
+STATUS_CODES: Final = {code.name: code.value[0] for code in grpc.StatusCode}
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class StateTrackerService(StateTrackerServiceServicer):
+    def __init__(
+        self,
+        deployment: Deployment,
+        routing: Routing,
+        databases: list[Database],
+        plans: Plans,
+        submissions: Submissions,
+        consumer: Consumer,
+        reader: Reader,
+        values: Values,
+        lookups: dict[int, Lookup],
+        artifact_folder: str,
+        artifact_address: str,
+    ) -> None:
+        self._info = api.InfoResponse(
+            version=version("penstock-state-tracker"),
+            shards=deployment.shards,
+            deployment_id=run_text(deployment.id),
+            artifact_folder=artifact_folder,
+            artifact_address=artifact_address,
+        )
+        self._routing = routing
+        self._databases = databases
+        self._plans = plans
+        self._submissions = submissions
+        self._consumer = consumer
+        self._reader = reader
+        self._values = values
+        self._lookups = lookups
+        self._results = Results(routing, values, lookups.__getitem__)
+
+    async def Info(self, request: api.InfoRequest, context: Context) -> api.InfoResponse:
+        return self._info
+
+    # Plans
+
+    async def PutPlan(
+        self, request_iterator: AsyncIterator[api.PutPlanRequest], context: Context
+    ) -> api.PutPlanResponse:
+        data = bytearray()
+        caller: ev.Caller | None = None
+        async for request in request_iterator:
+            caller = request.caller if caller is None else caller
+            data += request.chunk
+            if len(data) > PLAN_BYTES_MAX:
+                raise BadRequest(f"the plan has more than {PLAN_BYTES_MAX:,} bytes")
+        return api.PutPlanResponse(plan=await self._plans.put(bytes(data), caller or ev.Caller()))
+
+    async def GetPlan(self, request: api.GetPlanRequest, context: Context) -> AsyncIterator[api.GetPlanResponse]:
+        data = await self._plans.data(request.plan)
+        for at in range(0, len(data), CHUNK_BYTES):
+            yield api.GetPlanResponse(chunk=data[at : at + CHUNK_BYTES])
+
+    # Runs
+
+    async def Submit(self, request: api.SubmitRequest, context: Context) -> api.SubmitResponse:
+        return api.SubmitResponse(run=await self._submissions.submit(request))
+
+    async def SubmitMany(self, request: api.SubmitManyRequest, context: Context) -> api.SubmitManyResponse:
+        outcomes = await self._submissions.submit_many(request.requests)
+        return api.SubmitManyResponse(outcomes=map(_outcome, outcomes))
+
+    async def Results(
+        self, request_iterator: AsyncIterator[api.ResultsRequest], context: Context
+    ) -> AsyncIterator[api.ResultsResponse]:
+        inquiry = Inquiry(self._routing, self._lookups.__getitem__)
+        asking = asyncio.create_task(_ask(inquiry, request_iterator))
+        try:
+            async for response in inquiry.answers(self._results):
+                yield response
+            await asking
+        finally:
+            asking.cancel()
+            inquiry.close()
+
+    async def GetRun(self, request: api.GetRunRequest, context: Context) -> api.GetRunResponse:
+        return api.GetRunResponse(run=await self._summary(request.run_id))
+
+    async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:
+        found, token = await runs.page(self._databases, request)
+        for summary in found:
+            await self._count(summary)
+        return api.ListRunsResponse(runs=found, next_page_token=token)
+
+    async def Cancel(self, request: api.CancelRequest, context: Context) -> api.CancelResponse:
+        run_id, caller, reason = request.run_id, request.caller, request.reason
+        for name, text in (("user", caller.user), ("team", caller.team), ("client", caller.client)):
+            check_name(name, text)
+        owned = self._routing.mine(self._routing.shard(run_id))
+        events = owned.core.cancel(run_id, caller, reason[:REASON_CHARS_MAX], time.monotonic())
+        if events:
+            self._routing.committers[owned.shard].add(owned, events)
+        open_run = owned.core.runs.get(run_id)
+        await owned.settled()
+        if open_run is not None and owned.core.runs.get(run_id) is open_run:
+            return api.CancelResponse(state=ev.RUN_STATE_CANCELLING)
+        return api.CancelResponse(state=(await self._summary(run_id)).state)
+
+    async def Watch(self, request: api.WatchRequest, context: Context) -> AsyncIterator[api.WatchResponse]:
+        run_id, after_seq, follow = request.run_id, request.after_seq, request.follow
+        if follow:
+            self._routing.mine(self._routing.shard(run_id))
+        run = await self._summary(run_id)
+        async for response in self._reader.watch(run_id, run.first_seq, run.last_seq, after_seq, follow):
+            yield response
+
+    # Followers
+
+    async def Read(self, request: api.ReadRequest, context: Context) -> AsyncIterator[api.ReadResponse]:
+        self._routing.check_shard(request.shard)
+        async for batch in self._reader.read(request.shard, request.from_seq, request.to_seq):
+            yield api.ReadResponse(batch=batch)
+
+    async def Snapshot(self, request: api.SnapshotRequest, context: Context) -> AsyncIterator[api.SnapshotResponse]:
+        self._routing.check_shard(request.shard)
+        for message in await chunks.committed(self._routing.mine(request.shard)):
+            yield message
+
+    async def Heads(self, request: api.HeadsRequest, context: Context) -> api.HeadsResponse:
+        owned = self._routing.owned.values()
+        return api.HeadsResponse(heads=[api.Head(shard=o.shard, epoch=o.epoch, seq=o.committed) for o in owned])
+
+    async def ReadValues(self, request: api.ReadValuesRequest, context: Context) -> api.ReadValuesResponse:
+        positions = [(of_shard.shard, seq) for of_shard in request.positions for seq in of_shard.seqs]
+        if len(positions) > POSITIONS_MAX:
+            raise BadRequest(f"{len(positions):,} positions at once; at most {POSITIONS_MAX:,} are read")
+        found = await self._values.events(positions)
+        response = api.ReadValuesResponse()
+        for (shard, seq), event in found.items():
+            response.values.add(shard=shard, seq=seq, values=carried(event))
+        return response
+
+    async def Report(self, request: api.ReportRequest, context: Context) -> api.ReportResponse:
+        return api.ReportResponse(settled=await self._consumer.report(request.batches))
+
+    async def _summary(self, run_id: bytes) -> api.RunSummary:
+        """Describe a run as memory or the table knows it, once that is committed."""
+        shard = self._routing.shard(run_id)
+        owned = self._routing.owned.get(shard)
+        run = owned.core.runs.get(run_id) if owned is not None else None
+        if owned is not None and run is not None:
+            summary = runs.open_summary(run, shard)
+            summary.counts.CopyFrom(owned.core.counts(run_id))
+            await owned.settled()
+            summary.submitted_at_us = run.submitted_at_us or owned.recorded_at_us
+            return summary
+        if owned is not None and owned.core.seq > owned.committed:
+            await owned.settled()  # its end may be on the way
+        row = (await self._lookups[shard].find([run_id])).get(run_id)
+        if row is None:
+            raise RunNotFound(run_id)
+        return runs.summary(row)
+
+    async def _count(self, summary: api.RunSummary) -> None:
+        """Add what memory knows of an open run, once that is committed."""
+        owned = self._routing.owned.get(summary.shard)
+        if owned is not None and summary.run_id in owned.core.runs:
+            counts = owned.core.counts(summary.run_id)
+            with suppress(Answered):
+                await owned.settled()
+                summary.counts.CopyFrom(counts)
+
+
+async def _ask(inquiry: Inquiry, requests: AsyncIterator[api.ResultsRequest]) -> None:
+    try:
+        async for request in requests:
+            await inquiry.ask(request.run_ids)
+    finally:
+        inquiry.complete()
+
+
+def _outcome(outcome: api.RunSummary | Answered) -> api.SubmitOutcome:
+    if isinstance(outcome, api.RunSummary):
+        return api.SubmitOutcome(run=outcome)
+    owner = dict(outcome.trailers).get("penstock-owner", "")
+    return api.SubmitOutcome(code=STATUS_CODES[outcome.status], detail=outcome.detail, owner=owner)

@@ -1,0 +1,257 @@
+"""New runs: checked, decided once, and answered when they are in the log. The same request gets the same answer."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+
+from . import runs
+from .committer import PENDING_EVENTS_FOR_SUBMITS
+from .database import TROUBLE, Row
+from .errors import Answered, BadRequest, DatabaseAway, Overloaded, PlanNotFound, RunExists, ShardAway
+from .lookup import Found, Lookup
+from .owned import Owned
+from .plans import Plans
+from .routing import Routing
+from .run import Run
+
+REQUESTS_MAX: Final = 1_000
+PLAN_HASH_BYTES: Final = 32
+NAME_CHARS_MAX: Final = 200
+LABELS_MAX: Final = 64
+OPTIONS_BYTES_MAX: Final = 8 * 1024
+RETRY_AFTER_S: Final = 0.5
+
+Outcome = api.RunSummary | Answered
+
+
+@dataclass(slots=True)
+class Submission:
+    """A request on its way."""
+
+    request: api.SubmitRequest
+    run_id: bytes
+    shard: int
+    digest: bytes
+    owned: Owned | None = None
+    run: Run | None = None
+    committing: asyncio.Future[None] | None = None
+    outcome: Outcome | None = None
+
+
+class Submissions:
+    """Submits of all callers.
+
+    Args:
+        lookups: By shard; shards of one database share one.
+    """
+
+    def __init__(self, routing: Routing, plans: Plans, lookups: Mapping[int, Lookup]) -> None:
+        self._routing = routing
+        self._plans = plans
+        self._lookups = lookups
+        # Requests whose outcome is not known yet: another one with the same id waits for it.
+        self._deciding: dict[bytes, asyncio.Event] = {}
+
+    async def submit(self, request: api.SubmitRequest) -> api.RunSummary:
+        """Start a run; raise what SubmitMany would answer."""
+        outcome = (await self.submit_many([request]))[0]
+        if isinstance(outcome, Answered):
+            raise outcome
+        return outcome
+
+    async def submit_many(self, requests: Sequence[api.SubmitRequest]) -> list[Outcome]:
+        """Start runs; one outcome for each request, in their order. One that is refused harms no other."""
+        if len(requests) > REQUESTS_MAX:
+            raise BadRequest(f"{len(requests)} requests at once; at most {REQUESTS_MAX} are taken")
+        outcomes: list[Outcome | None] = [None] * len(requests)
+        left = list(range(len(requests)))
+        while left:
+            now, later = await self._reserve(requests, left, outcomes)
+            try:
+                await self._decide([submission for _, submission in now])
+            finally:
+                for _, submission in now:
+                    self._release(submission)
+            for index, submission in now:
+                outcomes[index] = submission.outcome
+            left = later
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _reserve(
+        self, requests: Sequence[api.SubmitRequest], left: Sequence[int], outcomes: list[Outcome | None]
+    ) -> tuple[list[tuple[int, Submission]], list[int]]:
+        """Take those whose ids nobody else is deciding now; the others' turn comes after theirs."""
+        now: list[tuple[int, Submission]] = []
+        later: list[int] = []
+        for index in left:
+            try:
+                submission = self._checked(requests[index])
+            except Answered as refusal:
+                outcomes[index] = refusal
+                continue
+            if submission.run_id in self._deciding:
+                later.append(index)
+            else:
+                self._deciding[submission.run_id] = asyncio.Event()
+                now.append((index, submission))
+        if later and not now:
+            await self._deciding[bytes(requests[later[0]].run_id)].wait()
+        return now, later
+
+    def _release(self, submission: Submission) -> None:
+        """Let others decide about this id; not before a commit that is on the way, or they would not see it."""
+        committing = submission.committing
+        if committing is not None and not committing.done():  # the caller went away meanwhile
+            committing.add_done_callback(lambda _: self._deciding.pop(submission.run_id).set())
+        else:
+            self._deciding.pop(submission.run_id).set()
+
+    def _checked(self, request: api.SubmitRequest) -> Submission:
+        run_id = request.run_id
+        shard = self._routing.shard(run_id)
+        _check_request(request)
+        committer = self._routing.committers[shard]
+        if committer.away:
+            raise DatabaseAway(committer.away)
+        if committer.pending_events > PENDING_EVENTS_FOR_SUBMITS:
+            raise Overloaded(f"{committer.pending_events:,} events wait to be recorded", RETRY_AFTER_S)
+        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        return Submission(request, run_id, shard, digest)
+
+    async def _decide(self, submissions: Sequence[Submission]) -> None:
+        for submission, row in zip(submissions, await self._rows(submissions), strict=True):
+            if row is not None:
+                submission.outcome = _again(submission, row)
+        new = [submission for submission in submissions if submission.outcome is None]
+        await self._load_plans(new)
+        for submission in new:
+            if submission.outcome is None:
+                self._begin(submission)
+        for submission in new:
+            await _recorded(submission)
+
+    async def _rows(self, submissions: Sequence[Submission]) -> list[Row]:
+        """Return the row of each run that was submitted before, None for the others."""
+        by_lookup: dict[Lookup, list[Submission]] = {}
+        for submission in submissions:
+            by_lookup.setdefault(self._lookups[submission.shard], []).append(submission)
+        found: Found = {}
+        for lookup, of_database in by_lookup.items():
+            try:
+                found.update(await lookup.find([submission.run_id for submission in of_database]))
+            except DatabaseAway as away:
+                for submission in of_database:
+                    submission.outcome = away
+        return [found.get(submission.run_id) for submission in submissions]
+
+    async def _load_plans(self, submissions: Sequence[Submission]) -> None:
+        unknown: dict[bytes, Answered] = {}
+        plans = {submission.request.plan for submission in submissions}
+        for plan in plans:
+            try:
+                await self._plans.ensure([plan])
+            except PlanNotFound as missing:
+                unknown[plan] = missing
+            except TROUBLE as error:
+                unknown[plan] = DatabaseAway(str(error))
+        # All at once, so that none was evicted for another.
+        await self._plans.ensure(plans - unknown.keys())
+        for submission in submissions:
+            submission.outcome = unknown.get(submission.request.plan)
+
+    def _begin(self, submission: Submission) -> None:
+        """Decide; from here on the run exists in memory, and its commit is on the way."""
+        try:
+            owned = self._routing.mine(submission.shard)
+            event = self._event(submission.request)
+        except Answered as refusal:
+            submission.outcome = refusal
+            return
+        run_id = submission.run_id
+        owned.digests[run_id] = submission.digest
+        events = owned.core.submit(event, run_id, time.monotonic())
+        submission.owned, submission.run = owned, owned.core.runs.get(run_id)
+        submission.outcome = _accepted(submission, event, events, owned)
+        submission.committing = owned.committing()
+        self._routing.committers[submission.shard].add(owned, events)
+
+    def _event(self, request: api.SubmitRequest) -> ev.RunSubmitted:
+        graph = self._plans.graphs[request.plan]
+        return ev.RunSubmitted(
+            plan=graph.hash,
+            plan_name=graph.name,
+            caller=request.caller,
+            inputs=self._plans.inputs(request.plan).fill(request.inputs),
+            options=request.options,
+            nodes=graph.size,
+        )
+
+
+def _accepted(submission: Submission, event: ev.RunSubmitted, events: list[ev.Event], owned: Owned) -> api.RunSummary:
+    ended = events[-1].run_ended if len(events) > 1 else None
+    return api.RunSummary(
+        run_id=submission.run_id,
+        plan=event.plan,
+        plan_name=event.plan_name,
+        caller=event.caller,
+        team=event.options.team or event.caller.team,
+        state=ended.state if ended is not None else ev.RUN_STATE_RUNNING,
+        shard=submission.shard,
+        first_seq=owned.core.seq - len(events) + 1,
+        last_seq=owned.core.seq if ended is not None else 0,
+        options=event.options,
+        nodes=event.nodes,
+    )
+
+
+async def _recorded(submission: Submission) -> None:
+    """Wait for the commit and complete the answer by when it was."""
+    owned, accepted = submission.owned, submission.outcome
+    if owned is None or not isinstance(accepted, api.RunSummary):
+        return
+    try:
+        if submission.committing is not None:
+            await asyncio.shield(submission.committing)
+    except ShardAway as away:
+        submission.outcome = away
+        return
+    run = submission.run
+    accepted.submitted_at_us = (run.submitted_at_us if run is not None else 0) or owned.recorded_at_us
+    if accepted.last_seq:
+        accepted.ended_at_us = accepted.submitted_at_us
+
+
+def _again(submission: Submission, row: Row) -> Outcome:
+    """Answer a request whose id is taken."""
+    if row["digest"] != submission.digest:
+        return RunExists(submission.run_id)
+    return runs.summary(row)
+
+
+def _check_request(request: api.SubmitRequest) -> None:
+    if len(request.plan) != PLAN_HASH_BYTES:
+        raise BadRequest(f"plan is the SHA-256 of a plan's bytes, {PLAN_HASH_BYTES} bytes, not {len(request.plan)}")
+    caller, options = request.caller, request.options
+    named = (("user", caller.user), ("team", caller.team), ("client", caller.client))
+    named += (("options.team", options.team), ("options.pool", options.pool))
+    for name, text in named:
+        check_name(name, text)
+    if len(options.labels) > LABELS_MAX or options.ByteSize() > OPTIONS_BYTES_MAX:
+        raise BadRequest(
+            f"the options have {len(options.labels)} labels and {options.ByteSize():,} bytes; "
+            f"at most {LABELS_MAX} and {OPTIONS_BYTES_MAX:,} are taken"
+        )
+
+
+def check_name(name: str, text: str) -> None:
+    """Raise BadRequest for what no column or screen can hold."""
+    if len(text) > NAME_CHARS_MAX or "\0" in text:
+        raise BadRequest(
+            f"{name} has {len(text)} characters or a zero byte; at most {NAME_CHARS_MAX} are taken, no zero"
+        )

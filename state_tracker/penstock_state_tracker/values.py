@@ -1,0 +1,53 @@
+"""Values that events carry, by where they were recorded."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.value.v1 import value_pb2
+
+from . import log as logs
+from .recent import Recent
+from .routing import Routing
+
+POSITIONS_MAX: Final = 10_000
+
+Position = tuple[int, int]  # shard, seq
+
+
+class Values:
+    def __init__(self, routing: Routing, recent: Recent) -> None:
+        self._routing = routing
+        self._recent = recent
+
+    async def events(self, positions: Iterable[Position]) -> dict[Position, ev.Event]:
+        """Return the events at these positions, from memory or by one query a database; missing ones are left out."""
+        found: dict[Position, ev.Event] = {}
+        missing: list[Position] = []
+        for position in positions:
+            payload = self._recent.payload(*position)
+            if payload is None:
+                missing.append(position)
+            else:
+                found[position] = ev.Event.FromString(payload)
+        if missing:
+            await self._read(missing, found)
+        return found
+
+    async def _read(self, positions: Sequence[Position], found: dict[Position, ev.Event]) -> None:
+        for database in {id(one): one for one in self._routing.databases.values()}.values():
+            here = [position for position in positions if self._routing.databases.get(position[0]) is database]
+            if here:
+                for position, payload in (await logs.read_at(database, here)).items():
+                    found[position] = ev.Event.FromString(payload)
+
+
+def carried(event: ev.Event) -> value_pb2.Values:
+    """Return the values of an event: outputs of an action, or inputs of a run; none of any other."""
+    match event.WhichOneof("kind"):
+        case "action_succeeded":
+            return event.action_succeeded.outputs
+        case "run_submitted":
+            return event.run_submitted.inputs
+        case _:
+            return value_pb2.Values()
