@@ -1,0 +1,55 @@
+# Needs Python 3.11 and make. Everything else is installed into this folder: uv in .tools, packages in .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt proto bench simulate uv env light-env
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+RUN := uv run --no-sync
+# Processes that share the tests.
+WORKERS ?= 2
+SEEDS ?= 5000
+ARGS ?=
+JSON ?=
+
+help: ## List these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: env ## Train, export and evaluate a classifier of handwritten digits as a workflow
+	$(RUN) penstock run examples/digits.py:digits $(ARGS)
+
+test: env ## Run all tests; WORKERS=n processes, ARGS="-k name" for pytest
+	$(RUN) pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: env ## Check style, types and contracts
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) pyright
+	proto/lint.sh
+	$(RUN) pytest -q tests/test_style.py
+
+fmt: light-env ## Format the code, and mend what can be mended
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+proto: uv ## Make the Python code of the .proto files
+	proto/generate.sh
+
+bench: light-env ## Measure speed on this machine; JSON=file also writes the figures
+	$(RUN) python -m bench $(if $(JSON),--json $(JSON)) $(ARGS)
+
+simulate: light-env ## Run the seeded simulation of the three cores; SEEDS=n
+	$(RUN) python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+uv:
+	@uv --version >/dev/null 2>&1 || { \
+	    echo "Installing uv into .tools"; \
+	    { python3 -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv; } || \
+	    python3 -m pip install --quiet --disable-pip-version-check --target .tools uv; }
+
+# With what the examples need. The size is of torch 2.15 with what it needs, as packed.
+env: uv
+	@ls -d .venv/lib/*/site-packages/torch >/dev/null 2>&1 || \
+	    echo "Installing PyTorch for the examples: on Linux about 3.1 GB to download (5 GB on disk), on macOS 0.2 GB."
+	@uv sync --group examples
+
+light-env: uv
+	@uv sync --inexact
