@@ -1,0 +1,219 @@
+"""Every open attempt of a pool, and the ways in which it goes from one state to the next."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from penstock_proto.dependency_manager.v1.actions_pb2 import Start
+from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_PASS, NODE_KIND_TASK, NODE_KIND_UNSPECIFIED
+from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LOST, CAUSE_NOT_LOADABLE, Cause
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from . import outcomes
+from .action import Action, Key, State
+from .durations import Durations
+from .effects import Granted
+from .placement import Placement
+from .resends import Unrecorded
+from .teams import Teams
+from .workers import AHEAD_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .workers import Worker
+
+EPOCH_FACTOR = 2**40
+
+
+class Book:
+    """Open attempts by key. An attempt is listed in the place that its state names, and nowhere else."""
+
+    def __init__(self, epoch: int, grants_from: int, weights: Mapping[str, float]) -> None:
+        self.open: dict[Key, Action] = {}
+        self.by_shard: dict[int, dict[Action, None]] = {}
+        self.teams = Teams(weights)
+        self.durations = Durations()
+        self.placement = Placement()
+        self.unrecorded = Unrecorded()
+        self.awaited: dict[str, dict[Action, None]] = {}  # by the name of the worker
+        self.published: dict[int, list[Report]] = {}
+        self.told: dict[Worker, None] = {}  # workers with orders to be taken
+        self.freed: dict[Worker, None] = {}  # workers where something has ended since the last round
+        self.delayed: int = 0
+        self._delays: list[tuple[float, int, Action]] = []  # heap; some are no longer delayed
+        self._grant = epoch * EPOCH_FACTOR + grants_from - 1
+        self._arrival: int = 0
+
+    # How an attempt comes in
+
+    def admit(self, key: Key, shard: int, start: Start, now: float) -> Action:
+        """List an attempt; its state is for the caller to decide next."""
+        self._arrival += 1
+        team = self.teams.of(start.team, now)
+        shape = self.placement.shape(start.resources)
+        action = Action(key, shard, start, shape, self.durations.of(start.operator), team, self._arrival)
+        self.open[key] = action
+        self.file(action, shard)
+        return action
+
+    def file(self, action: Action, shard: int) -> None:
+        """List an attempt under its shard."""
+        action.shard = shard
+        of_shard = self.by_shard.get(shard)
+        if of_shard is None:
+            of_shard = self.by_shard[shard] = {}
+        of_shard[action] = None
+
+    def delay(self, action: Action, delay_s: float, now: float) -> None:
+        action.state = State.DELAYED
+        self.delayed += 1
+        heappush(self._delays, (now + delay_s, action.arrival, action))
+        if len(self._delays) > 64 + 2 * self.delayed:
+            self._delays = [entry for entry in self._delays if entry[2].state is State.DELAYED]
+            heapify(self._delays)
+
+    def end_delays(self, now: float) -> None:
+        while self._delays and self._delays[0][0] <= now:
+            action = heappop(self._delays)[2]
+            if action.state is State.DELAYED:
+                self.delayed -= 1
+                self.ready(action, now)
+
+    def ready(self, action: Action, now: float) -> None:
+        """Queue it; what needs no worker ends at once."""
+        kind = action.start.kind
+        if kind in (NODE_KIND_TASK, NODE_KIND_UNSPECIFIED):
+            self.queue(action, now)
+        elif kind == NODE_KIND_PASS:
+            self.end(action, outcomes.passed(action.key, self.next_grant()), now)
+        else:
+            text = f"this version cannot execute nodes of kind {kind}; upgrade the Action Service"
+            self.fail(action, CAUSE_NOT_LOADABLE, text, now, final=True)
+
+    def queue(self, action: Action, now: float, *, first: bool = False) -> None:
+        action.state = State.QUEUED
+        self.teams.push(action, action.start.priority, now, first=first)
+
+    def wait_for(self, action: Action, worker: str, grant: int) -> None:
+        """The log says it runs there: wait until that worker tells."""
+        action.state = State.AWAITED
+        action.grant = grant
+        self.awaited.setdefault(worker, {})[action] = None
+
+    # How it comes to a worker and leaves it
+
+    def next_grant(self) -> int:
+        self._grant += 1
+        return self._grant
+
+    def grant(self, action: Action, worker: Worker, now: float) -> None:
+        """Give the right to execute a queued attempt."""
+        self.teams.remove(action)
+        if action.duration.expected_s > AHEAD_S:  # it stays for long: do not keep the message around it alive
+            start = Start()
+            start.CopyFrom(action.start)
+            action.start = start
+        grant = self.next_grant()
+        self.hold(action, worker, grant, now)
+        worker.tell_grant(Granted(grant, action.shard, action.start))
+        self.told[worker] = None
+
+    def hold(self, action: Action, worker: Worker, grant: int, now: float) -> None:
+        """Note that the worker holds it."""
+        action.state = State.GRANTED
+        action.grant, action.granted_at, action.worker, action.reporter = grant, now, worker, worker.name
+        worker.put(action, worker.fractions.get(action.shape, 1.0), action.start.bundle)
+        action.share = action.shape.share * min(1.0, action.duration.expected_s / AHEAD_S)
+        team = action.team
+        team.held += 1
+        team.share += action.share
+
+    def release(self, action: Action) -> None:
+        """Its worker holds it no longer."""
+        worker, team = action.worker, action.team
+        assert worker is not None
+        worker.drop(action)
+        self.freed[worker] = None
+        team.held -= 1
+        team.share = team.share - action.share if team.held else 0.0
+
+    def requeue(self, action: Action, now: float) -> None:
+        """It never began: give it to another worker, under another grant."""
+        action.pulled = False
+        if action.stopping:
+            self.fail(action, CAUSE_CANCELLED, "the run was cancelled", now)
+        else:
+            self.queue(action, now, first=True)
+
+    # How it ends
+
+    def end(self, action: Action, report: Report, now: float) -> None:
+        """Note its outcome and publish it; it stays listed until that is recorded."""
+        action.state = State.ENDED
+        action.report = report
+        self.unrecorded.add(report.grant, action, now)
+        self.publish(action.shard, report)
+
+    def fail(self, action: Action, cause: Cause, text: str, now: float, *, final: bool = False) -> None:
+        """End it without a worker's word."""
+        grant = action.grant or self.next_grant()
+        self.end(action, outcomes.failed(action.key, grant, action.reporter, cause, text, final=final), now)
+
+    def lose(self, action: Action, worker: str, now: float) -> None:
+        action.reporter = worker
+        self.fail(action, CAUSE_LOST, f"worker {worker} is gone", now)
+
+    def publish(self, shard: int, report: Report) -> None:
+        reports = self.published.get(shard)
+        if reports is None:
+            reports = self.published[shard] = []
+        reports.append(report)
+
+    def unlist(self, action: Action) -> None:
+        """Take it out of the place that its state names; what a worker holds stays held until the worker says so."""
+        match action.state:
+            case State.QUEUED:
+                self.teams.remove(action)
+            case State.DELAYED:
+                self.delayed -= 1
+            case State.AWAITED:
+                self._unawait(action)
+            case State.ENDED:
+                assert action.report is not None
+                self.unrecorded.pop(action.report.grant)
+            case State.GRANTED | State.FORGOTTEN:
+                pass
+
+    def forget(self, action: Action) -> None:
+        """Nothing is to be done about it any more: settle with who reported it, stop whoever still executes it."""
+        self.unlist(action)
+        self.open.pop(action.key, None)
+        self.by_shard[action.shard].pop(action, None)
+        if action.state is State.ENDED and action.reporter and action.report is not None:
+            self.tell_recorded(action.reporter, action.report.grant)
+        if action.worker is not None:
+            self.tell_stop(action.worker, action.grant)
+        action.state = State.FORGOTTEN
+
+    def _unawait(self, action: Action) -> None:
+        for name, actions in self.awaited.items():
+            if action in actions:
+                del actions[action]
+                if not actions:
+                    del self.awaited[name]
+                return
+
+    # What workers are told
+
+    def tell_recorded(self, worker: str, grant: int) -> None:
+        known = self.placement.workers.get(worker)
+        if known is not None and known.connected:
+            known.tell_recorded(grant)
+            self.told[known] = None
+
+    def tell_stop(self, worker: Worker, grant: int) -> None:
+        if worker.connected:
+            worker.tell_stop(grant)
+            self.told[worker] = None

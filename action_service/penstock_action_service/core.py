@@ -1,0 +1,331 @@
+"""The pure core of the Action Service: who runs where and when, in one pool.
+
+No I/O and no clock: `now` is monotonic seconds. What is to be done is gathered, and taken with `take`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from penstock_proto.action_service.v1 import service_pb2 as api
+from penstock_proto.action_service.v1.worker_pb2 import Register
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Recorded, Start, Stop
+from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_TIMEOUT
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from . import returning, schedule, telling
+from .action import UNCLAIMED, Action, State, key_of
+from .book import Book
+from .effects import Effect, Learnt, Publish, Resend
+from .workers import Worker
+
+DEFAULT_POOL = "default"
+TIMEOUT_SLACK_S = 15.0  # the worker enforces timeouts; so much later this service does
+STALLED_S = 0.2  # nothing ended at a worker for so long: what waits there is asked back
+CHECK_EVERY_S = 1.0
+UNCLAIMED_MAX_S = 600.0  # after a take-over, for a log that does not answer
+
+
+class Pool:
+    """One pool of workers, and every open attempt that wants to run there."""
+
+    def __init__(
+        self,
+        name: str,
+        epoch: int,
+        grants_from: int = 1,
+        lease_s: float = 10.0,
+        weights: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """Start with nothing known.
+
+        Args:
+            epoch: Raised whenever the pool changes its owner; no two pools of this name share one.
+            lease_s: A worker silent for longer is gone. A new pool waits as long for what runs already.
+            weights: Shares of teams, 1 where not named.
+        """
+        self.name = name
+        self.epoch = epoch
+        self.lease_s = lease_s
+        self.positions: dict[int, int] = {}  # of each shard's log
+        self._book = Book(epoch, grants_from, weights)
+        self.refused = 0  # reports that cannot be true
+        self._learnt: list[Learnt] = []
+        self._resends: list[Resend] = []
+        self._taken_at: float | None = None
+        self._caught_up = False
+        self._checked_at = -math.inf
+
+    # What the log says
+
+    def actions(self, batch: ActionBatch, now: float) -> None:
+        """Take what follows from a range of a log; a range at or below the position means nothing."""
+        self._begin(now)
+        shard, to_seq = batch.shard, batch.to_seq
+        if to_seq <= self.positions.get(shard, 0):
+            return
+        self.positions[shard] = to_seq
+        for instruction in batch.instructions:
+            match instruction.WhichOneof("kind"):
+                case "start":
+                    self._start(instruction.start, shard, now)
+                case "recorded":
+                    self._recorded(instruction.recorded, shard)
+                case "stop":
+                    self._stop(instruction.stop, now)
+                case _:
+                    pass  # of a later version
+
+    def snapshot(self, shard: int, seq: int, starts: Iterable[Start], now: float) -> None:
+        """Replace what is known of a shard; one older than the position means nothing."""
+        self._begin(now)
+        if seq < self.positions.get(shard, 0):
+            return
+        self.positions[shard] = seq
+        book = self._book
+        unseen = dict(book.by_shard.get(shard, {}))
+        for start in starts:
+            if (start.pool or DEFAULT_POOL) == self.name:
+                action = returning.told_again(book, start, shard, now)
+                unseen.pop(action, None)
+        for action in unseen:
+            book.forget(action)
+
+    def caught_up(self, now: float) -> None:
+        """Every shard's state is known: what workers hold and no log names is wanted by nobody."""
+        self._begin(now)
+        self._caught_up = True
+        for action in list(self._book.by_shard.get(UNCLAIMED, ())):
+            self._book.forget(action)
+
+    def settled(self, grants: Iterable[int]) -> None:
+        """Reports of these grants need not be sent again: the log has recorded them or knows better."""
+        for grant in grants:
+            if (action := self._book.unrecorded.pop(grant)) is not None:
+                self._book.forget(action)
+
+    def _start(self, start: Start, shard: int, now: float) -> None:
+        if (start.pool or DEFAULT_POOL) != self.name:
+            return
+        book = self._book
+        key = key_of(start)
+        action = book.open.get(key)
+        if action is not None:
+            if action.shard == UNCLAIMED:
+                returning.claim(book, action, start, shard, now)
+            return
+        action = book.admit(key, shard, start, now)
+        # Another owner of the pool may have granted it, not knowing yet that it is the former one.
+        action.may_be_recorded = now - self._since < self.lease_s
+        delay_s = start.delay_s
+        if delay_s > 0:
+            book.delay(action, delay_s, now)
+        else:
+            book.ready(action, now)
+
+    def _recorded(self, recorded: Recorded, shard: int) -> None:
+        action = self._book.open.get(key_of(recorded))
+        if action is None:
+            return
+        report = action.report
+        if report is not None and report.grant == recorded.grant and report.HasField("succeeded"):
+            self._learnt.append(Learnt(shard, recorded.seq, report))
+        self._book.forget(action)
+
+    def _stop(self, stop: Stop, now: float) -> None:
+        action = self._book.open.get(key_of(stop))
+        if action is not None:
+            returning.stop(self._book, action, now)
+
+    # What workers say
+
+    def register(self, register: Register, now: float) -> None:
+        """Take a worker in, with what it holds; another incarnation means that all the former one held is lost."""
+        self._begin(now)
+        known = self._book.placement.workers.get(register.worker)
+        if known is not None and known.register.incarnation != register.incarnation:
+            self.gone(register.worker, now)
+        returning.register(self._book, register, now, settled=self._caught_up)
+
+    def heartbeat(self, worker: str, now: float) -> None:
+        known = self._book.placement.workers.get(worker)
+        if known is not None:
+            known.heard_at = now
+
+    def disconnected(self, worker: str, now: float) -> None:
+        """Its connection broke: nothing is granted to it, and it has until its lease ends to come back."""
+        known = self._book.placement.workers.get(worker)
+        if known is not None:
+            known.connected = False
+            known.forget_orders()
+            self._book.placement.pause(known)
+
+    def gone(self, worker: str, now: float) -> None:
+        """It is dead: all that it held is lost."""
+        book = self._book
+        known = book.placement.workers.get(worker)
+        if known is None:
+            return
+        known.connected = False
+        known.forget_orders()
+        book.placement.leave(known)
+        for action in list(known.held.values()):
+            book.release(action)
+            if action.state is State.GRANTED:
+                if action.shard == UNCLAIMED:
+                    book.forget(action)
+                else:
+                    book.lose(action, worker, now)
+
+    def drain(self, worker: str) -> None:
+        """Grant it nothing more, and ask back what waits there."""
+        known = self._book.placement.workers.get(worker)
+        if known is not None:
+            known.draining = True
+            self._book.placement.pause(known)
+            self._ask_back(known)
+
+    def reports(self, worker: str, reports: Sequence[Report], now: float) -> None:
+        """Take what a worker tells about actions; the shell has checked that it tells of itself."""
+        known = self._book.placement.workers.get(worker)
+        if known is None:
+            return
+        known.heard_at = now
+        held, book = known.held, self._book
+        for report in reports:
+            action = held.get(report.grant)
+            kind = report.WhichOneof("kind")
+            if action is None:
+                returning.foreign(book, known, report, now, settled=self._caught_up)
+            elif kind is None or not _speaks_of(report, action):
+                self.refused += 1
+            elif kind == "started":
+                if action.state is State.GRANTED and not action.started:
+                    action.started = action.may_be_recorded = True
+                    if action.shard != UNCLAIMED:
+                        book.publish(action.shard, report)
+            else:
+                self._ended(known, action, report, kind, now)
+
+    def _ended(self, worker: Worker, action: Action, report: Report, kind: str, now: float) -> None:
+        book = self._book
+        if kind == "succeeded":
+            action.duration.learn(report.succeeded.duration_us * 1e-6)
+        worker.ended_at = now
+        book.release(action)
+        if action.state is not State.GRANTED:  # its end was decided without it
+            if report.grant not in book.unrecorded:
+                book.tell_recorded(worker.name, report.grant)
+        elif action.pulled and kind == "failed" and report.failed.cause == CAUSE_CANCELLED:
+            book.tell_recorded(worker.name, report.grant)
+            book.requeue(action, now)
+        elif action.shard == UNCLAIMED:
+            action.state, action.report = State.ENDED, report
+        else:
+            book.end(action, report, now)
+
+    # What time brings
+
+    def tick(self, now: float) -> None:
+        """Do what is due; to be called every 50 ms or so."""
+        self._begin(now)
+        book = self._book
+        book.end_delays(now)
+        self._lose_silent(now)
+        for worker in book.placement.workers.values():
+            if worker.ahead and now - worker.ended_at > STALLED_S:
+                self._pull_back(worker, now)
+        book.placement.reserve_for_waiting(now)
+        self._resend(now)
+        if now - self._checked_at >= CHECK_EVERY_S:
+            self._checked_at = now
+            self._check_timeouts(now)
+            book.teams.tidy(now)
+            book.placement.tidy(book.open.values())
+
+    def _resend(self, now: float) -> None:
+        of_shard: dict[int, list[Report]] = {}
+        for action in self._book.unrecorded.due(now):
+            if action.report is not None:
+                of_shard.setdefault(action.shard, []).append(action.report)
+        self._resends += [Resend(shard, reports) for shard, reports in of_shard.items()]
+
+    def _lose_silent(self, now: float) -> None:
+        book = self._book
+        for worker in list(book.placement.workers.values()):
+            if now - worker.heard_at > self.lease_s:
+                self.gone(worker.name, now)
+        if now - self._since > self.lease_s:
+            for name, actions in list(book.awaited.items()):
+                for action in list(actions):
+                    returning.lose_awaited(book, action, name, now)
+        if not self._caught_up and now - self._since > UNCLAIMED_MAX_S:
+            self.caught_up(now)
+
+    def _pull_back(self, worker: Worker, now: float) -> None:
+        """Ask back what waits behind actions that take longer than was expected of them."""
+        for action in worker.held.values():
+            if action.running:
+                action.duration.at_least(now - action.granted_at)
+        if any(action.granted_at < now - STALLED_S for action in worker.ahead):
+            self._ask_back(worker)
+
+    def _ask_back(self, worker: Worker) -> None:
+        for action in worker.ahead:
+            wanted = action.state is State.GRANTED and action.shard != UNCLAIMED
+            if wanted and not (action.pulled or action.stopping or action.started):
+                action.pulled = True
+                self._book.tell_stop(worker, action.grant)
+
+    def _check_timeouts(self, now: float) -> None:
+        for worker in self._book.placement.workers.values():
+            for action in worker.held.values():
+                timeout_s = action.timeout_s
+                if timeout_s and now - action.granted_at > timeout_s + TIMEOUT_SLACK_S:
+                    self._book.tell_stop(worker, action.grant)
+                    if action.state is State.GRANTED and action.shard != UNCLAIMED:
+                        text = f"worker {worker.name} did not end it {timeout_s:g} s after its start"
+                        self._book.fail(action, CAUSE_TIMEOUT, text, now)
+
+    # What comes out
+
+    def take(self, now: float) -> list[Effect]:
+        """Grant what can be granted, and return all that is to be done, in order."""
+        self._begin(now)
+        book = self._book
+        schedule.grant_all(book, now)
+        effects: list[Effect] = [*self._learnt]
+        effects += [Publish(shard, reports) for shard, reports in book.published.items()]
+        effects += self._resends
+        for worker in book.told:
+            if (orders := worker.take_orders()) is not None:
+                effects.append(orders)
+        self._learnt, self._resends, book.published, book.told = [], [], {}, {}
+        return effects
+
+    def why(self, run_id: bytes, now: float) -> list[api.WhyLine]:
+        """Say of each open attempt of a run what it waits for."""
+        return telling.why(self._book, self.name, run_id, now)
+
+    def workers(self, now: float) -> list[api.Worker]:
+        return telling.workers(self._book, self.name, now)
+
+    def summary(self) -> api.Pool:
+        return telling.summary(self._book, self.name, self.epoch)
+
+    @property
+    def _since(self) -> float:
+        assert self._taken_at is not None
+        return self._taken_at
+
+    def _begin(self, now: float) -> None:
+        if self._taken_at is None:
+            self._taken_at = now
+
+
+def _speaks_of(report: Report, action: Action) -> bool:
+    """Whether a report under the action's grant is about the action."""
+    key = action.key
+    return report.run_id == key[0] and report.node == key[1] and report.attempt == key[2]

@@ -1,0 +1,175 @@
+"""Where: which worker an action goes to. What was found full is not looked at again until something there ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from penstock_proto.plan.v1.plan_pb2 import Resources
+
+from .shapes import Shape, Shapes
+from .workers import AHEAD_S
+
+if TYPE_CHECKING:
+    from .action import Action
+    from .workers import Worker
+
+LOOKED_AT_MAX = 8  # candidates compared for one action
+WAITS_FOR_ROOM_S = AHEAD_S / 4  # what is expected to take longer has a worker kept free that soon has room
+RESERVE_AFTER_S = 2.0  # without any grant to a shape that waits
+SHAPES_KEPT = 256
+
+
+class Placement:
+    """The workers of a pool and the shapes that want room there."""
+
+    __slots__ = ("shapes", "workers")
+
+    def __init__(self) -> None:
+        self.shapes = Shapes()
+        self.workers: dict[str, Worker] = {}
+
+    def shape(self, resources: Resources) -> Shape:
+        """Return the shape of these needs, with every worker that may have room as its candidate."""
+        shape, new = self.shapes.of(resources)
+        if new:
+            for worker in self.workers.values():
+                self._introduce(worker, shape)
+            self._weigh()
+        return shape
+
+    def join(self, worker: Worker) -> None:
+        self.workers[worker.name] = worker
+        for shape in self.shapes:
+            self._introduce(worker, shape)
+        self._weigh()
+
+    def leave(self, worker: Worker) -> None:
+        del self.workers[worker.name]
+        self.pause(worker)
+        self._weigh()
+
+    def pause(self, worker: Worker) -> None:
+        """Grant it nothing until it is freed again."""
+        self.unreserve(worker)
+        for shape in worker.fractions:
+            shape.candidates.pop(worker, None)
+
+    def freed(self, worker: Worker) -> None:
+        """Something ended there: it may have room for any shape."""
+        if worker.connected and not worker.draining:
+            for shape in worker.fractions:
+                shape.candidates[worker] = None
+
+    def open(self) -> bool:
+        """Whether anything that waits might find room."""
+        return any(shape.queued and shape.candidates for shape in self.shapes)
+
+    def choose(self, action: Action, now: float) -> Worker | None:
+        """Return a worker: warm before cold, one with room now before others, the least loaded; None: all are full."""
+        shape, bundle, expected_s = action.shape, action.start.bundle, action.duration.expected_s
+        best: Worker | None = None
+        best_rank: tuple[bool, bool, float] | None = None
+        soon: Worker | None = None
+        looked_at = list(islice(shape.candidates, LOOKED_AT_MAX))
+        for worker in looked_at:
+            fraction = worker.fractions[shape]
+            if worker.reserved is not None and worker.reserved is not shape:
+                del shape.candidates[worker]
+            elif (now_there := worker.fits(shape)) or worker.takes_ahead(fraction, expected_s):
+                rank = (bundle not in worker.bundles, not now_there, worker.load)
+                if best_rank is None or rank < best_rank:
+                    best, best_rank = worker, rank
+            elif expected_s * fraction > WAITS_FOR_ROOM_S and worker.soon_free(fraction):
+                soon = worker
+            else:
+                del shape.candidates[worker]
+        if len(shape.candidates) > LOOKED_AT_MAX:
+            for worker in looked_at:
+                if worker in shape.candidates:
+                    shape.candidates.move_to_end(worker)
+        if best is not None:
+            shape.blocked_since = None
+            if shape.reserved is not None:
+                self.unreserve(shape.reserved)
+        else:
+            self._blocked(shape, soon, now)
+        return best
+
+    def _blocked(self, shape: Shape, soon: Worker | None, now: float) -> None:
+        if shape.blocked_since is None:
+            shape.blocked_since = now
+        if soon is not None and shape.reserved is None and soon.reserved is None:
+            self._reserve(shape, soon)  # else short actions granted ahead would keep it out for ever
+
+    def reserve_for_waiting(self, now: float) -> None:
+        """Keep a worker for each shape that got nothing for long, so that smaller ones cannot starve it."""
+        for shape in self.shapes:
+            if not shape.queued:
+                shape.blocked_since = None
+                if shape.reserved is not None:
+                    self.unreserve(shape.reserved)
+            elif shape.reserved is None and _waits_long(shape, now):
+                self._reserve_best(shape)
+
+    def _reserve_best(self, shape: Shape) -> None:
+        fitting = [
+            worker
+            for worker in self.workers.values()
+            if shape in worker.fractions and worker.connected and not worker.draining and worker.reserved is None
+        ]
+        if fitting:
+            self._reserve(shape, min(fitting, key=lambda worker: worker.load))
+
+    def _reserve(self, shape: Shape, worker: Worker) -> None:
+        shape.reserved, worker.reserved = worker, shape
+        shape.candidates[worker] = None
+
+    def unreserve(self, worker: Worker) -> None:
+        if worker.reserved is not None:
+            worker.reserved.reserved = None
+            worker.reserved = None
+            self.freed(worker)
+
+    def capacity(self) -> Resources:
+        """Add up what the workers have."""
+        total = Resources()
+        for worker in self.workers.values():
+            total.cpu_milli += worker.cpu_milli
+            total.gpu += worker.gpu
+            total.memory_bytes += worker.memory_bytes
+        return total
+
+    def tidy(self, actions: Iterable[Action]) -> None:
+        """Forget shapes that none of the open actions has, where there are many."""
+        if len(self.shapes) > SHAPES_KEPT:
+            used = {action.shape for action in actions}
+            used.update(action.shape for worker in self.workers.values() for action in worker.held.values())
+            unused = {shape for shape in self.shapes if shape not in used and shape.reserved is None}
+            self.shapes.forget(unused)
+            for worker in self.workers.values():
+                worker.fractions = {s: part for s, part in worker.fractions.items() if s not in unused}
+
+    def _introduce(self, worker: Worker, shape: Shape) -> None:
+        fraction = worker.fraction(shape)
+        if fraction is not None:
+            worker.fractions[shape] = fraction
+            if worker.connected and not worker.draining:
+                shape.candidates[worker] = None
+
+    def _weigh(self) -> None:
+        total = self.capacity()
+        for shape in self.shapes:
+            shape.share = max(
+                min(1.0, need / have) if have else 0.0
+                for need, have in (
+                    (shape.cpu_milli, total.cpu_milli),
+                    (shape.gpu, total.gpu),
+                    (shape.memory_bytes, total.memory_bytes),
+                )
+            )
+
+
+def _waits_long(shape: Shape, now: float) -> bool:
+    return shape.blocked_since is not None and now - shape.blocked_since > RESERVE_AFTER_S
