@@ -1,7 +1,6 @@
 """Arguments of a call, put together from literals, inputs of the run and outputs of other nodes."""
 
 import collections.abc
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -13,7 +12,7 @@ from . import codecs
 from .annotations import ACCEPTING, is_record, members, record_fields, unwrap
 from .codecs.scalars import READERS
 from .failures import NotLoadable
-from .modules import qualified_name
+from .modules import find_class, qualified_name
 
 INPUTS = -1  # the "node" whose outputs are the inputs of the run
 Values = Mapping[int, Sequence[Value]]
@@ -125,8 +124,7 @@ class Builders:
             kind = get_origin(cls) or cls
             if isinstance(kind, type) and qualified_name(kind) == declared.qualname:
                 return cls
-        module, _, qualname = declared.qualname.rpartition(".")
-        found = getattr(sys.modules.get(module), qualname, None)
+        found = find_class(declared.qualname)
         if not is_record(found):
             raise self._unreadable(name, f"there is no class {declared.qualname}; compile and run again")
         return found

@@ -24,7 +24,7 @@ from .annotations import (
 )
 from .future import WHOLE, Future, describe
 from .literals import BadLiteral, Literals
-from .type_table import TypeTable
+from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
 
 # The protobuf parser admits messages nested 100 deep; each level here takes two.
 DEPTH_MAX = 40
@@ -46,7 +46,10 @@ class Writer:
     def write(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str) -> Sequence[Mismatch]:
         """Fill in the expression of one argument; what does not fit is returned."""
         self._problems = []
-        self._write(expr, value, annotation, where, 0)
+        try:
+            self._write(expr, value, annotation, where, 0)
+        except UnsupportedAnnotation as error:  # of a field of a record that goes where anything may go
+            self._problems.append(Mismatch(where, str(error)))
         return self._problems
 
     def _write(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
@@ -81,7 +84,7 @@ class Writer:
 
     def _fits(self, future: Future, annotation: Any, where: str) -> bool:
         given, expected = future.penstock_type, self._types.index(annotation)
-        if self._types.relation.assignable(given, expected):
+        if given == UNKNOWN or self._types.relation.assignable(given, expected):
             return True
         given_text, expected_text = self._types.spell_both(given, expected)
         self._problems.append(
@@ -101,7 +104,8 @@ class Writer:
         except BadLiteral as error:
             expected = self._types.spell(self._types.index(annotation))
             problem = f"expected {expected}, {error.problem}" if error.mistyped else error.problem
-            self._problems.append(Mismatch(where, problem, expected, type(value).__name__, error.remedy))
+            remedy = f"call it: {value.name}(...)" if hasattr(value, "declaration") else error.remedy
+            self._problems.append(Mismatch(where, problem, expected, type(value).__name__, remedy))
 
     def _write_container(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
         """Try each member of the annotation that admits such a container; the first that fits is taken."""

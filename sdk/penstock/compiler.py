@@ -12,18 +12,20 @@ from penstock_proto.plan.v1 import plan_pb2
 
 from . import docstrings, modules, pydantic_futures, schema
 from .arguments import Mismatch
-from .errors import CompileError, CompileErrors
+from .errors import CompileError, CompileErrors, InvalidDeclaration
 from .future import Future
 from .literals import BadLiteral
 from .lowering import checked, located
 from .returning import Shape, results_of
 from .signatures import Parameter, Problem
 from .trace import Origin, Trace, current
+from .workflows import Workflow
 
 if TYPE_CHECKING:
     from .bundle import Bundle
     from .operators import Operator
-    from .workflows import Workflow
+
+TEXT_SHOWN_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def compile(
         CompileErrors: Everything that is wrong with the workflow, at once.
         FutureUsedAsValue: The body needs a value that only the run will have.
     """
+    if not isinstance(workflow, Workflow):
+        raise InvalidDeclaration(f"compile takes a workflow, not {workflow!r:.80}: put @workflow above its def")
     folder = Path(root).resolve() if root is not None else modules.root_of(workflow.module, workflow.file)
     trace = Trace(folder, local=local)
     try:
@@ -101,6 +105,8 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     signature = workflow.signature
     for problem in signature.problems:
         trace.error(located(workflow.fn, workflow.name, problem))
+    if any(parameter.variadic for parameter in signature.parameters.values()):
+        raise CompileErrors("", [])  # there is no input to call the body with
     prose = docstrings.arguments(workflow.fn)
     futures = {
         name: _input(trace, workflow, parameter, prose.get(name, ""))
@@ -122,8 +128,8 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
 
 def _input(trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc: str) -> Future:
     problems: list[Problem] = []
-    annotation = checked(trace.types, parameter.annotation, parameter.name, problems)
-    position, type_index = len(trace.plan.inputs), trace.types.index(annotation)
+    annotation, type_index = checked(trace.types, parameter.annotation, parameter.name, problems)
+    position = len(trace.plan.inputs)
     declared = trace.plan.inputs.add(name=parameter.name, type=type_index, required=parameter.required, doc=doc)
     declared.schema_json = schema.of(annotation)
     if not parameter.required:
@@ -142,16 +148,12 @@ def _input(trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc
 
 def _outputs(trace: Trace, workflow: Workflow[..., Any], returned: Any) -> Shape:
     problems: list[Problem] = []
-    signature = workflow.signature
-    declared = (
-        checked(trace.types, signature.returns, "return", problems) if signature.declares_return else signature.returns
-    )
-    results, shape = results_of(returned, declared)
+    results, shape = results_of(returned, workflow.signature.returns)
     trace.literals.begin_node()
     for result in results:
-        annotation = checked(trace.types, result.annotation, f"return.{result.name}", problems)
-        output = trace.plan.outputs.add(name=result.name, type=trace.types.index(annotation))
         where = "return" if len(results) == 1 else f"return.{result.name}"
+        annotation, type_index = checked(trace.types, result.annotation, where, problems)
+        output = trace.plan.outputs.add(name=result.name, type=type_index)
         for wrong in trace.writer.write(output.value, result.value, annotation, where):
             trace.error(_returned_wrong(workflow, wrong))
     for problem in problems:
@@ -172,9 +174,16 @@ def _returned_wrong(workflow: Workflow[..., Any], wrong: Mismatch) -> CompileErr
     )
 
 
+def _on_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= TEXT_SHOWN_MAX else text[: TEXT_SHOWN_MAX - 3] + "..."
+
+
 def _body_raised(trace: Trace, workflow: Workflow[..., Any], error: Exception) -> NoReturn:
     """The workflow's own code failed: show it like any other error, at the line in the user's code."""
     frames = traceback.extract_tb(error.__traceback__)
+    if frames[-1].filename.startswith(modules.OWN_FOLDER):
+        raise error  # a mistake of ours
     own = [frame for frame in frames if frame.filename == workflow.file] or frames
     remedy = ""
     if "<future: " in str(error):
@@ -185,7 +194,7 @@ def _body_raised(trace: Trace, workflow: Workflow[..., Any], error: Exception) -
         workflow.name,
         [
             CompileError(
-                problem=f"the workflow's body raised {type(error).__name__}: {error}",
+                problem=f"the workflow's body raised {type(error).__name__}: {_on_one_line(error)}",
                 operator=workflow.name,
                 file=own[-1].filename,
                 line=own[-1].lineno or 0,

@@ -11,7 +11,7 @@ from penstock_proto.value.v1.value_pb2 import Value
 from typing_extensions import is_typeddict
 
 from . import modules
-from .annotations import ML_TYPES, class_of, is_record, members
+from .annotations import ANYTHING, ML_TYPES, class_of, is_record, members
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -81,13 +81,15 @@ class _Check:
 
     def __call__(self, value: object) -> None:
         cls = class_of(self._annotation)
+        if cls in ANYTHING:
+            return None
         if not isinstance(cls, type) or is_typeddict(cls):
             return self._validate(value)
         if isinstance(value, cls) and cls.__module__ != "builtins":
-            return  # whether its fields fit is checked by its codec
+            return None  # whether its fields fit is checked by its codec
         if is_record(cls) or issubclass(cls, ML_TYPES):
             raise BadLiteral(f"given {shown(value)}", mistyped=True)
-        self._validate(value)
+        return self._validate(value)
 
     def _validate(self, value: object) -> None:
         from pydantic import ValidationError
@@ -145,14 +147,11 @@ def _encode(value: object, annotation: Any) -> tuple[str, bytes, str]:
     try:
         encoded = codecs.encode(value, annotation)
     except codecs.CodecError as error:
-        raise BadLiteral(f"given {shown(value)}: {error}", getattr(error, "remedy", "")) from None
+        raise BadLiteral(f"given {shown(value)}: {error}") from None
     # The program's main file has another name where a worker imports it, and the plan must be the same.
     module, _, name = encoded.type_name.rpartition(".")
-    return (
-        encoded.codec,
-        encoded.data,
-        f"{modules.module_name(module)}.{name}" if module == "__main__" else encoded.type_name,
-    )
+    type_name = f"{modules.module_name(module)}.{name}" if module == "__main__" else encoded.type_name
+    return encoded.codec, encoded.data, type_name
 
 
 def _hashable(annotation: Any) -> bool:

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from . import modules
 from .errors import NoSuchFile, NoSuchWorkflow, NotImportable
 from .workflows import Workflow
 
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _loaded: dict[str, Path] = {}  # what this module imported, by the module's name
 
 
@@ -110,6 +110,7 @@ def _user_traceback(error: BaseException, path: Path) -> str:
     shown = traceback.TracebackException.from_exception(error)
     files = [frame.filename for frame in shown.stack]
     start = next((index for index, file in enumerate(files) if _same(file, path)), len(files))
-    kept = [frame for frame in shown.stack[start:] if not frame.filename.startswith((_OWN_FOLDER, "<frozen importlib"))]
+    hidden = (modules.OWN_FOLDER, "<frozen importlib")
+    kept = [frame for frame in shown.stack[start:] if not frame.filename.startswith(hidden)]
     shown.stack[:] = kept
     return "".join(shown.format(chain=False)).rstrip()

@@ -14,8 +14,8 @@ from penstock_proto.plan.v1 import plan_pb2
 from . import docstrings, modules
 from .annotations import is_named_tuple
 from .errors import CompileError
-from .signatures import Problem, Signature
-from .type_table import TypeTable, UnsupportedAnnotation
+from .signatures import MISSING, Problem, Signature
+from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
 
 if TYPE_CHECKING:
     from .operators import Operator
@@ -47,33 +47,32 @@ def lower(
     signature = operator.signature
     problems = [*signature.problems, *_not_importable(operator, known, local)]
     annotations = {
-        name: checked(types, parameter.annotation, name, problems) for name, parameter in signature.parameters.items()
+        name: checked(types, parameter.annotation, name, problems)[0]
+        for name, parameter in signature.parameters.items()
     }
-    returns = checked(types, signature.returns if signature.declares_return else Any, "return", problems)
+    returns, returns_type = checked(types, signature.returns, "return", problems)
     outputs: dict[str, tuple[int, Any, int]] = {}
     for position, output in enumerate(signature.outputs):
-        annotation = checked(types, output.annotation, f"return.{output.name}", problems)
-        outputs[output.name] = (position, annotation, types.index(annotation))
+        outputs[output.name] = (position, *checked(types, output.annotation, f"return.{output.name}", problems))
     index = len(plan.operators)
     plan.operators.append(_message(operator, types, annotations, outputs))
     single = signature.shape == plan_pb2.OUTPUT_SHAPE_SINGLE
-    lowered = Lowered(
-        index, signature, annotations, outputs, single, is_named_tuple(returns), returns, types.index(returns)
-    )
+    lowered = Lowered(index, signature, annotations, outputs, single, is_named_tuple(returns), returns, returns_type)
     return lowered, [located(operator.fn, operator.name, problem) for problem in problems]
 
 
-def checked(types: TypeTable, annotation: Any, argument: str, problems: list[Problem]) -> Any:
-    """The annotation, or Any in place of one that no value between operators can have."""
+def checked(types: TypeTable, annotation: Any, argument: str, problems: list[Problem]) -> tuple[Any, int]:
+    """The annotation and its type; Any and UNKNOWN in place of what is missing, or no value can have."""
+    if annotation is MISSING:
+        return Any, UNKNOWN
     try:
-        types.index(annotation)
-        return annotation
+        return annotation, types.index(annotation)
     except UnsupportedAnnotation as error:
         if not any(problem.text == str(error) for problem in problems):
             problems.append(Problem(str(error), argument))
     except (NameError, TypeError) as error:
         problems.append(Problem(f"its annotation cannot be read: {error}", argument))
-    return Any
+    return Any, UNKNOWN
 
 
 def located(fn: Callable[..., Any], name: str, problem: Problem) -> CompileError:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Frame of the caller that many calls up; inspect.stack() would read every source file on the way.
 frame_at = sys._getframe  # pyright: ignore[reportPrivateUsage]
 
@@ -31,7 +32,7 @@ def root_of(module: str, file: str) -> Path:
     """The folder on `sys.path` that a module was imported from."""
     path = Path(file).resolve()
     depth = module_name(module).count(".") + (path.name == "__init__.py")
-    return path.parents[depth]
+    return path.parents[min(depth, len(path.parents) - 1)]
 
 
 def relative(file: str, root: Path) -> str:
@@ -50,3 +51,12 @@ def lookup(module: str, qualname: str) -> Any:
     for part in qualname.split("."):
         found = getattr(found, part, None)
     return found
+
+
+def find_class(qualified: str) -> Any:
+    """The object that `qualified_name` names, in a module that was imported; None if there is none."""
+    parts = qualified.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        if (found := lookup(".".join(parts[:count]), ".".join(parts[count:]))) is not None:
+            return found
+    return None

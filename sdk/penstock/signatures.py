@@ -30,6 +30,11 @@ class Parameter:
     def required(self) -> bool:
         return self.default is MISSING
 
+    @property
+    def variadic(self) -> bool:
+        """Whether it is one of *args and **kwargs, which are refused."""
+        return not (self.positional or self.keyword)
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -55,10 +60,6 @@ class Signature:
     outputs: tuple[Output, ...]
     problems: tuple[Problem, ...]
 
-    @property
-    def declares_return(self) -> bool:
-        return self.returns is not MISSING
-
 
 def read(function: Callable[..., Any], *, needs_return: bool = True) -> Signature:
     """Read a function's signature; what is wrong with it is in `problems`."""
@@ -83,7 +84,7 @@ def outputs_of(returns: Any) -> tuple[plan_pb2.OutputShape, tuple[Output, ...]]:
     fields = fields_of(returns)
     if fields:
         return plan_pb2.OUTPUT_SHAPE_FIELDS, tuple(Output(name, hint) for name, hint in fields.items())
-    return plan_pb2.OUTPUT_SHAPE_SINGLE, (Output(RESULT, Any if returns is MISSING else returns),)
+    return plan_pb2.OUTPUT_SHAPE_SINGLE, (Output(RESULT, returns),)
 
 
 def fields_of(returns: Any) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         given = {name: given[name] for name in signature.parameters if name in given}
     if len(given) < len(signature.parameters):
         for parameter in signature.parameters.values():
-            if parameter.name not in given and parameter.required:
+            if parameter.name not in given and parameter.required and not parameter.variadic:
                 problems.append(Problem("is missing", parameter.name, _call_form(signature)))
     return given, problems
 
@@ -163,7 +164,7 @@ def _parameter(declared: inspect.Parameter, hints: dict[str, Any], problems: lis
         problems.append(Problem("has no type", name, _annotation_to_write(declared)))
     return Parameter(
         name,
-        hints.get(name, Any),
+        hints.get(name, MISSING),
         declared.default,
         positional=kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD),
         keyword=kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD),

@@ -17,7 +17,7 @@ from .arguments import Mismatch, Writer, futures_in
 from .errors import CompileError, CompileErrors
 from .future import WHOLE, Future
 from .literals import Literals
-from .lowering import Lowered, lower
+from .lowering import Lowered, checked, located, lower
 from .options import Options, overrides
 from .signatures import Problem, bind
 from .type_table import TypeTable
@@ -105,7 +105,10 @@ class Trace:
         if problems:  # its body cannot run
             raise CompileErrors("", [])
         for name, value in given.items():
-            annotation = workflow.signature.parameters[name].annotation
+            unusable: list[Problem] = []
+            annotation, _ = checked(self.types, workflow.signature.parameters[name].annotation, name, unusable)
+            for problem in unusable:
+                self.error(located(workflow.fn, workflow.name, problem))
             for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):
                 self._mismatch(workflow.name, wrong, frame)
         outer = self._prefix, self._depth

@@ -33,6 +33,8 @@ _CONTAINERS: dict[Any, str] = {
 }
 _LISTS_AND_TUPLES = (collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
 _CODE: tuple[Any, ...] = (vars(collections.abc)["Callable"], type, types.FunctionType)
+# Stands for the type of what was declared wrongly: one error is enough, it fits everywhere.
+UNKNOWN = -1
 # What says nothing about a value: left out of a class's bases.
 _NOT_BASES = frozenset({object, Generic, abc.ABC, typing.Protocol})
 _NOT_BASES_FROM = ("pydantic.", "collections.abc.", "typing.", "abc.")
