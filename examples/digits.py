@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from annotated_types import Interval
-
 from penstock import operator, workflow
 from penstock.ml import Dataset, FeatureSet, Metrics, Model, Report
 
@@ -188,7 +187,9 @@ def summarise(forms: Forms, accuracy: Metrics, agreement: Metrics) -> Report:
     ]
     text = "\n".join(["| form | accuracy | 95 % interval | size |", "|---|---|---|---|", *rows])
     text += f"\n\nONNX agrees with torch on {agreement['onnx_agrees']:.2%} of the test set"
-    text += f" (logits differ by at most {agreement['onnx_difference_max']:.1e}), int8 on {agreement['int8_agrees']:.2%}."
+    text += (
+        f" (logits differ by at most {agreement['onnx_difference_max']:.1e}), int8 on {agreement['int8_agrees']:.2%}."
+    )
     return Report("Handwritten digits", text, Metrics({**accuracy, **agreement}))
 
 

@@ -22,7 +22,12 @@ Start with: penstock run examples/hello.py:hello
 """
 
 app = typer.Typer(
-    name="penstock", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    name="penstock",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 _UNPARSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command()(up)
@@ -49,7 +54,7 @@ def options(ctx: typer.Context, version: bool = typer.Option(False, "--version",
 
 
 def execute(words: Sequence[str]) -> int:
-    """Run one command and return its exit code; errors become one line on stderr, with a traceback if PENSTOCK_DEBUG=1."""
+    """Run one command and return its exit code; an error is a line on stderr; PENSTOCK_DEBUG=1 adds a traceback."""
     try:
         return int(app(list(words), standalone_mode=False) or 0)
     except TyperException as error:

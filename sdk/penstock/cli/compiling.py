@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from ..errors import CompileError
 
-Target = Annotated[str, typer.Argument(metavar="FILE.py:WORKFLOW", help="The workflow; its name may be left out if the file has one.")]
+Target = Annotated[
+    str, typer.Argument(metavar="FILE.py:WORKFLOW", help="The workflow; its name may be left out if the file has one.")
+]
 
 
 def check(
@@ -46,10 +48,10 @@ def _check_file(path: Path) -> dict[str, Any]:
         return shown
     if not workflows:
         shown["errors"].append(_error(str(path), 1, "there is no workflow in this file; decorate one with @workflow"))
-    for workflow in workflows:
+    for name, workflow in workflows.items():
         try:
             compiled = compile(workflow, bundle_hash=b"")
-            shown["workflows"].append({"name": workflow.name, "nodes": len(compiled.plan.nodes)})
+            shown["workflows"].append({"name": name, "nodes": len(compiled.plan.nodes)})
         except CompileErrors as errors:
             known = {(each["file"], each["line"], each["problem"]) for each in shown["errors"]}
             new = [_compile_error(each, path) for each in errors.errors]
@@ -59,7 +61,11 @@ def _check_file(path: Path) -> dict[str, Any]:
 
 def _print_checked(shown: dict[str, Any]) -> None:
     for error in shown["errors"]:
-        what = f"{error['operator']}({error['argument']}): " if error["argument"] else error["operator"] and f"{error['operator']}: "
+        what = (
+            f"{error['operator']}({error['argument']}): "
+            if error["argument"]
+            else error["operator"] and f"{error['operator']}: "
+        )
         terminal.line(f"{error['file']}:{error['line']}:{error['column']}: error: {what}{error['problem']}")
         if error["remedy"]:
             terminal.line(f"    {error['remedy']}")
@@ -69,14 +75,23 @@ def _print_checked(shown: dict[str, Any]) -> None:
 
 def _compile_error(error: CompileError, path: Path) -> dict[str, Any]:
     shown = _error(_relative(error.file) if error.file else str(path), error.line or 1, error.problem, error.remedy)
-    return {**shown, "operator": error.operator, "argument": error.argument, "expected": error.expected, "given": error.given}
+    return {
+        **shown,
+        "operator": error.operator,
+        "argument": error.argument,
+        "expected": error.expected,
+        "given": error.given,
+    }
 
 
 def _load_error(path: Path, error: Exception) -> dict[str, Any]:
     """Why a file cannot be imported, at the line of the file where that is known."""
     cause = error.__cause__
     if isinstance(cause, SyntaxError) and cause.filename:
-        return {**_error(_relative(cause.filename), cause.lineno or 1, f"SyntaxError: {cause.msg}"), "column": cause.offset or 1}
+        return {
+            **_error(_relative(cause.filename), cause.lineno or 1, f"SyntaxError: {cause.msg}"),
+            "column": cause.offset or 1,
+        }
     line, trace = 1, cause.__traceback__ if cause else None
     while trace is not None:
         if Path(trace.tb_frame.f_code.co_filename) == path.resolve():

@@ -121,12 +121,19 @@ def _read_one(schema: Schema, root: Schema, text: str) -> Any:
 def _order(option: Schema) -> int:
     """Strict forms first; anything is a string, so that comes last."""
     kind = option.get("type")
-    return 9 if kind == "string" and "enum" not in option else ("null", "boolean", "integer", "number").index(kind) if kind in (
-        "null",
-        "boolean",
-        "integer",
-        "number",
-    ) else 5
+    return (
+        9
+        if kind == "string" and "enum" not in option
+        else ("null", "boolean", "integer", "number").index(kind)
+        if kind
+        in (
+            "null",
+            "boolean",
+            "integer",
+            "number",
+        )
+        else 5
+    )
 
 
 def _read_as(option: Schema, text: str) -> Any:

@@ -23,7 +23,8 @@ def runs(
     team: Annotated[str, typer.Option(help="Only runs of this team.")] = "",
     workflow: Annotated[str, typer.Option(help="Only runs of this workflow, by its qualified name.")] = "",
     state: Annotated[
-        list[str] | None, typer.Option(help="Only runs in this state: running, cancelling, succeeded, failed, cancelled.")
+        list[str] | None,
+        typer.Option(help="Only runs in this state: running, cancelling, succeeded, failed, cancelled."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     as_json: AsJson = False,
@@ -106,6 +107,7 @@ def workers(as_json: AsJson = False, address: Address = None, data: Data = None)
 
 def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
     """Say why the run's nodes have not started yet."""
+
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
         reasons = await client.why(run_id)
@@ -121,13 +123,18 @@ def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data
     return looked(look, address, data)
 
 
-def looked(look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False) -> T:
+def looked(
+    look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False
+) -> T:
     """Call a function with a client, of a stack that is started for it if none runs."""
     from ..client import AsyncClient
     from .stack import session
 
     async def call() -> T:
-        async with session(address, data, execute=execute) as stack, AsyncClient(stack.address, program=program()) as client:
+        async with (
+            session(address, data, execute=execute) as stack,
+            AsyncClient(stack.address, program=program()) as client,
+        ):
             return await look(client)
 
     return asyncio.run(call())

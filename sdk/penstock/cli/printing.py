@@ -129,7 +129,10 @@ def ending(view: RunView, outputs: dict[str, Any] | None, width: int) -> list[Re
         parts += ["", _failure(view.nodes[view.failed_node])]
     if view.state == "cancelled":
         by = f" by {view.cancelled_by}" if view.cancelled_by else ""
-        parts += ["", Text(clean(f"cancelled{by}" + (f": {view.cancel_reason}" if view.cancel_reason else "")), "yellow")]
+        parts += [
+            "",
+            Text(clean(f"cancelled{by}" + (f": {view.cancel_reason}" if view.cancel_reason else "")), "yellow"),
+        ]
     for name, value in (outputs or {}).items():
         parts += ["", *_output(name, value)]
     lines = timeline(view, width, time.time_ns() // 1000 if not view.ended_at_us else view.ended_at_us)

@@ -66,7 +66,9 @@ def of_event(recorded: service_pb2.RecordedEvent) -> dict[str, Any]:
 
 def of_message(message: Message) -> dict[str, Any]:
     """A message as JSON in the names of its .proto file, with every field that has a default; numbers are numbers."""
-    return _plain(MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True), message)
+    return _plain(
+        MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True), message
+    )
 
 
 def _plain(shown: dict[str, Any], message: Message) -> dict[str, Any]:

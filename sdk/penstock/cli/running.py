@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, terminal
-from .compiling import Target
 from .looking import program
 from .options import Address, AsJson, Data
 

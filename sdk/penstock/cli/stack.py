@@ -115,7 +115,9 @@ class Child:
         line = process.stdout.readline()
         if not line:
             _, text = process.communicate(timeout=STOP_MAX_S)
-            raise StackFailed(text.decode(errors="replace").strip().removeprefix("error: ") or "the stack did not start")
+            raise StackFailed(
+                text.decode(errors="replace").strip().removeprefix("error: ") or "the stack did not start"
+            )
         return cls(process, json.loads(line)["address"])
 
     def stop(self) -> None:

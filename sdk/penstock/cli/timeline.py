@@ -10,7 +10,7 @@ from .terminal import clean, seconds
 ROWS_MAX = 60
 NAME_WIDTH_MAX = 28
 BAR_WIDTH_MIN = 20
-_BARS = {NodeState.SUCCEEDED: "━", NodeState.RUNNING: "┅", NodeState.FAILED: "╳", NodeState.CANCELLED: "╌"}
+_BARS = {NodeState.SUCCEEDED: "━", NodeState.RUNNING: "┅", NodeState.FAILED: "x", NodeState.CANCELLED: "╌"}
 
 
 def timeline(view: RunView, width: int, now_us: int = 0) -> list[str]:

@@ -14,9 +14,13 @@ def up(
     data: Data = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = PORT,
     cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory for operators, such as 8Gi; else most of this machine's.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory for operators, such as 8Gi; else most of this machine's.")
+    ] = None,
     gpu: Annotated[int, typer.Option(help="GPUs for operators.")] = 0,
-    workers: Annotated[bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")] = True,
+    workers: Annotated[
+        bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")
+    ] = True,
 ) -> int:
     """Run the embedded stack: all services and a worker in this process, its data kept between starts."""
     from ..client.running import data_folder

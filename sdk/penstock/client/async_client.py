@@ -229,7 +229,7 @@ class AsyncClient:
         return run_state(answer.state)
 
     async def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> AsyncGenerator[LogLine]:
-        """Yield the lines that the run's operators printed, or those of one node; with `follow` until the run has ended."""
+        """Yield the lines that the operators, or one node, printed; with `follow` until the run has ended."""
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node) if node is not None else -1
         ending = asyncio.create_task(self._ending(run)) if follow else None

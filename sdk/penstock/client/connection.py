@@ -1,4 +1,4 @@
-"""The services, reached over gRPC: one channel an address, retries with back-off, owners followed, errors translated."""
+"""The services, reached over gRPC: a channel an address, retries with back-off, owners followed, errors translated."""
 
 from __future__ import annotations
 

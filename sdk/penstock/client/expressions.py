@@ -93,7 +93,7 @@ Decode = Callable[[value_pb2.Value, Any], Any]
 
 
 def as_python(expr: plan_pb2.Expr, values: Recorded, annotation: Any, decode: Decode) -> Any:
-    """Return an output's value; annotations reach the values that they are given for, everything else is plain Python."""
+    """Return an output's value; its annotation is used where it is one value, what it is made of is plain Python."""
     if (value := _lookup(expr, values)) is not None:
         return decode(value, annotation)
     match expr.WhichOneof("kind"):

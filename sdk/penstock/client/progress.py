@@ -10,7 +10,9 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
 from .view import RunState, cause_text, run_state
 
-Kind = Literal["submitted", "started", "succeeded", "failed", "retrying", "skipped", "cancel_requested", "ended", "unknown"]
+Kind = Literal[
+    "submitted", "started", "succeeded", "failed", "retrying", "skipped", "cancel_requested", "ended", "unknown"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

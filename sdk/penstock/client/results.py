@@ -17,7 +17,7 @@ RUNS_MAX = 10_000
 
 
 class Results:
-    """Waits for the ends of runs; its stream stays open from the first that is asked for, and is reopened if it breaks."""
+    """Waits for the ends of runs; its stream stays open once there is one, and is opened again if it breaks."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -24,4 +24,6 @@ def parse_run_id(text: str | bytes | uuid.UUID) -> uuid.UUID:
     try:
         return uuid.UUID(bytes=text) if isinstance(text, bytes) else uuid.UUID(text)
     except ValueError:
-        raise NoSuchRun(str(text), "this is not a run id: 32 hexadecimal digits, as `penstock runs` lists them") from None
+        raise NoSuchRun(
+            str(text), "this is not a run id: 32 hexadecimal digits, as `penstock runs` lists them"
+        ) from None

@@ -69,7 +69,9 @@ def compiled_once(workflow: Workflow[..., Any]) -> Compiled:
     from ..workflows import Workflow
 
     if not isinstance(workflow, Workflow):
-        raise ClientError(f"{workflow!r} is no workflow: decorate the function with @workflow, or give what penstock.compile returns")
+        raise ClientError(
+            f"{workflow!r} is no workflow: decorate the function with @workflow, or give what penstock.compile returns"
+        )
     if (found := _compiled.get(workflow)) is None:
         found = _compiled[workflow] = compile(workflow)
     return found
@@ -114,7 +116,9 @@ def node_index(plan: plan_pb2.Plan, name: str) -> int:
         if node.name == name:
             return index
     names = ", ".join(node.name for node in plan.nodes[:20])
-    raise ClientError(f"{plan.name} has no node {name!r}; there are {names}" + (", ..." if len(plan.nodes) > 20 else ""))
+    raise ClientError(
+        f"{plan.name} has no node {name!r}; there are {names}" + (", ..." if len(plan.nodes) > 20 else "")
+    )
 
 
 def _declared(compiled: Compiled) -> Workflow[..., Any] | None:

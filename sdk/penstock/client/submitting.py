@@ -48,7 +48,9 @@ class Submitting:
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
-    async def _send(self, batch: list[tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]]) -> None:
+    async def _send(
+        self, batch: list[tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]]
+    ) -> None:
         try:
             if len(batch) == 1:
                 await self._alone(*batch[0])

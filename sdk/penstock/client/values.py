@@ -1,4 +1,4 @@
-"""A run's outputs as Python values; artifacts are read from the local store, or fetched once into a folder of this process."""
+"""A run's outputs as Python values; artifacts come from the local store, or are fetched into a folder."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ async def decode_outputs(
     return await asyncio.to_thread(_decode, plan, values, returned, store)
 
 
-def _decode(plan: plan_pb2.Plan, values: expressions.Recorded, returned: Returned | None, store: LocalStore | None) -> Any:
+def _decode(
+    plan: plan_pb2.Plan, values: expressions.Recorded, returned: Returned | None, store: LocalStore | None
+) -> Any:
     try:
         if returned is None:
             return _plain(plan, values, store)
