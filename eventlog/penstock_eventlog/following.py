@@ -118,6 +118,10 @@ class Follower(Generic[Batch]):
     def positions(self) -> Mapping[int, Position[Batch]]:
         return self._positions
 
+    def ends(self) -> list[int]:
+        """Return the position in each shard, -1 where there is no state yet; for people and tests."""
+        return [-1 if at.mode is Mode.LOADING else at.seq for at in self._positions.values()]
+
     async def start(self) -> None:
         """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
         self._subscription = self._stream.subscribe(self._topic, self._take, self._positions.keys())

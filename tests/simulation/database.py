@@ -82,7 +82,7 @@ class Database:
             log = self.logs[part.shard]
             for event in part.events:
                 head.seq += 1
-                log.append(Recorded(part.shard, head.seq, part.epoch, event))
+                log.append(Recorded(part.shard, head.seq, part.epoch, event, self.world.now))
                 if event.HasField("run_submitted"):
                     self.runs.add(event.run_id)
                 self.world.note("log", f"{part.shard}/{head.seq} {spelt(event)}")

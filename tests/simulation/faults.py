@@ -21,6 +21,7 @@ class Faults:
     crash_manager_s: float
     crash_pool_s: float
     crash_at_step: float  # of any service, between any two of its steps
+    take_over_pool_s: float  # another Action Service takes the pool, while its owner lives on
     take_over_s: float  # another State Tracker takes a shard, while its owner lives on
     pause_s: float  # a process stands still for seconds, and wakes late
     kill_worker_s: float
@@ -51,6 +52,7 @@ def draw(dice: Random) -> Faults:
         crash_manager_s=some(0, 0, 20, 5),
         crash_pool_s=some(0, 0, 20, 8),
         crash_at_step=some(0, 0, 0.002, 0.01),
+        take_over_pool_s=some(0, 0, 0, 20, 8),
         take_over_s=some(0, 0, 15, 4),
         pause_s=some(0, 0, 15, 6),
         kill_worker_s=some(0, 0, 20, 6),

@@ -31,6 +31,7 @@ class Recorded(NamedTuple):
     seq: int
     epoch: int
     event: ev.Event
+    at_s: float = 0.0
 
 
 class Execution(NamedTuple):
@@ -42,6 +43,7 @@ class Execution(NamedTuple):
     node: int
     attempt: int
     inputs: Sequence[tuple[int, int, Any]]
+    at_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Node:
     retries: int = 0
     free: int = 0
     output_seq: int = 0
+    may_start_at_s: dict[int, float] = field(default_factory=dict[int, float])  # by attempt
 
 
 @dataclass(slots=True)
@@ -146,6 +149,7 @@ def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
     if failed.HasField("retry_delay_s"):
         demand(not run.stopping, f"node {failed.node} is tried again after the run was cancelled")
         node.status, node.attempt = "waiting", node.attempt + 1
+        node.may_start_at_s[node.attempt] = record.at_s + failed.retry_delay_s
         if failed.cause in FREE_CAUSES:
             node.free += 1
         else:
@@ -278,6 +282,8 @@ def check_executions(
         demand(other is execution, f"grant {execution.grant:x} was executed twice: {other}, {execution}")
         run = runs[execution.run_id]
         log = logs[int.from_bytes(execution.run_id[-4:], "big") % shards]
+        may_start_at_s = run.nodes[execution.node].may_start_at_s.get(execution.attempt, 0.0)
+        demand(execution.at_s >= may_start_at_s - 1e-6, f"{execution}: before its delay was over at {may_start_at_s}")
         used = [node for node, _, _ in execution.inputs]
         demand(used == list(run.graph.value_parents[execution.node]), f"{execution}: inputs of nodes {used}")
         for node, seq, values in execution.inputs:

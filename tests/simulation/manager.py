@@ -28,7 +28,9 @@ FETCH_S = 0.005
 class Manager(Process):
     """Follows every shard; the Action Service follows it."""
 
-    name = "manager"
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world)
+        self.name = name
 
     def started(self) -> None:
         world = self.world

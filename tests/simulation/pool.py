@@ -33,6 +33,7 @@ class PoolProcess(Process):
     def started(self) -> None:
         world = self.world
         world.database.pool_epoch += 1
+        self.name = f"pool-{world.database.pool_epoch}"
         self.core = Pool("default", world.database.pool_epoch, lease_s=LEASE_S)
         self.links: dict[str, Link] = {}
         self.values: dict[tuple[int, int], Values] = {}
@@ -40,7 +41,7 @@ class PoolProcess(Process):
         self.follower = Follower(
             stream=self.stream,
             topic=ACTIONS,
-            upstreams=[Upstream(world, world.manager)],
+            upstreams=[Upstream(world, manager) for manager in world.managers],
             shards=range(world.shards),
             span=action_span,
             consumer=Guarded(self, self),
@@ -53,6 +54,13 @@ class PoolProcess(Process):
         self.world.spawn(self.follower.stop())
         for link in list(self.links.values()):
             link.cut()
+
+    def retire(self) -> None:
+        """It has noticed that the pool has another owner, and ends for good."""
+        self.world.note(self.name, "ends: the pool has another owner")
+        self.up = False
+        self.life += 1
+        self.stopped()
 
     async def _tell_when_loaded(self, life: int) -> None:
         follower = self.follower
@@ -137,12 +145,19 @@ class PoolProcess(Process):
         self.core.register(register, self.world.now)
         self.flush()
 
+    def _speaks(self, link: Link) -> bool:
+        """Whether it is the connection of a worker that is known; one that was given up has to register again."""
+        name = link.worker.name
+        if self.links.get(name) is link and all(worker.worker != name for worker in self.core.workers(self.world.now)):
+            link.cut()
+        return self.links.get(name) is link
+
     def heartbeat(self, link: Link) -> None:
-        if self.links.get(link.worker.name) is link:
+        if self._speaks(link):
             self.core.heartbeat(link.worker.name, self.world.now)
 
     def reports(self, link: Link, reports: list[Report]) -> None:
-        if self.links.get(link.worker.name) is link:
+        if self._speaks(link):
             self.core.reports(link.worker.name, reports, self.world.now)
             self.step()
             self.flush()

@@ -34,12 +34,13 @@ class Link:
         self.worker = worker
         self.world = worker.world
         self.open = True
-        self._pool_life = self.world.pool.life
+        self.pool = self.world.pool
+        self._pool_life = self.pool.life
         self._worker_life = worker.life
         self._last = {"pool": 0.0, "worker": 0.0}
 
     def to_pool(self, method: Callable[..., Any], *args: Any) -> None:
-        self._send("pool", self.world.pool, method, self, *args)
+        self._send("pool", self.pool, method, self, *args)
 
     def to_worker(self, orders: Orders) -> None:
         self._send("worker", self.worker, self.worker.orders, self, orders)
@@ -60,7 +61,7 @@ class Link:
         if not self.open:
             return
         self.open = False
-        pool, worker = self.world.pool, self.worker
+        pool, worker = self.pool, self.worker
         if pool.up and pool.life == self._pool_life:
             pool.later(LINK_S, pool.disconnected, self)
         if worker.up and worker.life == self._worker_life:
@@ -104,13 +105,13 @@ class WorkerProcess(Process):
             held=self.core.holds(),
             executor="simulated",
         )
-        self.link.to_pool(self.world.pool.register, register)
+        self.link.to_pool(self.link.pool.register, register)
         self.core.resend(self.world.now)
         self._act()
 
     def _heartbeat(self) -> None:
         if self.link is not None and self.world.dice.random() >= self.world.faults.heartbeats_lost:
-            self.link.to_pool(self.world.pool.heartbeat)
+            self.link.to_pool(self.link.pool.heartbeat)
         self.later(HEARTBEAT_S, self._heartbeat)
 
     def orders(self, link: Link, orders: Orders) -> None:
@@ -134,7 +135,7 @@ class WorkerProcess(Process):
             self._put(grant, slot)
         outbox, core.outbox = core.outbox, []
         if outbox and self.link is not None:
-            self.link.to_pool(self.world.pool.reports, outbox)
+            self.link.to_pool(self.link.pool.reports, outbox)
         if core.due < self.timer_at:
             self.timer_at = core.due
             self.later(max(0.0, core.due - self.world.now), self._tick, core.due)

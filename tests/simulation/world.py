@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
 from penstock_action_service.core import Pool
 from penstock_action_service.effects import Granted
+from penstock_dependency_manager import recent
+from penstock_eventlog import following, position
 from penstock_plan.graph import PlanGraph
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.value.v1.value_pb2 import Values
@@ -37,6 +40,12 @@ LOOK_EVERY_S = 0.5
 RUNS_MAX = 4
 NODES_MAX = 12
 TRACE_KEPT = 60
+# Bounds that are rarely met, and for some seeds are met all the time.
+SMALL_BOUNDS = (
+    (recent, "KEPT_INSTRUCTIONS_MAX", 6),
+    (following, "RANGE_MAX", 4),
+    (position, "BUFFERED_MESSAGES_MAX", 2),
+)
 HEALED = Faults(**{name: 0.0 for name in Faults.__dataclass_fields__})
 
 
@@ -60,7 +69,7 @@ class World:
         self.grants: dict[int, Granted] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
         self.trackers = [Tracker(self, "tracker-a"), Tracker(self, "tracker-b")]
-        self.manager = Manager(self)
+        self.managers = [Manager(self, f"manager-{n}") for n in "ab"[: self.dice.choice((1, 1, 2))]]
         self.pool = PoolProcess(self)
         self.workers = [
             WorkerProcess(self, f"w{n}", self.dice.choice((2, 2, 4))) for n in range(self.dice.randint(1, 3))
@@ -76,7 +85,8 @@ class World:
         logging.disable(logging.CRITICAL)
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_until_complete(self._live())
+            with bounds_drawn(self.dice):
+                self.loop.run_until_complete(self._live())
         except Exception as error:
             raise Violation(self._story(error)) from error
         finally:
@@ -119,7 +129,9 @@ class World:
         """An operator is called: note with what, and check that there is room."""
         refs = self.grants[grant.grant].start.inputs
         inputs = [(ref.node, ref.seq, given.values) for ref, given in zip(refs, grant.inputs, strict=True)]
-        self.executions.append(Execution(grant.grant, worker.name, grant.run_id, grant.node, grant.attempt, inputs))
+        self.executions.append(
+            Execution(grant.grant, worker.name, grant.run_id, grant.node, grant.attempt, inputs, self.now)
+        )
         self.note(
             worker.name, f"executes run {grant.run_id[-1]} node {grant.node}.{grant.attempt} grant {grant.grant:x}"
         )
@@ -137,22 +149,22 @@ class World:
     async def _live(self) -> None:
         for shard in range(self.shards):
             self.database.heads[shard].owner = self.dice.choice(self.trackers).name
-        for process in (*self.trackers, self.manager, self.pool, *self.workers, self.client):
+        for process in (*self.trackers, *self.managers, self.pool, *self.workers, self.client):
             process.start()
+        heal_at = FAULTS_FOR_S * self.dice.random()
         for _ in range(self.dice.randint(1, RUNS_MAX)):
             graph = graph_of(random_plan(self.dice, NODES_MAX))
             self.plans[graph.hash] = graph
-            self.client.later(self.dice.choice((0.0, 0.5, 8.0)) * self.dice.random(), self.client.run, graph.hash)
-            self._expected_runs = len(self.plans)
+            begins_s = heal_at * self.dice.choice((0.0, 0.05, 0.9)) * self.dice.random()
+            self.client.later(begins_s, self.client.run, graph.hash)
         self._expected_runs = len(self.plans)
         self._plan_faults()
-        heal_at = FAULTS_FOR_S * self.dice.random() if self.faults != HEALED else 0.0
         healed = False
         while not (healed and self._over()):
             await asyncio.sleep(LOOK_EVERY_S)
             if self.failure is not None:
                 raise self.failure
-            if not healed and (self.now >= heal_at):
+            if not healed and self.now >= heal_at:
                 self.note("world", "everything works from now on")
                 self.faults, healed = HEALED, True
             if self.now > heal_at + ENDS_WITHIN_S:
@@ -164,8 +176,9 @@ class World:
     def _plan_faults(self) -> None:
         f, dice = self.faults, self.dice
         self._every(f.crash_tracker_s, lambda: dice.choice(self.trackers).crash())
-        self._every(f.crash_manager_s, self.manager.crash)
-        self._every(f.crash_pool_s, self.pool.crash)
+        self._every(f.crash_manager_s, lambda: dice.choice(self.managers).crash())
+        self._every(f.crash_pool_s, lambda: self.pool.crash())
+        self._every(f.take_over_pool_s, self._take_over_pool)
         self._every(f.kill_worker_s, lambda: dice.choice(self.workers).crash())
         self._every(f.pause_s, self._pause)
         self._every(f.take_over_s, self._take_over)
@@ -190,6 +203,13 @@ class World:
         if other.up:
             other.act(other.take, shard)
 
+    def _take_over_pool(self) -> None:
+        """Another Action Service takes the pool; the former owner notices late."""
+        former, self.pool = self.pool, PoolProcess(self)
+        former.pause(self.dice.choice((0.0, 2.0, 14.0)))
+        former.later(2 * self.dice.random(), former.retire)
+        self.pool.start()
+
     def _cut_link(self) -> None:
         link = self.dice.choice(self.workers).link
         if link is not None:
@@ -208,10 +228,11 @@ class World:
         if open_runs or any(self.owner(shard).cores.get(shard) is None for shard in range(self.shards)):
             return f"open runs {[run_id[-1] for run_id in open_runs]}, {self._waits()}"
         heads = [head.seq for head in self.database.heads]
-        if [self.manager.follower.positions[shard].seq for shard in range(self.shards)] != heads:
-            return "the Dependency Manager is behind"
-        if [self.pool.follower.positions[shard].seq for shard in range(self.shards)] != heads:
-            return "the Action Service is behind"
+        if [self.owner(shard).cores[shard].seq for shard in range(self.shards)] != heads:
+            return "not everything is committed"
+        for process in (*self.managers, self.pool):
+            if not process.up or process.follower.ends() != heads:
+                return f"{process.name} is behind"
         held = [(worker.name, grant.grant) for worker in self.workers for grant in worker.core.holds()]
         if held:
             return f"workers still hold {held}"
@@ -237,9 +258,8 @@ class World:
         invariants.check_ended(runs)
         for shard, log in enumerate(self.database.logs):
             invariants.check_fold(log, self.plans, self.owner(shard).cores[shard])
-            demand(
-                not self.manager.unlocker.graphs[shard].runs, f"shard {shard}: the Dependency Manager keeps ended runs"
-            )
+            for manager in self.managers:
+                demand(not manager.unlocker.graphs[shard].runs, f"shard {shard}: {manager.name} keeps ended runs")
 
     def _story(self, error: BaseException) -> str:
         lines = "\n".join(self.trace)
@@ -253,6 +273,20 @@ class World:
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
         asyncio.set_event_loop(None)
+
+
+@contextmanager
+def bounds_drawn(dice: Random) -> Generator[None]:
+    """Make some bounds small for as long as the simulation lasts."""
+    former = [(module, name, getattr(module, name)) for module, name, _ in SMALL_BOUNDS]
+    for module, name, small in SMALL_BOUNDS:
+        if dice.random() < 0.25:
+            setattr(module, name, small)
+    try:
+        yield
+    finally:
+        for module, name, value in former:
+            setattr(module, name, value)
 
 
 def simulate(seed: int, *, trace: bool = False) -> World:
