@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast, get_args, get_origin
 
 from penstock_proto.plan.v1 import plan_pb2
@@ -15,20 +14,15 @@ from .annotations import (
     RecordField,
     class_of,
     is_literal,
-    is_model,
     is_named_tuple,
     members,
     record_fields,
-    union,
     unwrap,
 )
+from .containing import CONTAINERS, DEPTH_MAX, class_of_value, holds_future
 from .future import WHOLE, Future, describe
 from .literals import BadLiteral, Literals
 from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
-
-# The protobuf parser admits messages nested 100 deep; each level here takes two.
-DEPTH_MAX = 40
-_CONTAINERS = (list, tuple, dict, set, frozenset)
 
 Problem = Callable[..., None]
 
@@ -53,14 +47,14 @@ class Writer:
         return self._problems
 
     def _write(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
-        kind = _class(value)
+        kind = class_of_value(value)
         if kind is Future:
             self._write_future(expr, value, annotation, where)
         elif depth > DEPTH_MAX:
             self._problems.append(Mismatch(where, f"is nested deeper than {DEPTH_MAX}", remedy="flatten it"))
         elif not holds_future(value):
             self._write_literal(expr, value, annotation, where)
-        elif isinstance(value, _CONTAINERS) and not is_named_tuple(kind):
+        elif isinstance(value, CONTAINERS) and not is_named_tuple(kind):
             self._write_container(expr, value, annotation, where, depth)
         else:
             self._write_record(expr, value, annotation, where, depth)
@@ -110,7 +104,7 @@ class Writer:
     def _write_container(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
         """Try each member of the annotation that admits such a container; the first that fits is taken."""
         first: list[Mismatch] = []
-        outer, kind = self._problems, next(each for each in _CONTAINERS if isinstance(value, each))
+        outer, kind = self._problems, next(each for each in CONTAINERS if isinstance(value, each))
         for items in filter(None, (_items(member, kind, value) for member in members(annotation))):
             self._problems, attempt = [], plan_pb2.Expr()
             self._fill(attempt, value, items, where, depth + 1)
@@ -144,7 +138,7 @@ class Writer:
             sequence.items.extend(ordered)
 
     def _write_record(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str, depth: int) -> None:
-        cls = _class(value)
+        cls = class_of_value(value)
         own = next((member for member in members(annotation) if get_origin(unwrap(member)[0]) is cls), cls)
         given, expected = self._types.index(own), self._types.index(annotation)
         if not self._types.relation.assignable(given, expected):
@@ -228,52 +222,3 @@ def _remedy(future: Future, annotation: Any, types: TypeTable) -> str:
     outputs = future.penstock_origin.outputs.items()
     fitting = [name for name, (_, _, given) in outputs if types.relation.assignable(given, expected)]
     return f"its output {' or '.join(f'.{name}' for name in fitting)} would fit" if fitting else ""
-
-
-def _class(value: object) -> Any:
-    return type(value)
-
-
-def holds_future(value: Any) -> bool:
-    """Whether a future is anywhere in containers and records."""
-    return next(futures_in(value), None) is not None
-
-
-def futures_in(value: Any, depth: int = 0) -> Iterator[Future]:
-    """Every future in containers and records, in their order."""
-    if type(value) is Future:
-        yield value
-    elif depth <= DEPTH_MAX + 1 and (parts := _parts(value)):
-        for part in parts:
-            if type(part) not in _ATOMS:
-                yield from futures_in(part, depth + 1)
-
-
-_ATOMS = frozenset({int, float, str, bool, bytes, type(None)})
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    kind = _class(value)
-    if issubclass(kind, dict):
-        return [*value.keys(), *value.values()]
-    if issubclass(kind, _CONTAINERS):
-        return value
-    if is_model(kind):
-        return list(value.__dict__.values())
-    if dataclasses.is_dataclass(kind):
-        return [getattr(value, field.name, None) for field in dataclasses.fields(kind)]
-    return ()
-
-
-def inferred(value: Any) -> Any:
-    """The annotation of a value with futures in it, for results of workflows without an annotation."""
-    kind = _class(value)
-    if kind is Future:
-        return value.penstock_annotation
-    if kind is dict and value:
-        return dict[union(map(inferred, value.keys())), union(map(inferred, value.values()))]
-    if kind is tuple:
-        return types.GenericAlias(tuple, tuple(map(inferred, value)))
-    if kind in (list, set, frozenset) and value:
-        return types.GenericAlias(kind, (union(map(inferred, value)),))
-    return kind

@@ -70,7 +70,7 @@ def compile(
         CompileErrors: Everything that is wrong with the workflow, at once.
         FutureUsedAsValue: The body needs a value that only the run will have.
     """
-    if not isinstance(workflow, Workflow):
+    if not isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidDeclaration(f"compile takes a workflow, not {workflow!r:.80}: put @workflow above its def")
     folder = Path(root).resolve() if root is not None else modules.root_of(workflow.module, workflow.file)
     trace = Trace(folder, local=local)

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from .annotations import class_of, record_fields
-from .arguments import holds_future
+from .containing import holds_future
 from .errors import CompileError, CompileErrors
 from .modules import frame_at
 from .trace import current

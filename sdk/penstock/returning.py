@@ -9,7 +9,7 @@ from typing import Any, cast
 import typing_extensions
 
 from .annotations import class_of, is_record, members, record_fields, unwrap
-from .arguments import inferred
+from .containing import inferred
 from .future import WHOLE, Future
 from .signatures import MISSING, RESULT, fields_of
 

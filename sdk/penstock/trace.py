@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from penstock_proto.plan.v1 import plan_pb2
 
 from . import modules
-from .arguments import Mismatch, Writer, futures_in
+from .arguments import Mismatch, Writer
+from .containing import futures_in
 from .errors import CompileError, CompileErrors
 from .future import WHOLE, Future
 from .literals import Literals

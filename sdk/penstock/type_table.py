@@ -9,14 +9,13 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterable
-from typing import Any, Generic, Union, cast, get_args
+from typing import Any, Generic, Union, get_args
 
 from penstock_plan.spelling import spell, spell_both
 from penstock_plan.types import Relation
 from penstock_proto.plan.v1 import plan_pb2
 
-from . import modules
+from . import constraints, modules
 from .annotations import ANYTHING, ML_TYPES, class_of, is_literal, is_record, record_fields, unwrap
 
 _SCALARS = {int: "int", float: "float", bool: "bool", str: "str", bytes: "bytes", type(None): "none"}
@@ -38,14 +37,6 @@ UNKNOWN = -1
 # What says nothing about a value: left out of a class's bases.
 _NOT_BASES = frozenset({object, Generic, abc.ABC, typing.Protocol})
 _NOT_BASES_FROM = ("pydantic.", "collections.abc.", "typing.", "abc.")
-_KEYWORDS = {
-    "ge": "minimum",
-    "gt": "exclusiveMinimum",
-    "le": "maximum",
-    "lt": "exclusiveMaximum",
-    "multiple_of": "multipleOf",
-}
-_SIZES = {"str": "Length", "bytes": "Length", "dict": "Properties"}
 
 
 class UnsupportedAnnotation(Exception):
@@ -92,9 +83,9 @@ class TypeTable:
     def _message(self, annotation: Any) -> plan_pb2.Type:
         plain, metadata = unwrap(annotation)
         message = self._plain(plain)
-        constraints = _constraints(metadata, message.name)
-        if constraints:
-            message.constraints_json = json.dumps(constraints, sort_keys=True, default=str)
+        found = constraints.of(metadata, message.name)
+        if found:
+            message.constraints_json = json.dumps(found, sort_keys=True, default=str)
         return message
 
     def _plain(self, annotation: Any) -> plan_pb2.Type:
@@ -214,28 +205,3 @@ def _unsupported(annotation: Any) -> str:
     if isinstance(annotation, str | typing.ForwardRef):
         return f"{annotation!r} is not defined where the operator is"
     return f"{shown} is not a type of values that operators can exchange"
-
-
-def _constraints(metadata: Iterable[object], kind: str) -> dict[str, Any]:
-    """JSON Schema keywords of annotated-types, pydantic's Field and their like, recognised by their attributes."""
-    found: dict[str, Any] = {}
-    for item in metadata:
-        nested = _attribute(item, "metadata")  # pydantic's FieldInfo
-        found |= _constraints(cast("list[object]", nested), kind) if isinstance(nested, list) else {}
-        found |= {
-            keyword: value for name, keyword in _KEYWORDS.items() if (value := _attribute(item, name)) is not None
-        }
-        size = _SIZES.get(kind, "Items")
-        for name, keyword in (("min_length", f"min{size}"), ("max_length", f"max{size}")):
-            value = _attribute(item, name)
-            if value is not None and (value or keyword.startswith("max")):
-                found[keyword] = value
-        pattern = _attribute(item, "pattern")
-        if pattern is not None:
-            found["pattern"] = pattern if isinstance(pattern, str) else pattern.pattern
-    return found
-
-
-def _attribute(item: object, name: str) -> Any:
-    value = getattr(item, name, None)
-    return None if callable(value) or isinstance(item, type) else value
