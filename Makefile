@@ -17,7 +17,7 @@ demo: env ## Train, export and evaluate a classifier of handwritten digits as a 
 	$(RUN) penstock run examples/digits.py:digits $(ARGS)
 
 test: env ## Run all tests; WORKERS=n processes, ARGS="-k name" for pytest
-	$(RUN) pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 lint: env ## Check style, types and contracts
 	$(RUN) ruff check
