@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 from typer import TyperException
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_UNPARSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+_UNPARSED: dict[Any, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command()(up)
 app.command(context_settings=_UNPARSED)(run)
 app.command()(check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -48,7 +49,7 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, events: list[service_pb2.RecordedEvent]) -> None:
+    def show(self, events: Sequence[service_pb2.RecordedEvent]) -> None:
         """Take in events that came; the view has them already."""
         if self._live is None:
             for event in events:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(address: str | None, data: Path | None = None, *, execute: bool = True) -> AsyncIterator[Session]:
+async def session(address: str | None, data: Path | None = None, *, execute: bool = True) -> AsyncGenerator[Session]:
     """Yield where the services are; if none run on this machine, start some for as long as this lasts.
 
     Args:
@@ -74,8 +75,6 @@ async def session(address: str | None, data: Path | None = None, *, execute: boo
 
 
 def _configured() -> bool:
-    import os
-
     return bool(os.environ.get("PENSTOCK_ADDRESS"))
 
 

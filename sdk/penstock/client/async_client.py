@@ -114,9 +114,11 @@ class AsyncClient:
     ) -> Run:
         """Submit what `submission.prepare` made; for callers whose inputs have names that `submit` takes itself."""
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
-        await uploading.send_artifacts(self._connection, prepared.input_artifacts)
+        if prepared.input_artifacts:
+            await uploading.send_artifacts(self._connection, prepared.input_artifacts)
         await self._send(prepared, request)
-        self._keep_plan(prepared.plan_hash, prepared.plan)
+        if prepared.plan_hash not in self._plans:
+            self._keep_plan(prepared.plan_hash, prepared.plan)
         return Run(uuid.UUID(bytes=request.run_id), prepared.plan.name, prepared.plan_hash, prepared.returned)
 
     async def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
@@ -349,7 +351,7 @@ class AsyncClient:
         request = service_pb2.ListRunsRequest(
             team=team,
             plan_name=workflow,
-            states=[events_pb2.RunState.Value(f"RUN_STATE_{state.name}") for state in states],
+            states=[f"RUN_STATE_{state.value.upper()}" for state in states],
             page_size=min(limit, PAGE),
         )
         while limit > 0:

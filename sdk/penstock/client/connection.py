@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any, cast
 
 import grpc
-import grpc.aio
+import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from google.protobuf.message import Message
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts

@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from penstock_proto.plan.v1 import plan_pb2
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ..returning import Shape
     from ..workflows import Workflow
 
+UNDERSTOOD_MAX = 256
 _compiled: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
+_understood: dict[bytes, _Understood] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +50,37 @@ class Prepared:
     returned: Returned | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What every run of one plan has in common."""
+
+    artifacts: Mapping[bytes, bytes]
+    inputs: Mapping[str, Any]
+    returned: Returned
+
+
 def prepare(workflow: Workflow[..., Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
     """Compile, once a workflow and process, and encode the inputs; raise CompileErrors, BadInputs."""
     from ..compiler import Compiled
 
     compiled = workflow if isinstance(workflow, Compiled) else compiled_once(workflow)
-    declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow
+    understood = _understood.get(compiled.hash)
+    if understood is None:
+        declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow
+        understood = _remember(compiled, declared)
+    if not inputs and not compiled.plan.inputs:
+        return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
     store = Outgoing()
-    values = encode_inputs(compiled.plan, _annotations(declared), inputs, store)
-    artifacts = dict(compiled.artifacts)
-    if compiled.bundle is not None:
-        artifacts[compiled.bundle.hash] = compiled.bundle.data
-    returned = Returned(compiled.shape, _output_annotations(compiled, declared))
-    return Prepared(compiled.plan, compiled.hash, compiled.data, artifacts, values, store.artifacts, returned)
+    values = encode_inputs(compiled.plan, understood.inputs, inputs, store)
+    return Prepared(
+        compiled.plan,
+        compiled.hash,
+        compiled.data,
+        understood.artifacts,
+        values,
+        store.artifacts,
+        understood.returned,
+    )
 
 
 def compiled_once(workflow: Workflow[..., Any]) -> Compiled:
@@ -68,12 +88,24 @@ def compiled_once(workflow: Workflow[..., Any]) -> Compiled:
     from ..compiler import compile
     from ..workflows import Workflow
 
-    if not isinstance(workflow, Workflow):
+    given = cast(object, workflow)
+    if not isinstance(given, Workflow):
         raise ClientError(
-            f"{workflow!r} is no workflow: decorate the function with @workflow, or give what penstock.compile returns"
+            f"{given!r} is no workflow: decorate the function with @workflow, or give what penstock.compile returns"
         )
     if (found := _compiled.get(workflow)) is None:
         found = _compiled[workflow] = compile(workflow)
+    return found
+
+
+def _remember(compiled: Compiled, declared: Workflow[..., Any] | None) -> _Understood:
+    artifacts = dict(compiled.artifacts)
+    if compiled.bundle is not None:
+        artifacts[compiled.bundle.hash] = compiled.bundle.data
+    returned = Returned(compiled.shape, _output_annotations(compiled, declared))
+    if len(_understood) >= UNDERSTOOD_MAX:
+        _understood.pop(next(iter(_understood)))
+    found = _understood[compiled.hash] = _Understood(artifacts, _annotations(declared), returned)
     return found
 
 
@@ -127,8 +159,8 @@ def _declared(compiled: Compiled) -> Workflow[..., Any] | None:
     from ..workflows import Workflow
 
     module, _, qualname = compiled.plan.name.partition(":")
-    found = modules.lookup(module, qualname)
-    return found if isinstance(found, Workflow) else None
+    found: Any = modules.lookup(module, qualname)
+    return found if isinstance(found, Workflow) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def _annotations(workflow: Workflow[..., Any] | None) -> dict[str, Any]:

@@ -75,6 +75,8 @@ async def decode_outputs(
 ) -> Any:
     """Return what the workflow returned, in its own shape if this process knows it, else a dict of its outputs."""
     store = await artifacts.store(expressions.values_used(plan, values))
+    if store is None:  # all are small
+        return _decode(plan, values, returned, None)
     return await asyncio.to_thread(_decode, plan, values, returned, store)
 
 

@@ -1,0 +1,77 @@
+"""What goes to the terminal cannot steer it, and fits."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from penstock.cli.terminal import clean, clean_lines, seconds, size
+from penstock.cli.timeline import timeline
+from penstock.client.view import Attempt, NodeState, RunView
+from penstock_proto.plan.v1 import plan_pb2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("a\rb\nc", "a\\rb\\nc"),
+        ("\x9b31m", "\\x9b31m"),
+        ("right\u202eleft", "right\\u202eleft"),
+        ("tab\tstays, ünï 漢字", "tab\tstays, ünï 漢字"),
+    ],
+)
+def test_control_characters_are_written_out(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+@given(st.text())
+def test_nothing_that_is_printed_can_steer_the_terminal(text: str) -> None:
+    shown = clean(text)
+    assert not any((ord(char) < 32 and char != "\t") or 127 <= ord(char) < 160 for char in shown)
+    assert clean_lines(text).count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0000123, "0.0123 ms"),
+        (0.25, "250 ms"),
+        (1.5, "1.5 s"),
+        (59.96, "60.0 s"),
+        (125, "2 min 05 s"),
+        (7260, "2 h 01 min"),
+    ],
+)
+def test_durations(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_sizes() -> None:
+    assert [size(10), size(1536), size(3 << 30)] == ["10 B", "1.5 KiB", "3 GiB"]
+
+
+def view_of(*spans: tuple[str, int, int]) -> RunView:
+    view = RunView(plan_pb2.Plan(nodes=[plan_pb2.Node(name=name) for name, _, _ in spans]))
+    for node, (_, start_us, end_us) in zip(view.nodes, spans, strict=True):
+        node.state = NodeState.SUCCEEDED
+        node.attempts.append(Attempt(1, node.state, "w", start_us, end_us, end_us - start_us))
+    view.submitted_at_us = min(start_us for _, start_us, _ in spans)
+    return view
+
+
+def test_bars_lie_where_the_nodes_ran() -> None:
+    first, second, _ = timeline(view_of(("a", 1_000_000, 2_000_000), ("bb", 2_000_000, 3_000_000)), 60)
+    assert first.index("━") < second.index("━")
+    assert abs(first.count("━") - second.count("━")) <= 1
+    assert first.endswith("1.0 s")
+
+
+@given(
+    st.lists(st.tuples(st.text(min_size=1), st.integers(1, 10**9), st.integers(0, 10**9)), min_size=1, max_size=80),
+    st.integers(20, 200),
+)
+def test_any_run_has_a_timeline(spans: list[tuple[str, int, int]], width: int) -> None:
+    lines = timeline(view_of(*((name, start, start + took) for name, start, took in spans)), width)
+    assert len(lines) == min(len(spans), 61) + 1 if len(spans) > 60 else len(lines) == len(spans) + 1
+    assert all("\n" not in line for line in lines)
+    assert all("━" in line for line in lines[: min(len(spans), 60)])
