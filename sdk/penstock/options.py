@@ -24,6 +24,7 @@ _FAILURE_POLICIES: dict[str, plan_pb2.FailurePolicy] = {
     "continue": plan_pb2.FAILURE_POLICY_CONTINUE,
 }
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?|[KMGT]i)B?")
 
 
@@ -128,17 +129,24 @@ def memory_bytes(memory: str | int | None) -> int:
     return size
 
 
-def check_name(name: str) -> None:
-    """Raise InvalidDeclaration for a name that is empty, too long, or cannot be encoded."""
+def check_name(name: str, what: str = "name") -> None:
+    """Raise InvalidDeclaration for a name that is empty, too long, or has characters that no message can carry."""
     if not isinstance(name, str) or not name.strip() or len(name) > NAME_LENGTH_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidDeclaration(f"name must be text of 1 to {NAME_LENGTH_MAX} characters, not {name!r}")
-    if any("\ud800" <= c <= "\udfff" for c in name):
-        raise InvalidDeclaration(f"name {name!r} has characters that UTF-8 cannot encode")
+        raise InvalidDeclaration(f"{what} must be text of 1 to {NAME_LENGTH_MAX} characters, not {name!r:.250}")
+    _check_characters(name, what)
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
-    if not all(isinstance(part, str) for pair in labels.items() for part in pair):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidDeclaration(f"labels must map text to text, not {dict(labels)!r}")
+    for label, value in labels.items():
+        check_name(label, "a label of labels")
+        if not isinstance(value, str) or len(value) > NAME_LENGTH_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidDeclaration(f"labels must map text to text, not {dict(labels)!r:.250}")
+        _check_characters(value, "a value of labels")
+
+
+def _check_characters(text: str, what: str) -> None:
+    if _UNUSABLE.search(text):
+        raise InvalidDeclaration(f"{what} has control characters, or some that UTF-8 cannot encode: {text!r}")
 
 
 def _number(value: object) -> bool:
