@@ -7,7 +7,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import CompileError, FutureUsedAsValue, UnknownOutput
-from .modules import frame_at
+from .modules import user_frame
 
 if TYPE_CHECKING:
     from .trace import Origin, Trace
@@ -47,7 +47,7 @@ class Future:
         if found is None:
             if name.startswith("__") and name.endswith("__"):  # Python asking what the object can do
                 raise AttributeError(name)
-            raise UnknownOutput("", [_unknown_output(self, name, list(outputs), frame_at(1))])
+            raise UnknownOutput("", [_unknown_output(self, name, list(outputs), user_frame(1))])
         output, annotation, type_index = found
         return Future(self.penstock_trace, self.penstock_origin, output, annotation, type_index)
 
@@ -105,7 +105,7 @@ def describe(future: Future) -> str:
 
 
 def _refuse(future: Future, use: str, remedy: str, depth: int = 2) -> NoReturn:
-    frame = frame_at(depth)
+    frame = user_frame(depth)
     error = CompileError(
         problem=f"{describe(future)} was {use}, but has no value yet",
         operator=future.penstock_origin.operator,

@@ -5,11 +5,25 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Frame of the caller that many calls up; inspect.stack() would read every source file on the way.
 frame_at = sys._getframe  # pyright: ignore[reportPrivateUsage]
+
+_LIBRARIES = (OWN_FOLDER, os.path.dirname(os.__file__) + os.sep, "<frozen ")
+
+
+def user_frame(depth: int) -> FrameType:
+    """The nearest frame in somebody's own code, where a library was called on the way."""
+    nearest = frame = frame_at(depth + 1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_LIBRARIES) and f"{os.sep}site-packages{os.sep}" not in file:
+            return frame
+        frame = frame.f_back
+    return nearest
 
 
 def module_name(module: str) -> str:

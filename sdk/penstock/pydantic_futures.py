@@ -19,7 +19,7 @@ from typing import Any
 from .annotations import class_of, record_fields
 from .containing import holds_future
 from .errors import CompileError, CompileErrors
-from .modules import frame_at
+from .modules import user_frame
 from .trace import current
 
 _lock = threading.Lock()
@@ -57,7 +57,7 @@ def _admitting(original: Any) -> Any:
     def init(self: Any, /, **data: Any) -> None:
         if current.get() is None or not holds_future(data):
             return original(self, **data)
-        _fill(self, data, frame_at(1))
+        _fill(self, data, user_frame(1))
 
     # Pydantic treats a class whose __init__ lacks this mark as one that overrides it.
     init.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # pyright: ignore
