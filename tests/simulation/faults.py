@@ -11,6 +11,7 @@ FAULTS_FOR_S = 40.0
 class Faults:
     """Probabilities, and mean times between events in seconds; 0: never."""
 
+    quiet: bool  # nothing but operators fails
     drop: float  # of a message of the stream
     repeat: float
     delay_s: float  # mean, of a message of the stream
@@ -42,6 +43,7 @@ def draw(dice: Random) -> Faults:
         return 0.0 if quiet else dice.choice(values)
 
     return Faults(
+        quiet=quiet,
         drop=some(0, 0, 0.05, 0.3, 1.0),
         repeat=some(0, 0, 0.1, 0.5),
         delay_s=some(0.001, 0.001, 0.02, 0.5),

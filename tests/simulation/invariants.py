@@ -17,6 +17,9 @@ from penstock_state_tracker.core import Shard
 FREE_CAUSES = (ev.CAUSE_LOST, ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED)
 FREE_MAX = 11
 FINAL_CAUSES = (ev.CAUSE_BAD_RESULT, ev.CAUSE_NOT_LOADABLE)
+# What is on its way when a run is cancelled arrives within so many seconds.
+STARTS_WITHIN_S = 0.5
+STOPS_WITHIN_S = 10.0
 CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
 
 
@@ -69,6 +72,8 @@ class RunOfLog:
     stopping: bool = False
     cancelled: bool = False
     ended: bool = False
+    stopped_at_s: float = 0.0
+    ended_at_s: float = 0.0
 
     def lets_run(self, node: int) -> bool:
         return all(self._passed(parent, node) for parent in self.graph.parents[node])
@@ -193,7 +198,7 @@ def _skipped(run: RunOfLog, skipped: ev.NodesSkipped, record: Recorded) -> None:
 
 def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Recorded) -> None:
     demand(not run.cancelled, "a run is cancelled twice")
-    run.stopping = True
+    run.stopping, run.stopped_at_s = True, run.stopped_at_s or record.at_s
     run.cancelled = run.cancelled or not requested.fail_fast
     demand(not requested.fail_fast or run.submitted.options.fail_fast, "a run stopped itself that was not asked to")
 
@@ -201,7 +206,7 @@ def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Reco
 def _run_ended(run: RunOfLog, ended: ev.RunEnded, record: Recorded) -> None:
     still = [index for index, node in enumerate(run.nodes) if node.status in ("waiting", "running")]
     demand(not still, f"the run has ended with open nodes {still}")
-    run.ended = True
+    run.ended, run.ended_at_s = True, record.at_s
     failed = [
         index
         for index, node in enumerate(run.nodes)
@@ -288,6 +293,17 @@ def check_executions(
         demand(used == list(run.graph.value_parents[execution.node]), f"{execution}: inputs of nodes {used}")
         for node, seq, values in execution.inputs:
             demand(values == _recorded_values(log[seq - 1].event, execution.run_id, node), f"{execution}: other inputs")
+
+
+def check_prompt(runs: Mapping[bytes, RunOfLog], executions: Iterable[Execution]) -> None:
+    """Check that a cancellation ends what runs and begins nothing; only where nothing else went wrong."""
+    for run_id, run in runs.items():
+        late_s = run.ended_at_s - run.stopped_at_s
+        demand(not run.stopping or late_s < STOPS_WITHIN_S, f"run {run_id.hex()} ended {late_s:.1f} s after its stop")
+    for execution in executions:
+        run = runs[execution.run_id]
+        late_s = execution.at_s - run.stopped_at_s
+        demand(not run.stopping or late_s < STARTS_WITHIN_S, f"{execution}: {late_s:.1f} s after its run was stopped")
 
 
 def _recorded_values(event: ev.Event, run_id: bytes, node: int) -> Any:

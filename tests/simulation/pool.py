@@ -35,7 +35,8 @@ class PoolProcess(Process):
         world.database.pool_epoch += 1
         self.name = f"pool-{world.database.pool_epoch}"
         self.core = Pool("default", world.database.pool_epoch, lease_s=LEASE_S)
-        self.links: dict[str, Link] = {}
+        self.links: dict[str, Link] = {}  # of registered workers
+        self.connections: list[Link] = []
         self.values: dict[tuple[int, int], Values] = {}
         self.stream = world.stream.of(self)
         self.follower = Follower(
@@ -52,7 +53,7 @@ class PoolProcess(Process):
 
     def stopped(self) -> None:
         self.world.spawn(self.follower.stop())
-        for link in list(self.links.values()):
+        for link in self.connections:
             link.cut()
 
     def retire(self) -> None:

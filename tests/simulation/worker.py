@@ -35,6 +35,7 @@ class Link:
         self.world = worker.world
         self.open = True
         self.pool = self.world.pool
+        self.pool.connections.append(self)
         self._pool_life = self.pool.life
         self._worker_life = worker.life
         self._last = {"pool": 0.0, "worker": 0.0}

@@ -46,7 +46,7 @@ SMALL_BOUNDS = (
     (following, "RANGE_MAX", 4),
     (position, "BUFFERED_MESSAGES_MAX", 2),
 )
-HEALED = Faults(**{name: 0.0 for name in Faults.__dataclass_fields__})
+HEALED = Faults(**{name: 0 for name in Faults.__dataclass_fields__})
 
 
 class World:
@@ -60,6 +60,7 @@ class World:
         self.steps = 0
         self.failure: BaseException | None = None
         self.faults = faults.draw(self.dice)
+        self.was_quiet = self.faults.quiet
         self.shards = self.dice.choice((1, 2, 4))
         self.database = Database(self, self.shards)
         self.stream = SimulatedStream(self)
@@ -256,6 +257,8 @@ class World:
     def _check_state(self) -> None:
         runs = self._check_logs()
         invariants.check_ended(runs)
+        if self.was_quiet:
+            invariants.check_prompt(runs, self.executions)
         for shard, log in enumerate(self.database.logs):
             invariants.check_fold(log, self.plans, self.owner(shard).cores[shard])
             for manager in self.managers:
