@@ -2,13 +2,13 @@
 
 from .arrow import ArrowCodec
 from .encoded import INLINE_BYTES_MAX, INLINE_TOTAL_BYTES_MAX, RESULT_BYTES_MAX, Encoded
-from .encoding import decode, encode
+from .encoding import decode, encode, register
 from .errors import BadValue, CodecError, NoCodec, ResultTooLarge, Undecodable, WrongType
 from .files import FileCodec
 from .numpy_array import NumpyCodec
 from .onnx_model import OnnxCodec
 from .raw_bytes import BytesCodec
-from .registry import Codec, refuse, register
+from .registry import Codec, refuse
 from .torch_tensors import TorchCodec
 from .values import Store, from_value, to_value, to_values
 

@@ -15,6 +15,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pydantic
 import typing_extensions
 
+from . import registry
+
 # Classes that JSON distinguishes by itself: a union of these reads back as it was written.
 DISTINCT: frozenset[object] = frozenset({int, float, str, bool, type(None)})
 EXACT: frozenset[object] = DISTINCT | {
@@ -40,6 +42,7 @@ class Traits:
     bytes: bool = False
     inexact: bool = False  # JSON may not tell two admitted values apart
     bad_key: object = None  # a type of dict keys that JSON cannot carry back
+    seen: list[object] = dataclasses.field(default_factory=list[object])
     records: set[type] = dataclasses.field(default_factory=set[type])
 
 
@@ -49,6 +52,11 @@ def study(annotation: object) -> Traits:
         return _studied(annotation)
     except TypeError:  # not hashable
         return _studied.__wrapped__(annotation)
+
+
+def forget() -> None:
+    """Study everything anew: another codec is known now."""
+    _studied.cache_clear()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -174,9 +182,11 @@ def _study_container(kind: object, origin: type, traits: Traits) -> None:
 
 
 def _study_record(kind: object, origin: type, traits: Traits) -> None:
-    if origin in traits.records:
+    if kind in traits.seen:
         return
+    traits.seen.append(kind)
     traits.records.add(origin)
+    traits.payloads |= registry.find(origin) is not None
     traits.models |= is_model(origin)
     for each in fields(kind).values():
         _study(each, traits)

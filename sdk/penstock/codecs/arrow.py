@@ -34,7 +34,10 @@ class ArrowCodec:
         table = table.replace_schema_metadata(metadata)
         sink = arrow.BufferOutputStream()
         with arrow.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
+            if table.num_rows:
+                writer.write_table(table)
+            else:  # one batch, for the sake of its dictionaries
+                writer.write_batch(_one_batch(table))
         return (memoryview(sink.getvalue()),)
 
     def decode(self, data: memoryview, annotation: object) -> object:
@@ -78,8 +81,8 @@ def _value(table: Any, kind: bytes) -> object:
 
 
 def _one_batch(table: Any) -> Any:
-    batches = table.combine_chunks().to_batches()
-    return batches[0] if batches else _arrow().RecordBatch.from_pylist([], schema=table.schema)
+    columns = [column.combine_chunks() if column.num_chunks != 1 else column.chunk(0) for column in table.itercolumns()]
+    return _arrow().RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 def _arrow() -> Any:

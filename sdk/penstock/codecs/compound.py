@@ -1,7 +1,7 @@
 """Containers that hold arrays, tensors, files and the like are split into a tree and its leaves, and joined again."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast, get_args, get_origin
 
 import pydantic
@@ -159,7 +159,12 @@ def _dict_annotations(annotation: object) -> tuple[object, object]:
 
 def _built(kind: object, value: object, plain: type) -> object:
     """Make the container that the annotation asks for, if it is a concrete one."""
-    if not isinstance(kind, type) or kind is plain or kind in ANYTHING or getattr(kind, "__abstractmethods__", ()):
+    if not isinstance(kind, type) or kind is plain or kind in ANYTHING:
+        return value
+    container = cast(type, kind)
+    if not issubclass(kind, Collection) or issubclass(kind, Mapping) is not isinstance(value, Mapping):
+        raise TypeError(f"it holds a {plain.__name__}, not a {type_name(container)}")
+    if getattr(container, "__abstractmethods__", ()):
         return value
     return cast(Callable[[object], object], kind)(value)
 

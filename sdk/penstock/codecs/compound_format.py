@@ -79,6 +79,6 @@ def taken_apart(data: memoryview) -> tuple[Header, memoryview]:
         raise Undecodable(NAME, "it does not begin as one")
     try:
         header = msgspec.msgpack.decode(data[start:end], type=Header)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise Undecodable(NAME, str(error)) from None
     return header, data[end + (-end % ALIGN_BYTES) :]

@@ -2,19 +2,27 @@
 
 import types
 from pathlib import Path
-from typing import Any, cast, get_origin
+from typing import Any, cast
 
-from . import compound, compound_format, json_values, scratch
-from .annotations import ANYTHING, is_typed_dict, members, study
-from .encoded import RESULT_BYTES_MAX, Buffer, Encoded, annotation_name, type_name
-from .errors import CodecError, NoCodec, ResultTooLarge, Undecodable, WrongType
+from . import compound, compound_format, json_values, registry, scratch
+from .annotations import forget, study
+from .encoded import RESULT_BYTES_MAX, Buffer, Encoded, type_name
+from .errors import CodecError, NoCodec, ResultTooLarge, Undecodable
 from .mapping import mapped
+from .misfit import check_class
 from .registry import Codec, Refusal, find, named
 from .scalars import WRITERS
 from .walk import any_within
 
 JSON = "json"
 MIGHT_NOT_END = (types.GeneratorType, types.AsyncGeneratorType, types.CoroutineType)
+
+
+def register(codec: Codec) -> None:
+    """Use a codec in this process; the newest wins. Workers need it too: register it where the operator is defined."""
+    registry.register(codec)
+    forget()
+    json_values.forget()
 
 
 def encode(
@@ -58,12 +66,12 @@ def _encode(value: object, annotation: object, where: str) -> Encoded:
     if isinstance(codec, Refusal):
         raise NoCodec(type_name(kind), where, codec.remedy)
     if codec is not None:
-        _check_class(value, annotation, where)
+        check_class(value, annotation, where)
         return Encoded(codec.name, codec.encode(value, where), type_name(kind))
     if _fits_json(value, annotation):
         ready = json_values.json_type(annotation)
         return Encoded(JSON, (ready.write(ready.check(value, where), where),), type_name(kind))
-    _check_class(value, annotation, where)
+    check_class(value, annotation, where)
     parts = compound.Writer(_encode, _is_leaf).write(value, annotation, where)
     return Encoded(compound_format.NAME, parts, type_name(kind))
 
@@ -72,14 +80,16 @@ def _decode(codec: str, data: memoryview, annotation: object) -> object:
     if codec == JSON:
         return json_values.decode_json(bytes(data), annotation)
     if codec == compound_format.NAME:
-        return compound.Reader(data, _decode).read(annotation)
+        value = compound.Reader(data, _decode).read(annotation)
+        check_class(value, annotation, "the decoded value")
+        return value
     try:
         value = named(codec).decode(data, annotation)
     except CodecError:
         raise
     except Exception as error:  # a library's own errors about damaged bytes have no common base
         raise Undecodable(codec, f"{type_name(type(error))}: {error}") from error
-    _check_class(value, annotation, "the decoded value")
+    check_class(value, annotation, "the decoded value")
     return value
 
 
@@ -113,19 +123,3 @@ def _needs_part(value: object) -> bool:
     if isinstance(value, dict):
         return any(type(key) is not str for key in cast(dict[object, object], value))
     return _codec_of(value) is not None
-
-
-def _check_class(value: object, annotation: object, where: str) -> None:
-    if annotation is Any or any(_admits(each, value) for each in members(annotation)):
-        return
-    raise WrongType(where, annotation_name(annotation), type_name(type(value)))
-
-
-def _admits(member: object, value: object) -> bool:
-    kind = dict if is_typed_dict(get_origin(member) or member) else get_origin(member) or member
-    if kind in ANYTHING or not isinstance(kind, type):
-        return kind is not None
-    try:
-        return isinstance(value, kind)
-    except TypeError:  # a protocol that cannot be checked
-        return True

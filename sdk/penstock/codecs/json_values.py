@@ -9,7 +9,6 @@ import msgspec
 import pydantic
 import pydantic_core
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from .annotations import (
     ANYTHING,
@@ -21,11 +20,13 @@ from .annotations import (
 )
 from .encoded import annotation_name
 from .errors import BadValue, NoCodec, Undecodable
-from .json_problems import CLIPPED_MAX, first_line, unwritable, wrong_type
+from .json_problems import CLIPPED_MAX, SURROGATE, first_line, surrogate_within, unwritable, wrong_type
+from .misfit import find_misfit
 from .rewriting import for_pydantic
 from .scalars import DIGITS_MAX, READERS
 from .walk import same, with_sorted_sets, without_numpy_scalars
 
+REPLACED = "\ufffd".encode()  # what pydantic writes for a lone surrogate in a key
 CONFIG = ConfigDict(
     arbitrary_types_allowed=True,
     ser_json_inf_nan="constants",
@@ -66,10 +67,14 @@ class JsonType:
         """Write a checked value; raises NoCodec, BadValue, WrongType."""
         try:
             data = self._write(value)
-        except (UnicodeEncodeError, PydanticSerializationError) as error:
-            raise unwritable(error, value, where) from None
+        except (ValueError, RecursionError) as error:
+            if (plain := without_numpy_scalars(value)) is value:
+                raise unwritable(error, value, where) from None
+            value, data = plain, self._write_plain(plain, where)
+        if REPLACED in data and (place := surrogate_within(value, where)) is not None:
+            raise BadValue(place, SURROGATE)
         if (self.traits.inexact or subclasses_exist(self.traits.records)) and not self._comes_back(value, data):
-            raise BadValue(
+            raise find_misfit(value, self.annotation, where) or BadValue(
                 where,
                 f"read back as {annotation_name(self.annotation)} it would be another value; "
                 "annotate it with the one class that it is, or wrap it in a dataclass",
@@ -79,7 +84,8 @@ class JsonType:
     def read(self, data: bytes) -> object:
         """Raises pydantic.ValidationError, json.JSONDecodeError, UnicodeDecodeError."""
         if self._wrapped:
-            return self._adapter.validate_json(b"[" + data + b"]", strict=True)[0]
+            (value,) = self._adapter.validate_json(b"[" + data + b"]", strict=True)
+            return value
         return self._adapter.validate_json(data, strict=True)
 
     def read_tree(self, tree: object) -> object:
@@ -102,12 +108,23 @@ class JsonType:
         # Models write NaN as null whatever their container says, but keep it in a tree.
         tree = self._adapter.dump_python(wrapped, mode="json", warnings="error")
         tree = tree[0] if self._wrapped else tree
-        return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+        try:
+            return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+        except UnicodeEncodeError:
+            raise
+        except ValueError:  # an integer of more than DIGITS_MAX digits
+            return pydantic_core.to_json(tree, inf_nan_mode="constants")
+
+    def _write_plain(self, value: object, where: str) -> bytes:
+        try:
+            return self._write(value)
+        except (ValueError, RecursionError) as error:
+            raise unwritable(error, value, where) from None
 
     def _comes_back(self, value: object, data: bytes) -> bool:
         try:
-            return same(value, self.read(data))
-        except ValidationError:
+            return same(value, decode_json(data, self.annotation))
+        except Undecodable:
             return False
 
 
@@ -117,6 +134,11 @@ def json_type(annotation: object) -> JsonType:
         return _json_type(annotation)
     except TypeError:  # not hashable
         return _ready(annotation)
+
+
+def forget() -> None:
+    """Make all annotations ready anew: another codec is known now."""
+    _json_type.cache_clear()
 
 
 def decode_json(data: bytes, annotation: object) -> object:

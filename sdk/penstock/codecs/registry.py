@@ -48,7 +48,7 @@ _plug_ins_loaded = False
 
 
 def register(codec: Codec) -> None:
-    """Use a codec in this process; the newest wins. Workers need it too: register it where the operator is defined."""
+    """Use a codec in this process; the newest wins."""
     _codecs[codec.name] = codec
     for name in codec.types:
         _by_class_name[name] = codec

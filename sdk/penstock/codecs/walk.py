@@ -1,5 +1,6 @@
 """Walks over a value's plain containers."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
@@ -9,7 +10,7 @@ import pydantic_core
 
 DEPTH_MAX = 100
 ALIKE = ((list, tuple), (int, float))
-ATOMS = frozenset({int, float, str, bool, bytes, type(None)})
+ATOMS = frozenset({int, float, str, bool, type(None)})
 
 
 def children(value: object) -> Iterable[object]:
@@ -55,11 +56,17 @@ def _named_children(value: object, where: str) -> Iterator[tuple[str, object]]:
             yield f"a key of {where}", key
             yield f"{where}[{key!r}]", each
     elif dataclasses.is_dataclass(value) or isinstance(value, pydantic.BaseModel):
-        for name, each in vars(value).items() if hasattr(value, "__dict__") else ():
+        for name, each in _fields(value):
             yield f"{where}.{name}", each
     else:
         for index, each in enumerate(children(value)):
             yield f"{where}[{index}]", each
+
+
+def _fields(value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, pydantic.BaseModel):
+        return value.__dict__.items()
+    return [(field.name, getattr(value, field.name, None)) for field in dataclasses.fields(cast(Any, value))]
 
 
 def same(left: object, right: object) -> bool:
@@ -73,7 +80,7 @@ def same(left: object, right: object) -> bool:
         mine, other = cast(dict[object, object], left), cast(dict[object, object], right)
         return mine.keys() == other.keys() and all(same(mine[key], other[key]) for key in mine)
     if _is_record(left):
-        return all(map(same, children(left), children(right)))
+        return all(map(same, children(left), children(cast(object, right))))
     return left == right or (left != left and right != right)
 
 
@@ -113,4 +120,9 @@ def _replaced(value: object, replace: Callable[[object], object]) -> object:
     if type(value) in (list, tuple):
         kind = cast(Callable[[list[object]], object], type(value))
         return kind([_replaced(each, replace) for each in cast(list[object], value)])
+    if _is_record(value) and not isinstance(value, type):
+        changed = copy.copy(value)
+        for name, each in _fields(value):
+            object.__setattr__(changed, name, _replaced(each, replace))
+        return changed
     return value

@@ -1,0 +1,326 @@
+"""JSON by annotation: what goes in comes out, of the same type; what would not is refused."""
+
+import dataclasses
+import datetime
+import enum
+import math
+import subprocess
+import sys
+import typing
+import uuid
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
+
+import numpy
+import pydantic
+import pytest
+from annotated_types import Ge
+from hypothesis import given
+from hypothesis import strategies as st
+from penstock.codecs import BadValue, NoCodec, Undecodable, WrongType, decode, encode
+
+Item = TypeVar("Item")
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = 2
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str = "r"
+
+
+class Options(TypedDict):
+    rate: float
+    names: NotRequired[set[str]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+    y: float = 0.0
+    tags: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Point3(Point):
+    z: int = 0
+
+
+@dataclasses.dataclass
+class Tree:
+    name: str
+    children: "list[Tree]" = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Box(Generic[Item]):
+    item: Item
+
+
+class Settings(pydantic.BaseModel):
+    loss: float | None = None
+    when: datetime.datetime | None = None
+    inner: "Settings | None" = None
+
+
+def back(value: object, annotation: object) -> object:
+    encoded = encode(value, annotation)
+    assert encoded.codec == "json"
+    return decode(encoded.codec, encoded.data, annotation)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+SCALARS = [
+    (st.none(), None),
+    (st.booleans(), bool),
+    (st.integers(), int),
+    (st.floats(), float),
+    (st.text(), str),
+    (st.binary(), bytes),
+    (st.datetimes(), datetime.datetime),
+    (st.datetimes(timezones=st.just(datetime.UTC)), datetime.datetime),
+    (st.dates(), datetime.date),
+    (st.timedeltas(datetime.timedelta(-10_000), datetime.timedelta(10_000)), datetime.timedelta),
+    (st.uuids(), uuid.UUID),
+    (st.decimals(allow_nan=False, allow_infinity=False), Decimal),
+    (st.sampled_from(Colour), Colour),
+    (st.lists(st.integers()), list[int]),
+    (st.sets(st.text()), set[str]),
+    (st.dictionaries(st.integers(), st.floats()), dict[int, float]),
+    (st.dictionaries(st.dates(), st.booleans()), dict[datetime.date, bool]),
+    (st.tuples(st.integers(), st.text()), tuple[int, str]),
+    (st.builds(Pair, st.integers(), st.text()), Pair),
+    (st.builds(Point, st.integers(), st.floats(), st.frozensets(st.text())), Point),
+    (st.none() | st.integers() | st.text(), int | str | None),
+]
+
+
+def equal(left: object, right: object) -> bool:
+    """Equal values of equal types; NaN equals itself, 0.0 differs from -0.0."""
+    return repr(left) == repr(right) or (left == right and type(left) is type(right))
+
+
+@pytest.mark.parametrize(("values", "annotation"), SCALARS, ids=lambda each: str(each)[:40])
+def test_round_trips(values: st.SearchStrategy[object], annotation: object) -> None:
+    @given(value=values)
+    def check(value: object) -> None:
+        single = encode(value, annotation)
+        assert equal(decode(single.codec, single.data, annotation), value)
+        many = [value]
+        assert equal(back(many, list[typing.cast(Any, annotation)]), many)
+
+    check()
+
+
+@given(value=PLAIN)
+def test_without_an_annotation_plain_values_come_back(value: object) -> None:
+    assert equal(back(value, Any), value)
+
+
+@pytest.mark.parametrize("digits", [0, 1, 19, 20, 4299, 4300, 4301, 5000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_integers_of_any_size(sign: int, digits: int) -> None:
+    value = sign * (10**digits - 1)
+    assert back(value, int) == value
+    assert back(value, Any) == value
+    assert back([value], list[int]) == [value]
+    assert back({"a": value}, Any) == {"a": value}
+    assert back(Point(value), Point) == Point(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        (Pair(1), Pair),
+        ({"rate": 1.5}, Options),
+        ({"rate": math.inf, "names": {"b", "a"}}, Options),
+        ([{"rate": 1.0}], list[Options]),
+        (Tree("a", [Tree("b")]), Tree),
+        (Box(3), Box[int]),
+        (Box([Point(1)]), Box[list[Point]]),
+        (Level.LOW, Level),
+        ("a", Literal["a", "b"]),
+        (Settings(loss=1.5, inner=Settings()), Settings),
+        ([Settings(when=datetime.datetime(2020, 1, 1))], list[Settings]),
+        (OrderedDict(b=1, a=2), OrderedDict[str, int]),
+        (defaultdict(int, a=1), defaultdict[str, int]),
+        (Counter("aab"), Counter[str]),
+        (deque([1, 2]), deque[int]),
+        ([1, 2], Sequence[int]),
+        ({"a": 1}, Mapping[str, int]),
+        ((1, 2, 3), tuple[int, ...]),
+        ((), tuple[()]),
+        (None, Point | None),
+        (Point(1), Point | None),
+        (Point(1), Point | int),
+        (3, Annotated[int, Ge(1)]),
+        (1 + 2j, complex),
+    ],
+    ids=str,
+)
+def test_types_come_back(value: object, annotation: object) -> None:
+    assert equal(back(value, annotation), value)
+
+
+def test_nan_of_a_model_survives() -> None:
+    for annotation in (Settings, list[Settings], Any):
+        value: object = [Settings(loss=math.nan)] if annotation == list[Settings] else Settings(loss=math.nan)
+        assert b"NaN" in encode(value, annotation).data
+    assert math.isnan(typing.cast(Settings, back(Settings(loss=math.nan), Settings)).loss or 0)
+
+
+def test_a_number_of_numpy_is_a_number() -> None:
+    assert back(numpy.float32(1.5), float) == 1.5
+    assert back({"a": numpy.int64(3)}, dict[str, int]) == {"a": 3}
+    assert back({"a": [numpy.bool_(True)]}, Any) == {"a": [True]}
+    assert type(back(numpy.int64(3), Any)) is int
+
+
+def test_an_int_given_for_a_float_becomes_one() -> None:
+    assert repr(back(1, float)) == "1.0"
+    assert repr(back([1], list[float])) == "[1.0]"
+
+
+def test_bytes_are_the_same_in_every_process() -> None:
+    code = (
+        "from typing import Any\nfrom penstock.codecs import encode\n"
+        "words = {str(i) for i in range(50)}\n"
+        "print(encode(words, set[str]).data, encode({'a': [words]}, Any).data, encode([words], list[set[str]]).data)"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "text"),
+    [
+        ("a", int, "value: expected int, given str 'a'"),
+        (True, int, "expected int, given bool True"),
+        (1.0, int, "expected int, given float 1.0"),
+        ("1", float, "expected float, given str '1'"),
+        (None, int, "expected int, given NoneType None"),
+        (1, None, "expected None, given int 1"),
+        ([1, "x"], list[int], "value[1]: expected a valid integer (in list[int]), given str 'x'"),
+        ((1,), list[int], "expected list[int], given tuple (1,)"),
+        ({"a": {"b": "c"}}, dict[str, dict[str, int]], "value['a']['b']: expected a valid integer"),
+        (Point("x"), Point, "value.x: expected int, given str 'x'"),  # pyright: ignore[reportArgumentType]
+        ({"rate": "x"}, Options, "value['rate']: expected a valid number"),
+        ({}, Options, "value['rate']: expected Field required"),
+        (0, Annotated[int, Ge(1)], "greater than or equal to 1"),
+        ("c", Literal["a", "b"], "'a' or 'b'"),
+        (1, Point, "expected"),
+        (1.5, int | str, "expected int | str, given float 1.5"),
+    ],
+    ids=str,
+)
+def test_wrong_types_are_named(value: object, annotation: object, text: str) -> None:
+    with pytest.raises(WrongType) as caught:
+        encode(value, annotation)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "text"),
+    [
+        (object(), Any, "value is a object, which has no codec"),
+        ({"a": [1, {"b": object()}]}, Any, "value['a'][1]['b'] is a object"),
+        ({"a": object()}, dict[str, Any], "value['a'] is a object"),
+        ((i for i in ()), Any, "return a list"),
+        ([(i for i in ())], list[Any], "return a list"),
+        (len, Any, "no codec"),
+        (int, Any, "no codec"),
+        (ValueError("x"), Any, "no codec"),
+        (Box(object()), Box[Any], "value.item is a object"),
+    ],
+    ids=str,
+)
+def test_what_has_no_codec_is_named(value: object, annotation: object, text: str) -> None:
+    with pytest.raises(NoCodec) as caught:
+        encode(value, annotation)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "where"),
+    [
+        ("a\ud800", str, "value"),
+        (["", "\udfff"], list[str], "value[1]"),
+        ({"a": Point(1, tags=frozenset({"\ud800"}))}, dict[str, Any], "value['a']"),
+        ({"\ud800": 1}, dict[str, int], "a key of value"),
+    ],
+)
+def test_lone_surrogates_are_refused(value: object, annotation: object, where: str) -> None:
+    with pytest.raises(BadValue, match="surrogate") as caught:
+        encode(value, annotation)
+    assert caught.value.where.startswith(where)
+
+
+@dataclasses.dataclass
+class Other:
+    x: int
+    y: float = 0.0
+    tags: frozenset[str] = frozenset()
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        (Other(1), Point | Other),
+        (datetime.datetime(2020, 1, 1), str | datetime.datetime),
+        (uuid.UUID(int=1), str | uuid.UUID),
+        ({1}, list[int] | set[int]),
+        (Point3(1), Point),
+    ],
+    ids=str,
+)
+def test_what_json_cannot_tell_apart_comes_back_or_is_refused(value: object, annotation: object) -> None:
+    try:
+        encoded = encode(value, annotation)
+    except BadValue as error:
+        assert "another value" in str(error)
+    else:
+        assert equal(decode(encoded.codec, encoded.data, annotation), value)
+
+
+def test_what_contains_itself_is_refused() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    for annotation in (Any, list[Any], list):
+        with pytest.raises((WrongType, BadValue, NoCodec)):
+            encode(loop, annotation)
+
+
+@pytest.mark.parametrize("annotation", [int, float, str, bool, None, list[int], Point, Settings, Any])
+@given(data=st.binary(max_size=40))
+def test_any_bytes_are_decoded_or_refused(annotation: object, data: bytes) -> None:
+    try:
+        decode("json", data, annotation)
+    except Undecodable:
+        return
+
+
+@pytest.mark.parametrize(
+    ("data", "annotation"),
+    [(b'"5"', int), (b"5.0", int), (b"1", bool), (b"1", str), (b"null", int), (b"[1]", list[str]), (b"{}", Point)],
+)
+def test_what_is_of_another_type_is_refused(data: bytes, annotation: object) -> None:
+    with pytest.raises(Undecodable):
+        decode("json", data, annotation)
