@@ -44,17 +44,17 @@ class Channel:
                 return
             yield self._buffer[:size]
 
-    def take_back(self) -> int:
-        """Remove what the process has not read; return how many messages that were."""
-        count = 0
+    def take_back(self) -> list[bytes]:
+        """Remove and return messages that the process has not read; it may read some meanwhile."""
+        back: list[bytes] = []
         while True:
             try:
                 size = self._far.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
             except (BlockingIOError, ConnectionResetError):
-                return count
+                return back
             if not size:
-                return count
-            count += 1
+                return back
+            back.append(bytes(self._buffer[:size]))
 
     def close(self) -> None:
         """The process, if it still lives, reads the end of the stream and ends."""

@@ -74,8 +74,9 @@ class ChildProcess:
 
     def take_back(self) -> list[Grant]:
         """Remove what has not begun, in order."""
-        unread = self.channel.take_back()
-        back = [self.sent.pop() for _ in range(min(unread, len(self.sent)))][::-1]
+        unread = {Grant.FromString(message).grant for message in self.channel.take_back()}
+        back = [grant for grant in self.sent if grant.grant in unread]
+        self.sent = deque(grant for grant in self.sent if grant.grant not in unread)
         back += self.waiting
         self.waiting.clear()
         return back
