@@ -7,7 +7,7 @@ PARTS_MAX = 2_000_000
 # Comparisons of a part with a type: a part that may be one of several types is compared with each.
 COMPARISONS_MAX = 10_000
 COMPARISONS_PER_PART_MAX = 4
-TYPES_MAX = 5_000
+TYPES_MAX = 2_000
 TYPE_DEPTH_MAX = 32
 # Members of a union, values of a literal type, fields of a record: each is compared with each.
 MEMBERS_MAX = 256
