@@ -1,5 +1,6 @@
 """A project's Python files as one archive, named by its hash: what workers import the operators from."""
 
+import errno
 import hashlib
 import io
 import os
@@ -117,15 +118,21 @@ def _extract(data: bytes, folder: Path) -> None:
             entries = archive.infolist()
             _check(entries)
             for entry in entries:
-                path = folder / entry.filename
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, open(path, "xb") as file:
-                    # The sizes that an archive announces may be lies.
-                    file.write(source.read(entry.file_size))
-                    if source.read(1):
-                        raise BadBundle(f"{entry.filename!r} is larger than announced")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+                _write(archive, entry, folder / entry.filename)
+    except BundleError:
+        raise
+    except Exception as error:  # what zipfile raises for damaged archives has no common base
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise BundleError(f"no room in {folder.parent} to unpack a bundle: free some space") from error
         raise BadBundle(f"the bundle cannot be unpacked: {error}") from error
+
+
+def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(entry) as source, open(path, "xb") as file:
+        file.write(source.read(entry.file_size))
+        if source.read(1):  # the sizes that an archive announces may be lies
+            raise BadBundle(f"{entry.filename!r} is larger than announced")
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

@@ -161,10 +161,9 @@ def _built(kind: object, value: object, plain: type) -> object:
     """Make the container that the annotation asks for, if it is a concrete one."""
     if not isinstance(kind, type) or kind is plain or kind in ANYTHING:
         return value
-    container = cast(type, kind)
     if not issubclass(kind, Collection) or issubclass(kind, Mapping) is not isinstance(value, Mapping):
-        raise TypeError(f"it holds a {plain.__name__}, not a {type_name(container)}")
-    if getattr(container, "__abstractmethods__", ()):
+        raise TypeError(f"it holds a {plain.__name__}, not a {type_name(cast(type, kind))}")
+    if getattr(cast(type, kind), "__abstractmethods__", ()):
         return value
     return cast(Callable[[object], object], kind)(value)
 
