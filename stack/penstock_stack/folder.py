@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,7 @@ from .errors import FolderInUse, FolderUnusable, OtherVersion
 # Raised when the data of older versions can no longer be read as they are.
 FORMAT = 1
 STAMP = "version.json"
+SHARDS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,6 @@ class Stamp:
 
     format: int
     shards: int
-    deployment_id: str
 
 
 class DataFolder:
@@ -33,8 +32,10 @@ class DataFolder:
         self.path = path.absolute()
         self._lock: IO[str] | None = None
 
-    def open(self, shards: int) -> Stamp:
+    def open(self, shards: int | None = None) -> Stamp:
         """Lock the folder, made if it is missing; return what is written in it.
+
+        `shards`: of a new folder, 256 if not given; of another one, to be checked.
 
         Raises:
             FolderInUse: Another process has it.
@@ -57,20 +58,20 @@ class DataFolder:
             self._lock.close()
             self._lock = None
 
-    def _stamp(self, shards: int) -> Stamp:
+    def _stamp(self, shards: int | None) -> Stamp:
         path = self.path / STAMP
         if not path.exists():
             if (self.path / "postgres").exists():
                 raise OtherVersion(self.path, f"it has data but no {STAMP}")
-            _write(path, Stamp(FORMAT, shards, str(uuid.uuid4())))
+            _write(path, Stamp(FORMAT, shards or SHARDS))
         try:
             found = json.loads(path.read_text())
-            stamp = Stamp(int(found["format"]), int(found["shards"]), str(found["deployment_id"]))
+            stamp = Stamp(int(found["format"]), int(found["shards"]))
         except (ValueError, KeyError, TypeError):
             raise OtherVersion(self.path, f"its {STAMP} cannot be read") from None
         if stamp.format != FORMAT:
             raise OtherVersion(self.path, f"its data have format {stamp.format}, this version reads format {FORMAT}")
-        if stamp.shards != shards:
+        if shards is not None and stamp.shards != shards:
             raise OtherVersion(self.path, f"it was made with {stamp.shards} shards, not {shards}")
         return stamp
 
@@ -79,7 +80,7 @@ def _write(path: Path, stamp: Stamp) -> None:
     """In one step and durably: a folder with half a stamp would be refused for ever."""
     partial = path.with_suffix(".partial")
     with partial.open("w") as file:
-        json.dump({"format": stamp.format, "shards": stamp.shards, "deployment_id": stamp.deployment_id}, file)
+        json.dump({"format": stamp.format, "shards": stamp.shards}, file)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

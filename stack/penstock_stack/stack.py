@@ -1,0 +1,173 @@
+"""The embedded stack: every service in one process, on one port, over one data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from penstock.client.running import Running, announce, withdraw
+from penstock_action_service.app import ActionService
+from penstock_artifact_store import LocalStore
+from penstock_artifact_store.service import add_to_server
+from penstock_dependency_manager import DependencyManager
+from penstock_eventlog import rpc
+from penstock_eventlog.local import LocalStream
+from penstock_executors.process import ProcessExecutor
+from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
+from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_state_tracker.app import StateTracker
+
+from .folder import DataFolder
+from .ports import HOST, choose_port
+from .postgres import EmbeddedPostgres
+from .worker import EmbeddedWorker
+
+DATABASE = "penstock"
+NAME = "embedded"
+LOADED_MAX_S = 60.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a stack is told when it starts.
+
+    Attributes:
+        port: On 127.0.0.1; 0 takes a free one.
+        shards: Of the data folder, when it is made; None takes what it was made with, or 256.
+        cpu, memory_bytes, gpu: For operators; None takes what this machine has.
+        workers: Whether it executes operators itself.
+        attended: It ends with the command that started it; clients are told.
+    """
+
+    port: int = 0
+    shards: int | None = None
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    gpu: int | None = None
+    workers: bool = True
+    attended: bool = False
+
+
+class Stack:
+    """Start it and stop it on one event loop. Killed at any moment, the next start continues every run."""
+
+    def __init__(self, data: Path, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self._folder = DataFolder(data)
+        self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self.address = ""
+
+    async def start(self) -> None:
+        """Return once runs can be submitted and everything open goes on.
+
+        Raises:
+            StackError: The folder is in use, of another version or unusable, or Postgres does not start.
+            PortInUse: The port is taken.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop in the reverse order of the start; what fails is logged and does not keep the rest."""
+        while self._stops:
+            name, stop = self._stops.pop()
+            try:
+                await stop()
+            except Exception:
+                log.exception("%s did not stop in order", name)
+
+    async def _start(self) -> None:
+        settings, path = self._settings, self._folder.path
+        shards = self._folder.open(settings.shards).shards
+        self._stops.append(("folder", _blocking(self._folder.close, here=True)))
+        port = choose_port(settings.port)
+        self.address = f"{HOST}:{port}"
+        url = await self._postgres(path / "postgres")
+        stream = LocalStream()
+        await stream.start()
+        self._stops.append(("stream", stream.stop))
+        store = LocalStore(path / "artifacts")
+        server = rpc.server(rpc.ServerOptions(host=HOST, port=port, errors=Exception))
+        tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
+        self._stops.append(("state tracker", tracker.stop))
+        await tracker.start()
+        tracker.register(server)
+        unlocking = DependencyManager(stream, [self.address], range(shards))
+        unlocking.register(server)
+        granting = self._action_service(url, stream, shards)
+        granting.register(server)
+        add_to_server(store, server.grpc)
+        server.serves(artifact_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
+        self._stops.append(("server", server.stop))
+        await server.start()
+        self._stops.append(("dependency manager", unlocking.stop))
+        await unlocking.start()
+        self._stops.append(("action service", granting.stop))
+        await granting.start()
+        async with asyncio.timeout(LOADED_MAX_S):
+            await asyncio.gather(unlocking.loaded(), granting.loaded())
+        if settings.workers:
+            await self._worker(store, granting)
+        await server.ready()
+        announce(path, Running(self.address, os.getpid(), settings.attended))
+        self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
+        log.info("penstock %s listens on %s, its data are in %s", version("penstock-stack"), self.address, path)
+
+    async def _postgres(self, folder: Path) -> str:
+        postgres = EmbeddedPostgres(folder)
+        self._stops.append(("postgres", _blocking(postgres.stop)))
+        await asyncio.to_thread(postgres.start)
+        return await asyncio.to_thread(postgres.create, DATABASE)
+
+    def _action_service(self, url: str, stream: LocalStream, shards: int) -> ActionService:
+        return ActionService(
+            stream,
+            state_trackers=[self.address],
+            dependency_managers=[self.address],
+            shards=range(shards),
+            database_url=url,
+            owner=NAME,
+            address=self.address,
+        )
+
+    async def _worker(self, store: LocalStore, granting: ActionService) -> None:
+        settings = self._settings
+        executor = ProcessExecutor(
+            cpu_milli=None if settings.cpu is None else round(settings.cpu * 1000),
+            memory_bytes=settings.memory_bytes,
+            gpus=None if settings.gpu is None else [str(index) for index in range(settings.gpu)],
+        )
+        channel = rpc.channel(self.address)
+        self._stops.append(("worker's channel", channel.close))
+        stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
+
+        async def plan(plan_hash: bytes) -> bytes:
+            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash))
+            return b"".join([response.chunk async for response in call])
+
+        scratch = self._folder.path / "scratch"
+        worker = EmbeddedWorker(NAME, executor, store, plan, scratch, granting.connect)
+        self._stops.append(("worker", worker.stop))
+        await worker.start()
+
+
+def _blocking(work: Callable[[], None], *, here: bool = False) -> Callable[[], Awaitable[None]]:
+    """A step that waits for the disk or a process, in a thread unless it must be done `here`."""
+
+    async def do() -> None:
+        if here:
+            work()
+        else:
+            await asyncio.to_thread(work)
+
+    return do

@@ -1,0 +1,115 @@
+"""The stack in the foreground: from its start until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from penstock_eventlog.errors import EventlogError
+from penstock_observability import logs
+
+from .errors import StackError
+from .stack import Settings, Stack
+
+LOG_FILE = "stack.log"
+log = logging.getLogger(__name__)
+
+
+def up(
+    data: Path,
+    *,
+    port: int,
+    cpu: float | None = None,
+    memory_bytes: int | None = None,
+    gpu: int | None = None,
+    workers: bool = True,
+    shards: int | None = None,
+) -> int:
+    """Run until SIGINT or SIGTERM; return the exit code."""
+    logs.configure("penstock", as_json=False)
+    settings = _settings(port, cpu, memory_bytes, gpu, workers, shards, attended=False)
+    return _run(data, settings)
+
+
+def attended(data: Path, *, workers: bool, shards: int | None = None) -> int:
+    """Run until stdin ends; say the address on stdout, as JSON on one line; log into the data folder."""
+    return _run(data, _settings(0, None, None, None, workers, shards, attended=True))
+
+
+def _settings(
+    port: int, cpu: Any, memory_bytes: Any, gpu: Any, workers: bool, shards: int | None, *, attended: bool
+) -> Settings:
+    chosen = shards or int(os.environ.get("PENSTOCK_SHARDS", "0")) or None
+    return Settings(
+        port=port, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, workers=workers, shards=chosen, attended=attended
+    )
+
+
+def _run(data: Path, settings: Settings) -> int:
+    try:
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(data, settings))
+    except (StackError, EventlogError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if os.environ.get("PENSTOCK_DEBUG") == "1":
+            raise
+        text = str(error).splitlines()[:1] or [""]
+        print(
+            f"error: the stack failed: {type(error).__name__}: {text[0]} (PENSTOCK_DEBUG=1 shows where)",
+            file=sys.stderr,
+        )
+        return 1
+
+
+async def _serve(data: Path, settings: Settings) -> int:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    stack = Stack(data, settings)
+    starting = asyncio.create_task(stack.start())
+    stopping = asyncio.create_task(told.wait())
+    if settings.attended:
+        loop.add_reader(sys.stdin.fileno(), _at_end_of_stdin, told)
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return 0
+        starting.result()
+        _ready(data, stack, settings)
+        await stopping
+        return 0
+    finally:
+        stopping.cancel()
+        await stack.stop()
+
+
+def _at_end_of_stdin(told: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        told.set()
+
+
+def _ready(data: Path, stack: Stack, settings: Settings) -> None:
+    if not settings.attended:
+        print(f"ready on {stack.address}, data in {data}; Ctrl-C stops, and the next start goes on", file=sys.stderr)
+        return
+    print(json.dumps({"address": stack.address, "pid": os.getpid()}), flush=True)
+    # Whoever started this reads no more: what is printed from now on goes to the log.
+    file = os.open(data / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for fd in (1, 2):
+        os.dup2(file, fd)
+    os.close(file)
+    logs.configure("penstock", as_json=False)

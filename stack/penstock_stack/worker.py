@@ -1,0 +1,111 @@
+"""The stack's own worker: an agent whose link to the Action Service is a function call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from penstock_artifact_store import LocalStore
+from penstock_executors.agent import Agent
+from penstock_executors.executor import Executor
+from penstock_proto.action_service.v1.worker_pb2 import Orders, Register, Welcome
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from .printed import Printed
+
+# A third of the lease, so that two may be late.
+HEARTBEATS_A_LEASE = 3
+RECONNECT_S = 0.1
+log = logging.getLogger(__name__)
+
+
+class Session(Protocol):
+    """What of the Action Service's session is used here."""
+
+    welcome: Welcome
+    open: bool
+
+    def reports(self, reports: list[Report]) -> None: ...
+
+    def heartbeat(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
+Connect = Callable[[Register, Callable[[Orders], None], Callable[[], None]], Session]
+
+
+class EmbeddedWorker:
+    """Connects, and connects again if the Action Service ends the connection."""
+
+    def __init__(
+        self,
+        name: str,
+        executor: Executor,
+        store: LocalStore,
+        plan: Callable[[bytes], Awaitable[bytes]],
+        scratch: Path,
+        connect: Connect,
+    ) -> None:
+        self._printed = Printed(store)
+        self._connect = connect
+        self._session: Session | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._agent = Agent(
+            worker=name,
+            executor=executor,
+            store=store,
+            plan=plan,
+            send_reports=self._send,
+            output=self._printed,
+            scratch=scratch,
+        )
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._agent.open()
+        self._link()
+
+    async def stop(self) -> None:
+        """End what runs; the log will find it lost, and the next start runs it again."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        session, self._session = self._session, None
+        if session is not None:
+            session.leave()
+        await self._agent.close()
+        await self._printed.stop()
+
+    def _link(self) -> None:
+        try:
+            self._session = self._connect(self._agent.register(), self._agent.on_orders, self._closed)
+        except Exception as error:
+            log.warning("the Action Service does not take the worker in (%s); trying again", error)
+            self._timer = self._loop.call_later(RECONNECT_S, self._link)
+            return
+        self._agent.resend()
+        self._beat()
+
+    def _beat(self) -> None:
+        session = self._session
+        if session is None or not session.open:
+            return
+        self._timer = self._loop.call_later(session.welcome.lease_s / HEARTBEATS_A_LEASE, self._beat)
+        session.heartbeat()
+
+    def _send(self, reports: list[Report]) -> None:
+        """What is not taken is reported again over the next connection."""
+        if (session := self._session) is not None and session.open:
+            session.reports(reports)
+
+    def _closed(self) -> None:
+        self._session = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._closing:
+            self._timer = self._loop.call_later(RECONNECT_S, self._link)
