@@ -154,6 +154,10 @@ class Pool:
         if known is not None:
             known.heard_at = now
 
+    def knows(self, worker: str) -> bool:
+        """Whether it is registered and was not given up since."""
+        return worker in self._book.placement.workers
+
     def disconnected(self, worker: str, now: float) -> None:
         """Its connection broke: nothing is granted to it, and it has until its lease ends to come back."""
         known = self._book.placement.workers.get(worker)

@@ -1,12 +1,21 @@
-"""Everything that this service raises."""
+"""Everything that this service raises; `status` and `detail` are what callers over gRPC see."""
 
 
 class ActionServiceError(Exception):
     """The parent of all errors of this package."""
 
+    status = "INTERNAL"
+    trailers: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
 
 class UnknownPool(ActionServiceError):
     """A worker asked for a pool that this process does not serve."""
+
+    status = "NOT_FOUND"
 
     def __init__(self, pool: str, served: list[str]) -> None:
         super().__init__(
@@ -17,21 +26,44 @@ class UnknownPool(ActionServiceError):
 
 
 class NotOwner(ActionServiceError):
-    """Another process holds the lease of the pool."""
+    """Another process holds the lease of the pool, or nobody at the moment."""
+
+    status = "FAILED_PRECONDITION"
 
     def __init__(self, pool: str, address: str) -> None:
         where = address or "nobody at the moment"
         super().__init__(f"pool {pool!r} is owned by {where}; connect there, or try again in a few seconds")
         self.pool, self.address = pool, address
+        self.trailers = (("penstock-owner", address),) if address else ()
 
 
 class BadWorker(ActionServiceError):
     """What a worker sent cannot be honoured: a malformed message, or one about somebody else."""
 
+    status = "INVALID_ARGUMENT"
+
 
 class SessionClosed(ActionServiceError):
-    """The worker's connection has been replaced or closed; it must connect and register again."""
+    """The worker's connection has been replaced or given up; it must connect and register again."""
+
+    status = "ABORTED"
 
     def __init__(self, worker: str) -> None:
         super().__init__(f"the connection of worker {worker!r} is closed; connect and register again")
         self.worker = worker
+
+
+class TrackerAway(ActionServiceError):
+    """No State Tracker answers; asking again later helps."""
+
+    status = "UNAVAILABLE"
+
+    def __init__(self, why: str, *, too_large: bool = False) -> None:
+        super().__init__(f"the State Tracker does not answer: {why}")
+        self.too_large = too_large
+
+
+class BadRequest(ActionServiceError):
+    """A question that makes no sense."""
+
+    status = "INVALID_ARGUMENT"

@@ -1,0 +1,199 @@
+"""The Action Service put together: leases, pools, the edge of workers, and the API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from penstock_eventlog import rpc
+from penstock_eventlog.stream import Stream
+from penstock_eventlog.upstream import DependencyManagerUpstream
+from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc, worker_pb2, worker_pb2_grpc
+from penstock_proto.action_service.v1.worker_pb2 import Orders, Register
+
+from . import sessions
+from .core import DEFAULT_POOL
+from .errors import ActionServiceError, NotOwner, UnknownPool
+from .host import PoolHost
+from .leases import LEASE_S, TROUBLE, Leases
+from .link import WorkerService
+from .service import Service
+from .sessions import Session
+from .trackers import Trackers
+from .values import ValueCache
+
+WORKER_LEASE_S = 10.0
+RENEW_EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    pass
+
+
+class ActionService:
+    """One Action Service; several share the pools of a deployment by leases.
+
+    Args:
+        state_trackers: HOST:PORT of each.
+        dependency_managers: HOST:PORT of each.
+        shards: Of the whole deployment; a pool's actions come from all of them.
+        database_url: Where the pools' leases are; None: this is the only Action Service there ever is (tests).
+        owner: A name that is kept over restarts, and that no other Action Service has.
+        address: HOST:PORT at which workers reach this one's gRPC server.
+        weights: Shares of teams in the pools, 1 where not named.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        state_trackers: Sequence[str],
+        dependency_managers: Sequence[str],
+        shards: Collection[int],
+        database_url: str | None,
+        owner: str,
+        address: str = "",
+        pools: Sequence[str] = (DEFAULT_POOL,),
+        weights: Mapping[str, float] | None = None,
+        worker_lease_s: float = WORKER_LEASE_S,
+    ) -> None:
+        if not state_trackers or not dependency_managers or not pools or not owner:
+            raise ActionServiceError("an Action Service needs a name, a pool, and addresses of both other services")
+        if any(not weight > 0 for weight in (weights or {}).values()):
+            raise ActionServiceError("the weights of teams must be greater than 0")
+        self.address = address
+        self.hosts: dict[str, PoolHost] = {}  # of pools that are ours now
+        self._stream, self._pools, self._shards = stream, tuple(pools), shards
+        self._weights, self._worker_lease_s = dict(weights or {}), worker_lease_s
+        self._trackers = Trackers(state_trackers)
+        self._channels = [rpc.channel(address) for address in dependency_managers]
+        self._upstreams = [
+            DependencyManagerUpstream(channel, upstream)
+            for channel, upstream in zip(self._channels, dependency_managers, strict=True)
+        ]
+        self._cache = ValueCache()
+        self._leases = Leases(database_url, owner) if database_url is not None else None
+        self._owners: dict[str, str] = {}
+        self._held_until = 0.0
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take what pools are free and begin to follow; `loaded` tells when all is known.
+
+        Raises one of `leases.TROUBLE` if Postgres is away.
+        """
+        if self._leases is None:
+            await self._open(dict.fromkeys(self._pools, 1))
+            return
+        await self._leases.prepare()
+        await self._renew(self._leases)
+        self._renewing = asyncio.create_task(self._keep(self._leases))
+
+    async def loaded(self) -> None:
+        """Return once the state of every shard is known to every pool that is ours now."""
+        await asyncio.gather(*(host.loaded() for host in self.hosts.values()))
+
+    def register(self, server: rpc.Server) -> None:
+        """Serve workers and questions; errors derive from ActionServiceError."""
+        generated: Any = service_pb2_grpc
+        generated.add_ActionServiceServicer_to_server(Service(self.hosts), server.grpc)
+        generated_worker: Any = worker_pb2_grpc
+        generated_worker.add_WorkerServiceServicer_to_server(WorkerService(self.connect), server.grpc)
+        server.serves(
+            service_pb2.DESCRIPTOR.services_by_name["ActionService"].full_name,
+            worker_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name,
+        )
+
+    def connect(
+        self, register: Register, send: Callable[[Orders], None], closed: Callable[[], None] = _nothing
+    ) -> Session:
+        """Take in a worker of this process.
+
+        Args:
+            send: Gets the worker's orders, on the event loop; may call the session at once.
+            closed: Called when the connection is over, for whatever reason; connect again, with what is held.
+
+        Raises:
+            BadWorker, UnknownPool, NotOwner: It cannot be taken in here.
+        """
+        sessions.check(register)
+        pool = register.pool or DEFAULT_POOL
+        if pool not in self._pools:
+            raise UnknownPool(pool, list(self._pools))
+        host = self.hosts.get(pool)
+        if host is None:
+            raise NotOwner(pool, self._owners.get(pool, ""))
+        return host.connect(register, send, closed)
+
+    def drain(self, pool: str, worker: str) -> None:
+        """Grant a worker nothing more; what it runs goes on."""
+        if pool in self.hosts:
+            self.hosts[pool].drain(worker)
+
+    async def stop(self) -> None:
+        """End all connections and let others take the pools at once. Harmless when repeated."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+            self._renewing = None
+        epochs = {name: host.epoch for name, host in self.hosts.items()}
+        await self._drop(list(self.hosts))
+        if self._leases is not None:
+            try:
+                await self._leases.release(epochs)
+            except TROUBLE as error:
+                log.info("the leases of pools could not be given back, they expire by themselves: %s", error)
+            await self._leases.close()
+        await self._trackers.close()
+        for channel in self._channels:
+            await channel.close()
+
+    async def _keep(self, leases: Leases) -> None:
+        """Renew what is ours and take what is free, for ever."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            try:
+                await self._renew(leases)
+            except TROUBLE as error:
+                log.warning("Postgres does not answer about the leases of pools, trying again: %s", error)
+                await leases.close()
+                if asyncio.get_running_loop().time() > self._held_until:
+                    await self._drop(list(self.hosts))
+            except Exception:
+                log.exception("cannot renew the leases of pools; trying again")
+
+    async def _renew(self, leases: Leases) -> None:
+        held_until = asyncio.get_running_loop().time() + LEASE_S
+        epochs = {name: host.epoch for name, host in self.hosts.items()}
+        kept = await leases.renew(epochs, self.address) if epochs else set[str]()
+        self._held_until = held_until
+        await self._drop([name for name in epochs if name not in kept])
+        missing = [name for name in self._pools if name not in self.hosts]
+        if missing:
+            await self._open(await leases.take(missing, self.address))
+            self._owners = await leases.owners(missing)
+
+    async def _open(self, epochs: Mapping[str, int]) -> None:
+        for name, epoch in epochs.items():
+            host = self.hosts[name] = PoolHost(
+                name,
+                epoch,
+                self._worker_lease_s,
+                self._weights,
+                self._stream,
+                self._upstreams,
+                self._shards,
+                self._trackers,
+                self._cache,
+            )
+            await host.start()
+            log.info("owns pool %s, epoch %d", name, epoch)
+
+    async def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            log.info("gives up pool %s", name)
+            await self.hosts.pop(name).stop()

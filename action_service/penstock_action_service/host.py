@@ -1,0 +1,234 @@
+"""The shell around one pool: feeds its core, and carries out what the core decides, once per turn of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from penstock_eventlog.following import Follower, Snapshot
+from penstock_eventlog.stream import ACTIONS, REPORTS, Stream
+from penstock_eventlog.upstream import DependencyManagerUpstream, action_span
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
+from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_WORKER, Cause
+from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
+
+from . import outcomes
+from .action import key_of
+from .core import Pool
+from .effects import Learnt, Publish, Resend, ToWorker
+from .filling import Filler
+from .sessions import Session
+from .trackers import Trackers
+from .values import Position, ValueCache
+
+TICK_S = 0.05
+MESSAGE_BYTES_MAX = 256 * 1024
+RESENT_BATCHES_MAX = 8  # in one call
+RESENDING_MAX = 4  # calls at the same time; the reports of others come up again later
+
+log = logging.getLogger(__name__)
+
+
+class PoolHost:
+    """One pool that this process owns, from the take-over until its lease is lost."""
+
+    def __init__(
+        self,
+        name: str,
+        epoch: int,
+        lease_s: float,
+        weights: Mapping[str, float],
+        stream: Stream,
+        upstreams: Sequence[DependencyManagerUpstream],
+        shards: Collection[int],
+        trackers: Trackers,
+        cache: ValueCache,
+    ) -> None:
+        self.name, self.epoch, self.lease_s = name, epoch, lease_s
+        self.core = Pool(name, epoch, lease_s=lease_s, weights=weights)
+        self.sessions: dict[str, Session] = {}
+        self._stream, self._trackers, self._cache = stream, trackers, cache
+        self._filler = Filler(cache, trackers, self._filled, self._absent)
+        self._follower = Follower[ActionBatch](
+            stream=stream, topic=ACTIONS, upstreams=upstreams, shards=shards, span=action_span, consumer=self
+        )
+        self._loop = asyncio.get_running_loop()
+        self._flush_soon: asyncio.Handle | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._resending: set[asyncio.Task[None]] = set()
+        self._catching_up: asyncio.Task[None] | None = None
+        self._open = True
+
+    async def start(self) -> None:
+        """Begin to follow; returns at once."""
+        await self._follower.start()
+        self._catching_up = asyncio.create_task(self._catch_up())
+        self._ticker = self._loop.call_later(TICK_S, self._tick)
+
+    async def loaded(self) -> None:
+        """Return once the state of every shard is known."""
+        await self._follower.loaded()
+
+    async def stop(self) -> None:
+        """End all connections and forget everything: the log knows what matters."""
+        self._open = False
+        for handle in (self._flush_soon, self._ticker):
+            if handle is not None:
+                handle.cancel()
+        for session in list(self.sessions.values()):
+            session.end()
+        self.sessions.clear()
+        tasks = [task for task in (*self._resending, self._catching_up) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._filler.close()
+        await self._follower.stop()
+
+    # What the follower calls
+
+    def apply(self, batch: ActionBatch, after_seq: int) -> bool:
+        self.core.actions(batch, self._loop.time())
+        return True
+
+    def load(self, snapshot: Snapshot) -> None:
+        self.core.snapshot(snapshot.shard, snapshot.seq, snapshot.items, self._loop.time())
+
+    def flush(self) -> None:
+        """Do all that the core asks for."""
+        if self._flush_soon is not None:
+            self._flush_soon.cancel()
+            self._flush_soon = None
+        published: list[ReportBatch] = []
+        resent: list[ReportBatch] = []
+        for effect in self.core.take(self._loop.time()):
+            match effect:
+                case ToWorker():
+                    self._order(effect)
+                case Learnt(shard, seq, report):
+                    if report.HasField("succeeded"):
+                        self._cache.put((shard, seq), report.succeeded.outputs.SerializeToString())
+                case Publish(shard, reports):
+                    published += cut(shard, reports)
+                case Resend(shard, reports):
+                    resent += cut(shard, reports)
+        if resent:
+            self._resend(resent)
+        if published:
+            self._stream.publish(REPORTS, published)
+        self._filler.fetch()
+
+    # What sessions call
+
+    def connect(self, register: Register, send: Callable[[Orders], None], closed: Callable[[], None]) -> Session:
+        """Take a worker in; a former connection of it ends."""
+        former = self.sessions.pop(register.worker, None)
+        if former is not None:
+            former.end()
+        self._filler.forget(register.worker)
+        session = self.sessions[register.worker] = Session(self, register, send, closed)
+        self.core.register(register, self._loop.time())
+        self._wake()
+        return session
+
+    def reports(self, session: Session, reports: Sequence[Report]) -> None:
+        if self._known(session):
+            self.core.reports(session.worker, reports, self._loop.time())
+            self._wake()
+
+    def heartbeat(self, session: Session) -> None:
+        if self._known(session):
+            self.core.heartbeat(session.worker, self._loop.time())
+
+    def left(self, session: Session, *, gone: bool = False) -> None:
+        if self.sessions.get(session.worker) is not session:
+            return
+        del self.sessions[session.worker]
+        self._filler.forget(session.worker)
+        if gone:
+            self.core.gone(session.worker, self._loop.time())
+        else:
+            self.core.disconnected(session.worker, self._loop.time())
+        self._wake()
+
+    def drain(self, worker: str) -> None:
+        self.core.drain(worker)
+        self._wake()
+
+    def _known(self, session: Session) -> bool:
+        """End the connection of a worker that was given up: it has to say again what it holds."""
+        if self.core.knows(session.worker):
+            return True
+        session.close()
+        return False
+
+    # Inside
+
+    def _wake(self) -> None:
+        if self._flush_soon is None and self._open:
+            self._flush_soon = self._loop.call_soon(self.flush)
+
+    def _tick(self) -> None:
+        self._ticker = self._loop.call_later(TICK_S, self._tick)
+        self.core.tick(self._loop.time())
+        self.flush()
+
+    async def _catch_up(self) -> None:
+        await self._follower.loaded()
+        self.core.caught_up(self._loop.time())
+        self._wake()
+
+    def _order(self, orders: ToWorker) -> None:
+        session = self.sessions.get(orders.worker)
+        if session is None:
+            return
+        for number in orders.stop:
+            if (grant := self._filler.withdraw(number)) is not None:
+                self._end(orders.worker, grant, CAUSE_CANCELLED, "stopped before it was sent")
+        filled = [self._filler.fill(granted, orders.worker) for granted in orders.grants]
+        grants = [grant for grant in filled if grant is not None]
+        if grants or orders.recorded or orders.stop:
+            session.order(orders.recorded, orders.stop, grants)
+
+    def _filled(self, worker: str, grants: list[Grant]) -> None:
+        session = self.sessions.get(worker)
+        if session is not None:
+            session.order([], [], grants)
+
+    def _absent(self, worker: str, grant: Grant, position: Position) -> None:
+        shard, seq = position
+        self._end(worker, grant, CAUSE_WORKER, f"no value is recorded at position {seq} of shard {shard}")
+
+    def _end(self, worker: str, grant: Grant, cause: Cause, text: str) -> None:
+        """Report a grant that its worker never got."""
+        report = outcomes.failed(key_of(grant), grant.grant, worker, cause, text)
+        self.core.reports(worker, [report], self._loop.time())
+        self._wake()
+
+    def _resend(self, batches: list[ReportBatch]) -> None:
+        while batches and len(self._resending) < RESENDING_MAX:
+            call, batches = batches[:RESENT_BATCHES_MAX], batches[RESENT_BATCHES_MAX:]
+            task = asyncio.create_task(self._report(call))
+            self._resending.add(task)
+            task.add_done_callback(self._resending.discard)
+
+    async def _report(self, batches: Sequence[ReportBatch]) -> None:
+        if settled := await self._trackers.report(batches):
+            self.core.settled(settled)
+            self._wake()
+
+
+def cut(shard: int, reports: Sequence[Report]) -> list[ReportBatch]:
+    """Put reports into messages of bounded size."""
+    batches = [ReportBatch(shard=shard)]
+    size = 0
+    for report in reports:
+        report_bytes = report.ByteSize()
+        if size + report_bytes > MESSAGE_BYTES_MAX and size:
+            batches.append(ReportBatch(shard=shard))
+            size = 0
+        size += report_bytes
+        batches[-1].reports.append(report)
+    return batches

@@ -1,0 +1,88 @@
+"""Who owns which pool: a lease each, in Postgres. Taking one raises its epoch, so that no grant is given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+LEASE_S = 3.0
+CALL_TIMEOUT_S = 2.0
+MIGRATION_LOCK = 0x70656E_61637469  # any number that nobody else locks
+
+TAKE = """
+INSERT INTO penstock_action_service.pools (pool, epoch, owner, address, expires_at)
+SELECT pool, 1, $2, $3, clock_timestamp() + make_interval(secs => $4)
+FROM unnest($1::text[]) AS wanted (pool) ORDER BY pool
+ON CONFLICT (pool) DO UPDATE
+SET epoch = pools.epoch + 1, owner = excluded.owner, address = excluded.address, expires_at = excluded.expires_at
+WHERE pools.owner = excluded.owner OR pools.expires_at < clock_timestamp()
+RETURNING pool, epoch"""
+
+RENEW = """
+UPDATE penstock_action_service.pools
+SET expires_at = clock_timestamp() + make_interval(secs => $4), address = $5
+FROM unnest($1::text[], $2::bigint[]) AS held (pool, epoch)
+WHERE pools.pool = held.pool AND pools.epoch = held.epoch AND pools.owner = $3
+RETURNING pools.pool"""
+
+RELEASE = """
+UPDATE penstock_action_service.pools SET expires_at = clock_timestamp()
+FROM unnest($1::text[], $2::bigint[]) AS held (pool, epoch)
+WHERE pools.pool = held.pool AND pools.epoch = held.epoch AND pools.owner = $3"""
+
+OWNERS = """
+SELECT pool, address FROM penstock_action_service.pools
+WHERE pool = ANY($1::text[]) AND expires_at > clock_timestamp()"""
+
+_asyncpg: Any = asyncpg
+# What calls raise while Postgres is away.
+TROUBLE: tuple[type[Exception], ...] = (_asyncpg.PostgresError, _asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Leases:
+    """One process's leases; each call raises one of `TROUBLE` while Postgres is away."""
+
+    def __init__(self, database_url: str, owner: str, lease_s: float = LEASE_S) -> None:
+        self._url, self._owner, self._lease_s = database_url, owner, lease_s
+        self._connection: Any = None
+
+    async def prepare(self) -> None:
+        """Make the table, once for all processes that start at the same time."""
+        migration = (files("penstock_action_service") / "migrations" / "0001_pools.sql").read_text()
+        connection = await self._connected()
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+            await connection.execute(migration)
+
+    async def take(self, pools: Sequence[str], address: str) -> dict[str, int]:
+        """Take those that are free or were this owner's; return their new epochs."""
+        rows = await (await self._connected()).fetch(TAKE, list(pools), self._owner, address, self._lease_s)
+        return {row["pool"]: row["epoch"] for row in rows}
+
+    async def renew(self, epochs: dict[str, int], address: str) -> set[str]:
+        """Return those that are still this owner's, for another `lease_s`."""
+        held = (list(epochs), list(epochs.values()))
+        rows = await (await self._connected()).fetch(RENEW, *held, self._owner, self._lease_s, address)
+        return {row["pool"] for row in rows}
+
+    async def release(self, epochs: dict[str, int]) -> None:
+        """Let others take these at once."""
+        await (await self._connected()).execute(RELEASE, list(epochs), list(epochs.values()), self._owner)
+
+    async def owners(self, pools: Sequence[str]) -> dict[str, str]:
+        """Return the addresses of the owners."""
+        rows = await (await self._connected()).fetch(OWNERS, list(pools))
+        return {row["pool"]: row["address"] for row in rows}
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _connected(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await _asyncpg.connect(self._url, timeout=CALL_TIMEOUT_S, command_timeout=CALL_TIMEOUT_S)
+        return self._connection

@@ -1,0 +1,88 @@
+"""The gRPC edge of workers: one stream each, over the same sessions that workers in this process have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from penstock_proto.action_service.v1 import worker_pb2_grpc
+from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, ConnectResponse, Orders, Register
+
+from .errors import BadWorker, SessionClosed
+from .sessions import Session
+
+ORDERS_QUEUE_MAX = 1024  # messages that a worker has not taken yet; beyond, it is cut off and comes back
+REGISTER_WITHIN_S = 10.0
+
+Connect = Callable[[Register, Callable[[Orders], None], Callable[[], None]], Session]
+
+
+class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
+    """Accepts workers."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    async def Connect(
+        self, request_iterator: AsyncIterator[ConnectRequest], context: Any
+    ) -> AsyncIterator[ConnectResponse]:
+        register = await _first(request_iterator)
+        out: asyncio.Queue[Orders | None] = asyncio.Queue(ORDERS_QUEUE_MAX)
+        session: Session | None = None
+
+        def send(orders: Orders) -> None:
+            if out.qsize() < ORDERS_QUEUE_MAX - 1:
+                out.put_nowait(orders)
+            elif session is not None:
+                session.close()
+
+        def closed() -> None:
+            while out.full():
+                out.get_nowait()
+            out.put_nowait(None)
+
+        session = self._connect(register, send, closed)
+        reader = asyncio.create_task(_read(request_iterator, session))
+        try:
+            yield ConnectResponse(welcome=session.welcome)
+            while (orders := await out.get()) is not None:
+                yield ConnectResponse(orders=orders)
+        finally:
+            session.close()
+            reader.cancel()
+            (outcome,) = await asyncio.gather(reader, return_exceptions=True)
+        if isinstance(outcome, BadWorker):
+            raise outcome
+        raise SessionClosed(register.worker)
+
+
+async def _first(requests: AsyncIterator[ConnectRequest]) -> Register:
+    try:
+        first = await asyncio.wait_for(anext(requests), REGISTER_WITHIN_S)
+    except (StopAsyncIteration, TimeoutError):
+        raise BadWorker("a worker registers with its first message; none came") from None
+    if first.WhichOneof("kind") != "register":
+        raise BadWorker("a worker registers with its first message; another one came")
+    return first.register
+
+
+async def _read(requests: AsyncIterator[ConnectRequest], session: Session) -> None:
+    """Hand over what the worker says, until its end of the stream."""
+    try:
+        async for request in requests:
+            match request.WhichOneof("kind"):
+                case "reports":
+                    session.reports(request.reports.reports)
+                case "report":
+                    session.reports([request.report])
+                case "heartbeat":
+                    session.heartbeat()
+                case "register":
+                    raise BadWorker(f"worker {session.worker!r} registered twice on one connection")
+                case _:
+                    pass  # of a later version
+    except SessionClosed:
+        pass
+    finally:
+        session.close()

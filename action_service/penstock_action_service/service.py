@@ -1,0 +1,36 @@
+"""What people and tools may ask: which pools and workers there are, and why something waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from penstock_proto.action_service.v1 import service_pb2 as api
+from penstock_proto.action_service.v1 import service_pb2_grpc
+
+from .errors import BadRequest
+from .host import PoolHost
+from .sessions import RUN_ID_BYTES
+
+
+class Service(service_pb2_grpc.ActionServiceServicer):
+    """Answers from the memory of the pools that this process owns."""
+
+    def __init__(self, hosts: Mapping[str, PoolHost]) -> None:
+        self._hosts = hosts
+
+    async def ListWorkers(self, request: api.ListWorkersRequest, context: Any) -> api.ListWorkersResponse:
+        now = asyncio.get_running_loop().time()
+        hosts = [host for name, host in self._hosts.items() if request.pool in ("", name)]
+        return api.ListWorkersResponse(workers=[worker for host in hosts for worker in host.core.workers(now)])
+
+    async def ListPools(self, request: api.ListPoolsRequest, context: Any) -> api.ListPoolsResponse:
+        return api.ListPoolsResponse(pools=[host.core.summary() for host in self._hosts.values()])
+
+    async def Why(self, request: api.WhyRequest, context: Any) -> api.WhyResponse:
+        if len(request.run_id) != RUN_ID_BYTES:
+            raise BadRequest(f"a run's id is a UUID, {RUN_ID_BYTES} bytes; this one has {len(request.run_id)}")
+        now = asyncio.get_running_loop().time()
+        hosts = self._hosts.values()
+        return api.WhyResponse(lines=[line for host in hosts for line in host.core.why(request.run_id, now)])

@@ -1,0 +1,96 @@
+"""A worker's connection, whatever carries it: what is believed of it, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register, Welcome
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from .errors import BadWorker, SessionClosed
+
+if TYPE_CHECKING:
+    from .host import PoolHost
+
+NAME_CHARS_MAX = 200
+LABELS_MAX = 64
+HELD_MAX = 65_536
+RUN_ID_BYTES = 16
+ORDERS_BYTES_MAX = 256 * 1024
+GRANT_BYTES = 300  # of a grant without its values
+
+
+class Session:
+    """One registered worker. Everything it says is checked to be about itself."""
+
+    def __init__(
+        self, host: PoolHost, register: Register, send: Callable[[Orders], None], closed: Callable[[], None]
+    ) -> None:
+        self.worker = register.worker
+        self.welcome = Welcome(epoch=host.epoch, lease_s=host.lease_s)
+        self.open = True
+        self.refused = 0  # reports that were malformed or about somebody else
+        self._host, self._send, self._closed = host, send, closed
+
+    def reports(self, reports: Sequence[Report]) -> None:
+        """Take what became of actions. Raises SessionClosed; what is malformed is counted and left out."""
+        self._check_open()
+        worker = self.worker
+        good = [report for report in reports if report.worker == worker and len(report.run_id) == RUN_ID_BYTES]
+        self.refused += len(reports) - len(good)
+        self._host.reports(self, good)
+
+    def heartbeat(self) -> None:
+        """Tell that the worker lives. Raises SessionClosed."""
+        self._check_open()
+        self._host.heartbeat(self)
+
+    def close(self) -> None:
+        """End the connection; the worker may come back within its lease. Harmless when repeated."""
+        if self.open:
+            self.end()
+            self._host.left(self)
+
+    def leave(self) -> None:
+        """End the connection of a worker that is dead or going away: what it held is lost now, not a lease later."""
+        if self.open:
+            self.end()
+            self._host.left(self, gone=True)
+
+    # For the host
+
+    def order(self, recorded: list[int], stop: list[int], grants: list[Grant]) -> None:
+        """Send orders, cut into messages of bounded size."""
+        if not self.open:
+            return
+        size, first = 0, 0
+        for index, grant in enumerate(grants):
+            size += GRANT_BYTES + (grant.ByteSize() if grant.inputs else 0)
+            if size > ORDERS_BYTES_MAX and index > first:
+                self._send(Orders(recorded=recorded, stop=stop, grants=grants[first:index]))
+                recorded, stop, first, size = [], [], index, 0
+        self._send(Orders(recorded=recorded, stop=stop, grants=grants[first:]))
+
+    def end(self) -> None:
+        """Tell the other side that this connection is over."""
+        if self.open:
+            self.open = False
+            self._closed()
+
+    def _check_open(self) -> None:
+        if not self.open:
+            raise SessionClosed(self.worker)
+
+
+def check(register: Register) -> None:
+    """Raise BadWorker if the first message of a worker makes no sense."""
+    name, capacity = register.worker, register.capacity
+    if not 0 < len(name) <= NAME_CHARS_MAX or not 0 < len(register.incarnation) <= NAME_CHARS_MAX:
+        raise BadWorker(f"a worker needs a name and an incarnation, each of 1 to {NAME_CHARS_MAX} characters")
+    if min(capacity.cpu_milli, capacity.gpu, capacity.memory_bytes) < 0 or len(capacity.labels) > LABELS_MAX:
+        raise BadWorker(f"worker {name!r}: capacities must not be negative, and labels at most {LABELS_MAX}")
+    if len(register.held) > HELD_MAX:
+        raise BadWorker(f"worker {name!r} says it holds {len(register.held):,} actions; at most {HELD_MAX:,} are known")
+    if any(len(grant.run_id) != RUN_ID_BYTES or grant.node < 0 or grant.attempt < 1 for grant in register.held):
+        raise BadWorker(f"worker {name!r} says it holds an action that cannot exist")

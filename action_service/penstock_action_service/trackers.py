@@ -1,0 +1,81 @@
+"""Calls to the State Trackers: values of the log, and reports that the stream may have lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import grpc.aio
+from penstock_eventlog import rpc
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.state_tracker.v1 import service_pb2_grpc
+from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
+from penstock_proto.value.v1.value_pb2 import Values
+
+from .errors import TrackerAway
+from .values import Position
+
+CALL_TIMEOUT_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Trackers:
+    """All State Trackers; which of them owns a shard is found by trying, and remembered."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._channels = [rpc.channel(address) for address in addresses]
+        generated: Any = service_pb2_grpc
+        self._stubs: list[Any] = [generated.StateTrackerServiceStub(channel) for channel in self._channels]
+        self._owner: dict[int, int] = {}  # index of the stub, by shard
+        self._reader = 0
+
+    async def read_values(self, positions: Sequence[Position]) -> dict[Position, Values]:
+        """Return what is recorded at these positions; what no log has is left out.
+
+        Raises:
+            TrackerAway: No answer; `too_large` says that fewer positions may help.
+        """
+        of_shard: dict[int, list[int]] = {}
+        for shard, seq in positions:
+            of_shard.setdefault(shard, []).append(seq)
+        request = api.ReadValuesRequest(
+            positions=[api.ShardSeqs(shard=shard, seqs=seqs) for shard, seqs in of_shard.items()]
+        )
+        stub = self._stubs[self._reader]
+        try:
+            response: api.ReadValuesResponse = await stub.ReadValues(request, timeout=CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            too_large = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            if not too_large:
+                self._reader = (self._reader + 1) % len(self._stubs)
+            raise TrackerAway(f"{error.code().name}: {error.details()}", too_large=too_large) from None
+        return {(found.shard, found.seq): found.values for found in response.values}
+
+    async def report(self, batches: Sequence[ReportBatch]) -> list[int]:
+        """Send reports; return the grants that are settled."""
+        of_stub: dict[int, list[ReportBatch]] = {}
+        for batch in batches:
+            of_stub.setdefault(self._owner.get(batch.shard, 0), []).append(batch)
+        settled: list[int] = []
+        for index, of_one in of_stub.items():
+            answered = await self._report(index, of_one)
+            for batch in of_one:
+                if not any(report.grant in answered for report in batch.reports):
+                    self._owner[batch.shard] = (index + 1) % len(self._stubs)
+            settled += answered
+        return settled
+
+    async def _report(self, index: int, batches: Sequence[ReportBatch]) -> set[int]:
+        request = api.ReportRequest(batches=batches)
+        try:
+            response: api.ReportResponse = await self._stubs[index].Report(request, timeout=CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            log.debug("reports are not taken: %s: %s", error.code().name, error.details())
+            return set()
+        return set(response.settled)
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
