@@ -81,8 +81,9 @@ class Dataset(Generic[Row]):
 
     @classmethod
     def from_pandas(cls, frame: Any, name: str = "") -> Self:
-        """Columns of a pandas.DataFrame as numpy arrays; its index is dropped."""
-        return cls({str(key): frame[key].to_numpy() for key in frame.columns}, name)
+        """Columns of a pandas.DataFrame as numpy arrays, text as lists; its index is dropped."""
+        arrays = {str(key): frame[key].to_numpy() for key in frame.columns}
+        return cls({key: each.tolist() if each.dtype.hasobject else each for key, each in arrays.items()}, name)
 
 
 @dataclass(frozen=True, eq=False)

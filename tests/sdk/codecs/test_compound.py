@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypedDict, TypeVar, cast
 
 import numpy
+import pandas
 import pydantic
 import pytest
 from hypothesis import given, settings
@@ -135,6 +136,12 @@ def test_metrics_and_reports_are_plain_json() -> None:
     assert encoded.codec == "json"
     out = cast(ml.Report, decode("json", encoded.data, ml.Report))
     assert (out.title, out.metrics["accuracy"]) == ("t", 0.5)
+
+
+def test_a_dataset_of_a_frame() -> None:
+    frame = pandas.DataFrame({"text": ["a", "b"], "n": [1, 2]})
+    out = back(ml.Dataset.from_pandas(frame), ml.Dataset)
+    pandas.testing.assert_frame_equal(out.to_pandas(), frame)
 
 
 def test_files_within(tmp_path: Path) -> None:
