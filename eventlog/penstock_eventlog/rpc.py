@@ -22,6 +22,7 @@ KEEPALIVE_ANSWER_S = 10
 RECONNECT_MIN_S = 0.1
 RECONNECT_MAX_S = 1.0
 STOP_GRACE_S = 1.0
+PENDING_CALLS_MAX = 20_000
 
 log = logging.getLogger(__name__)
 # The package's own types leave out its asyncio half.
@@ -188,6 +189,9 @@ def _server_settings(message_bytes_max: int) -> Sequence[tuple[str, int]]:
         ("grpc.keepalive_time_ms", KEEPALIVE_EVERY_S * 1000),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
         ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_ANSWER_S * 1000),
+        # Bursts of calls that the loop has not come to yet: beyond its default of 1,000 grpc drops some at random.
+        ("grpc.server.max_pending_requests", PENDING_CALLS_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING_CALLS_MAX),
         ("grpc.so_reuseport", 0),  # else two processes share a port and nobody notices
     ]
 
