@@ -116,8 +116,16 @@ def _required(cls: Any) -> dict[str, bool]:
         return {f.name: f.default is missing and f.default_factory is missing for f in dataclasses.fields(cls)}
     if is_named_tuple(cls):
         return {name: name not in cls._field_defaults for name in cls._fields}
-    keys: frozenset[str] = cls.__required_keys__  # a TypedDict
-    return {name: name in keys for name in typing.get_type_hints(cls)}
+    return {
+        name: _key_required(cls, name, hint) for name, hint in typing.get_type_hints(cls, include_extras=True).items()
+    }
+
+
+def _key_required(typed_dict: Any, key: str, hint: Any) -> bool:
+    """Also where annotations are postponed, for which Python itself does not see Required and NotRequired."""
+    if get_origin(hint) in (typing.Required, typing.NotRequired):
+        return get_origin(hint) is typing.Required
+    return key in typed_dict.__required_keys__
 
 
 def _model_fields(cls: Any) -> Iterator[RecordField]:
