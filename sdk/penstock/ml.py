@@ -157,8 +157,10 @@ class Report:
 
 
 def _take(column: Any, rows: Sequence[int]) -> Any:
-    if hasattr(column, "take"):
+    if hasattr(column, "iloc"):  # pandas
+        return column.iloc[rows]
+    if hasattr(column, "ndim"):  # an array or a tensor; its own `take` would flatten it
+        return column[rows if hasattr(rows, "shape") else list(rows)]
+    if hasattr(column, "take"):  # Arrow
         return column.take(rows)
-    if hasattr(column, "shape"):  # a tensor
-        return column[list(rows)]
     return [column[row] for row in rows]
