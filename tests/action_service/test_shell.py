@@ -1,0 +1,257 @@
+"""The service among the real others: from submitted runs to results, through restarts, takeovers and broken links."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import grpc.aio
+import pytest
+from penstock_action_service.errors import BadWorker, NotOwner, SessionClosed, UnknownPool
+from penstock_eventlog import rpc
+from penstock_proto.action_service.v1 import service_pb2 as api
+from penstock_proto.action_service.v1 import service_pb2_grpc, worker_pb2_grpc
+from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, Grant, Heartbeat, Register, Reports
+from penstock_proto.plan.v1 import plan_pb2 as pl
+from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_proto.state_tracker.v1.events_pb2 import RUN_STATE_CANCELLED, RUN_STATE_SUCCEEDED
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.state_tracker.v1.service_pb2 import CancelRequest
+
+from tests.action_service.world import FakeWorker, World, until, world
+from tests.state_tracker.running import CALLER, chain, new_id, wide
+
+
+@pytest.fixture
+async def services(database_url: str) -> AsyncIterator[World]:
+    async with world(database_url) as running:
+        yield running
+
+
+async def test_a_chain_runs_and_each_node_gets_its_parents_values(services: World) -> None:
+    async with services.action_service() as service:
+        worker = FakeWorker()
+        worker.connect(service)
+        run_id = await services.run(chain(6))
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        assert [grant.node for grant in worker.grants] == list(range(6))
+        for grant in worker.grants[1:]:
+            assert [entry.node for entry in grant.inputs] == [grant.node - 1]
+            assert grant.inputs[0].values.values[0].inline == str(grant.node - 1).encode()
+        await until(lambda: not worker.unrecorded)
+
+
+async def test_inputs_of_the_run_are_read_from_the_log(services: World) -> None:
+    async with services.action_service() as service:
+        worker = FakeWorker()
+        worker.connect(service)
+        run_id = await services.run(with_inputs(), n="7")
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        (grant,) = worker.grants
+        assert [entry.node for entry in grant.inputs] == [-1]
+        assert grant.inputs[0].values.values[0].inline == b"7"
+
+
+async def test_many_runs(services: World) -> None:
+    async with services.action_service() as service:
+        workers = [FakeWorker(f"w{number}") for number in range(3)]
+        for worker in workers:
+            worker.connect(service)
+        runs = [await services.run(wide(20)) for _ in range(10)]
+        for run_id in runs:
+            assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        grants = [grant.grant for worker in workers for grant in worker.grants]
+        assert len(grants) == len(set(grants)) == 200
+
+
+async def test_cancelling_stops_what_runs(services: World) -> None:
+    async with services.action_service() as service:
+        worker = FakeWorker(cpus=1, holds=lambda grant: True)
+        worker.connect(service)
+        run_id = await services.run(wide(3))
+        await until(lambda: len(worker.held) == 1)
+        await services.tracker.stub.Cancel(CancelRequest(run_id=run_id, caller=CALLER))
+        assert await services.state(run_id) == RUN_STATE_CANCELLED
+        await until(lambda: worker.stopped)
+        await until(lambda: not worker.unrecorded)
+        assert len(worker.grants) == 1
+
+
+async def test_a_restarted_service_adopts_what_runs(services: World) -> None:
+    worker = FakeWorker(holds=lambda grant: True)
+    async with services.action_service() as service:
+        first_epoch = service.hosts["default"].epoch
+        worker.connect(service)
+        run_id = await services.run(chain(2))
+        await until(lambda: worker.held)
+    assert worker.closed.is_set()
+    async with services.action_service() as service:
+        assert service.hosts["default"].epoch == first_epoch + 1
+        worker.connect(service)
+        await service.loaded()
+        worker.finish(worker.grants[0].grant)
+        await until(lambda: worker.held)
+        worker.finish(worker.grants[1].grant)
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        assert [grant.node for grant in worker.grants] == [0, 1]
+        await until(lambda: not worker.unrecorded)
+
+
+async def test_a_dead_worker_is_lost_and_its_actions_run_again(services: World) -> None:
+    async with services.action_service() as service:
+        dead = FakeWorker("dead", holds=lambda grant: True)
+        dead.connect(service)
+        run_id = await services.run(chain(2))
+        await until(lambda: dead.held)
+        again = FakeWorker("dead")
+        again.incarnation = "2"
+        again.connect(service)
+        assert dead.closed.is_set()
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        assert [(grant.node, grant.attempt) for grant in again.grants] == [(0, 2), (1, 1)]
+
+
+async def test_a_silent_worker_is_lost_after_its_lease(services: World) -> None:
+    async with services.action_service(worker_lease_s=0.3) as service:
+        silent = FakeWorker("silent", holds=lambda grant: True)
+        silent.connect(service)
+        run_id = await services.run(chain(1))
+        await until(lambda: silent.held)
+        await until(lambda: not service.hosts["default"].core.knows("silent"))
+        silent.session.heartbeat()
+        assert silent.closed.is_set()
+        with pytest.raises(SessionClosed):
+            silent.session.heartbeat()
+        silent.holds = lambda grant: False
+        silent.connect(service)
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        assert silent.stopped == [silent.grants[0].grant]
+
+
+async def test_lost_reports_are_sent_again_by_call(services: World) -> None:
+    async with services.action_service() as service:
+        worker = FakeWorker()
+        worker.connect(service)
+        services.tracker.stream.publish = lambda topic, messages: None  # type: ignore[method-assign]
+        run_id = await services.run(chain(2))
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        await until(lambda: not worker.unrecorded)
+
+
+async def test_only_one_owns_a_pool_and_the_other_says_who(services: World) -> None:
+    async with services.action_service("as-1") as first, services.action_service("as-2") as second:
+        with pytest.raises(NotOwner) as caught:
+            FakeWorker().connect(second)
+        assert caught.value.address == first.address
+        await first.stop()
+        await until(lambda: "default" in second.hosts)
+        worker = FakeWorker()
+        worker.connect(second)
+        assert await services.state(await services.run(chain(2))) == RUN_STATE_SUCCEEDED
+
+
+async def test_workers_that_make_no_sense_are_refused(services: World) -> None:
+    async with services.action_service() as service:
+        for register in (
+            Register(worker="", incarnation="1"),
+            Register(worker="w", incarnation=""),
+            Register(worker="w", incarnation="1", capacity=Resources(cpu_milli=-1)),
+        ):
+            with pytest.raises(BadWorker):
+                service.connect(register, lambda orders: None)
+        with pytest.raises(UnknownPool):
+            service.connect(Register(worker="w", incarnation="1", pool="other"), lambda orders: None)
+
+
+async def test_reports_about_others_are_refused(services: World) -> None:
+    async with services.action_service() as service:
+        honest = FakeWorker("honest", holds=lambda grant: True)
+        honest.connect(service)
+        run_id = await services.run(chain(1))
+        await until(lambda: honest.held)
+        liar = FakeWorker("liar")
+        liar.connect(service)
+        (grant,) = honest.held.values()
+        liar.session.reports([forged(grant, "honest")])
+        assert liar.session.refused == 1
+        honest.finish(grant.grant)
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+
+
+class Remote(FakeWorker):
+    """A worker at the other end of gRPC."""
+
+    async def serve(self, address: str, end: asyncio.Event) -> None:
+        async with rpc.channel(address) as channel:
+            stub: Any = cast(Any, worker_pb2_grpc).WorkerServiceStub(channel)
+            call = stub.Connect()
+            await call.write(ConnectRequest(register=self.register()))
+            welcome = await call.read()
+            assert welcome.welcome.epoch > 0
+            reader = asyncio.create_task(self._read(call))
+            await end.wait()
+            await call.done_writing()
+            await reader
+
+    async def _read(self, call: Any) -> None:
+        try:
+            while (response := await call.read()) is not grpc.aio.EOF:
+                reports = self.carry_out(response.orders)
+                await call.write(ConnectRequest(heartbeat=Heartbeat()))
+                if reports:
+                    await call.write(ConnectRequest(reports=Reports(reports=reports)))
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.ABORTED
+
+
+async def test_a_remote_worker(services: World) -> None:
+    async with services.action_service() as service:
+        worker, end = Remote("far"), asyncio.Event()
+        serving = asyncio.create_task(worker.serve(service.address, end))
+        assert await services.state(await services.run(wide(30))) == RUN_STATE_SUCCEEDED
+        await until(lambda: not worker.unrecorded)
+        end.set()
+        await serving
+        await until(lambda: not service.hosts["default"].sessions)
+
+
+@pytest.mark.parametrize("request_", [ConnectRequest(heartbeat=Heartbeat()), ConnectRequest(register=Register())])
+async def test_a_remote_worker_that_does_not_register(services: World, request_: ConnectRequest) -> None:
+    async with services.action_service() as service, rpc.channel(service.address) as channel:
+        call = cast(Any, worker_pb2_grpc).WorkerServiceStub(channel).Connect(iter([request_]))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in call:
+                pass
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_people_may_ask(services: World) -> None:
+    async with services.action_service() as service, rpc.channel(service.address) as channel:
+        stub: Any = cast(Any, service_pb2_grpc).ActionServiceStub(channel)
+        run_id = await services.run(wide(3))
+        await service.loaded()
+        await until(lambda: service.hosts["default"].core.summary().queued == 3)
+        lines = (await stub.Why(api.WhyRequest(run_id=run_id))).lines
+        assert [line.text for line in lines] == ["pool default has no worker"] * 3
+        worker = FakeWorker(cpus=1, holds=lambda grant: True)
+        worker.connect(service)
+        await until(lambda: worker.held)
+        lines = (await stub.Why(api.WhyRequest(run_id=run_id))).lines
+        assert sorted(line.text for line in lines)[-1] == "runs on worker w1"
+        (pool,) = (await stub.ListPools(api.ListPoolsRequest())).pools
+        assert (pool.queued, pool.granted, pool.workers, pool.used.cpu_milli) == (2, 1, 1, 1000)
+        (listed,) = (await stub.ListWorkers(api.ListWorkersRequest())).workers
+        assert (listed.worker, listed.actions) == ("w1", 1)
+        assert not (await stub.Why(api.WhyRequest(run_id=new_id()))).lines
+
+
+def with_inputs() -> bytes:
+    plan = pl.Plan.FromString(chain(1, inputs=True))
+    plan.operators[0].inputs.add(name="n", type=0)
+    plan.nodes[0].arguments.append(pl.Argument(name="n", value=pl.Expr(input=0)))
+    return plan.SerializeToString()
+
+
+def forged(grant: Grant, worker: str) -> Report:
+    report = Report(run_id=grant.run_id, node=0, attempt=1, grant=grant.grant, worker=worker)
+    report.failed.final = True
+    return report

@@ -1,0 +1,157 @@
+"""All three services over one Postgres, and workers that do as they are told: for tests of the shell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from penstock_action_service.app import ActionService
+from penstock_action_service.errors import ActionServiceError
+from penstock_dependency_manager import DependencyManager, DependencyManagerError
+from penstock_eventlog import rpc
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
+from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.value.v1.value_pb2 import Value
+
+from tests.state_tracker.running import SHARDS, Running, running
+
+WAIT_S = 20.0
+
+
+class World:
+    """A State Tracker, a Dependency Manager, and Action Services as a test wants them."""
+
+    def __init__(self, tracker: Running, manager_address: str, database_url: str) -> None:
+        self.tracker = tracker
+        self.manager_address = manager_address
+        self.database_url = database_url
+
+    @asynccontextmanager
+    async def action_service(self, owner: str = "as-1", **options: Any) -> AsyncGenerator[ActionService]:
+        """Run an Action Service with its server until the block ends."""
+        service = ActionService(
+            self.tracker.stream,
+            state_trackers=[self.tracker.server.address],
+            dependency_managers=[self.manager_address],
+            shards=range(SHARDS),
+            database_url=self.database_url,
+            owner=owner,
+            **options,
+        )
+        server = rpc.server(rpc.ServerOptions(errors=ActionServiceError))
+        service.register(server)
+        await server.start()
+        service.address = server.address
+        await service.start()
+        try:
+            yield service
+        finally:
+            await service.stop()
+            await server.stop(0)
+
+    async def run(self, plan: bytes, **inputs: str) -> bytes:
+        """Submit a run of a plan."""
+        await self.tracker.put(plan)
+        return (await self.tracker.submit(plan, **inputs)).run_id
+
+    async def state(self, run_id: bytes) -> int:
+        """Return the state of a run once it has ended."""
+        async with asyncio.timeout(WAIT_S):
+            await self.tracker.events(run_id, follow=True)
+        return (await self.tracker.get(run_id)).state
+
+
+@asynccontextmanager
+async def world(database_url: str) -> AsyncGenerator[World]:
+    """Run a State Tracker and a Dependency Manager until the block ends."""
+    async with running(database_url) as tracker:
+        manager = DependencyManager(tracker.stream, [tracker.server.address], range(SHARDS))
+        server = rpc.server(rpc.ServerOptions(errors=DependencyManagerError))
+        manager.register(server)
+        await server.start()
+        await manager.start()
+        try:
+            yield World(tracker, server.address, database_url)
+        finally:
+            await server.stop(0)
+            await manager.stop()
+
+
+class FakeWorker:
+    """A worker without executor: by itself it ends each action at once, the result being the number of its node."""
+
+    def __init__(self, name: str = "w1", cpus: int = 2, *, holds: Callable[[Grant], bool] | None = None) -> None:
+        self.name, self.incarnation = name, "1"
+        self.capacity = Resources(cpu_milli=1000 * cpus)
+        self.holds = holds or (lambda grant: False)
+        self.held: dict[int, Grant] = {}  # executing, for as long as the test wants
+        self.unrecorded: dict[int, Report] = {}
+        self.grants: list[Grant] = []
+        self.stopped: list[int] = []
+        self.orders = 0
+        self.closed = asyncio.Event()
+        self.session: Any = None
+
+    def register(self, pool: str = "") -> Register:
+        return Register(
+            worker=self.name, incarnation=self.incarnation, pool=pool, capacity=self.capacity, held=self.held.values()
+        )
+
+    def connect(self, service: ActionService) -> None:
+        """Connect within this process."""
+        self.closed.clear()
+        self.session = service.connect(self.register(), self.take, self.closed.set)
+        self.session.reports(list(self.unrecorded.values()))
+
+    def take(self, orders: Orders) -> None:
+        reports = self.carry_out(orders)
+        if reports:
+            self.session.reports(reports)
+
+    def carry_out(self, orders: Orders) -> list[Report]:
+        """Return what there is to be reported after orders."""
+        self.orders += 1
+        reports: list[Report] = []
+        for grant in orders.recorded:
+            self.unrecorded.pop(grant, None)
+        for number in orders.stop:
+            self.stopped.append(number)
+            if (grant := self.held.pop(number, None)) is not None:
+                report = about(grant, self.name)
+                report.failed.cause = CAUSE_CANCELLED
+                reports.append(report)
+        for grant in orders.grants:
+            self.grants.append(grant)
+            if self.holds(grant):
+                self.held[grant.grant] = grant
+            else:
+                reports.append(succeeded(grant, self.name))
+        self.unrecorded.update({report.grant: report for report in reports})
+        return reports
+
+    def finish(self, grant: int) -> None:
+        report = succeeded(self.held.pop(grant), self.name)
+        self.unrecorded[grant] = report
+        self.session.reports([report])
+
+
+def about(grant: Grant, worker: str) -> Report:
+    return Report(run_id=grant.run_id, node=grant.node, attempt=grant.attempt, grant=grant.grant, worker=worker)
+
+
+def succeeded(grant: Grant, worker: str) -> Report:
+    report = about(grant, worker)
+    report.succeeded.outputs.values.append(Value(codec="json", inline=str(grant.node).encode(), size_bytes=1))
+    report.succeeded.duration_us = 30
+    return report
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return once the condition holds; fail if it does not in time."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
