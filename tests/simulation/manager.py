@@ -98,18 +98,18 @@ class Guarded:
         self._process, self._consumer, self._life = process, consumer, process.life
 
     def apply(self, batch: Any, after_seq: int) -> bool:
-        return self._guard(self._consumer.apply, batch, after_seq)
+        return self.do("apply", batch, after_seq)
 
     async def load(self, snapshot: Snapshot) -> None:
-        loading = self._guard(self._consumer.load, snapshot)
+        loading = self.do("load", snapshot)
         if loading is not None:
             await loading
 
     def flush(self) -> None:
-        self._guard(self._consumer.flush)
+        self.do("flush")
 
-    def _guard(self, step: Any, *args: Any) -> Any:
-        process = self._process
+    def do(self, name: str, *args: Any) -> Any:
+        step, process = getattr(self._consumer, name), self._process
         if process.life != self._life:
             return None  # its tasks have not all ended yet
         if process.world.crashes_here():

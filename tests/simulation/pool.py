@@ -1,32 +1,33 @@
-"""A simulated Action Service: the real core of its pool, behind a simulated shell."""
+"""A simulated Action Service: the real pool with its host and sessions; leases, links and calls are simulated."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock_action_service.core import Pool
-from penstock_action_service.effects import Granted, Learnt, Publish, Resend, ToWorker
-from penstock_eventlog.following import Follower, Snapshot
-from penstock_eventlog.stream import ACTIONS, REPORTS
-from penstock_eventlog.upstream import action_span
-from penstock_proto.action_service.v1.worker_pb2 import Grant, NodeValues, Orders, Register
+from penstock_action_service.effects import ToWorker
+from penstock_action_service.errors import SessionClosed, TrackerAway
+from penstock_action_service.host import PoolHost
+from penstock_action_service.sessions import Session
+from penstock_action_service.values import Position, ValueCache
+from penstock_eventlog.errors import UpstreamAway
+from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
 from penstock_proto.value.v1.value_pb2 import Values
 
-from .calls import Refused
 from .manager import Guarded, Upstream
 from .process import Process
 
 if TYPE_CHECKING:
     from .worker import Link
+    from .world import World
 
-TICK_S = 0.25
 LEASE_S = 10.0
 
 
 class PoolProcess(Process):
-    """Grants to the workers of one pool, and tells the State Tracker what became of it."""
+    """Owns the pool from its start until it crashes, or notices that another one does."""
 
     name = "pool"
 
@@ -34,25 +35,14 @@ class PoolProcess(Process):
         world = self.world
         world.database.pool_epoch += 1
         self.name = f"pool-{world.database.pool_epoch}"
-        self.core = Pool("default", world.database.pool_epoch, lease_s=LEASE_S)
-        self.links: dict[str, Link] = {}  # of registered workers
+        self.sessions: dict[Link, Session] = {}
         self.connections: list[Link] = []
-        self.values: dict[tuple[int, int], Values] = {}
-        self.stream = world.stream.of(self)
-        self.follower = Follower(
-            stream=self.stream,
-            topic=ACTIONS,
-            upstreams=[Upstream(world, manager) for manager in world.managers],
-            shards=range(world.shards),
-            span=action_span,
-            consumer=Guarded(self, self),
-        )
-        world.spawn(self.follower.start())
-        world.spawn(self._tell_when_loaded(self.life))
-        self.later(TICK_S, self._tick)
+        self.host = Host(self, world.database.pool_epoch)
+        self.follower = self.host._follower
+        world.spawn(self.host.start())
 
     def stopped(self) -> None:
-        self.world.spawn(self.follower.stop())
+        self.world.spawn(self.host.stop())
         for link in self.connections:
             link.cut()
 
@@ -63,114 +53,101 @@ class PoolProcess(Process):
         self.life += 1
         self.stopped()
 
-    async def _tell_when_loaded(self, life: int) -> None:
-        follower = self.follower
-        await follower.loaded()
-        if self.life == life:
-            self.later(0, self._caught_up)
-
-    def _caught_up(self) -> None:
-        self.core.caught_up(self.world.now)
-        self.flush()
-
-    # What the follower calls
-
-    def apply(self, batch: ActionBatch, after_seq: int) -> bool:
-        self.core.actions(batch, self.world.now)
-        return True
-
-    def load(self, snapshot: Snapshot) -> None:
-        self.core.snapshot(snapshot.shard, snapshot.seq, snapshot.items, self.world.now)
-
-    def flush(self) -> None:
-        """Do all that the core asks for."""
-        for effect in self.core.take(self.world.now):
-            match effect:
-                case Learnt(shard, seq, report):
-                    self.values[shard, seq] = report.succeeded.outputs
-                case Publish(shard, reports):
-                    self.stream.publish(REPORTS, [ReportBatch(shard=shard, reports=reports)])
-                case Resend(shard, reports):
-                    self._resend(shard, reports)
-                case ToWorker():
-                    self._order(effect)
-        self.world.check_pool(self.core)
-
-    def _resend(self, shard: int, reports: list[Report]) -> None:
-        tracker = self.world.owner(shard)
-        self.world.calls.send(
-            tracker, tracker.report, shard, reports, answer=lambda result: self.later(0, self._settled, result)
-        )
-
-    def _settled(self, result: Any) -> None:
-        if not isinstance(result, Refused):
-            self.core.settled(result)
-            self.flush()
-
-    def _order(self, orders: ToWorker) -> None:
-        link = self.links.get(orders.worker)
-        if link is not None:
-            grants = [self._filled(granted) for granted in orders.grants]
-            link.to_worker(Orders(recorded=orders.recorded, stop=orders.stop, grants=grants))
-
-    def _filled(self, granted: Granted) -> Grant:
-        """Put the values into a grant: those that came by, else as the log has them."""
-        start = granted.start
-        grant = Grant(
-            grant=granted.grant,
-            run_id=start.run_id,
-            node=start.node,
-            attempt=start.attempt,
-            plan=start.plan,
-            bundle=start.bundle,
-            resources=start.resources,
-            timeout_s=start.timeout_s,
-            operator=start.operator,
-            team=start.team,
-        )
-        for ref in start.inputs:
-            values = self.values.get((granted.shard, ref.seq))
-            if values is None:
-                values = self.world.recorded_values(granted.shard, ref.seq)
-            grant.inputs.append(NodeValues(node=ref.node, values=values))
-        self.world.granted(granted)
-        return grant
-
     # What workers say
 
     def register(self, link: Link, register: Register) -> None:
-        former = self.links.get(register.worker)
-        if former is not None and former is not link:
-            former.cut()
-        self.links[register.worker] = link
-        self.core.register(register, self.world.now)
-        self.flush()
-
-    def _speaks(self, link: Link) -> bool:
-        """Whether it is the connection of a worker that is known; one that was given up has to register again."""
-        name = link.worker.name
-        if self.links.get(name) is link and all(worker.worker != name for worker in self.core.workers(self.world.now)):
-            link.cut()
-        return self.links.get(name) is link
+        self.sessions[link] = self.host.connect(register, link.to_worker, link.cut)
 
     def heartbeat(self, link: Link) -> None:
-        if self._speaks(link):
-            self.core.heartbeat(link.worker.name, self.world.now)
+        self._say(link, lambda session: session.heartbeat())
 
     def reports(self, link: Link, reports: list[Report]) -> None:
-        if self._speaks(link):
-            self.core.reports(link.worker.name, reports, self.world.now)
-            self.step()
-            self.flush()
+        self._say(link, lambda session: session.reports(reports))
+        self.step()
 
     def disconnected(self, link: Link) -> None:
-        if self.links.get(link.worker.name) is link:
-            del self.links[link.worker.name]
-            self.core.disconnected(link.worker.name, self.world.now)
-            self.flush()
+        if (session := self.sessions.pop(link, None)) is not None:
+            session.close()
 
-    def _tick(self) -> None:
-        self.core.tick(self.world.now)
-        self.step()
-        self.flush()
-        self.later(TICK_S, self._tick)
+    def _say(self, link: Link, say: Callable[[Session], None]) -> None:
+        if (session := self.sessions.get(link)) is not None:
+            try:
+                say(session)
+            except SessionClosed:
+                link.cut()
+
+
+class Host(PoolHost):
+    """The product's, with its consumer's part guarded and its timers those of its process."""
+
+    def __init__(self, process: PoolProcess, epoch: int) -> None:
+        world = process.world
+        super().__init__(
+            "default",
+            epoch,
+            LEASE_S,
+            {},
+            world.stream.of(process),  # type: ignore[arg-type]
+            [Upstream(world, manager) for manager in world.managers],  # type: ignore[list-item]
+            range(world.shards),
+            Trackers(world),  # type: ignore[arg-type]
+            ValueCache(),
+        )
+        self._world = world
+        self._loop = LoopOfProcess(process)  # type: ignore[assignment]
+        self._guard = Guarded(process, super())
+
+    def apply(self, batch: ActionBatch, after_seq: int) -> bool:
+        return self._guard.apply(batch, after_seq)
+
+    def load(self, snapshot: Any) -> None:
+        self._guard.do("load", snapshot)
+
+    def flush(self) -> None:
+        self._guard.flush()
+        self._world.check_pool(self.core)
+
+    def _order(self, orders: ToWorker) -> None:
+        for granted in orders.grants:
+            self._world.granted(granted)
+        super()._order(orders)
+
+
+class LoopOfProcess:
+    """The loop as code of one process uses it: nothing happens while the process stands still, or after its end."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def time(self) -> float:
+        return self._process.world.now
+
+    def call_soon(self, step: Callable[..., Any], *args: Any) -> Any:
+        return self._process.later(0, step, *args)
+
+    def call_later(self, delay_s: float, step: Callable[..., Any], *args: Any) -> Any:
+        return self._process.later(delay_s, step, *args)
+
+
+class Trackers:
+    """The State Trackers as the Action Service calls them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def report(self, batches: Sequence[ReportBatch]) -> list[int]:
+        settled: list[int] = []
+        for batch in batches:
+            tracker = self._world.owner(batch.shard)
+            try:
+                settled += await self._world.calls.ask(tracker, tracker.report, batch.shard, batch.reports)
+            except UpstreamAway:
+                continue
+        return settled
+
+    async def read_values(self, positions: Sequence[Position]) -> dict[Position, Values]:
+        tracker = self._world.dice.choice(self._world.trackers)
+        try:
+            return await self._world.calls.ask(tracker, tracker.read_values, list(positions))
+        except UpstreamAway as error:
+            raise TrackerAway(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,9 @@ class Process:
         self.life = 0
         self.paused_until = 0.0
 
-    def later(self, delay_s: float, step: Callable[..., Any], *args: Any) -> None:
+    def later(self, delay_s: float, step: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
         """Do a step after a delay, in this life; later, if the process stands still then."""
-        self.world.loop.call_later(delay_s, self._run, self.life, step, args)
+        return self.world.loop.call_later(delay_s, self._run, self.life, step, args)
 
     def act(self, step: Callable[..., Any], *args: Any) -> None:
         """Do a step now; a crash in it ends the process."""

@@ -236,6 +236,15 @@ class Tracker(Process):
             batches.append(ev.EventBatch(shard=shard, epoch=piece[-1].epoch, from_seq=piece[0].seq, events=events))
         answer(batches)
 
+    def read_values(self, positions: Sequence[tuple[int, int]], answer: Answer) -> None:
+        found: dict[tuple[int, int], Any] = {}
+        for shard, seq in positions:
+            if seq <= len(self.world.database.logs[shard]):
+                event = self.world.database.logs[shard][seq - 1].event
+                submitted = event.HasField("run_submitted")
+                found[shard, seq] = event.run_submitted.inputs if submitted else event.action_succeeded.outputs
+        answer(found)
+
     def snapshot(self, shard: int, answer: Answer) -> None:
         """Describe the state now; it goes out when it is recorded."""
         self.command(

@@ -16,7 +16,6 @@ from penstock_dependency_manager import recent
 from penstock_eventlog import following, position
 from penstock_plan.graph import PlanGraph
 from penstock_proto.action_service.v1.worker_pb2 import Grant
-from penstock_proto.value.v1.value_pb2 import Values
 
 from tests.dags import graph_of, random_plan
 
@@ -117,19 +116,15 @@ class World:
         name = self.database.heads[shard].owner
         return next(tracker for tracker in self.trackers if tracker.name == name)
 
-    def recorded_values(self, shard: int, seq: int) -> Values:
-        event = self.database.logs[shard][seq - 1].event
-        if event.HasField("run_submitted"):
-            return event.run_submitted.inputs
-        return event.action_succeeded.outputs
-
     def granted(self, granted: Granted) -> None:
         self.grants[granted.grant] = granted
 
     def executes(self, worker: WorkerProcess, grant: Grant) -> None:
         """An operator is called: note with what, and check that there is room."""
         refs = self.grants[grant.grant].start.inputs
-        inputs = [(ref.node, ref.seq, given.values) for ref, given in zip(refs, grant.inputs, strict=True)]
+        given = {values.node: values.values for values in grant.inputs}
+        inputs = [(ref.node, ref.seq, given.pop(ref.node)) for ref in refs]
+        demand(not given, f"grant {grant.grant:x} carries values of {list(given)}, too")
         self.executions.append(
             Execution(grant.grant, worker.name, grant.run_id, grant.node, grant.attempt, inputs, self.now)
         )
@@ -237,7 +232,7 @@ class World:
         held = [(worker.name, grant.grant) for worker in self.workers for grant in worker.core.holds()]
         if held:
             return f"workers still hold {held}"
-        summary = self.pool.core.summary()
+        summary = self.pool.host.core.summary()
         if summary.queued or summary.granted or summary.delayed:
             return f"the pool still holds {summary}"
         return ""
@@ -246,7 +241,7 @@ class World:
         if not self.pool.up:
             return ["the pool is down"]
         run_ids = {run_id: None for tracker in self.trackers for core in tracker.cores.values() for run_id in core.runs}
-        return [line.text for run_id in run_ids for line in self.pool.core.why(run_id, self.now)]
+        return [line.text for run_id in run_ids for line in self.pool.host.core.why(run_id, self.now)]
 
     def _check_logs(self) -> dict[bytes, invariants.RunOfLog]:
         runs = invariants.check_logs(self.database.logs, self.plans)
