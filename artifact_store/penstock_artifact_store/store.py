@@ -11,6 +11,7 @@ from .incoming import Incoming, raise_if_full, sync_folder
 
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
+HASHED_FIRST_BYTES_MAX = 1 << 20  # larger ones are written while they are hashed, and dropped if they are there
 KNOWN_MAX = 65_536  # hashes remembered by one process as durable or verified
 ABANDONED_AFTER_S = 24 * 3600.0  # a temporary file so old belongs to a process that died
 
@@ -40,11 +41,10 @@ class LocalStore:
 
     def put_parts(self, parts: Sequence[bytes | memoryview]) -> bytes:
         """Keep the parts, one after the other, as one artifact; raises StoreFull."""
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        if self._settled(artifact := digest.digest()):
-            return artifact
+        if sum(map(len, parts)) <= HASHED_FIRST_BYTES_MAX:
+            artifact = hashlib.sha256(b"".join(parts)).digest()
+            if self._settled(artifact):
+                return artifact
         with self.incoming() as incoming:
             for part in parts:
                 incoming.write(part)

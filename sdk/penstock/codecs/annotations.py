@@ -188,8 +188,18 @@ def _study_record(kind: object, origin: type, traits: Traits) -> None:
     traits.records.add(origin)
     traits.payloads |= registry.find(origin) is not None
     traits.models |= is_model(origin)
+    traits.inexact |= _has_its_own_way(origin)
     for each in fields(kind).values():
         _study(each, traits)
+
+
+def _has_its_own_way(record: type) -> bool:
+    """Whether its author decides how it is written or made, so that it need not come back as it was."""
+    if is_model(record):
+        return True
+    if not dataclasses.is_dataclass(record):
+        return False
+    return hasattr(record, "__post_init__") or not all(field.init for field in dataclasses.fields(record))
 
 
 def _is_key(annotation: object) -> bool:

@@ -180,7 +180,7 @@ def _record_values(value: object) -> dict[str, object]:
 
 def _record(kind: type, values: dict[str, object]) -> object:
     if is_model(kind):
-        return cast(type[pydantic.BaseModel], kind).model_validate(values)
+        return cast(type[pydantic.BaseModel], kind).model_validate(values, by_alias=False, by_name=True)
     if not dataclasses.is_dataclass(kind):
         return cast(Callable[..., object], kind)(**values)
     own = {field.name for field in dataclasses.fields(kind) if not field.init}

@@ -26,6 +26,8 @@ from .rewriting import for_pydantic
 from .scalars import DIGITS_MAX, READERS
 from .walk import same, with_sorted_sets, without_numpy_scalars
 
+BY_NAME: Any = {"by_alias": False, "by_name": True}  # aliases are for the outside
+EXACTLY: Any = {"by_alias": False, "round_trip": True, "warnings": "error"}
 REPLACED = "\ufffd".encode()  # what pydantic writes for a lone surrogate in a key
 CONFIG = ConfigDict(
     arbitrary_types_allowed=True,
@@ -84,18 +86,20 @@ class JsonType:
     def read(self, data: bytes) -> object:
         """Raises pydantic.ValidationError, json.JSONDecodeError, UnicodeDecodeError."""
         if self._wrapped:
-            (value,) = self._adapter.validate_json(b"[" + data + b"]", strict=True)
+            (value,) = self._adapter.validate_json(b"[" + data + b"]", strict=True, **BY_NAME)
             return value
-        return self._adapter.validate_json(data, strict=True)
+        return self._adapter.validate_json(data, strict=True, **BY_NAME)
 
     def read_tree(self, tree: object) -> object:
         """Check a value that was parsed already; raises pydantic.ValidationError."""
-        return self._adapter.validate_python([tree])[0] if self._wrapped else self._adapter.validate_python(tree)
+        wrapped = [tree] if self._wrapped else tree
+        read = self._adapter.validate_python(wrapped, **BY_NAME)
+        return read[0] if self._wrapped else read
 
     def _check(self, value: object) -> object:
         if self._wrapped:
-            return self._adapter.validate_python([value], strict=True)[0]
-        return self._adapter.validate_python(value, strict=True)
+            return self._adapter.validate_python([value], strict=True, **BY_NAME)[0]
+        return self._adapter.validate_python(value, strict=True, **BY_NAME)
 
     def _write(self, value: object) -> bytes:
         traits = self.traits
@@ -103,10 +107,10 @@ class JsonType:
             value = with_sorted_sets(value)
         wrapped = [value] if self._wrapped else value
         if not traits.models:
-            data = self._adapter.dump_json(wrapped, warnings="error")
+            data = self._adapter.dump_json(wrapped, **EXACTLY)
             return data[1:-1] if self._wrapped else data
         # Models write NaN as null whatever their container says, but keep it in a tree.
-        tree = self._adapter.dump_python(wrapped, mode="json", warnings="error")
+        tree = self._adapter.dump_python(wrapped, mode="json", **EXACTLY)
         tree = tree[0] if self._wrapped else tree
         try:
             return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
@@ -123,7 +127,8 @@ class JsonType:
 
     def _comes_back(self, value: object, data: bytes) -> bool:
         try:
-            return same(value, decode_json(data, self.annotation))
+            read = decode_json(data, self.annotation)
+            return same(value, read) or same(without_numpy_scalars(value), read)
         except Undecodable:
             return False
 

@@ -30,7 +30,12 @@ class NumpyCodec:
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
         array = array if fortran else numpy.ascontiguousarray(array).reshape(array.shape)
         header = io.BytesIO()
-        npy.write_array_header_2_0(header, npy.header_data_from_array_1_0(array))  # the only form with room for all
+        try:
+            npy.write_array_header_2_0(header, npy.header_data_from_array_1_0(array))
+        except UnicodeEncodeError:
+            raise BadValue(where, "names of fields in an array may be Latin letters only") from None
+        if header.tell() > HEADER_BYTES_MAX:
+            raise BadValue(where, "its dtype has too many fields; return a table")
         if not array.nbytes:
             return (header.getvalue(),)
         raw = (array.T if fortran else array).reshape(-1).view(numpy.uint8)
@@ -45,10 +50,12 @@ class NumpyCodec:
         try:
             version = npy.read_magic(file)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, fortran, dtype = read(file)
+            shape, fortran, dtype = read(file, max_header_size=HEADER_BYTES_MAX)
             if dtype.hasobject:
                 raise ValueError("it holds Python objects")
             raw = data[file.tell() :]
+            if 0 in (*shape, dtype.itemsize):
+                return numpy.zeros(shape, dtype)
             array = numpy.frombuffer(bytearray(raw) if raw.readonly else raw, dtype, count=_count(shape))
         except ValueError as error:
             raise Undecodable(self.name, str(error)) from None

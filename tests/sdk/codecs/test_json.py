@@ -66,6 +66,34 @@ class Box(Generic[Item]):
     item: Item
 
 
+@dataclasses.dataclass
+class Counted:
+    numbers: list[int]
+    count: int = dataclasses.field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.count = len(self.numbers)
+
+
+class Named(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+    short: int = pydantic.Field(alias="aVeryLongName")
+
+    @pydantic.computed_field
+    @property
+    def double(self) -> int:
+        return 2 * self.short
+
+
+class Hiding(pydantic.BaseModel):
+    shown: int
+    hidden: int = pydantic.Field(exclude=True)
+
+
+class Secretive(pydantic.BaseModel):
+    password: pydantic.SecretStr
+
+
 class Settings(pydantic.BaseModel):
     loss: float | None = None
     when: datetime.datetime | None = None
@@ -155,6 +183,9 @@ def test_integers_of_any_size(sign: int, digits: int) -> None:
         ("a", Literal["a", "b"]),
         (Settings(loss=1.5, inner=Settings()), Settings),
         ([Settings(when=datetime.datetime(2020, 1, 1))], list[Settings]),
+        (Named(aVeryLongName=3), Named),
+        (Counted([1, 2]), Counted),
+        (None, numpy.ndarray | None),
         (OrderedDict(b=1, a=2), OrderedDict[str, int]),
         (defaultdict(int, a=1), defaultdict[str, int]),
         (Counter("aab"), Counter[str]),
@@ -187,6 +218,8 @@ def test_a_number_of_numpy_is_a_number() -> None:
     assert back({"a": numpy.int64(3)}, dict[str, int]) == {"a": 3}
     assert back({"a": [numpy.bool_(True)]}, Any) == {"a": [True]}
     assert type(back(numpy.int64(3), Any)) is int
+    assert back(Point(numpy.int64(3), numpy.float32(0.5)), Point) == Point(3, 0.5)  # type: ignore
+    assert back([Settings(loss=numpy.float64(0.5))], Any) == [{"loss": 0.5, "when": None, "inner": None}]
 
 
 def test_an_int_given_for_a_float_becomes_one() -> None:
@@ -288,6 +321,8 @@ class Other:
         (uuid.UUID(int=1), str | uuid.UUID),
         ({1}, list[int] | set[int]),
         (Point3(1), Point),
+        (Hiding(shown=1, hidden=2), Hiding),
+        (Secretive(password=pydantic.SecretStr("x")), Secretive),
     ],
     ids=str,
 )

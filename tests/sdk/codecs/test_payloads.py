@@ -297,6 +297,36 @@ def test_a_codec_of_ones_own() -> None:
     assert back({"a": [Mesh([3])]}, dict[str, list[Mesh]], "bundle") == {"a": [Mesh([3])]}
 
 
+def test_a_codec_of_an_installed_package(tmp_path: Path) -> None:
+    (tmp_path / "shapes.py").write_text(
+        "class Disc:\n    def __init__(self, radius): self.radius = radius\n"
+        "class DiscCodec:\n    name = 'disc'\n    types = ('shapes.Disc',)\n"
+        "    def encode(self, value, where): return (bytes([value.radius]),)\n"
+        "    def decode(self, data, annotation): return Disc(data[0])\n"
+        "CODEC = DiscCodec()\n"
+    )
+    (tmp_path / "shapes-1.dist-info").mkdir()
+    (tmp_path / "shapes-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: shapes\nVersion: 1\n")
+    (tmp_path / "shapes-1.dist-info" / "entry_points.txt").write_text("[penstock.codecs]\ndisc = shapes:CODEC\n")
+    write = "from shapes import Disc; from penstock.codecs import encode; print(encode([Disc(7)]).data.hex())"
+    read = (
+        "import sys; from penstock.codecs import decode; print(decode('bundle', bytes.fromhex(sys.argv[1]))[0].radius)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    encoded = subprocess.check_output([sys.executable, "-c", write], env=env, text=True).strip()
+    assert subprocess.check_output([sys.executable, "-c", read, encoded], env=env, text=True).strip() == "7"
+
+
+def test_arrays_of_records() -> None:
+    record = numpy.zeros(2, dtype=[("a", "<i4"), ("b", [("c", "<f8"), ("d", "S3")])])
+    assert back(record).dtype == record.dtype
+    assert back(numpy.zeros(2, dtype=[(f"field{i}", "<i4") for i in range(1000)])).shape == (2,)
+    with pytest.raises(BadValue, match="Latin"):
+        encode(numpy.zeros(2, dtype=[("поле", "<i4")]))
+    with pytest.raises(BadValue, match="table"):
+        encode(numpy.zeros(2, dtype=[(f"field{i}", "<i4") for i in range(10_000)]))
+
+
 def test_the_parts_are_the_data() -> None:
     encoded = Encoded("bytes", (b"a", memoryview(b"bc")), "bytes")
     assert (encoded.data, encoded.size_bytes) == (b"abc", 3)
