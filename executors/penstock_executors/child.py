@@ -47,6 +47,7 @@ class Child:
         self._work_stamp = os.stat(self._work).st_mtime_ns
         self._files = Path(self._work + "-files")
         self._current: Call | None = None
+        self._output = os.dup(1)  # the operator may close or redirect its own
         self._output_bytes = 0
         self._streams = (sys.stdout, sys.stderr)
         self._pid = os.getpid()
@@ -122,14 +123,13 @@ class Child:
     def _tidy(self, answer: FromChild) -> None:
         """Whatever the operator did to the process, the next one finds it as it was."""
         streams = (sys.stdout, sys.stderr)
-        for stream in streams if streams == self._streams else (*streams, *self._streams):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        sys.stdout, sys.stderr = self._streams
-        with contextlib.suppress(OSError):
-            size = os.fstat(1).st_size
-            if size != self._output_bytes:
-                self._output_bytes = answer.output_end_bytes = size
+        if streams != self._streams:
+            _flush(streams)
+            sys.stdout, sys.stderr = self._streams
+        _flush(self._streams)
+        size = os.fstat(self._output).st_size
+        if size != self._output_bytes:
+            self._output_bytes = answer.output_end_bytes = size
         os.chdir(self._work)
         stamp = os.stat(self._work).st_mtime_ns
         if stamp != self._work_stamp:
@@ -173,6 +173,14 @@ def main(arguments: Sequence[str]) -> None:
 
 def _stream(fd: int) -> TextIO:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _flush(streams: tuple[TextIO, TextIO]) -> None:
+    for stream in streams:
+        try:
+            stream.flush()
+        except Exception:  # closed by the operator, or not a stream at all
+            continue
 
 
 def _die_with(worker_pid: int) -> None:

@@ -11,6 +11,8 @@ UNKNOWN_S = 1e6  # stands for the duration of an operator that was not seen yet
 AHEAD_MAX = 64  # actions in one slot, the one that runs included
 AHEAD_S = 0.005  # an action goes behind others only if they should be done by then
 
+_NOT_STOPPED: Cause = Cause.CAUSE_UNSPECIFIED  # looked up once: it is slow
+
 
 class Need(NamedTuple):
     """Resources, in the units of the plan."""
@@ -41,7 +43,7 @@ class Held:
         self.order = order  # of arrival
         self.slot: Slot | None = None  # None: it waits
         self.expected_s = 0.0
-        self.cause: Cause = Cause.CAUSE_UNSPECIFIED  # why it is being stopped
+        self.cause = _NOT_STOPPED  # why it is being stopped
         self.message = ""
         self.forget = False  # its end is known already: nobody waits for a report
 
@@ -86,7 +88,8 @@ class Slots:
 
     def possible(self, need: Need) -> bool:
         """Whether the worker could ever run it."""
-        return all(part <= whole for part, whole in zip(need, self.capacity, strict=True))
+        most = self.capacity
+        return need.cpu_milli <= most.cpu_milli and need.gpu <= most.gpu and need.memory_bytes <= most.memory_bytes
 
     def lacks_gpu_only(self, need: Need) -> bool:
         """Whether everything but GPUs is free."""

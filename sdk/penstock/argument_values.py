@@ -1,6 +1,7 @@
 """Arguments of a call, put together from literals, inputs of the run and outputs of other nodes."""
 
 import collections.abc
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -58,9 +59,11 @@ class Builders:
                 raise self._unreadable(name, f"it is of a kind that this worker does not know ({other}); update it")
 
     def _literal(self, literal: Value, annotation: Any) -> Builder:
-        value = self._decode(literal, annotation)
-        if isinstance(value, _UNCHANGING):
-            return lambda values: value
+        if literal.codec == "json" and literal.WhichOneof("body") == "inline":
+            with contextlib.suppress(codecs.CodecError):  # the call meets it again, and says whose argument it is
+                value = self._decode(literal, annotation)
+                if isinstance(value, _UNCHANGING):
+                    return lambda values: value
         return lambda values: self._decode(literal, annotation)  # anew, since the operator may change it
 
     def _value(self, node: int, index: int, annotation: Any, name: str) -> Builder:
