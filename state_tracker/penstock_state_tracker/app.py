@@ -57,7 +57,6 @@ class StateTracker:
         self._stream = stream
         self._owner = owner
         self._address = address
-        self._routing: Routing | None = None
         self._shards = shards
         self._artifacts = (artifact_folder, artifact_address)
         self._recent = Recent()
@@ -81,8 +80,6 @@ class StateTracker:
     def address(self, address: str) -> None:
         """Say where the server listens, where that is known only now; others hear of it with the next renewal."""
         self._address = address
-        if self._routing is not None:
-            self._routing.address = address
         for owner in self._owners:
             owner.address = address
 
@@ -92,12 +89,19 @@ class StateTracker:
         Raises:
             MigrationFailed, WrongDatabase: The databases do not fit this version or these settings.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         for database in self._databases:
             await migrate(database.url)
             await database.open()
         deployment = await deployments.create_or_get(self._databases, self._shards)
         addresses: dict[int, str] = {}
-        routing = self._routing = Routing(deployment.shards, self.owned, addresses, self._address)
+        routing = Routing(deployment.shards, self.owned, addresses)
         lookups: dict[int, Lookup] = {}
         for database, shards in zip(self._databases, deployment.places, strict=True):
             owner = Owner(database, shards, self.plans, self._owner, self._address, self.owned, addresses)

@@ -1,14 +1,18 @@
 """One Postgres database, and the little of asyncpg that is used, typed."""
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final, Protocol, cast
 
 import asyncpg
 
+from .errors import DatabaseAway
+
 CONNECTIONS_MAX: Final = 8
 CONNECT_MAX_S: Final = 10
+CLOSE_MAX_S: Final = 5.0
 STATEMENT_MAX_S: Final = 30.0
 
 # A row: by name, by position, or unpacked; None where there is none.
@@ -65,25 +69,44 @@ class Database:
 
     async def close(self) -> None:
         if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+            pool, self._pool = self._pool, None
+            try:
+                await asyncio.wait_for(pool.close(), CLOSE_MAX_S)
+            except TROUBLE:
+                pool.terminate()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[Connection]:
-        async with self._pool.acquire() as connection:
-            yield connection
+        """Lend a connection; raise DatabaseAway for what the server or the line does to it."""
+        with _translated():
+            async with self._pool.acquire() as connection:
+                yield connection
 
     async def fetch(self, query: str, *args: object) -> Sequence[Row]:
-        return await self._pool.fetch(query, *args)
+        with _translated():
+            return await self._pool.fetch(query, *args)
 
     async def fetchrow(self, query: str, *args: object) -> Row:
-        return await self._pool.fetchrow(query, *args)
+        with _translated():
+            return await self._pool.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:
-        return await self._pool.fetchval(query, *args)
+        with _translated():
+            return await self._pool.fetchval(query, *args)
 
     async def execute(self, query: str, *args: object) -> str:
-        return await self._pool.execute(query, *args)
+        with _translated():
+            return await self._pool.execute(query, *args)
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except DEFINITE:
+        raise  # our mistake, not the database's absence
+    except TROUBLE as error:
+        raise DatabaseAway(str(error) or type(error).__name__) from error
 
 
 async def _set_codecs(connection: Any) -> None:

@@ -29,7 +29,7 @@ WHERE owner = $1 AND shard = ANY($2::int[]) RETURNING shard"""
 
 RELEASE = "DELETE FROM leases WHERE owner = $1 AND shard = ANY($2::int[])"
 
-OWNERS = "SELECT shard, owner, address FROM leases WHERE expires_at > clock_timestamp()"
+OTHERS = "SELECT shard, address FROM leases WHERE owner <> $1 AND expires_at > clock_timestamp()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,6 @@ async def release(database: Database, shards: Sequence[int], owner: str) -> None
     await database.execute(RELEASE, owner, shards)
 
 
-async def owners(database: Database) -> dict[int, str]:
-    """Return the address of each shard's owner."""
-    return {row["shard"]: row["address"] for row in await database.fetch(OWNERS)}
+async def others(database: Database, owner: str) -> dict[int, str]:
+    """Return the address of the owner of each shard that is somebody else's."""
+    return {row["shard"]: row["address"] for row in await database.fetch(OTHERS, owner)}

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from . import runs
-from .database import TROUBLE, Database, Row
-from .errors import DatabaseAway
+from .database import Database, Row
 
 RUNS_AT_ONCE_MAX: Final = 5_000
 
@@ -47,10 +46,10 @@ class Lookup:
     async def _answer(self, gathered: Sequence[tuple[Sequence[bytes], asyncio.Future[Found]]]) -> None:
         try:
             found = await runs.by_id(self._database, [run_id for run_ids, _ in gathered for run_id in run_ids])
-        except TROUBLE as error:
+        except Exception as error:  # each caller gets it
             for _, future in gathered:
                 if not future.done():
-                    future.set_exception(DatabaseAway(str(error) or type(error).__name__))
+                    future.set_exception(error)
             return
         for _, future in gathered:
             if not future.done():

@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from . import checkpoints, leases
 from . import log as logs
 from .committer import Committer
-from .database import TROUBLE, Database
-from .errors import ShardAway
+from .database import Database
+from .errors import DatabaseAway, ShardAway
 from .owned import Owned
 from .plans import Plans
 from .rebuild import rebuild
@@ -31,7 +31,7 @@ class Owner:
     Args:
         owner: Who we are. A process that comes back under the same name takes its shards back at once.
         owned: By shard; shared with the other databases' owners.
-        addresses: Of the owners of all shards; shared likewise.
+        addresses: Of the owners of the other shards, empty where there is none; shared likewise.
     """
 
     def __init__(
@@ -61,9 +61,14 @@ class Owner:
     async def start(self, committer: Committer) -> None:
         """Take what can be had, and go on from there."""
         self.committer = committer
-        await self._partitions()
+        await _tried(self._partitions, "the log's next partitions cannot be made now")
         await self._take()
-        loops = (self._renewing(), self._taking_again(), self._making_partitions(), self._writing_checkpoints())
+        loops = (
+            _every(RENEW_EVERY_S, self._renew, "leases cannot be renewed now"),
+            self._taking_again(),
+            _every(PARTITIONS_EVERY_S, self._partitions, "the log's next partitions cannot be made now"),
+            _every(RENEW_EVERY_S, self._checkpoint, "no checkpoint can be written now"),
+        )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
@@ -73,7 +78,7 @@ class Owner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         mine = [owned for owned in map(self._owned.get, self.shards) if owned is not None]
-        with suppress(*TROUBLE):
+        with suppress(DatabaseAway):
             for owned in mine:
                 if owned.committed > owned.checkpoint_seq and owned.core.seq == owned.committed:
                     await checkpoints.write(self.database, owned)
@@ -100,7 +105,9 @@ class Owner:
             self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
             if taken:
                 log.info("took %d shards", len(rebuilt))
-        self._addresses.update(await leases.owners(self.database))
+        others = await leases.others(self.database, self._owner)
+        for shard in self.shards:
+            self._addresses[shard] = others.get(shard, "")
 
     async def _taking_again(self) -> None:
         while True:
@@ -108,44 +115,39 @@ class Owner:
                 await asyncio.wait_for(self._wake.wait(), RENEW_EVERY_S)
             await asyncio.sleep(TAKE_AGAIN_AFTER_S)
             self._wake.clear()
-            try:
-                await self._take()
-            except TROUBLE as error:
-                log.warning("shards cannot be taken now: %s", error)
+            await _tried(self._take, "shards cannot be taken now")
 
-    async def _renewing(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            mine = [shard for shard in self.shards if shard in self._owned]
-            try:
-                kept = await leases.renew(self.database, [*mine, *self._taking], self._owner, self.address)
-            except TROUBLE as error:
-                # Whoever takes over raises the epoch; until then our commits succeed.
-                log.warning("leases cannot be renewed now: %s", error)
-                continue
-            for shard in mine:
-                owned = self._owned.get(shard)
-                if shard not in kept and owned is not None and self.committer is not None:
-                    self.committer.drop(owned)
+    async def _renew(self) -> None:
+        # While the database is away nobody renews; whoever takes over raises the epoch, and until then commits succeed.
+        mine = [shard for shard in self.shards if shard in self._owned]
+        kept = await leases.renew(self.database, [*mine, *self._taking], self._owner, self.address)
+        for shard in mine:
+            owned = self._owned.get(shard)
+            if shard not in kept and owned is not None and self.committer is not None:
+                self.committer.drop(owned)
 
-    async def _writing_checkpoints(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            due = [owned for shard in self.shards if (owned := self._owned.get(shard)) and checkpoints.due(owned)]
-            for owned in due[:CHECKPOINTS_AT_ONCE_MAX]:
-                try:
-                    await checkpoints.write(self.database, owned)
-                except (ShardAway, *TROUBLE) as error:
-                    log.warning("no checkpoint of shard %d was written: %s", owned.shard, error)
-
-    async def _making_partitions(self) -> None:
-        while True:
-            await asyncio.sleep(PARTITIONS_EVERY_S)
-            await self._partitions()
+    async def _checkpoint(self) -> None:
+        due = [owned for shard in self.shards if (owned := self._owned.get(shard)) and checkpoints.due(owned)]
+        for owned in due[:CHECKPOINTS_AT_ONCE_MAX]:
+            with suppress(ShardAway):
+                await checkpoints.write(self.database, owned)
 
     async def _partitions(self) -> None:
-        try:
-            await logs.make_partitions(self.database, PARTITION_DAYS_AHEAD)
-        except TROUBLE as error:
-            # Rows go into the default partition meanwhile.
-            log.error("the log's next partitions could not be made: %s", error)
+        # Without it, rows go into the default partition.
+        await logs.make_partitions(self.database, PARTITION_DAYS_AHEAD)
+
+
+async def _every(seconds: float, step: Callable[[], Awaitable[None]], trouble: str) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await _tried(step, trouble)
+
+
+async def _tried(step: Callable[[], Awaitable[None]], trouble: str) -> None:
+    """Take a step that will be taken again."""
+    try:
+        await step()
+    except DatabaseAway as error:
+        log.warning("%s: %s", trouble, error)
+    except Exception:
+        log.exception("%s", trouble)

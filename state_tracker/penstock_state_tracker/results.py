@@ -62,10 +62,10 @@ class Results:
         self, one: Ended, end: ev.Event | None, found: dict[Position, ev.Event], rows: Found
     ) -> api.RunResult:
         row: Row = rows.get(one.run_id)
-        if end is None or (row is None and not one.plan):
+        plan: bytes = row["plan"] if row is not None else one.plan
+        if end is None or not plan:
             return refused(one.run_id, RunNotFound(one.run_id))
         how = end.run_ended
-        plan = one.plan or row["plan"]
         result = api.RunResult(run_id=one.run_id, plan=plan, state=how.state, failed_node=how.failed_node)
         for output in how.outputs:
             event = found.get((one.shard, output.seq))

@@ -15,13 +15,12 @@ RUN_ID_BYTES = 16
 class Routing:
     """All shards of the deployment, by number."""
 
-    def __init__(self, shards: int, owned: Mapping[int, Owned], addresses: Mapping[int, str], address: str) -> None:
+    def __init__(self, shards: int, owned: Mapping[int, Owned], addresses: Mapping[int, str]) -> None:
         self.shards = shards
         self.owned = owned
         self.databases: dict[int, Database] = {}
         self.committers: dict[int, Committer] = {}
         self._addresses = addresses
-        self.address = address
 
     def add(self, shards: Sequence[int], database: Database, committer: Committer) -> None:
         """Say where these shards live."""
@@ -53,6 +52,6 @@ class Routing:
         if away := self.committers[shard].away:
             raise DatabaseAway(away)
         address = self._addresses.get(shard, "")
-        if address and address != self.address:
+        if address:
             raise NotOwner(shard, address)
         raise ShardAway(shard)

@@ -12,7 +12,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 
 from . import runs
 from .committer import PENDING_EVENTS_FOR_SUBMITS
-from .database import TROUBLE, Row
+from .database import Row
 from .errors import Answered, BadRequest, DatabaseAway, Overloaded, PlanNotFound, RunExists, ShardAway
 from .lookup import Found, Lookup
 from .owned import Owned
@@ -156,10 +156,8 @@ class Submissions:
         for plan in plans:
             try:
                 await self._plans.ensure([plan])
-            except PlanNotFound as missing:
-                unknown[plan] = missing
-            except TROUBLE as error:
-                unknown[plan] = DatabaseAway(str(error))
+            except (PlanNotFound, DatabaseAway) as error:
+                unknown[plan] = error
         # All at once, so that none was evicted for another.
         await self._plans.ensure(plans - unknown.keys())
         for submission in submissions:
@@ -177,7 +175,7 @@ class Submissions:
         owned.digests[run_id] = submission.digest
         events = owned.core.submit(event, run_id, time.monotonic())
         submission.owned, submission.run = owned, owned.core.runs.get(run_id)
-        submission.outcome = _accepted(submission, event, events, owned)
+        submission.outcome = _accepted(submission, event, owned.core.seq)
         submission.committing = owned.committing()
         self._routing.committers[submission.shard].add(owned, events)
 
@@ -193,18 +191,16 @@ class Submissions:
         )
 
 
-def _accepted(submission: Submission, event: ev.RunSubmitted, events: list[ev.Event], owned: Owned) -> api.RunSummary:
-    ended = events[-1].run_ended if len(events) > 1 else None
+def _accepted(submission: Submission, event: ev.RunSubmitted, first_seq: int) -> api.RunSummary:
     return api.RunSummary(
         run_id=submission.run_id,
         plan=event.plan,
         plan_name=event.plan_name,
         caller=event.caller,
         team=event.options.team or event.caller.team,
-        state=ended.state if ended is not None else ev.RUN_STATE_RUNNING,
+        state=ev.RUN_STATE_RUNNING,
         shard=submission.shard,
-        first_seq=owned.core.seq - len(events) + 1,
-        last_seq=owned.core.seq if ended is not None else 0,
+        first_seq=first_seq,
         options=event.options,
         nodes=event.nodes,
     )
@@ -223,8 +219,6 @@ async def _recorded(submission: Submission) -> None:
         return
     run = submission.run
     accepted.submitted_at_us = (run.submitted_at_us if run is not None else 0) or owned.recorded_at_us
-    if accepted.last_seq:
-        accepted.ended_at_us = accepted.submitted_at_us
 
 
 def _again(submission: Submission, row: Row) -> Outcome:

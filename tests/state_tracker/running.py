@@ -1,10 +1,9 @@
 """A State Tracker that runs on a real Postgres, and what tests need to drive it: plans, ids, reports."""
 
-import os
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc.aio
 from penstock_eventlog import rpc
@@ -96,14 +95,11 @@ def batches(reports: Iterable[rp.Report], shards: int = SHARDS) -> list[rp.Repor
     return [rp.ReportBatch(shard=shard, reports=of_shard) for shard, of_shard in by_shard.items()]
 
 
-class Running:
-    """A State Tracker with its stream, its server, and a client."""
+class Client:
+    """The State Tracker's API in the words of a test."""
 
-    def __init__(self, tracker: StateTracker, stream: LocalStream, server: rpc.Server, channel: Any) -> None:
-        self.tracker = tracker
-        self.stream = stream
-        self.server = server
-        self.stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
+    def __init__(self, channel: Any) -> None:
+        self.stub: Any = cast(Any, service_pb2_grpc).StateTrackerServiceStub(channel)
 
     async def put(self, plan: bytes) -> bytes:
         return (await self.stub.PutPlan(iter([api.PutPlanRequest(chunk=plan, caller=CALLER)]))).plan
@@ -127,8 +123,18 @@ class Running:
         return [response.batch async for response in call]
 
 
+class Running(Client):
+    """A State Tracker with its stream, its server, and a client."""
+
+    def __init__(self, tracker: StateTracker, stream: LocalStream, server: rpc.Server, channel: Any) -> None:
+        super().__init__(channel)
+        self.tracker = tracker
+        self.stream = stream
+        self.server = server
+
+
 @asynccontextmanager
-async def running(urls: str | list[str], owner: str = "one", shards: int = SHARDS) -> AsyncIterator[Running]:
+async def running(urls: str | list[str], owner: str = "one", shards: int = SHARDS) -> AsyncGenerator[Running]:
     """Run a State Tracker until the block ends."""
     stream = LocalStream()
     await stream.start()
@@ -155,7 +161,3 @@ def kinds(events: Iterable[api.RecordedEvent]) -> list[str]:
 
 def status(error: grpc.aio.AioRpcError) -> str:
     return error.code().name
-
-
-def random_bytes(count: int) -> bytes:
-    return os.urandom(count)

@@ -1,6 +1,5 @@
 """The State Tracker through its API, on a real Postgres."""
 
-
 import grpc.aio
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api

@@ -1,0 +1,170 @@
+"""Shards change hands: by a lease that ends, by a stop, by force; memory follows the log."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import grpc.aio
+import pytest
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_state_tracker import checkpoints, leases
+from penstock_state_tracker.database import connect
+from penstock_state_tracker.errors import WrongDatabase
+
+from tests.state_tracker.folding import check_once, described, folded, logs_of
+from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, started, status, succeeded
+
+DEADLINE_S = 20.0
+
+
+async def owning(st: Running, shards: int = SHARDS) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while len(st.tracker.owned) < shards:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_the_second_says_who_owns_and_takes_over_when_the_first_stops(database_url: str) -> None:
+    plan = chain(3)
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(running(database_url, "first"))
+        await first.put(plan)
+        run = await first.submit(plan)
+        await first.report(succeeded(run.run_id, 0))
+        async with running(database_url, "second") as second:
+            await asyncio.sleep(1.2)  # the first's address was told with its last renewal
+            assert not second.tracker.owned
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await second.submit(plan)
+            assert status(refused.value) == "FAILED_PRECONDITION"
+            assert ("penstock-owner", first.server.address) in list(refused.value.trailing_metadata())
+            assert (await second.get(run.run_id)).state == ev.RUN_STATE_RUNNING
+            assert await second.report(succeeded(run.run_id, 1)) == []
+            assert len(await second.events(run.run_id)) == 2
+            await stack.aclose()
+            await owning(second)
+            assert await second.report(succeeded(run.run_id, 0), succeeded(run.run_id, 1)) == [1, 2]
+            await second.report(succeeded(run.run_id, 2))
+            assert (await second.get(run.run_id)).state == ev.RUN_STATE_SUCCEEDED
+    assert check_once(await logs_of(database_url))["action_succeeded"] == 3
+
+
+async def test_an_owner_whose_shard_was_taken_by_force_notices_at_its_next_commit(database_url: str) -> None:
+    plan = chain(3)
+    async with running(database_url) as st:
+        await st.put(plan)
+        run_id = new_id(shard=1)
+        await st.submit(plan, run_id)
+        old = st.tracker.owned[1]
+        thief = await connect(database_url)
+        taken = await thief.fetch(leases.TAKE, [1], "one", "thief:1", 3.0)
+        assert [row["shard"] for row in taken] == [1]
+        await thief.close()
+        watcher = asyncio.create_task(st.events(run_id, follow=True))
+        await asyncio.sleep(0.05)
+        assert await st.report(succeeded(run_id, 0)) == []
+        assert old.lost
+        with pytest.raises(grpc.aio.AioRpcError, match="taken over; ask again") as away:
+            await watcher
+        assert status(away.value) == "UNAVAILABLE"
+        await owning(st)
+        assert st.tracker.owned[1].epoch == 3
+        assert await st.report(succeeded(run_id, 0)) == [1]
+
+
+async def test_the_same_name_takes_its_shards_back_at_once(database_url: str) -> None:
+    plan = chain(2)
+    async with running(database_url) as st:
+        await st.put(plan)
+        run = await st.submit(plan)
+        connection = await connect(database_url)
+        await connection.execute("UPDATE leases SET expires_at = now() + interval '1 hour'")
+        # A second process under the same name: what a restart after kill -9 looks like.
+        async with running(database_url) as again:
+            assert len(again.tracker.owned) == SHARDS
+            assert await again.report(succeeded(run.run_id, 0)) == [1]
+        await connection.close()
+
+
+async def test_a_checkpoint_and_the_tail_give_what_the_whole_log_gives(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_EVENTS_MIN", 10)
+    plan = chain(4)
+    connection = await connect(database_url)
+    run_ids = [new_id(shard=shard) for shard in (0, 0, 1)]
+    async with running(database_url) as st:
+        await st.put(plan)
+        for run_id in run_ids:
+            await st.submit(plan, run_id)
+        for round_ in range(10):
+            passing = await st.submit(plan, new_id(shard=0))
+            await st.report(*[succeeded(passing.run_id, node) for node in range(4)], started(run_ids[0], 0))
+            if round_ == 5:
+                await st.report(succeeded(run_ids[0], 0))
+                async with asyncio.timeout(DEADLINE_S):
+                    while not await connection.fetchval("SELECT count(*) FROM checkpoints"):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                await st.report(succeeded(run_ids[1], 0))
+        before = {shard: described(owned.core) for shard, owned in st.tracker.owned.items()}
+        # As after a crash: nothing is written at the end.
+        monkeypatch.setattr(checkpoints, "write", never)
+    rows = await connection.fetch("SELECT DISTINCT shard, seq FROM checkpoints")
+    assert [row["shard"] for row in rows] == [0] and rows[0]["seq"] < 60
+    monkeypatch.undo()
+    async with running(database_url) as st:
+        found = await logs_of(database_url)
+        for shard, owned in st.tracker.owned.items():
+            assert (
+                described(owned.core)
+                == before[shard]
+                == described(folded(shard, found[shard], st.tracker.plans.graphs))
+            )
+            assert all(run.submitted_at_us for run in owned.core.runs.values())
+        assert st.tracker.owned[0].checkpoint_seq == rows[0]["seq"]
+    # A stop in order leaves nothing to replay.
+    assert {row["shard"]: row["seq"] for row in await connection.fetch("SELECT shard, seq FROM checkpoints")} == {
+        shard: len(events) for shard, events in found.items() if events
+    }
+    await connection.close()
+
+
+async def never(*_: object) -> None:
+    pass
+
+
+async def test_a_damaged_log_is_not_served_and_harms_no_other(database_url: str) -> None:
+    plan = chain(2)
+    async with running(database_url) as st:
+        await st.put(plan)
+        damaged, sound = await st.submit(plan, new_id(shard=1)), await st.submit(plan, new_id(shard=2))
+        await st.report(succeeded(damaged.run_id, 0))
+    connection = await connect(database_url)
+    await connection.execute("DELETE FROM events WHERE shard = 1 AND seq = 1")
+    await connection.execute("DELETE FROM checkpoints")
+    await connection.close()
+    async with running(database_url) as st:
+        assert sorted(st.tracker.owned) == [0, 2, 3]
+        assert await st.report(succeeded(sound.run_id, 0)) == [1]
+        with pytest.raises(grpc.aio.AioRpcError, match="shard 1 is being taken over"):
+            await st.stub.Cancel(api.CancelRequest(run_id=damaged.run_id))
+
+
+async def test_two_databases_share_the_shards(database_url: str, empty_database_url: str) -> None:
+    plan = chain(1)
+    urls = [database_url, empty_database_url]
+    async with running(urls) as st:
+        await st.put(plan)
+        run_ids = [new_id(shard=shard % SHARDS) for shard in range(12)]
+        for run_id in run_ids:
+            await st.submit(plan, run_id)
+        await st.report(*[succeeded(run_id, 0) for run_id in run_ids])
+        first = await st.stub.ListRuns(api.ListRunsRequest(page_size=7))
+        rest = await st.stub.ListRuns(api.ListRunsRequest(page_size=7, page_token=first.next_page_token))
+        listed = [run.run_id for run in [*first.runs, *rest.runs]]
+        assert sorted(listed) == sorted(run_ids) and rest.next_page_token == ""
+    connection = await connect(empty_database_url)
+    assert [row["shard"] for row in await connection.fetch("SELECT DISTINCT shard FROM events ORDER BY 1")] == [1, 3]
+    await connection.close()
+    with pytest.raises(WrongDatabase, match="name the same databases in the same order"):
+        async with running(urls[::-1]):
+            pass
