@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import typing_extensions
 
-from .annotations import class_of, is_record, members, record_fields, unwrap
+from .annotations import ANYTHING, class_of, is_record, members, record_fields, unwrap
 from .containing import inferred
 from .future import WHOLE, Future
 from .signatures import MISSING, RESULT, fields_of
@@ -46,10 +46,15 @@ def results_of(value: Any, annotation: Any) -> tuple[list[Result], Shape]:
     if _is_named(value):
         item = _item_annotations(declared)
         named = cast("dict[str, Any]", value)
-        results = [Result(name, item(name) or inferred(part), part) for name, part in named.items()]
+        results = [Result(name, _most_exact(item(name), part), part) for name, part in named.items()]
         return results, _shape(results, dict)
-    results = [Result(RESULT, inferred(value) if annotation is MISSING else annotation, value)]
+    results = [Result(RESULT, _most_exact(declared, value), value)]
     return results, _shape(results, lambda outputs: outputs[RESULT])
+
+
+def _most_exact(annotation: Any, value: Any) -> Any:
+    """What is declared; where that says nothing, what the value itself says, so that it reads back as what it was."""
+    return inferred(value) if annotation in ANYTHING else annotation
 
 
 def _shape(results: list[Result], build: Callable[[Mapping[str, Any]], Any]) -> Shape:
@@ -77,14 +82,14 @@ def _is_named(value: Any) -> bool:
 
 
 def _item_annotations(annotation: Any) -> Callable[[str], Any]:
-    """The annotation of each key: of a TypedDict's fields, or the dict's values; None where nothing is said."""
+    """The annotation of each key: of a TypedDict's fields, or the dict's values; Any where nothing is said."""
     for member in members(annotation):
         plain, _ = unwrap(member)
         origin = typing_extensions.get_origin(plain) or plain
         if is_record(origin) and typing_extensions.is_typeddict(origin):
             hints = {field.name: field.annotation for field in record_fields(plain)}
-            return hints.get
+            return lambda name: hints.get(name, Any)
         args = typing_extensions.get_args(plain)
         if len(args) == 2 and isinstance(origin, type) and issubclass(origin, Mapping):
             return lambda name: args[1]
-    return lambda name: None
+    return lambda name: Any

@@ -293,7 +293,7 @@ def test_outputs_by_field_by_key_or_single() -> None:
         return [(output.name, spell(made.plan.types, output.type)) for output in made.plan.outputs]
 
     assert outputs(by_field) == [("sum", "int"), ("parts", "Split")]
-    assert outputs(by_key) == [("rows", "Any"), ("given", "Any"), ("literal", "Any")]
+    assert outputs(by_key) == [("rows", "list[int]"), ("given", "int"), ("literal", "list[int]")]
     assert outputs(by_node) == [("metrics", "Metrics"), ("worst", "list[int]")]
     assert outputs(bare) == [("result", "list[int | str]")]
 
