@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from . import modules, signatures
 from .errors import InvalidDeclaration
-from .options import Changes, OnFailure, Options
+from .options import NAME_LENGTH_MAX, Changes, OnFailure, Options
 from .signatures import Signature
 from .trace import current
 
@@ -33,7 +33,7 @@ class Operator(Generic[P, R]):
         functools.update_wrapper(self, fn)
         self.fn = fn
         self.settings = settings
-        self.name = settings.name or fn.__name__
+        self.name = settings.name or fn.__name__[:NAME_LENGTH_MAX]
         self.module, self.qualname = modules.module_name(fn.__module__), fn.__qualname__
         self.declaration: Operator[P, R] = declaration or self
 

@@ -16,7 +16,7 @@ OnFailure = Literal["block", "cancel", "continue"]
 CPU_MAX = 1_000_000.0
 GPU_MAX = 1_000_000
 RETRIES_MAX = 1_000_000
-NAME_LENGTH_MAX = 200
+NAME_LENGTH_MAX = 100
 
 _FAILURE_POLICIES: dict[str, plan_pb2.FailurePolicy] = {
     "block": plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS,

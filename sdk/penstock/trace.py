@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Workflows that call themselves without end are met before Python's own limit.
 WORKFLOW_DEPTH_MAX = 50
 ERRORS_MAX = 100
+# With the name of an operator it stays below what a plan admits as a node's name.
+PREFIX_LENGTH_MAX = 140
 
 current: ContextVar[Trace | None] = ContextVar("penstock_trace", default=None)
 
@@ -113,7 +115,7 @@ class Trace:
             for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):
                 self._mismatch(workflow.name, wrong, frame)
         outer = self._prefix, self._depth
-        self._prefix, self._depth = f"{self._unique(workflow.name)}/", self._depth + 1
+        self._prefix, self._depth = _shortened(f"{self._unique(workflow.name)}/"), self._depth + 1
         try:
             return workflow.fn(*args, **kwargs)
         finally:
@@ -217,3 +219,8 @@ class Trace:
     def _order(self, node: plan_pb2.Node, values: Iterable[Any]) -> None:
         parents = {future.penstock_origin.node for value in values for future in futures_in(value)}
         node.after.extend(each for each in self._after if each not in parents)
+
+
+def _shortened(prefix: str) -> str:
+    """The end of the path of workflows, if it is very long."""
+    return prefix if len(prefix) <= PREFIX_LENGTH_MAX else "..." + prefix[3 - PREFIX_LENGTH_MAX :]

@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from . import modules, signatures
 from .operators import check_function
-from .options import check_name
+from .options import NAME_LENGTH_MAX, check_name
 from .signatures import Signature
 from .trace import current
 
@@ -30,7 +30,7 @@ class Workflow(Generic[P, R]):
     def __init__(self, fn: Callable[P, R], name: str | None = None) -> None:
         functools.update_wrapper(self, fn)
         self.fn = fn
-        self.name = name or fn.__name__
+        self.name = name or fn.__name__[:NAME_LENGTH_MAX]
         self.module, self.qualname = modules.module_name(fn.__module__), fn.__qualname__
         self.file = fn.__code__.co_filename
 

@@ -368,3 +368,16 @@ def test_the_order_of_keywords_does_not_matter(keyword: bool) -> None:
 
     assert arguments(plan(called).nodes[0]) == {"a": "1", "b": "2"}
     assert [each.name for each in plan(called).nodes[0].arguments] == ["a", "b"]
+
+
+def test_names_stay_within_what_a_plan_admits() -> None:
+    @workflow(name="w" * 100)
+    def deep(levels: int, value: int) -> int:
+        return deep(levels - 1, value) if levels else add.options(name="o" * 100)(value)
+
+    @workflow
+    def outer(value: int) -> int:
+        return add(deep(5, value), deep(5, value))
+
+    names = [node.name for node in plan(outer).nodes]
+    assert len(set(names)) == 3 and max(map(len, names)) <= 255
