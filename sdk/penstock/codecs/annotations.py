@@ -16,6 +16,8 @@ import pydantic
 import typing_extensions
 
 from . import registry
+from .encoded import annotation_name
+from .errors import NoCodec
 
 # Classes that JSON distinguishes by itself: a union of these reads back as it was written.
 DISTINCT: frozenset[object] = frozenset({int, float, str, bool, type(None)})
@@ -42,14 +44,17 @@ class Traits:
     bytes: bool = False
     inexact: bool = False  # JSON may not tell two admitted values apart
     bad_key: object = None  # a type of dict keys that JSON cannot carry back
+    scalars: frozenset[object] = frozenset()  # those that a union admits just so, without constraints
     seen: list[object] = dataclasses.field(default_factory=list[object])
     records: set[type] = dataclasses.field(default_factory=set[type])
 
 
 def study(annotation: object) -> Traits:
-    """Walk an annotation; raises NameError if it names what does not exist."""
+    """Walk an annotation; raises NoCodec if it names what does not exist."""
     try:
         return _studied(annotation)
+    except NameError as error:
+        raise NoCodec(annotation_name(annotation), "the annotation", f"{error}; import it where it is used") from error
     except TypeError:  # not hashable
         return _studied.__wrapped__(annotation)
 
@@ -62,6 +67,8 @@ def forget() -> None:
 @functools.lru_cache(maxsize=4096)
 def _studied(annotation: object) -> Traits:
     traits = Traits()
+    if get_origin(annotation) in (Union, types.UnionType):
+        traits.scalars = DISTINCT.intersection(get_args(annotation))
     _study(annotation, traits)
     return traits
 

@@ -34,7 +34,12 @@ def encode(
         where: what errors call the value, such as "output 'model' of train".
     """
     kind = type(value)
-    if (write := WRITERS.get(kind)) is not None and (annotation is kind or annotation is Any):
+    if (write := WRITERS.get(kind)) is not None and (
+        annotation is kind
+        or annotation is Any
+        or (annotation is None and value is None)
+        or kind in study(annotation).scalars
+    ):
         try:
             encoded = Encoded(JSON, (write(value),), kind.__name__)
         except UnicodeEncodeError:

@@ -1,12 +1,13 @@
 """Annotations in the form that pydantic needs to write values the way we want."""
 
+import types
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import pydantic
 import pydantic_core
 import typing_extensions
 
-from .annotations import MAPPINGS, SEQUENCES, is_typed_dict, members
+from .annotations import MAPPINGS, SEQUENCES, is_typed_dict
 
 SETS: frozenset[object] = frozenset({set, frozenset})
 
@@ -20,8 +21,8 @@ def for_pydantic(annotation: object) -> object:
         return _typed_dict(cast(type, annotation))
     if origin is Annotated:
         return Annotated[(cast(Any, for_pydantic(args[0])), *args[1:])]  # pyright: ignore[reportInvalidTypeArguments]
-    if len(members(annotation)) > 1:
-        return Union[tuple(for_pydantic(each) for each in members(annotation))]  # pyright: ignore[reportInvalidTypeArguments] # noqa: UP007
+    if origin in (Union, types.UnionType):
+        return Union[tuple(for_pydantic(each) for each in args)]  # pyright: ignore[reportInvalidTypeArguments] # noqa: UP007
     if args and (origin in SEQUENCES or origin in MAPPINGS):
         return cast(Any, origin)[tuple(each if each is Ellipsis else for_pydantic(each) for each in args)]
     return annotation

@@ -335,6 +335,23 @@ def test_what_json_cannot_tell_apart_comes_back_or_is_refused(value: object, ann
         assert equal(decode(encoded.codec, encoded.data, annotation), value)
 
 
+@dataclasses.dataclass
+class Lost:
+    x: "Nowhere"  # type: ignore  # noqa: F821
+
+
+def test_an_annotation_that_cannot_be_resolved_is_named() -> None:
+    with pytest.raises(NoCodec, match="'Nowhere' is not defined"):
+        encode(Lost(1), Lost)
+
+
+def test_unions_keep_their_constraints() -> None:
+    assert back(3, Annotated[int, Ge(1)] | None) == 3
+    with pytest.raises(WrongType):
+        encode(0, Annotated[int, Ge(1)] | None)
+    assert repr(back(1, float | None)) == "1.0"
+
+
 def test_what_contains_itself_is_refused() -> None:
     loop: list[object] = []
     loop.append(loop)
