@@ -92,12 +92,14 @@ class _Check:
         return self._validate(value)
 
     def _validate(self, value: object) -> None:
-        from pydantic import ValidationError
+        from pydantic import PydanticUserError, ValidationError
 
-        if self._adapter is None:
-            self._adapter = adapter(self._annotation)
         try:
+            if self._adapter is None:
+                self._adapter = adapter(self._annotation)
             self._adapter.validate_python(value, strict=True)
+        except PydanticUserError:
+            return  # it holds classes that pydantic does not know: the codec looks at the value
         except ValidationError as error:
             raise BadLiteral(f"given {shown(value)}{_details(error, value)}", mistyped=True) from None
 

@@ -30,6 +30,6 @@ def _schema(annotation: Any) -> dict[str, Any]:
     try:
         return adapter(annotation).json_schema()
     except PydanticUserError:
-        if isinstance(cls, type) and not is_record(cls):
+        if isinstance(cls, type) and cls.__module__ != "builtins" and not is_record(cls):
             return {"x-kind": modules.qualified_name(cls)}
         return {}

@@ -1,0 +1,120 @@
+"""JSON Schema and prose of a workflow's inputs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import penstock
+import pytest
+from penstock import Dataset, Metrics, docstrings, operator, schema, workflow
+from penstock.literals import BadLiteral, Literals
+from pydantic import Field
+
+from tests.sdk.programs import Digits, Row, Settings, add
+
+
+@dataclass
+class WithArray:
+    array: np.ndarray[Any, Any]
+    data: Dataset[Row]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (int, {"type": "integer"}),
+        (float, {"type": "number"}),
+        (str, {"type": "string"}),
+        (bool, {"type": "boolean"}),
+        (Annotated[int, Field(ge=1, title="N")], {"type": "integer", "minimum": 1, "title": "N"}),
+        (int | None, {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+        (Literal["a", "b"], {"enum": ["a", "b"], "type": "string"}),
+        (Path, {"type": "string", "format": "path"}),
+        (Any, {}),
+        (Dataset[Row], {"x-kind": "Dataset"}),
+        (Digits, {"x-kind": "Dataset"}),
+        (Metrics, {"x-kind": "Metrics"}),
+        (np.ndarray, {"x-kind": "numpy.ndarray"}),
+        (WithArray, {}),
+        (list[WithArray], {}),
+    ],
+)  # fmt: skip
+def test_each_kind_of_input(annotation: Any, expected: dict[str, Any]) -> None:
+    assert json.loads(schema.of(annotation)) == expected
+
+
+def test_a_model_is_spelt_out() -> None:
+    assert set(json.loads(schema.of(Settings))["properties"]) == {"rate", "rows", "name"}
+
+
+def test_classes_that_pydantic_does_not_know_are_left_to_their_codec() -> None:
+    literals = Literals()
+    assert literals.encode([1.5, None], list[float | np.ndarray[Any, Any] | None]).codec == "json"
+    with pytest.raises(BadLiteral):
+        literals.encode([WithArray("x", 3)], list[WithArray])  # type: ignore[arg-type]  # pyright: ignore
+
+
+def test_prose_of_docstrings() -> None:
+    def documented() -> None:
+        """First line,
+        and second.
+
+        More text.
+
+        Args:
+            one: First.
+            two (int, optional): Second,
+                continued: with a colon.
+
+            *three: Third.
+
+        Returns:
+            four: Not an argument.
+        """
+
+    assert docstrings.first_paragraph(documented) == "First line, and second."
+    assert docstrings.arguments(documented) == {
+        "one": "First.",
+        "two": "Second, continued: with a colon.",
+        "three": "Third.",
+    }
+    assert docstrings.arguments(lambda: None) == {} and docstrings.first_paragraph(lambda: None) == ""
+
+
+@operator
+def use(settings: Settings) -> None: ...
+
+
+def test_threads_compile_without_disturbing_each_other() -> None:
+    """One holds futures in models while others compile and build ordinary models."""
+    inside, done = threading.Event(), threading.Event()
+
+    @workflow
+    def slow(count: int) -> None:
+        inside.set()
+        assert done.wait(30)
+        use(Settings(rate=1.0, rows=[add(count)]))
+
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(penstock.compile(slow, bundle_hash=b"")))
+    thread.start()
+    try:
+        assert inside.wait(30)
+
+        @workflow
+        def quick(count: int) -> None:
+            use(Settings(rate=1.0, rows=[add(count)]))
+
+        penstock.compile(quick, bundle_hash=b"")
+        assert Settings(rate=1.0, rows=[3]).rows == [3]
+        with pytest.raises(ValueError, match="greater than 0"):
+            Settings(rate=-1.0, rows=[])
+    finally:
+        done.set()
+        thread.join(30)
+    assert len(found[0].plan.nodes) == 2
