@@ -45,9 +45,8 @@ def attended(data: Path, *, workers: bool, shards: int | None = None) -> int:
 def _settings(
     port: int, cpu: Any, memory_bytes: Any, gpu: Any, workers: bool, shards: int | None, *, attended: bool
 ) -> Settings:
-    chosen = shards or int(os.environ.get("PENSTOCK_SHARDS", "0")) or None
     return Settings(
-        port=port, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, workers=workers, shards=chosen, attended=attended
+        port=port, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, workers=workers, shards=shards, attended=attended
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -127,6 +126,8 @@ def looked(
     look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False
 ) -> T:
     """Call a function with a client, of a stack that is started for it if none runs."""
+    import asyncio
+
     from ..client import AsyncClient
     from .stack import session
 

@@ -30,11 +30,16 @@ STYLES = {
 }
 NODES_SHOWN_MAX = 200
 VALUE_CHARS_MAX = 400
+# Columns where there is no terminal to fit into.
+FILE_WIDTH = 140
 
 
 def console(*, to_stderr: bool = False) -> Console:
     """A console that prints what it is given: no markup, no links, no emoji codes."""
-    return Console(stderr=to_stderr, markup=False, highlight=False, emoji=False)
+    console = Console(stderr=to_stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    return console
 
 
 def log_line(log: LogLine, *, one_node: bool) -> None:
@@ -186,6 +191,9 @@ def _output(name: str, value: Any) -> list[RenderableType]:
     if isinstance(value, dict) and {"title", "markdown", "metrics"} <= set(value):  # pyright: ignore[reportUnknownArgumentType]
         report: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         return [Text(f"{clean(name)}: {clean(str(report['title']))}", style="bold"), _markdown(str(report["markdown"]))]
+    if isinstance(value, dict) and list(value) == ["numbers"]:  # pyright: ignore[reportUnknownArgumentType]
+        numbers: dict[str, float] = value["numbers"]  # pyright: ignore[reportUnknownVariableType]
+        return [label, *(Text(f"  {clean(key)}: {number:.6g}") for key, number in numbers.items())]
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     shown = shown if len(shown) <= VALUE_CHARS_MAX else shown[:VALUE_CHARS_MAX] + "…"
     return [label + Text(": " + clean_lines(shown), style="not bold")]

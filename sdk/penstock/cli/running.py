@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -163,6 +162,8 @@ class Job:
     ) -> int:
         """Submit a run, or find one by a part of its id, and follow it. Ctrl-C leaves it as it is."""
         try:
+            import asyncio
+
             return asyncio.run(self._accompany(address, data, submit, part))
         except KeyboardInterrupt:
             self._interrupted()

@@ -10,6 +10,8 @@ from .terminal import clean, seconds
 ROWS_MAX = 60
 NAME_WIDTH_MAX = 28
 BAR_WIDTH_MIN = 20
+# Between the start and the call of the operator: a new process, its imports, the values of the arguments.
+PREPARING = "─"
 _BARS = {NodeState.SUCCEEDED: "━", NodeState.RUNNING: "┅", NodeState.FAILED: "x", NodeState.CANCELLED: "╌"}
 
 
@@ -45,11 +47,14 @@ def _line(node: NodeView, names: int, width: int, first_us: int, span_us: int, n
 
 
 def _draw(cells: list[str], attempt: Attempt, first_us: int, span_us: int, now_us: int) -> None:
-    start = (attempt.started_at_us - first_us) * len(cells) // span_us
-    end = (_end_us(attempt, now_us) - first_us) * len(cells) // span_us
-    start = min(max(start, 0), len(cells) - 1)
-    for cell in range(start, min(max(end, start + 1), len(cells))):
-        cells[cell] = _BARS.get(attempt.state, "━")
+    end_us = _end_us(attempt, now_us)
+    called_us = end_us - attempt.duration_us if attempt.ended_at_us else attempt.started_at_us
+    start, called, end = (
+        min(max((at_us - first_us) * len(cells) // span_us, 0), len(cells) - 1)
+        for at_us in (attempt.started_at_us, called_us, end_us - 1)
+    )
+    for cell in range(start, end + 1):
+        cells[cell] = PREPARING if cell < called else _BARS.get(attempt.state, "━")
 
 
 def _end_us(attempt: Attempt, now_us: int) -> int:

@@ -17,7 +17,10 @@ def up(
     memory: Annotated[
         str | None, typer.Option(help="Memory for operators, such as 8Gi; else most of this machine's.")
     ] = None,
-    gpu: Annotated[int, typer.Option(help="GPUs for operators.")] = 0,
+    gpu: Annotated[int | None, typer.Option(help="GPUs for operators; else all of this machine.")] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="Logs that a new data folder is made with; 256 if not given.")
+    ] = None,
     workers: Annotated[
         bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")
     ] = True,
@@ -28,5 +31,11 @@ def up(
     from .stack import foreground
 
     return foreground(
-        data or data_folder(), port=port, cpu=cpu, memory_bytes=memory_bytes(memory) or None, gpu=gpu, workers=workers
+        data or data_folder(),
+        port=port,
+        cpu=cpu,
+        memory_bytes=memory_bytes(memory) or None,
+        gpu=gpu,
+        shards=shards,
+        workers=workers,
     )
