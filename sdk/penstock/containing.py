@@ -21,7 +21,7 @@ def class_of_value(value: object) -> Any:
 
 def holds_future(value: Any) -> bool:
     """Whether a future is anywhere in containers and records."""
-    return next(futures_in(value), None) is not None
+    return type(value) not in _ATOMS and next(futures_in(value), None) is not None
 
 
 def futures_in(value: Any, depth: int = 0) -> Iterator[Future]:
