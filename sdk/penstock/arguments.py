@@ -30,16 +30,17 @@ Problem = Callable[..., None]
 class Writer:
     """Writes the expressions of one plan, and says what does not fit."""
 
-    __slots__ = ("_fields", "_literals", "_problems", "_trace", "_types")
+    __slots__ = ("_fields", "_literals", "_open", "_problems", "_trace", "_types")
 
     def __init__(self, trace: object, types: TypeTable, literals: Literals) -> None:
         self._trace, self._types, self._literals = trace, types, literals
         self._problems: list[Mismatch] = []
+        self._open: set[int] = set()  # the containers and records around what is being written
         self._fields: dict[type, list[RecordField]] = {}
 
     def write(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str) -> Sequence[Mismatch]:
         """Fill in the expression of one argument; what does not fit is returned."""
-        self._problems = []
+        self._problems, self._open = [], set()
         try:
             self._write(expr, value, annotation, where, 0)
         except UnsupportedAnnotation as error:  # of a field of a record that goes where anything may go
@@ -54,10 +55,14 @@ class Writer:
             self._problems.append(Mismatch(where, f"is nested deeper than {DEPTH_MAX}", remedy="flatten it"))
         elif not holds_future(value):
             self._write_literal(expr, value, annotation, where)
-        elif isinstance(value, CONTAINERS) and not is_named_tuple(kind):
-            self._write_container(expr, value, annotation, where, depth)
+        elif (identity := id(cast("object", value))) in self._open:
+            self._problems.append(Mismatch(where, "contains itself", remedy="give data without cycles"))
         else:
-            self._write_record(expr, value, annotation, where, depth)
+            self._open.add(identity)
+            composed = isinstance(value, CONTAINERS) and not is_named_tuple(kind)
+            write = self._write_container if composed else self._write_record
+            write(expr, value, annotation, where, depth)
+            self._open.remove(identity)
 
     def _write_future(self, expr: plan_pb2.Expr, future: Future, annotation: Any, where: str) -> None:
         origin, output = future.penstock_origin, future.penstock_output

@@ -77,7 +77,7 @@ def compile(
     try:
         shape = _trace(trace, workflow)
     except CompileErrors as error:
-        error.errors[:0] = trace.errors
+        error.errors[:0] = [each for each in trace.errors if each not in error.errors]
         error.workflow = workflow.name
         raise
     if trace.errors:

@@ -24,14 +24,17 @@ def holds_future(value: Any) -> bool:
     return type(value) not in _ATOMS and next(futures_in(value), None) is not None
 
 
-def futures_in(value: Any, depth: int = 0) -> Iterator[Future]:
-    """Every future in containers and records, in their order."""
-    if type(value) is Future:
-        yield value
-    elif depth <= DEPTH_MAX + 1 and (parts := _parts(value)):
-        for part in parts:
-            if type(part) not in _ATOMS:
-                yield from futures_in(part, depth + 1)
+def futures_in(value: Any) -> Iterator[Future]:
+    """Every future in containers and records, in no order; from what is held twice, once."""
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is Future:
+            yield part
+        elif type(part) not in _ATOMS and id(part) not in seen:
+            seen.add(id(part))
+            waiting.extend(_parts(part))
 
 
 _ATOMS = frozenset({int, float, str, bool, bytes, type(None)})

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import CompileError, FutureUsedAsValue, UnknownOutput
-from .modules import user_frame
+from .modules import frame_at, user_frame
 
 if TYPE_CHECKING:
     from .trace import Origin, Trace
@@ -113,6 +113,8 @@ def _refuse(future: Future, use: str, remedy: str, depth: int = 2) -> NoReturn:
         line=frame.f_lineno,
         remedy=remedy,
     )
+    if frame is frame_at(depth):  # not a library that only tries what the object can do
+        future.penstock_trace.errors.append(error)  # counts even if the body catches the exception
     raise FutureUsedAsValue("", [error])
 
 

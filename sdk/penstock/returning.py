@@ -38,7 +38,8 @@ class Shape:
 def results_of(value: Any, annotation: Any) -> tuple[list[Result], Shape]:
     """Outputs of a workflow that returned `value`: one for each field or key, or a single one, or none."""
     declared = Any if annotation is MISSING else annotation
-    if value is None and annotation in (MISSING, None, type(None)):
+    nothing = value is None or (type(value) is Future and not value.penstock_origin.outputs)
+    if nothing and annotation in (MISSING, None, type(None)):
         return [], Shape({}, lambda outputs: None)
     if (parts := _fields(value, annotation)) is not None:
         cls, results = parts

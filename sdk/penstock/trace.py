@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from penstock_plan.limits import NODES_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
 from . import modules
@@ -146,7 +147,8 @@ class Trace:
             futures = [future for future in futures_in(dependency) if future.penstock_trace is self]
             if not futures:
                 text = f"expected results of operators called in this workflow, given {type(dependency).__name__}"
-                self.problem(function, Problem(text), frame)
+                remedy = "a workflow to wait for must return something that it made" if dependency is None else ""
+                self.problem(function, Problem(text, remedy=remedy), frame)
             nodes |= {future.penstock_origin.node for future in futures}
         return nodes - {-1}
 
@@ -190,6 +192,10 @@ class Trace:
         return lowered
 
     def _add_node(self, name: str, kind: plan_pb2.NodeKind, frame: FrameType) -> plan_pb2.Node:
+        if len(self.plan.nodes) >= NODES_MAX:
+            text = f"is one call too many: a plan has at most {NODES_MAX} nodes"
+            self.problem(name, Problem(text, remedy="does a loop of the workflow never end?"), frame)
+            raise CompileErrors("", [])
         code = frame.f_code.co_filename
         file = self._files.get(code)
         if file is None:

@@ -290,7 +290,40 @@ def test_a_list_that_contains_itself() -> None:
         anything(rows)
 
     (error,) = errors_of(endless_any).errors
+    assert error.problem == "contains itself"
+
+    def deep() -> None:
+        rows: list[Any] = [add(1)]
+        for _ in range(50):
+            rows = [rows]
+        anything(rows)
+
+    (error,) = errors_of(deep).errors
     assert error.problem == "is nested deeper than 40"
+
+
+def test_a_loop_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.trace.NODES_MAX", 100)
+
+    def body() -> None:
+        while True:
+            add(1)
+
+    (text,) = said(body)
+    assert text.startswith("add: is one call too many: a plan has at most 100 nodes")
+
+
+def test_waiting_for_a_workflow_that_returns_nothing() -> None:
+    @workflow
+    def silent() -> None:
+        note("x")
+
+    def body() -> None:
+        with after(silent()):
+            add(1)
+
+    (text,) = said(body)
+    assert text.endswith("given NoneType\n    a workflow to wait for must return something that it made")
 
 
 @operator

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import penstock
 import pytest
-from penstock import FutureUsedAsValue, workflow
+from penstock import CompileErrors, FutureUsedAsValue, workflow
 
 from tests.sdk.programs import add, split
 
@@ -98,6 +98,18 @@ def test_errors_before_it_are_not_lost() -> None:
     with pytest.raises(FutureUsedAsValue) as caught:
         penstock.compile(workflow(body), bundle_hash=b"")
     assert [error.argument for error in caught.value.errors] == ["a", ""]
+
+
+def test_catching_the_exception_does_not_hide_it() -> None:
+    def body(count: int) -> None:
+        try:
+            times = int(count)
+        except Exception:
+            times = 1
+        add(times)
+
+    with pytest.raises(CompileErrors, match="turned into a number"):
+        penstock.compile(workflow(body), bundle_hash=b"")
 
 
 def test_what_needs_no_value_works() -> None:

@@ -69,7 +69,7 @@ def test_outputs_by_key_and_nothing() -> None:
 
     @workflow
     def silent() -> None:
-        note("x")
+        return note("x")
 
     assert testing.run(keyed, count=2) == {"rows": [0, 1], "whole": Split([1], [2]), "literal": "x"}
     assert testing.run(silent) is None
