@@ -216,7 +216,7 @@ def test_operators_that_go_wrong(stack: Served, flow: Path) -> None:
         for name, (cause, part) in expected.items():
             with pytest.raises(RunFailed) as failed:
                 client.result(runs[name], timeout_s=60)
-            assert failed.value.cause == cause
+            assert failed.value.cause == cause, failed.value
             assert part in failed.value.message
 
 
