@@ -44,7 +44,7 @@ class Client(Process):
 
     def _submit(self, run_id: bytes, event: ev.RunSubmitted) -> None:
         shard = shard_of(run_id, self.world.shards)
-        tracker = self.world.owner(shard)
+        tracker = self.world.dice.choice(self.world.trackers)
         self.world.calls.send(
             tracker,
             tracker.submit,
@@ -59,7 +59,7 @@ class Client(Process):
             self.later(ASK_AGAIN_S, self._cancel, run_id)
             return
         shard = shard_of(run_id, self.world.shards)
-        tracker = self.world.owner(shard)
+        tracker = self.world.dice.choice(self.world.trackers)
         self.world.calls.send(
             tracker,
             tracker.cancel,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .world import World
 
 COMMIT_S = 0.002
+LEASE_S = 3.0
 
 
 class Part(NamedTuple):
@@ -31,6 +32,7 @@ class Head:
     epoch: int = 0
     seq: int = 0
     owner: str = ""
+    expires_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -53,7 +55,16 @@ class Database:
         head = self.heads[shard]
         head.epoch += 1
         head.owner = owner
+        head.expires_at = self.world.now + LEASE_S
         return head.epoch
+
+    def renew(self, shard: int, owner: str) -> bool:
+        """Keep a shard; False if it is somebody else's by now."""
+        head = self.heads[shard]
+        if head.owner != owner:
+            return False
+        head.expires_at = self.world.now + LEASE_S
+        return True
 
     def commit(self, parts: Sequence[Part], answer: Callable[[set[int] | None], None]) -> None:
         """Append each part after its head. The answer, some time later: shards still held, or None: unknown."""
@@ -63,7 +74,7 @@ class Database:
         if fate < faults.commit_fails:
             self.world.loop.call_later(there + back, answer, None)
         elif fate < faults.commit_fails + faults.commit_unknown:
-            late = dice.choice((0.0, 0.05, 1.0))  # it may land long after its writer has looked at the head
+            late = dice.choice((0.0, 0.05, 1.0, 6.0))  # it may land long after its writer has looked at the head
             self.world.loop.call_later(there + late, self._append, parts, None)
             self.world.loop.call_later(there + back, answer, None)
         else:
@@ -82,7 +93,7 @@ class Database:
             log = self.logs[part.shard]
             for event in part.events:
                 head.seq += 1
-                log.append(Recorded(part.shard, head.seq, part.epoch, event, self.world.now))
+                log.append(Recorded(part.shard, head.seq, part.epoch, event, self.world.decided_at[id(event)]))
                 if event.HasField("run_submitted"):
                     self.runs.add(event.run_id)
                 self.world.note("log", f"{part.shard}/{head.seq} {spelt(event)}")

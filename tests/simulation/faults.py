@@ -23,7 +23,7 @@ class Faults:
     crash_pool_s: float
     crash_at_step: float  # of any service, between any two of its steps
     take_over_pool_s: float  # another Action Service takes the pool, while its owner lives on
-    take_over_s: float  # another State Tracker takes a shard, while its owner lives on
+    take_over_s: float  # another State Tracker takes shards, and their owner comes back and does not know
     pause_s: float  # a process stands still for seconds, and wakes late
     kill_worker_s: float
     cut_link_s: float  # between a worker and the pool

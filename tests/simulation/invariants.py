@@ -34,7 +34,7 @@ class Recorded(NamedTuple):
     seq: int
     epoch: int
     event: ev.Event
-    at_s: float = 0.0
+    at_s: float = 0.0  # when it was decided
 
 
 class Execution(NamedTuple):

@@ -134,15 +134,17 @@ class Trackers:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._owners = dict.fromkeys(range(world.shards), world.trackers[0])
 
     async def report(self, batches: Sequence[ReportBatch]) -> list[int]:
+        """Ask whoever answered the last time; if it does not, the other next time."""
         settled: list[int] = []
         for batch in batches:
-            tracker = self._world.owner(batch.shard)
+            tracker = self._owners[batch.shard]
             try:
                 settled += await self._world.calls.ask(tracker, tracker.report, batch.shard, batch.reports)
             except UpstreamAway:
-                continue
+                self._owners[batch.shard] = self._world.other(tracker)
         return settled
 
     async def read_values(self, positions: Sequence[Position]) -> dict[Position, Values]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .world import World
 
-RESTART_S = 0.5  # mean
+RESTARTS_S = (0.5, 0.5, 5.0)  # means
 
 
 class Crashed(Exception):
@@ -54,7 +54,8 @@ class Process:
         self.life += 1
         self.paused_until = 0.0
         self.stopped()
-        self.world.loop.call_later(self.world.dice.expovariate(1 / RESTART_S), self._restart, self.life)
+        dice = self.world.dice
+        self.world.loop.call_later(dice.expovariate(1 / dice.choice(RESTARTS_S)), self._restart, self.life)
 
     def pause(self, seconds: float) -> None:
         if self.up:

@@ -8,7 +8,7 @@ from tests.simulation.world import World
 
 SEEDS = 500
 CHUNK = 25
-MUTATION_SEEDS = 2000
+MUTATION_SEEDS = 1000
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
@@ -31,5 +31,7 @@ def test_a_deliberate_bug_is_caught(mutation: Mutation) -> None:
 
 def test_a_failure_says_how_to_repeat_it() -> None:
     (mutation,) = [mutation for mutation in MUTATIONS if mutation.name == "the retry delay is lost"]
-    with mutation.applied(), pytest.raises(Violation, match=r"python -m tests\.simulation --seed 1 --trace"):
-        World(1).run()
+    seed = mutation.caught_by(range(MUTATION_SEEDS))
+    assert seed is not None
+    with mutation.applied(), pytest.raises(Violation, match=rf"python -m tests\.simulation --seed {seed} --trace"):
+        World(seed).run()

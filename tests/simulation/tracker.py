@@ -12,7 +12,7 @@ from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_state_tracker.core import Shard
 
 from .calls import Refused
-from .database import Checkpoint, Part
+from .database import LEASE_S, Checkpoint, Part
 from .process import Process
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Tracker(Process):
 
     def started(self) -> None:
         self.cores, self.committed, self.loading = {}, {}, set[int]()
+        self.valid_until: dict[int, float] = {}
         self.gathered: dict[int, list[ev.Event]] = {}
         self.waiting: list[Waiting] = []
         self.committing = False
@@ -58,27 +59,31 @@ class Tracker(Process):
 
     # Ownership
 
-    def take(self, shard: int) -> None:
+    def _take(self, shard: int) -> None:
         """Become the owner of a shard, whoever was it."""
         self.loading.add(shard)
+        self.valid_until[shard] = self.world.now + LEASE_S
         epoch = self.world.database.take(shard, self.name)
         self.world.note(self.name, f"takes shard {shard}, epoch {epoch}")
         self.later(self.world.dice.expovariate(1 / LOAD_S), self._load, shard, epoch)
 
     def _keep_leases(self) -> None:
-        for shard, head in enumerate(self.world.database.heads):
-            core = self.cores.get(shard)
-            if core is not None and head.owner != self.name:
-                self._forget(shard)
-            elif core is None and head.owner == self.name and shard not in self.loading:
-                self.take(shard)
+        database = self.world.database
+        for shard, head in enumerate(database.heads):
+            known = shard in self.cores or shard in self.loading
+            if known and database.renew(shard, self.name):
+                self.valid_until[shard] = self.world.now + LEASE_S
+                continue
+            self._forget(shard)
+            if head.owner == self.name or head.expires_at < self.world.now:
+                self._take(shard)
         self.later(LEASES_EVERY_S, self._keep_leases)
 
     def _load(self, shard: int, epoch: int) -> None:
-        self.loading.discard(shard)
         database = self.world.database
         if database.heads[shard].epoch != epoch:
             return
+        self.loading.discard(shard)
         checkpoint, log = database.checkpoints[shard], database.logs[shard]
         core = Shard(shard, self.world.plans)
         core.restore(checkpoint.runs, checkpoint.seq, epoch, self.world.now)
@@ -88,7 +93,12 @@ class Tracker(Process):
         self.cores[shard] = core
         self.committed[shard] = core.seq
 
+    def owns(self, shard: int) -> bool:
+        """Whether it may speak for the shard: a lease that is over may be somebody else's, who knows more."""
+        return self.world.now <= self.valid_until[shard]
+
     def _forget(self, shard: int) -> None:
+        self.loading.discard(shard)
         core = self.cores.pop(shard, None)
         self.committed.pop(shard, None)
         self.gathered.pop(shard, None)
@@ -102,13 +112,15 @@ class Tracker(Process):
     def command(self, shard: int, decide: Callable[[Shard], Any], answer: Answer) -> None:
         """Decide on the state as it is in memory; the answer goes out when all that it saw is recorded."""
         core = self.cores.get(shard)
-        if core is None:
+        if core is None or not self.owns(shard):
+            self._forget(shard)
             answer(Refused(f"{self.name} does not own shard {shard}"))
             return
         before = core.seq
         result = decide(core)
         if core.seq > before:
             self.gathered.setdefault(shard, []).extend(result)
+            self.world.decided_at.update((id(event), self.world.now) for event in result)
         self.waiting.append(Waiting(core, answer, result))
         self._commit()
 

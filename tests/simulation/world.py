@@ -67,6 +67,7 @@ class World:
         self.plans: dict[bytes, PlanGraph] = {}
         self.executions: list[Execution] = []
         self.grants: dict[int, Granted] = {}
+        self.decided_at: dict[int, float] = {}  # by the event's identity
         self.tasks: set[asyncio.Task[Any]] = set()
         self.trackers = [Tracker(self, "tracker-a"), Tracker(self, "tracker-b")]
         self.managers = [Manager(self, f"manager-{n}") for n in "ab"[: self.dice.choice((1, 1, 2))]]
@@ -113,8 +114,10 @@ class World:
         return self.faults.crash_at_step > 0 and self.dice.random() < self.faults.crash_at_step
 
     def owner(self, shard: int) -> Tracker:
-        name = self.database.heads[shard].owner
-        return next(tracker for tracker in self.trackers if tracker.name == name)
+        return next(tracker for tracker in self.trackers if tracker.name == self.database.heads[shard].owner)
+
+    def other(self, tracker: Tracker) -> Tracker:
+        return self.trackers[tracker is self.trackers[0]]
 
     def granted(self, granted: Granted) -> None:
         self.grants[granted.grant] = granted
@@ -194,10 +197,8 @@ class World:
         process.pause(self.dice.choice((0.05, 0.5, 2.0, 14.0)))
 
     def _take_over(self) -> None:
-        shard = self.dice.randrange(self.shards)
-        other = next(t for t in self.trackers if t.name != self.database.heads[shard].owner)
-        if other.up:
-            other.act(other.take, shard)
+        """A State Tracker stands still for longer than its leases last: the other takes its shards."""
+        self.dice.choice(self.trackers).pause(self.dice.choice((3.5, 6.0, 14.0)))
 
     def _take_over_pool(self) -> None:
         """Another Action Service takes the pool; the former owner notices late."""
