@@ -3,6 +3,7 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
@@ -12,8 +13,10 @@ from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
 
 from .errors import UnreadableRecord
+from .shards import shard_of
 from .stream import ACTIONS, EVENTS, REPORTS, Message
 
+RUN_ID_BYTES: Final = 16
 CONTENT_TYPE: Final = b"application/protobuf"
 TYPES: Final = {
     EVENTS: "io.penstock.events.v1",
@@ -53,6 +56,12 @@ def _identity(message: Message) -> str:
             return f"{message.shard}/{min(grants, default=0)}-{max(grants, default=0)}/{len(grants)}"
 
 
+def end_of(attributes: Iterable[tuple[str, bytes]]) -> tuple[int, int] | None:
+    """Return the shard and the last position that a record of events is about; None if it is none of ours."""
+    found = re.fullmatch(rb"(\d+)/\d+/\d+-(\d+)", dict(attributes).get("ce_id", b""))
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
 def decode(topic: str, attributes: Iterable[tuple[str, bytes]], body: bytes | None) -> Message:
     """Return the message of a record.
 
@@ -73,13 +82,22 @@ def decode(topic: str, attributes: Iterable[tuple[str, bytes]], body: bytes | No
     return message
 
 
-def check(message: Message, shards: int, partition: int, partitions: int) -> None:
+def check(message: Message, shards: int) -> None:
     """Raise UnreadableRecord if the message cannot be true, whoever wrote it."""
-    if not 0 <= message.shard < shards:
-        raise UnreadableRecord(f"shard {message.shard} of {shards}")
-    if message.shard % partitions != partition:
-        raise UnreadableRecord(f"shard {message.shard} on partition {partition} of {partitions}")
-    if isinstance(message, EventBatch) and (message.from_seq < 1 or message.epoch < 1 or not message.events):
-        raise UnreadableRecord(f"a range of {len(message.events)} events from {message.from_seq}")
-    if isinstance(message, ActionBatch) and not 0 <= message.from_seq < message.to_seq:
-        raise UnreadableRecord(f"a range ({message.from_seq}, {message.to_seq}]")
+    shard = message.shard
+    if not 0 <= shard < shards:
+        raise UnreadableRecord(f"shard {shard} of {shards}")
+    match message:
+        case EventBatch():
+            if message.from_seq < 1 or message.epoch < 1 or not message.events:
+                raise UnreadableRecord(f"a range of {len(message.events)} events from {message.from_seq}")
+            run_ids = {event.run_id for event in message.events}
+        case ActionBatch():
+            if not 0 <= message.from_seq < message.to_seq:
+                raise UnreadableRecord(f"a range ({message.from_seq}, {message.to_seq}]")
+            return
+        case ReportBatch():
+            run_ids = {report.run_id for report in message.reports}
+    for run_id in run_ids:
+        if len(run_id) != RUN_ID_BYTES or shard_of(run_id, shards) != shard:
+            raise UnreadableRecord(f"run {run_id[:32].hex()}, which is none of shard {shard}")

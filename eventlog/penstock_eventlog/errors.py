@@ -25,3 +25,14 @@ class PortInUse(EventlogError):
 
 class UnreadableRecord(EventlogError):
     """A record of a topic cannot be understood, or cannot be true; it goes to the dead letters."""
+
+
+class RecordTooLarge(EventlogError):
+    """The broker refuses a record of that size."""
+
+    def __init__(self, topic: str, size_bytes: int) -> None:
+        super().__init__(
+            f"{topic} takes no record of {size_bytes:,} bytes; raise the topic's max.message.bytes. "
+            "Followers read it from the log"
+        )
+        self.topic, self.size_bytes = topic, size_bytes

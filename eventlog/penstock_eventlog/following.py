@@ -124,7 +124,7 @@ class Follower(Generic[Batch]):
 
     async def start(self) -> None:
         """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
-        self._subscription = self._stream.subscribe(self._topic, self._take, self._positions.keys())
+        self._subscription = self._stream.subscribe(self._topic, self._take, frozenset(self._positions))
         self._polls = [asyncio.create_task(self._poll(upstream)) for upstream in self._upstreams]
 
     async def loaded(self) -> None:

@@ -1,28 +1,29 @@
 """The stream over Apache Kafka. Without the broker nothing stops: followers read from upstream until it is back."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, cast
 
-from aiokafka import AIOKafkaProducer, TopicPartition  # pyright: ignore[reportMissingTypeStubs]
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # pyright: ignore[reportMissingTypeStubs]
-from aiokafka.errors import TopicAlreadyExistsError  # pyright: ignore[reportMissingTypeStubs]
-
-from . import kafka_consumer
-from .kafka_publisher import Publisher, Queue, Source, publish_events, publish_plain
-from .stream import EVENTS, TOPICS, Handler, Message
+from . import cloudevents, kafka_client, kafka_consumer
+from .kafka_client import Consumer, Headers, Outgoing, Producer, Record
+from .kafka_events import EventPublisher
+from .kafka_publisher import Publisher, Queue, publish_plain
+from .source import RETENTION_S, Source
+from .stream import EVENTS, TOPICS, Handler, Message, Shards, live
 
 # Not one a shard: a client asks for all of its partitions at every fetch. Measured, one way: 16 partitions 0.9 ms
 # and 12 us of CPU a message; 256 partitions 6.9 ms and 84 us.
 PARTITIONS: Final = 16
-REQUEST_TIMEOUT_MS: Final = 10_000
 RECONNECT_S: Final = 1.0
 DEAD_LETTERS: Final = "dead-letter"
 DEAD_LETTERS_WAITING_MAX: Final = 1_000
-RETENTION_MS: Final = 7 * 24 * 3600 * 1000
+CONFIGS: Final = {
+    "retention.ms": str(RETENTION_S * 1000),
+    "max.message.bytes": str(kafka_client.RECORD_BYTES_MAX),
+}
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +31,67 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True, eq=False)
 class KafkaSubscription:
     handler: Handler
-    shards: frozenset[int] | None
+    shards: Shards | None
     subscriptions: "list[KafkaSubscription]"
 
     def close(self) -> None:
-        with contextlib.suppress(ValueError):
+        with suppress(ValueError):
             self.subscriptions.remove(self)
+
+    def deliver(self, messages: list[Message]) -> None:
+        if (shards := self.shards) is not None:
+            messages = [message for message in messages if message.shard in shards]
+        if not messages:
+            return
+        try:
+            self.handler(messages)
+        except Exception:
+            log.exception("a handler of the stream failed; its follower reads again what it missed")
+
+
+class Link:
+    """One use of the broker, begun again whenever it fails."""
+
+    def __init__(self, what: str, work: Callable[["Link"], Awaitable[None]]) -> None:
+        self.connected = False
+        self._what, self._work = what, work
+        self._task = asyncio.create_task(self._run(), name=what)
+
+    def restart(self) -> None:
+        self._task.cancel()
+        self._task = asyncio.create_task(self._run(), name=self._what)
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.connected = False
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._work(self)
+            except Exception as error:
+                cause = _first(error)
+                text = str(cause) or type(cause).__name__
+                log.warning("Kafka: %s failed, connecting again: %s", self._what, text)
+            self.connected = False
+            await asyncio.sleep(RECONNECT_S)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Of what several tasks raised, the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
 
 
 class KafkaStream:
-    """Topics PREFIX.events, PREFIX.actions and PREFIX.reports; a shard's messages are on partition shard % partitions."""
+    """Topics PREFIX.events, PREFIX.actions and PREFIX.reports; a shard's messages are on partition shard % partitions.
+
+    Args:
+        deployment: Its id, for the `source` of CloudEvents.
+        partitions: Of topics that do not exist yet.
+    """
 
     def __init__(
         self, address: str, *, shards: int, deployment: str, prefix: str = "penstock", partitions: int = PARTITIONS
@@ -50,13 +102,18 @@ class KafkaStream:
         self._prefix = prefix
         self._partitions = partitions
         self._queues = {topic: Queue() for topic in TOPICS}
-        self._publishes: set[str] = set()
-        self._source: Source | None = None
         self._subscriptions: dict[str, list[KafkaSubscription]] = {topic: [] for topic in TOPICS}
-        self._dead: asyncio.Queue[tuple[Any, str]] = asyncio.Queue(DEAD_LETTERS_WAITING_MAX)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.connected = False
+        self._consumed: dict[str, set[int]] = {}  # the partitions
+        self._source: Source | None = None
+        self._dead: asyncio.Queue[Outgoing] = asyncio.Queue(DEAD_LETTERS_WAITING_MAX)
+        self._links: dict[str, Link] = {}
+        self._running = False
         self.dead_letters = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether everything that this process uses the broker for goes on."""
+        return self._running and all(link.connected for link in self._links.values())
 
     @property
     def dropped(self) -> int:
@@ -66,157 +123,160 @@ class KafkaStream:
     def attach_source(self, source: Source) -> None:
         """Say where events are read that the topic lacks; without one, this process publishes no events."""
         self._source = source
+        self._publishing(EVENTS)
 
     async def start(self) -> None:
         """Connect in the background; a broker that is away is waited for."""
-        self._spawn("publish", self._publish_all)
-        for topic, subscriptions in self._subscriptions.items():
-            if subscriptions:
-                self._spawn(f"consume {topic}", lambda topic=topic: self._consume(topic))
+        self._running = True
+        for topic in TOPICS:
+            if self._queues[topic] or (topic == EVENTS and self._source is not None):
+                self._publishing(topic)
+            if self._subscriptions[topic]:
+                self._consuming(topic)
 
     async def stop(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._tasks.clear()
+        """Forget what is not sent yet."""
+        self._running = False
+        links, self._links = self._links, {}
+        await asyncio.gather(*(link.stop() for link in links.values()))
 
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         self._queues[topic].put(messages)
+        self._publishing(topic)
 
     def subscribe(self, topic: str, handler: Handler, shards: Collection[int] | None = None) -> KafkaSubscription:
         subscriptions = self._subscriptions[topic]
-        subscription = KafkaSubscription(handler, None if shards is None else frozenset(shards), subscriptions)
+        subscription = KafkaSubscription(handler, None if shards is None else live(shards), subscriptions)
         subscriptions.append(subscription)
-        if self._tasks and f"consume {topic}" not in self._tasks:
-            self._spawn(f"consume {topic}", lambda: self._consume(topic))
+        self._consuming(topic)
         return subscription
 
-    def _spawn(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._tasks[name] = asyncio.create_task(self._again_and_again(name, work))
+    def refuse(self, topic: str, message: Message, reason: str) -> None:
+        """Put aside a message that came, and turned out not to be true."""
+        log.warning("a message of %s about shard %d is put aside: %s", topic, message.shard, reason)
+        headers = cloudevents.headers(topic, self._source_name, message)
+        key = b"%d" % message.shard
+        self._bury(Outgoing(key, message.SerializeToString(), headers), f"{self._name(topic)}", reason)
 
-    async def _again_and_again(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:
-                log.warning("Kafka at %s: %s failed (%s); connecting again", self._address, name, error or type(error))
-            self.connected = False
-            await asyncio.sleep(RECONNECT_S)
+    # Publishing
+
+    def _publishing(self, topic: str) -> None:
+        name = f"publishing {topic}"
+        if self._running and name not in self._links and (topic != EVENTS or self._source is not None):
+            self._links[name] = Link(name, lambda link: self._publish(topic, link))
+
+    async def _publish(self, topic: str, link: Link) -> None:
+        await self._ensure_topics()
+        producer = Producer(self._address)
+        await producer.start()
+        try:
+            name = self._name(topic)
+            partitions = await producer.partitions(name) or self._partitions
+            publisher = Publisher(topic, name, partitions, self._source_name, producer)
+            link.connected = True
+            if topic != EVENTS:
+                await publish_plain(publisher, self._queues[topic])
+            else:
+                await self._publish_events(publisher)
+        finally:
+            await producer.stop()
+
+    async def _publish_events(self, publisher: Publisher) -> None:
+        assert self._source is not None
+        consumer = Consumer(self._address)
+        await consumer.start()
+        try:
+            await EventPublisher(publisher, consumer, self._source, self._queues[EVENTS]).run()
+        finally:
+            await consumer.stop()
+
+    async def _ensure_topics(self) -> None:
+        names = [self._name(topic) for topic in (*TOPICS, DEAD_LETTERS)]
+        await kafka_client.ensure_topics(self._address, names, self._partitions, CONFIGS)
 
     def _name(self, topic: str) -> str:
         return f"{self._prefix}.{topic}"
 
-    async def _ensure_topics(self) -> None:
-        admin: Any = AIOKafkaAdminClient(bootstrap_servers=self._address, request_timeout_ms=REQUEST_TIMEOUT_MS)
-        await admin.start()
-        try:
-            existing = set(await admin.list_topics())
-            missing = [name for name in map(self._name, (*TOPICS, DEAD_LETTERS)) if name not in existing]
-            configs = {"retention.ms": str(RETENTION_MS)}
-            with contextlib.suppress(TopicAlreadyExistsError):
-                if missing:
-                    new = [NewTopic(name, self._partitions, 1, topic_configs=configs) for name in missing]
-                    await admin.create_topics(new)
-        finally:
-            await admin.close()
+    # Consuming
 
-    async def _partition_count(self, producer: Any, topic: str) -> int:
-        """Return the topic's partitions: it may have been created by others with another number."""
-        partitions = await producer.partitions_for(self._name(topic))
-        return len(partitions or ()) or self._partitions
+    def _consuming(self, topic: str) -> None:
+        name = f"reading {topic}"
+        if not self._running:
+            return
+        if name not in self._links:
+            self._links[name] = Link(name, lambda link: self._consume(topic, link))
+        elif not self._wanted(topic, self._partitions) <= self._consumed.get(topic, set()):
+            self._links[name].restart()
 
-    async def _publish_all(self) -> None:
-        """One connection: topics, producer, and what it sends, until the broker fails."""
+    async def _consume(self, topic: str, link: Link) -> None:
         await self._ensure_topics()
-        producer: Any = AIOKafkaProducer(
-            bootstrap_servers=self._address,
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_request_size=2 * 1024 * 1024,
-        )
-        await producer.start()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for topic in TOPICS:
-                    partitions = await self._partition_count(producer, topic)
-                    publisher = Publisher(topic, self._name(topic), partitions, self._source_name, producer)
-                    if topic != EVENTS:
-                        group.create_task(publish_plain(publisher, self._queues[topic]))
-                    elif self._source is not None:
-                        empty = await self._empty_shards(partitions)
-                        queue = self._queues[topic]
-                        group.create_task(publish_events(publisher, self._source, queue, from_start=empty))
-                group.create_task(self._bury(producer))
-                self.connected = True
-        except ExceptionGroup as group_error:
-            raise group_error.exceptions[0] from group_error
-        finally:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.stop(), 5)
-
-    async def _empty_shards(self, partitions: int) -> frozenset[int]:
-        """Shards of partitions that never held a record: of a new topic, or of a broker that lost its data."""
-        from aiokafka import AIOKafkaConsumer  # pyright: ignore[reportMissingTypeStubs]
-
-        consumer: Any = AIOKafkaConsumer(bootstrap_servers=self._address, enable_auto_commit=False)
+        name = self._name(topic)
+        consumer = Consumer(self._address)
         await consumer.start()
         try:
-            every = [TopicPartition(self._name(EVENTS), partition) for partition in range(partitions)]
-            ends = await consumer.end_offsets(every)
+            partitions = await consumer.partitions(name) or self._partitions
+            wanted = self._consumed[topic] = self._wanted(topic, partitions)
+            await consumer.from_end(name, sorted(wanted))
+            link.connected = True
+            await kafka_consumer.consume(consumer, lambda records: self._deliver(topic, records))
         finally:
+            self._consumed.pop(topic, None)
             await consumer.stop()
-        empty = {partition.partition for partition, end in ends.items() if end == 0}
-        return frozenset(shard for shard in range(self._shards) if shard % partitions in empty)
 
-    async def _bury(self, producer: Any) -> None:
-        while True:
-            record, reason = await self._dead.get()
-            headers = [
-                ("penstock_reason", reason.encode("utf-8", "replace")),
-                ("penstock_origin", f"{record.topic}/{record.partition}/{record.offset}".encode()),
-                *record.headers,
-            ]
-            await producer.send(self._name(DEAD_LETTERS), record.value or b"", key=record.key, headers=headers)
-
-    def _dead_letter(self, record: Any, reason: str) -> None:
-        self.dead_letters += 1
-        with contextlib.suppress(asyncio.QueueFull):
-            self._dead.put_nowait((record, reason))
-
-    async def _consume(self, topic: str) -> None:
-        await self._ensure_topics()
-        producer: Any = AIOKafkaProducer(bootstrap_servers=self._address, request_timeout_ms=REQUEST_TIMEOUT_MS)
-        await producer.start()
-        try:
-            partitions = await self._partition_count(producer, topic)
-        finally:
-            await producer.stop()
-        await kafka_consumer.consume(
-            self._address,
-            topic,
-            self._name(topic),
-            self._wanted(topic, partitions),
-            partitions,
-            self._shards,
-            lambda messages: self._deliver(topic, messages),
-            self._dead_letter,
-        )
-
-    def _wanted(self, topic: str, partitions: int) -> list[int]:
+    def _wanted(self, topic: str, partitions: int) -> set[int]:
         wanted: set[int] = set()
         for subscription in self._subscriptions[topic]:
-            shards = range(self._shards) if subscription.shards is None else subscription.shards
-            wanted.update(shard % partitions for shard in shards)
-        return sorted(wanted)
+            # What a view holds later is not known yet.
+            fixed = subscription.shards if isinstance(subscription.shards, frozenset) else range(self._shards)
+            wanted.update(shard % partitions for shard in fixed)
+        return wanted
 
-    def _deliver(self, topic: str, messages: list[Message]) -> None:
-        for subscription in tuple(self._subscriptions[topic]):
-            shards = subscription.shards
-            wanted = messages if shards is None else [message for message in messages if message.shard in shards]
-            if not wanted:
-                continue
-            try:
-                subscription.handler(wanted)
-            except Exception:
-                log.exception("a handler of the stream failed; its follower reads again what it missed")
+    def _deliver(self, topic: str, records: Sequence[Record]) -> None:
+        subscriptions = tuple(self._subscriptions[topic])
+        if all(subscription.shards is not None for subscription in subscriptions):
+            records = [record for record in records if self._cared_for(subscriptions, record)]
+        messages = kafka_consumer.read(topic, records, self._shards, self._dead_letter)
+        if messages:
+            for subscription in subscriptions:
+                subscription.deliver(messages)
+
+    def _cared_for(self, subscriptions: Sequence[KafkaSubscription], record: Record) -> bool:
+        """Whether a record is worth decoding: it is of a shard that somebody wants, or its key makes no sense."""
+        key = record.key
+        if key is None or not key.isdigit():
+            return True
+        shard = int(key)
+        return not 0 <= shard < self._shards or any(shard in (one.shards or ()) for one in subscriptions)
+
+    # What cannot be read
+
+    def _dead_letter(self, record: Record, reason: str) -> None:
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        self._bury(Outgoing(record.key or b"", record.value, record.headers), origin, reason)
+
+    def _bury(self, outgoing: Outgoing, origin: str, reason: str) -> None:
+        self.dead_letters += 1
+        headers: Headers = [
+            ("penstock_reason", reason.encode("utf-8", "replace")),
+            ("penstock_origin", origin.encode()),
+            *outgoing.headers,
+        ]
+        with suppress(asyncio.QueueFull):
+            self._dead.put_nowait(outgoing._replace(headers=headers))
+        if self._running and DEAD_LETTERS not in self._links:
+            self._links[DEAD_LETTERS] = Link("dead letters", self._bury_all)
+
+    async def _bury_all(self, link: Link) -> None:
+        await self._ensure_topics()
+        producer = Producer(self._address)
+        await producer.start()
+        link.connected = True
+        try:
+            partitions = await producer.partitions(self._name(DEAD_LETTERS)) or 1
+            count = 0
+            while True:
+                outgoing = await self._dead.get()
+                count += 1
+                await producer.send(self._name(DEAD_LETTERS), {count % partitions: [outgoing]})
+        finally:
+            await producer.stop()

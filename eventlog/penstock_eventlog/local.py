@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 
-from .stream import TOPICS, Handler, Message
+from .stream import TOPICS, Handler, Message, live
 
 PENDING_MESSAGES_MAX = 65_536
 DROPS_LOGGED_EVERY_S = 1.0
@@ -20,7 +20,7 @@ class LocalSubscription:
     ) -> None:
         self._subscribers = subscribers
         self.handler = handler
-        self.shards = None if shards is None else frozenset(shards)
+        self.shards = None if shards is None else live(shards)
 
     def close(self) -> None:
         if self in self._subscribers:
@@ -46,6 +46,7 @@ class LocalStream:
         self._pending: dict[str, list[Message]] = {topic: [] for topic in TOPICS}
         self._subscribers: dict[str, list[LocalSubscription]] = {topic: [] for topic in TOPICS}
         self.dropped = 0
+        self.refused = 0
         self._drops_logged_at = float("-inf")
 
     async def start(self) -> None:
@@ -73,6 +74,11 @@ class LocalStream:
         subscription = LocalSubscription(subscribers, handler, shards)
         subscribers.append(subscription)
         return subscription
+
+    def refuse(self, topic: str, message: Message, reason: str) -> None:
+        """Count and log it: nobody outside can have written it."""
+        self.refused += 1
+        log.error("a message of %s about shard %d is put aside: %s", topic, message.shard, reason)
 
     def _deliver(self, topic: str) -> None:
         messages = self._pending[topic]

@@ -1,6 +1,7 @@
 """The stream port: carries news of the logs between services. It may lose anything; followers heal."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, KeysView, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol
 
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
@@ -17,6 +18,15 @@ Message = EventBatch | ActionBatch | ReportBatch
 Handler = Callable[[Sequence[Any]], None]
 
 
+# Shards to deliver: a fixed set, or a view of what changes.
+Shards = AbstractSet[int]
+
+
+def live(shards: Collection[int]) -> Shards:
+    """Return shards in a form that is quick to ask; a view, such as a dict's keys, stays one."""
+    return shards if isinstance(shards, KeysView | frozenset) else frozenset(shards)
+
+
 class Subscription(Protocol):
     def close(self) -> None:
         """End delivery; harmless when repeated."""
@@ -29,7 +39,11 @@ class Stream(Protocol):
         ...
 
     def subscribe(self, topic: str, handler: Handler, shards: Collection[int] | None = None) -> Subscription:
-        """Deliver what is published from now on, of these shards or of all."""
+        """Deliver what is published from now on, of these shards or of all; a dict's keys are looked at each time."""
+        ...
+
+    def refuse(self, topic: str, message: Message, reason: str) -> None:
+        """Put aside a message that came, and turned out not to be true."""
         ...
 
     async def start(self) -> None: ...

@@ -19,6 +19,7 @@ from .migrate import migrate
 from .owned import Owned
 from .owner import Owner
 from .plans import Plans
+from .published import PublishedSource
 from .recent import Recent
 from .routing import Routing
 from .service import StateTrackerService
@@ -67,6 +68,8 @@ class StateTracker:
         self.plans = Plans(self._databases, self._graphs_used)
         self.consumer: Consumer | None = None
         self.service: StateTrackerService | None = None
+        # For a stream whose topic is public; after `start`.
+        self.source: PublishedSource | None = None
 
     @property
     def committers(self) -> Sequence[Committer]:
@@ -113,6 +116,8 @@ class StateTracker:
             await committer.start()
             await owner.start(committer)
         values = Values(routing, self._recent)
+        reader = Reader(routing, self._recent)
+        self.source = PublishedSource(routing.databases, self.owned, reader)
         self.consumer = Consumer(routing)
         self.service = StateTrackerService(
             deployment,
@@ -121,12 +126,12 @@ class StateTracker:
             self.plans,
             Submissions(routing, self.plans, lookups),
             self.consumer,
-            Reader(routing, self._recent),
+            reader,
             values,
             lookups,
             *self._artifacts,
         )
-        self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take)
+        self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
 
     def register(self, server: rpc.Server) -> None:
         """Serve on a server that has not started yet; after `start`."""

@@ -3,17 +3,19 @@
 import asyncio
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from penstock_eventlog.kafka import KafkaStream
+from penstock_eventlog.source import Published
 from penstock_eventlog.stream import ACTIONS, EVENTS, Message
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
 from penstock_stack.kafka import EmbeddedKafka
+
 from tests.kafka import kafka
 
 SHARDS = 4
@@ -30,10 +32,10 @@ class Log:
 
     def __init__(self) -> None:
         self.batches: dict[int, list[EventBatch]] = {shard: [] for shard in range(SHARDS)}
-        self.saved: dict[int, int] = {}
+        self.saved: dict[int, Published] = {}
 
     def append(self, shard: int, count: int = 1) -> EventBatch:
-        events = [Event(run_id=b"r" * 16) for _ in range(count)]
+        events = [Event(run_id=bytes(15) + bytes([shard])) for _ in range(count)]
         batch = EventBatch(shard=shard, epoch=1, from_seq=self.heads()[shard] + 1, recorded_at_us=1, events=events)
         self.batches[shard].append(batch)
         return batch
@@ -41,11 +43,14 @@ class Log:
     def heads(self) -> Mapping[int, int]:
         return {shard: sum(len(b.events) for b in batches) for shard, batches in self.batches.items()}
 
-    async def published(self) -> Mapping[int, int]:
-        return self.saved
+    async def published(self, shards: Collection[int]) -> Mapping[int, Published]:
+        return {shard: self.saved[shard] for shard in shards if shard in self.saved}
 
-    async def save_published(self, positions: Mapping[int, int]) -> None:
-        self.saved = dict(positions)
+    async def save_published(self, positions: Mapping[int, Published]) -> None:
+        self.saved |= positions
+
+    async def oldest(self, shards: Collection[int]) -> Mapping[int, int]:
+        return {}
 
     async def read(self, shard: int, after_seq: int) -> AsyncIterator[EventBatch]:
         for batch in self.batches[shard]:
@@ -66,7 +71,7 @@ def prefix() -> str:
 
 async def eventually(condition: Callable[[], bool], timeout_s: float = 30) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -110,7 +115,7 @@ async def test_the_topic_gets_what_it_lacks_before_what_comes(broker: str) -> No
     name, log = prefix(), Log()
     for _ in range(3):
         log.append(1)
-    log.saved = {1: 1}  # the topic is new all the same: it never held anything
+    log.saved = {1: Published(1, 0)}  # the topic is new all the same: it never held anything
     writer = stream(broker, name, log)
     await writer.start()
     log.append(1)  # committed, but its message was lost

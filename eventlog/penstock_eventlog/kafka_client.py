@@ -1,0 +1,179 @@
+"""The little of aiokafka that is used, typed: nothing else imports it."""
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, cast
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import MessageSizeTooLargeError, TopicAlreadyExistsError
+
+from .errors import RecordTooLarge
+
+REQUEST_TIMEOUT_MS: Final = 10_000
+RECORD_BYTES_MAX: Final = 8 * 2**20
+# Bytes that go to one partition in one round trip.
+BATCH_BYTES_MAX: Final = 512 * 1024
+STOP_S_MAX: Final = 5.0
+FETCH_WAIT_MS: Final = 500
+POLL_MS: Final = 1_000
+RECORDS_AT_ONCE_MAX: Final = 5_000
+
+Headers = list[tuple[str, bytes]]
+
+
+class Outgoing(NamedTuple):
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class Record(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+async def ensure_topics(address: str, names: Sequence[str], partitions: int, configs: Mapping[str, str]) -> None:
+    """Create the topics that are missing."""
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [NewTopic(name, partitions, 1, topic_configs=dict(configs)) for name in names if name not in existing]
+        if missing:
+            with suppress(TopicAlreadyExistsError):
+                await admin.create_topics(missing)
+    finally:
+        await admin.close()
+
+
+class Producer:
+    """Idempotent, acknowledged by all replicas. Of no use any more after its first error."""
+
+    def __init__(self, address: str) -> None:
+        self._producer: Any = AIOKafkaProducer(
+            bootstrap_servers=address,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            max_request_size=RECORD_BYTES_MAX,
+            max_batch_size=BATCH_BYTES_MAX,
+        )
+
+    async def start(self) -> None:
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Give the connection up, and what is on its way with it."""
+        with suppress(Exception):
+            await asyncio.wait_for(self._producer.stop(), STOP_S_MAX)
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many the topic has; 0 if there is no such topic."""
+        return len(await self._producer.partitions_for(topic) or ())
+
+    async def send(self, topic: str, records: Mapping[int, Sequence[Outgoing]]) -> dict[int, list[int]]:
+        """Send records of several partitions, in order; return their offsets once the broker has all of them.
+
+        Raises:
+            RecordTooLarge: The broker's topic takes no record of that size.
+        """
+        sent = await asyncio.gather(
+            *(self._send(topic, partition, of_one) for partition, of_one in records.items()), return_exceptions=True
+        )
+        if failures := [one for one in sent if isinstance(one, BaseException)]:
+            raise failures[0]
+        return dict(zip(records, cast("list[list[int]]", sent), strict=True))
+
+    async def _send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+        offsets: list[int] = []
+        at = 0
+        while at < len(records):
+            batch: Any = self._producer.create_batch()
+            began = at
+            while at < len(records):
+                key, value, headers = records[at]
+                if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                    break
+                at += 1
+            batch.close()
+            delivered: Any = await self._producer.send_batch(batch, topic, partition=partition)
+            try:
+                metadata = await delivered
+            except MessageSizeTooLargeError:
+                raise RecordTooLarge(topic, max(len(record.value) for record in records[began:at])) from None
+            offsets += range(metadata.offset, metadata.offset + at - began)
+        return offsets
+
+
+class Consumer:
+    """Reads partitions that are assigned by hand, from their ends on or from given offsets."""
+
+    def __init__(self, address: str) -> None:
+        # A wiped topic begins anew: from its beginning, since repeats are dropped anyway.
+        self._consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=address,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    async def start(self) -> None:
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        with suppress(Exception):
+            await asyncio.wait_for(self._consumer.stop(), STOP_S_MAX)
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many the topic has; 0 if there is no such topic."""
+        await self._consumer.topics()
+        return len(self._consumer.partitions_for_topic(topic) or ())
+
+    async def from_end(self, topic: str, partitions: Iterable[int]) -> None:
+        """Read what comes from now on."""
+        assigned = [TopicPartition(topic, partition) for partition in partitions]
+        self._consumer.assign(assigned)
+        await self._consumer.seek_to_end(*assigned)
+        for partition in assigned:  # the seek is done lazily, and "now" would be later
+            await self._consumer.position(partition)
+
+    async def next(self, timeout_ms: int = POLL_MS) -> list[Record]:
+        """Return what has come, as soon as something has; nothing after the timeout."""
+        found: Any = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=RECORDS_AT_ONCE_MAX)
+        return [
+            Record(one.topic, one.partition, one.offset, one.key, one.value or b"", list(one.headers))
+            for batch in found.values()
+            for one in batch
+        ]
+
+    async def bounds(self, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return the first offset that is kept of each partition, and the one that the next record will get."""
+        asked = [TopicPartition(topic, partition) for partition in partitions]
+        firsts: Any = await self._consumer.beginning_offsets(asked)
+        ends: Any = await self._consumer.end_offsets(asked)
+        return {one.partition: (firsts[one], ends[one]) for one in asked}
+
+    async def read_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        """Return the record at an offset that `bounds` allows; None if it is not there after all."""
+        one = TopicPartition(topic, partition)
+        self._consumer.assign([one])
+        self._consumer.seek(one, offset)
+        records = await self.next()
+        return records[0] if records and records[0].offset == offset else None

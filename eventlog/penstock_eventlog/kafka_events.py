@@ -1,0 +1,206 @@
+"""Publishing the log to its public topic: in order for each shard, from where the topic ends, whatever happened."""
+
+import asyncio
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+
+from . import cloudevents
+from .kafka_client import Consumer, Record
+from .kafka_publisher import Publisher, Queue
+from .source import Published, Source
+from .stream import Message
+
+SAVED_EVERY_S: Final = 1.0
+# Messages read from the log that are sent together.
+REFILL_MESSAGES_MAX: Final = 500
+REFILL_AGAIN_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class EventOrder:
+    """Which range of each shard goes to the topic next. No I/O.
+
+    A shard waits while something is missing before what comes: then its ranges are read from the log.
+    """
+
+    def __init__(self) -> None:
+        self.sent: dict[int, int] = {}
+        self.waiting: set[int] = set()
+
+    def admit(self, messages: Sequence[Message]) -> list[EventBatch]:
+        """Return those that follow what was sent; note which shards have to wait."""
+        fit: list[EventBatch] = []
+        for batch in messages:
+            if isinstance(batch, EventBatch) and batch.shard not in self.waiting and self.follows(batch):
+                fit.append(batch)
+        return fit
+
+    def follows(self, batch: EventBatch) -> bool:
+        """Whether this range is the next of its shard, which it is taken for; one with a gap before it waits."""
+        sent = self.sent.get(batch.shard)
+        last = batch.from_seq + len(batch.events) - 1
+        if sent is not None and batch.from_seq <= sent + 1:
+            if last > sent:
+                self.sent[batch.shard] = last
+            return last > sent
+        self.waiting.add(batch.shard)
+        return False
+
+    def compare(self, heads: Mapping[int, int]) -> None:
+        """Nothing is on its way: what the heads have and was not sent is missing. Forget shards of others."""
+        for shard in self.sent.keys() - heads.keys():
+            del self.sent[shard]
+        self.waiting &= heads.keys()
+        self.waiting.update(shard for shard, head in heads.items() if self.sent.get(shard, -1) < head)
+
+
+class EventPublisher:
+    """Keeps the topic complete until the broker fails: live ranges, and beside them what the topic lacks."""
+
+    def __init__(self, publisher: Publisher, consumer: Consumer, source: Source, queue: Queue) -> None:
+        self._publisher = publisher
+        self._consumer = consumer
+        self._source = source
+        self._queue = queue
+        self._order = EventOrder()
+        self._delivered: dict[int, Published] = {}
+        self._more = asyncio.Event()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._live())
+            group.create_task(self._refill_all())
+            group.create_task(self._save())
+
+    async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
+        compare_at = loop.time()
+        while True:
+            messages = await self._queue.take(SAVED_EVERY_S)
+            fit = self._order.admit(messages)
+            if not self._queue and loop.time() >= compare_at:
+                # Between taking and here nothing was awaited: what was committed has been admitted, or is missing.
+                self._order.compare(self._source.heads())
+                compare_at = loop.time() + SAVED_EVERY_S
+            if self._order.waiting:
+                self._more.set()
+            await self._send(fit)
+
+    async def _send(self, batches: Sequence[EventBatch]) -> None:
+        if not batches:
+            return
+        offsets = await self._publisher.send(batches)
+        for batch, offset in zip(batches, offsets, strict=True):
+            self._delivered[batch.shard] = Published(batch.from_seq + len(batch.events) - 1, offset)
+
+    async def _save(self) -> None:
+        while True:
+            await asyncio.sleep(SAVED_EVERY_S)
+            if not self._delivered:
+                continue
+            delivered, self._delivered = self._delivered, {}
+            try:
+                await self._source.save_published(delivered)
+            except Exception as error:
+                log.warning("what was published cannot be saved now: %s", error or type(error))
+                self._delivered = delivered | self._delivered
+
+    async def _refill_all(self) -> None:
+        order = self._order
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            try:
+                await self._begin(sorted(order.waiting - order.sent.keys()))
+                for shard in sorted(order.waiting):
+                    await self._refill(shard)
+            except LogAway as error:
+                log.warning("the log cannot be read for the topic now: %s", error)
+                await asyncio.sleep(REFILL_AGAIN_S)
+                self._more.set()
+
+    async def _begin(self, shards: Sequence[int]) -> None:
+        """Find out how far the topic has the logs of shards that were not published here yet."""
+        if not shards:
+            return
+        with _reading():
+            saved = await self._source.published(shards)
+            oldest = await self._source.oldest(shards)
+        intact = await self._intact(saved)
+        for shard in shards:
+            here = saved.get(shard)
+            began = here.seq if here is not None and shard % self._publisher.partitions in intact else 0
+            self._order.sent[shard] = max(began, oldest.get(shard, 0))
+
+    async def _intact(self, saved: Mapping[int, Published]) -> set[int]:
+        """Return the partitions that still have what was published: a broker may have lost its data.
+
+        Asked of each partition's newest record that is known: it is where it was, or out of retention.
+        """
+        newest: dict[int, tuple[int, Published]] = {}
+        for shard, here in saved.items():
+            partition = shard % self._publisher.partitions
+            if partition not in newest or here.offset > newest[partition][1].offset:
+                newest[partition] = (shard, here)
+        bounds = await self._consumer.bounds(self._publisher.name, newest)
+        intact: set[int] = set()
+        for partition, (shard, here) in newest.items():
+            first, end = bounds[partition]
+            if here.offset < first and first > 0:
+                intact.add(partition)
+            elif first <= here.offset < end:
+                record = await self._consumer.read_at(self._publisher.name, partition, here.offset)
+                if record is not None and _ends(record, shard, here.seq):
+                    intact.add(partition)
+        if lost := newest.keys() - intact:
+            log.warning(
+                "partitions %s of %s lost their data; they are filled again", sorted(lost), self._publisher.name
+            )
+        return intact
+
+    async def _refill(self, shard: int) -> None:
+        """Send what the log has and the topic lacks, until nothing is missing."""
+        order, began = self._order, self._order.sent.get(shard)
+        while shard in order.waiting and (before := order.sent.get(shard)) is not None:
+            if before < self._source.heads().get(shard, 0):
+                await self._copy(shard, before)
+            if order.sent.get(shard) == before:
+                order.waiting.discard(shard)
+        sent = order.sent.get(shard)
+        if began is not None and sent is not None and sent > began:
+            log.info("shard %d: events %d to %d read from the log for the topic", shard, began + 1, sent)
+
+    async def _copy(self, shard: int, after_seq: int) -> None:
+        batches: list[EventBatch] = []
+        reading = self._source.read(shard, after_seq)
+        while True:
+            with _reading():
+                batch = await anext(reading, None)
+            if batch is not None and self._order.follows(batch):
+                batches.append(batch)
+            if batch is None or len(batches) >= REFILL_MESSAGES_MAX:
+                await self._send(batches)
+                batches = []
+            if batch is None:
+                return
+
+
+class LogAway(Exception):
+    """The log does not answer now; asking again later helps."""
+
+
+@contextmanager
+def _reading() -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise LogAway(str(error) or type(error).__name__) from error
+
+
+def _ends(record: Record, shard: int, seq: int) -> bool:
+    return cloudevents.end_of(record.headers) == (shard, seq)
