@@ -103,7 +103,8 @@ class Agent:
         core = self._core
         while core.take_back:
             slot = core.take_back.pop()
-            core.taken_back(slot, self._executor.take_back(slot), self._loop.time())
+            back = self._executor.take_back(slot, core.takes_first(slot))
+            core.taken_back(slot, back, self._loop.time())
         if core.kills:
             kills, core.kills = core.kills, []
             self._executor.stop(kills, self._grace_s)

@@ -48,6 +48,7 @@ class Child:
         self._files = Path(self._work + "-files")
         self._current: Call | None = None
         self._output = os.dup(1)  # the operator may close or redirect its own
+        self._output_inode = os.fstat(1).st_ino
         self._output_bytes = 0
         self._streams = (sys.stdout, sys.stderr)
         self._pid = os.getpid()
@@ -126,8 +127,9 @@ class Child:
         if streams != self._streams:
             _flush(streams)
             sys.stdout, sys.stderr = self._streams
-        _flush(self._streams)
-        size = os.fstat(self._output).st_size
+        size = self._output_size() if _flush(self._streams) else -1
+        if size < 0:
+            size = self._restored_output()
         if size != self._output_bytes:
             self._output_bytes = answer.output_end_bytes = size
         os.chdir(self._work)
@@ -137,6 +139,21 @@ class Child:
             self._work_stamp = os.stat(self._work).st_mtime_ns
         if self._current is not None and self._current.took_files() and self._files.exists():
             _empty(self._files)
+
+    def _output_size(self) -> int:
+        """Size in bytes of what file descriptor 1 writes to; -1 if that is not the output file any more."""
+        try:
+            state = os.fstat(1)
+        except OSError:  # closed
+            return -1
+        return state.st_size if state.st_ino == self._output_inode else -1
+
+    def _restored_output(self) -> int:
+        """The operator closed or redirected what is everybody's: open it again, and return its size in bytes."""
+        os.dup2(self._output, 1)
+        os.dup2(self._output, 2)
+        self._streams = sys.stdout, sys.stderr = _stream(1), _stream(2)
+        return os.fstat(1).st_size
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
         """SIGTERM: end at once, or let the operator clean up first."""
@@ -175,12 +192,14 @@ def _stream(fd: int) -> TextIO:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _flush(streams: tuple[TextIO, TextIO]) -> None:
-    for stream in streams:
-        try:
+def _flush(streams: tuple[TextIO, TextIO]) -> bool:
+    """Flush both; False if one of them cannot be."""
+    try:
+        for stream in streams:
             stream.flush()
-        except Exception:  # closed by the operator, or not a stream at all
-            continue
+    except Exception:  # closed by the operator, or not a stream at all
+        return False
+    return True
 
 
 def _die_with(worker_pid: int) -> None:

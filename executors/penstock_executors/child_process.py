@@ -74,9 +74,11 @@ class ChildProcess:
 
     def take_back(self) -> list[Grant]:
         """Remove what has not begun, in order."""
-        unread = {Grant.FromString(message).grant for message in self.channel.take_back()}
-        back = [grant for grant in self.sent if grant.grant in unread]
-        self.sent = deque(grant for grant in self.sent if grant.grant not in unread)
+        back: list[Grant] = []
+        if self.ready:  # before that, only the setup is on its way
+            unread = {Grant.FromString(message).grant for message in self.channel.take_back()}
+            back = [grant for grant in self.sent if grant.grant in unread]
+            self.sent = deque(grant for grant in self.sent if grant.grant not in unread)
         back += self.waiting
         self.waiting.clear()
         return back

@@ -28,7 +28,7 @@ class Core:
 
     def __init__(self, worker: str, capacity: Need, slots_max: int) -> None:
         self.due = math.inf  # when `tick` has something to do
-        self.take_back: list[int] = []  # slots: return what has not begun
+        self.take_back: list[int] = []  # slots: return what has not begun; see `takes_first`
         self.kills: list[int] = []  # grants
         self.starts: list[Grant] = []
         self.start_slots: list[int] = []  # one for each of `starts`
@@ -92,6 +92,11 @@ class Core:
         self._pump(now)
         self._look_soon(now)
 
+    def takes_first(self, slot: int) -> bool:
+        """Whether the first action of a slot is to be taken back too: it shall not run."""
+        found = self._slots.open.get(slot)
+        return found is not None and bool(found.queue[0].cause)
+
     def taken_back(self, slot: int, grants: Sequence[int], now: float) -> None:
         """The executor's answer to `take_back`: these will not begin; what else was to be stopped is killed."""
         back = [self._held[number] for number in grants]
@@ -122,7 +127,7 @@ class Core:
                 if not first.cause:
                     first.cause = Cause.CAUSE_TIMEOUT
                     first.message = f"it ran longer than its timeout of {first.grant.timeout_s:g} s"
-                    self.kills.append(first.id)
+                    self.take_back.append(slot.number)
         self.outbox.extend(self._ended.repeat(now))
         self._due_again(now)
 

@@ -67,8 +67,11 @@ class Executor(Protocol):
         """
         ...
 
-    def take_back(self, slot: int) -> list[int]:
-        """Return grants of the slot, in order, that have not begun and now never will; [] if that is not certain."""
+    def take_back(self, slot: int, first: bool) -> list[int]:
+        """Return grants of the slot, in order, that have not begun and now never will; [] if that is not certain.
+
+        Without `first`, the slot's first action stays in any case.
+        """
         ...
 
     def stop(self, grants: Sequence[int], grace_s: float) -> None:

@@ -108,15 +108,18 @@ class ProcessExecutor:
         if self._follower is None and self._by_slot:
             self._follower = self._loop.call_later(FOLLOW_S, self._follow)
 
-    def take_back(self, slot: int) -> list[int]:
+    def take_back(self, slot: int, first: bool) -> list[int]:
         """What the process has not read, nobody else will."""
         child = self._by_slot.get(slot)
         if child is None:
             return []
-        back = [grant.grant for grant in child.take_back()]
+        back = child.take_back()
+        if not first and child.idle and back:
+            child.waiting.append(back.pop(0))
+            self._hand_over(child)
         if child.idle:
             self._release(child)
-        return back
+        return [grant.grant for grant in back]
 
     def stop(self, grants: Sequence[int], grace_s: float) -> None:
         """Kill the processes that execute these grants, with all that they started."""

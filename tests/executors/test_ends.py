@@ -35,6 +35,7 @@ def sleep(a: float) -> float:
 @operator
 def tidy(a: str) -> int:
     try:
+        print("sleeps", flush=True)
         time.sleep(100)
     finally:
         open(a, "w").close()
@@ -157,7 +158,7 @@ async def test_a_stop_lets_the_operator_clean_up(worker: Any, folder: Path) -> N
     it = await worker(OPS)
     mark = folder / "mark"
     (number,) = it.order(it.grant("tidy", str(mark)))
-    await it.started(number)
+    await it.printed(number, "sleeps")
     it.order(stop=[number])
     assert (await it.ended(number)).failed.cause == ev.CAUSE_CANCELLED
     assert mark.exists()
@@ -228,9 +229,9 @@ async def test_recorded_elsewhere_means_stop_without_a_report(worker: Any) -> No
     it = await worker(OPS)
     pid = result(await it.run("pid", 1))
     (number,) = it.order(it.grant("sleep", 100.0))
-    await it.started(number)
+    await it.printed(number, "sleeps")
     it.order(recorded=[number])
-    await until(lambda: gone(pid) or result(it.ends(1)[0]) != pid)
+    await until(lambda: gone(pid))
     await it.run("add", 1, 1)
     assert not it.ends(number)
 
@@ -287,7 +288,9 @@ async def test_processes_end_with_a_worker_that_is_killed(folder: Path) -> None:
     (folder / "ops.txt").write_text(OPS)
     arguments = [sys.executable, "-c", WORKER, str(folder), str(folder / "ops.txt")]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}) as it:
+    with subprocess.Popen(  # noqa: ASYNC220
+        arguments, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}
+    ) as it:
         assert it.stdout is not None
         pids: list[int] = json.loads(await asyncio.to_thread(it.stdout.readline))
         assert len(pids) >= 2

@@ -8,7 +8,7 @@ from penstock_executors import output
 from penstock_executors.output import Tail
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from tests.executors.harness import result, until
+from tests.executors.harness import result
 
 OPS = """
 import os, subprocess, sys, time
@@ -94,7 +94,6 @@ async def test_printing_without_end_is_cut(worker: Any, monkeypatch: pytest.Monk
     assert (await it.ended(number)).failed.cause == ev.CAUSE_TIMEOUT
     assert sum(map(len, it.lines[number])) < 110_000
     assert "cut here" in it.lines[number][-1]
-    await until(lambda: not any(it.folder.glob("scratch/processes/output-*.big")))
 
 
 async def test_a_progress_bar_is_one_line(worker: Any) -> None:
@@ -118,18 +117,17 @@ async def test_streams_are_there_again_for_the_next(worker: Any) -> None:
 
 def test_a_tail_cuts_lines_and_bytes(folder: Path) -> None:
     tail = Tail(folder / "out")
-    writer = open(folder / "out", "ab", buffering=0)
-    writer.write(b"a" * (output.LINE_BYTES_MAX + 5) + b"\nb")
-    assert [len(line) for line in tail.lines()] == [output.LINE_BYTES_MAX]
-    writer.write(b"c\n")
-    assert tail.lines() == ["bc"]
-    writer.write(b"\n" * (output.LINES_MAX + 10))
-    lines = tail.lines()
-    assert len(lines) == output.LINES_MAX - 1 and "cut here" in lines[-1]
-    writer.write(b"dropped\n")
-    assert tail.finish() == []
-    writer.write(b"next\n")
-    assert tail.finish() == ["next"]
-    writer.close()
+    with open(folder / "out", "ab", buffering=0) as writer:
+        writer.write(b"a" * (output.LINE_BYTES_MAX + 5) + b"\nb")
+        assert [len(line) for line in tail.lines()] == [output.LINE_BYTES_MAX]
+        writer.write(b"c\n")
+        assert tail.lines() == ["bc"]
+        writer.write(b"\n" * (output.LINES_MAX + 10))
+        lines = tail.lines()
+        assert len(lines) == output.LINES_MAX - 1 and "cut here" in lines[-1]
+        writer.write(b"dropped\n")
+        assert tail.finish() == []
+        writer.write(b"next\n")
+        assert tail.finish() == ["next"]
     tail.close()
     assert not (folder / "out").exists()
