@@ -47,9 +47,7 @@ class Graph:
         """Describe every attempt that may run or runs, for a snapshot."""
         for run in self.runs.values():
             for node, pending in run.pending.items():
-                start = act.Start(
-                    running_grant=pending.grant, running_worker=pending.worker, stopping=run.stopped
-                )
+                start = act.Start(running_grant=pending.grant, running_worker=pending.worker, stopping=run.stopped)
                 run.describe(node, pending.attempt, pending.delay_s, start)
                 yield start
 

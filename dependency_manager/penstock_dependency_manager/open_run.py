@@ -1,7 +1,7 @@
 """What the Dependency Manager keeps of one open run: what each node still waits for. Never a value."""
 
 from array import array
-from typing import Final
+from typing import Final, cast
 
 from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
@@ -66,7 +66,8 @@ class OpenRun:
         return self._count_down([child for child in self.graph.children[node] if node not in value_parents[child]])
 
     def _count_down(self, children: "tuple[int, ...] | list[int]") -> list[int]:
-        waits_for, ready = self.waits_for, []
+        waits_for = self.waits_for
+        ready: list[int] = []
         for child in children:
             left = waits_for[child] = waits_for[child] - 1
             if left == 0:
@@ -88,7 +89,7 @@ class OpenRun:
         start.attempt = attempt
         start.plan = graph.hash
         start.bundle = graph.bundle
-        start.kind = plan_pb2.NodeKind.ValueType(graph.kinds[node])
+        start.kind = cast(plan_pb2.NodeKind, graph.kinds[node])
         start.resources.CopyFrom(graph.resources[node])
         start.timeout_s = graph.timeout_s[node]
         start.operator = graph.operators[node]
