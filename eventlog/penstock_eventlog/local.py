@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 
+from .source import Source
 from .stream import TOPICS, Handler, Message, live
 
 PENDING_MESSAGES_MAX = 65_536
@@ -48,6 +49,9 @@ class LocalStream:
         self.dropped = 0
         self.refused = 0
         self._drops_logged_at = float("-inf")
+
+    def attach_source(self, source: Source) -> None:
+        """Nothing to do: nobody reads this stream who could not ask the log."""
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -8,6 +8,8 @@ from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
 
+from .source import Source
+
 EVENTS: Final = "events"
 ACTIONS: Final = "actions"
 REPORTS: Final = "reports"
@@ -44,6 +46,10 @@ class Stream(Protocol):
 
     def refuse(self, topic: str, message: Message, reason: str) -> None:
         """Put aside a message that came, and turned out not to be true."""
+        ...
+
+    def attach_source(self, source: Source) -> None:
+        """Say where the log is read that `events` may lack; for streams that others read."""
         ...
 
     async def start(self) -> None: ...

@@ -24,8 +24,9 @@ def configure(service: str, *, level: str = "INFO", as_json: bool | None = None)
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # A line for each lost connection attempt helps nobody; the services say what it means.
-    for noisy in ("aiokafka", "grpc", "asyncio"):
+    for noisy in ("grpc", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 class JsonFormatter(logging.Formatter):

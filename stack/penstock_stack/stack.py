@@ -18,10 +18,12 @@ from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
 from penstock_eventlog import rpc
 from penstock_eventlog.local import LocalStream
+from penstock_eventlog.stream import Stream
 from penstock_executors.process import ProcessExecutor
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
-from penstock_state_tracker.app import StateTracker
+from penstock_state_tracker.app import StateTracker, prepare
+from penstock_state_tracker.deployment import Deployment
 
 from .folder import DataFolder
 from .ports import HOST, choose_port
@@ -43,6 +45,7 @@ class Settings:
         shards: Of the data folder, when it is made; None takes what it was made with, or 256.
         cpu, memory_bytes, gpu: For operators; None takes what this machine has.
         workers: Whether it executes operators itself.
+        kafka: The streams go through a real Kafka of its own, whose data are kept, too.
         attended: It ends with the command that started it; clients are told.
     """
 
@@ -52,6 +55,7 @@ class Settings:
     memory_bytes: int | None = None
     gpu: int | None = None
     workers: bool = True
+    kafka: bool = False
     attended: bool = False
 
 
@@ -93,7 +97,8 @@ class Stack:
         port = choose_port(settings.port)
         self.address = f"{HOST}:{port}"
         url = await self._postgres(path / "postgres")
-        stream = LocalStream()
+        deployment = await prepare([url], shards)
+        stream = await self._stream(deployment, path / "kafka")
         await stream.start()
         self._stops.append(("stream", stream.stop))
         store = LocalStore(path / "artifacts")
@@ -129,7 +134,19 @@ class Stack:
         await asyncio.to_thread(postgres.start)
         return await asyncio.to_thread(postgres.create, DATABASE)
 
-    def _action_service(self, url: str, stream: LocalStream, shards: int) -> ActionService:
+    async def _stream(self, deployment: Deployment, folder: Path) -> Stream:
+        if not self._settings.kafka:
+            return LocalStream()
+        from penstock_eventlog.kafka import KafkaStream
+
+        from .kafka import EmbeddedKafka
+
+        kafka = EmbeddedKafka(folder)
+        self._stops.append(("kafka", _blocking(kafka.stop)))
+        await asyncio.to_thread(kafka.start)
+        return KafkaStream(kafka.address, shards=deployment.shards, deployment=deployment.name)
+
+    def _action_service(self, url: str, stream: Stream, shards: int) -> ActionService:
         return ActionService(
             stream,
             state_trackers=[self.address],

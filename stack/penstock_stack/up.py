@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from penstock_eventlog.errors import EventlogError
 from penstock_observability import logs
@@ -30,24 +29,19 @@ def up(
     gpu: int | None = None,
     workers: bool = True,
     shards: int | None = None,
+    kafka: bool = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     logs.configure("penstock", as_json=False)
-    settings = _settings(port, cpu, memory_bytes, gpu, workers, shards, attended=False)
+    settings = Settings(
+        port=port, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, workers=workers, shards=shards, kafka=kafka
+    )
     return _run(data, settings)
 
 
 def attended(data: Path, *, workers: bool, shards: int | None = None) -> int:
     """Run until stdin ends; say the address on stdout, as JSON on one line; log into the data folder."""
-    return _run(data, _settings(0, None, None, None, workers, shards, attended=True))
-
-
-def _settings(
-    port: int, cpu: Any, memory_bytes: Any, gpu: Any, workers: bool, shards: int | None, *, attended: bool
-) -> Settings:
-    return Settings(
-        port=port, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, workers=workers, shards=shards, attended=attended
-    )
+    return _run(data, Settings(workers=workers, shards=shards, attended=True))
 
 
 def _run(data: Path, settings: Settings) -> int:

@@ -13,6 +13,7 @@ from . import deployment as deployments
 from .committer import Committer
 from .consumer import Consumer
 from .database import Database
+from .deployment import Deployment
 from .errors import StateTrackerError
 from .lookup import Lookup
 from .migrate import migrate
@@ -28,6 +29,18 @@ from .values import Values
 from .watching import Reader
 
 STOP_GRACE_S: Final = 5.0
+
+
+async def prepare(database_urls: Sequence[str], shards: int | None = None) -> Deployment:
+    """Bring the databases' schema up to date, and return what they are a part of; raises as `StateTracker.start`."""
+    databases = [Database(url) for url in database_urls]
+    try:
+        for database in databases:
+            await migrate(database.url)
+            await database.open()
+        return await deployments.create_or_get(databases, shards)
+    finally:
+        await asyncio.gather(*(database.close() for database in databases))
 
 
 class StateTracker:
@@ -68,8 +81,6 @@ class StateTracker:
         self.plans = Plans(self._databases, self._graphs_used)
         self.consumer: Consumer | None = None
         self.service: StateTrackerService | None = None
-        # For a stream whose topic is public; after `start`.
-        self.source: PublishedSource | None = None
 
     @property
     def committers(self) -> Sequence[Committer]:
@@ -117,7 +128,7 @@ class StateTracker:
             await owner.start(committer)
         values = Values(routing, self._recent)
         reader = Reader(routing, self._recent)
-        self.source = PublishedSource(routing.databases, self.owned, reader)
+        self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
         self.consumer = Consumer(routing)
         self.service = StateTrackerService(
             deployment,

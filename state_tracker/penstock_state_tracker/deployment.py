@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .database import Database, Row
-from .errors import WrongDatabase
+from .errors import WrongDatabase, run_text
 
 SHARDS_DEFAULT: Final = 256
 SHARDS_MAX: Final = 65_536
@@ -29,6 +29,11 @@ class Deployment:
     shards: int
     # Of each database, those whose logs it holds.
     places: tuple[tuple[int, ...], ...]
+
+    @property
+    def name(self) -> str:
+        """The id as people and other systems see it."""
+        return run_text(self.id)
 
 
 async def create_or_get(databases: Sequence[Database], shards: int | None) -> Deployment:

@@ -21,6 +21,9 @@ def up(
     shards: Annotated[
         int | None, typer.Option(help="Logs that a new data folder is made with; 256 if not given.")
     ] = None,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="With a real Kafka between the services, its data kept, too.")
+    ] = False,
     workers: Annotated[
         bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")
     ] = True,
@@ -38,4 +41,5 @@ def up(
         gpu=gpu,
         shards=shards,
         workers=workers,
+        kafka=kafka,
     )
