@@ -38,9 +38,7 @@ class Shard:
 
     # Commands
 
-    def submit(
-        self, event: ev.RunSubmitted, run_id: bytes, now: float, submitted_at_us: int = 0
-    ) -> list[ev.Event]:
+    def submit(self, event: ev.RunSubmitted, run_id: bytes, now: float, submitted_at_us: int = 0) -> list[ev.Event]:
         """Open a run; its plan is in `plans` and the caller has checked that the id is new."""
         events = [ev.Event(run_id=run_id, run_submitted=event)]
         run = self._open(run_id, event)

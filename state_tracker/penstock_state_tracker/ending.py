@@ -19,9 +19,7 @@ def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
     policy = run.graph.on_failure[failed]
     children, status = run.graph.children, run.status
     reached: set[int] = set()
-    edge = [
-        child for child in children[failed] if policy != CONTINUE or failed in run.graph.value_parents[child]
-    ]
+    edge = [child for child in children[failed] if policy != CONTINUE or failed in run.graph.value_parents[child]]
     while edge:
         node = edge.pop()
         if node not in reached and status[node] == WAITING:
@@ -36,9 +34,7 @@ def skipped(run_id: bytes, nodes: list[int], reason: ev.SkipReason, because_of: 
     return [
         ev.Event(
             run_id=run_id,
-            nodes_skipped=ev.NodesSkipped(
-                nodes=nodes[at : at + SKIPPED_MAX], reason=reason, because_of=because_of
-            ),
+            nodes_skipped=ev.NodesSkipped(nodes=nodes[at : at + SKIPPED_MAX], reason=reason, because_of=because_of),
         )
         for at in range(0, len(nodes), SKIPPED_MAX)
     ]
@@ -52,9 +48,7 @@ def ended(run: Run) -> ev.Event:
     result.failed_node = _failed_node(run) if result.state == ev.RUN_STATE_FAILED else -1
     if result.state == ev.RUN_STATE_SUCCEEDED:
         for node in run.graph.output_nodes:
-            result.outputs.append(
-                value_pb2.ValueRef(node=node, seq=run.first_seq if node < 0 else run.outputs[node])
-            )
+            result.outputs.append(value_pb2.ValueRef(node=node, seq=run.first_seq if node < 0 else run.outputs[node]))
     return event
 
 

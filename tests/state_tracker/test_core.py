@@ -32,9 +32,7 @@ def shard(
     retry = pl.RetryPolicy(retries=retries, delay_s=2, factor=2, delay_max_s=5)
     plan.operators.add(module="m", qualname="f", outputs=[pl.Port(name="result")], retry=retry)
     for index, used in enumerate(parents):
-        arguments = [
-            pl.Argument(name=f"a{p}", value=pl.Expr(output=pl.OutputRef(node=p))) for p in used
-        ]
+        arguments = [pl.Argument(name=f"a{p}", value=pl.Expr(output=pl.OutputRef(node=p))) for p in used]
         node = plan.nodes.add(name=f"n{index}", kind=pl.NODE_KIND_TASK, arguments=arguments)
         node.after.extend((after or {}).get(index, ()))
         if policy and index in policy:
