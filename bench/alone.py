@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 from time import perf_counter
 
-PROGRAM = '''
+PROGRAM = """
 from penstock import operator, workflow
 
 @operator
@@ -20,7 +20,7 @@ def ten_thousand(x: int = 0) -> int:
     for _ in range(10_000):
         x = step(x)
     return x
-'''
+"""
 
 
 def check_10k_nodes() -> dict[str, float]:
@@ -58,7 +58,9 @@ def bytes_per_open_node() -> dict[str, float]:
         submitted = events_pb2.RunSubmitted(plan=graph.hash, plan_name=graph.name, options=options)
         shard.submit(submitted, run_id, 0.0)
         for node in range(5):
-            shard.report(reports_pb2.Report(run_id=run_id, node=node, attempt=1, succeeded=reports_pb2.Succeeded()), 0.0)
+            shard.report(
+                reports_pb2.Report(run_id=run_id, node=node, attempt=1, succeeded=reports_pb2.Succeeded()), 0.0
+            )
         shard.report(reports_pb2.Report(run_id=run_id, node=5, attempt=1, started=reports_pb2.Started()), 0.0)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -70,14 +72,15 @@ async def postgres_append() -> dict[str, float]:
     import asyncpg
     from penstock_stack.postgres import EmbeddedPostgres
 
+    from .stack import fresh_folder
+
     statement = (
         "insert into bench_events (shard, seq, run_id, kind, payload)"
         " select * from unnest($1::int[], $2::bigint[], $3::uuid[], $4::smallint[], $5::bytea[])"
     )
     rows, batches = 500, 200
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
-        Path(folder).chmod(0o755)
-        server = EmbeddedPostgres(Path(folder) / "pg")
+    with fresh_folder() as folder:
+        server = EmbeddedPostgres(folder / "pg")
         server.start()
         try:
             database = await asyncpg.connect(server.url("postgres"))

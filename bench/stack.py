@@ -23,13 +23,20 @@ class Running:
 
 
 @contextmanager
+def fresh_folder() -> Iterator[Path]:
+    """Make a folder that other users may pass through: Postgres may run as one."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@contextmanager
 def running(*, kafka: bool = False) -> Iterator[Running]:
     """Start a stack on a fresh folder; stop it and remove the folder afterwards."""
     port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
-        os.chmod(folder, 0o755)  # Postgres may run as another user
+    with fresh_folder() as folder:
         script = Path(sys.executable).with_name("penstock")
-        command = [str(script), "up", "--data", str(Path(folder) / "data"), "--port", str(port)]
+        command = [str(script), "up", "--data", str(folder / "data"), "--port", str(port)]
         if kafka:
             command.append("--kafka")
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -1,10 +1,9 @@
 """Where the time of a hop goes: a chain of 40 through a stack in this process, with a clock at each hand-over."""
 
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import penstock
@@ -16,6 +15,7 @@ from penstock_stack import stack as stacks
 from penstock_stack import worker as workers
 
 from . import workloads
+from .stack import fresh_folder
 
 RUNS = 20
 # Each hand-over, and the name of the time until the next.
@@ -34,9 +34,8 @@ async def measure() -> dict[str, float]:
     """Return the median milliseconds of each stage."""
     stamps: Stamps = []
     _put_clocks(stamps)
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
-        Path(folder).chmod(0o755)
-        stack = stacks.Stack(Path(folder) / "data", stacks.Settings())
+    with fresh_folder() as folder:
+        stack = stacks.Stack(folder / "data", stacks.Settings())
         await stack.start()
         try:
             async with AsyncClient(stack.address) as client:
@@ -53,7 +52,7 @@ async def measure() -> dict[str, float]:
 def _between(stamps: Stamps) -> dict[str, list[float]]:
     """Return the seconds from each hand-over to the one that follows it in a hop."""
     times: dict[str, list[float]] = {name: [] for name in ORDER}
-    for (name, at), (following, then) in zip(stamps, stamps[1:], strict=False):
+    for (name, at), (following, then) in pairwise(stamps):
         if following == ORDER[(ORDER.index(name) + 1) % len(ORDER)]:
             times[name].append(then - at)
     return {name: found for name, found in times.items() if found}

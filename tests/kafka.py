@@ -1,4 +1,4 @@
-"""A real Kafka for tests: the one of PENSTOCK_KAFKA, a container where an engine runs, else one of pip-installable parts."""
+"""A real Kafka for tests: that of PENSTOCK_KAFKA, a container where an engine runs, else pip-installable parts."""
 
 import os
 import shutil

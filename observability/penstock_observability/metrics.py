@@ -25,7 +25,9 @@ DATABASE_UP: Final = Gauge("penstock_database_up", "1 while the database answers
 FOLLOWER_LAG: Final = Gauge(
     "penstock_follower_lag_events", "Known positions that are not taken yet, by topic and shard.", ["topic", "shard"]
 )
-FOLLOWER_READS: Final = Counter("penstock_follower_reads", "Ranges read from upstream: the stream lacked them.", ["topic"])
+FOLLOWER_READS: Final = Counter(
+    "penstock_follower_reads", "Ranges read from upstream: the stream lacked them.", ["topic"]
+)
 STREAM_DROPPED: Final = Gauge("penstock_stream_dropped_messages", "Messages dropped at the stream's bound.")
 STREAM_CONNECTED: Final = Gauge("penstock_stream_connected", "1 while the broker answers.")
 DEAD_LETTERS: Final = Gauge("penstock_dead_letters", "Records put on the dead-letter topic by this process.")
