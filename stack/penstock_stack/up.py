@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+from penstock_eventlog import garbage
 from penstock_eventlog.errors import EventlogError
 from penstock_observability import logs
 
@@ -81,6 +82,7 @@ async def _serve(data: Path, settings: Settings) -> int:
             await asyncio.gather(starting, return_exceptions=True)
             return 0
         starting.result()
+        garbage.settle()
         _ready(data, stack, settings)
         await stopping
         return 0
