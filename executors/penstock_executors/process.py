@@ -52,7 +52,7 @@ class ProcessExecutor:
         self._blank: list[ChildProcess] = []
         self._started = 0
         self._closing = False
-        self._all_gone = asyncio.Event()  # set once no process is left after `close`
+        self._all_gone = asyncio.Event()  # for `close`: no process is left
         self._follower: asyncio.TimerHandle | None = None
 
     def capacity(self) -> Resources:
@@ -83,6 +83,7 @@ class ProcessExecutor:
             self._loop.remove_reader(child.channel.fd)
             child.channel.close()
         if self._children:
+            self._all_gone.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_gone.wait(), CLOSE_S)
         for child in self._children.values():
