@@ -45,6 +45,7 @@ class Action:
         "may_be_recorded",
         "pulled",
         "queue",
+        "queued_at",
         "report",
         "reporter",
         "running",
@@ -68,6 +69,7 @@ class Action:
         self.timeout_s: float = start.timeout_s
         self.state = State.DELAYED
         self.queue: Queue | None = None
+        self.queued_at: float = 0.0
         self.grant = 0
         self.granted_at: float = 0.0
         self.worker: Worker | None = None  # whose resources it holds, also after its end was decided elsewhere
@@ -86,4 +88,5 @@ class Action:
 
 def key_of(message: Start | Stop | Recorded | Report | Grant) -> Key:
     """Name the attempt that a message speaks of."""
-    return (message.run_id, message.node, message.attempt, tuple(message.item))
+    item = message.item
+    return (message.run_id, message.node, message.attempt, tuple(item) if item else ())

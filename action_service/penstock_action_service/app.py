@@ -93,6 +93,11 @@ class ActionService:
         await self._renew(self._leases)
         self._renewing = asyncio.create_task(self._keep(self._leases))
 
+    @property
+    def ready(self) -> bool:
+        """Whether all that is owned here is loaded; an instance that waits for a pool to become free is ready, too."""
+        return all(host.is_loaded for host in self.hosts.values())
+
     async def loaded(self) -> None:
         """Return once the state of every shard is known to every pool that is ours now."""
         await asyncio.gather(*(host.loaded() for host in self.hosts.values()))

@@ -42,6 +42,10 @@ class Book:
         self.told: dict[Worker, None] = {}  # workers with orders to be taken
         self.freed: dict[Worker, None] = {}  # workers where something has ended since the last round
         self.delayed: int = 0
+        self.given: int = 0  # grants so far
+        self.lost: int = 0  # actions so far
+        self.queue_s: float | None = None  # how long the last one granted had been queued
+        self.worker_s: float | None = None  # how long the last one ended had been granted
         self._delays: list[tuple[float, int, Action]] = []  # heap; some are no longer delayed
         self._grant = epoch * EPOCH_FACTOR + grants_from - 1
         self._arrival: int = 0
@@ -93,7 +97,7 @@ class Book:
             self.fail(action, CAUSE_NOT_LOADABLE, text, now, final=True)
 
     def queue(self, action: Action, now: float, *, first: bool = False) -> None:
-        action.state = State.QUEUED
+        action.state, action.queued_at = State.QUEUED, now
         self.teams.push(action, action.start.priority, now, first=first)
 
     def wait_for(self, action: Action, worker: str, grant: int) -> None:
@@ -116,6 +120,8 @@ class Book:
             start.CopyFrom(action.start)
             action.start = start
         grant = self.next_grant()
+        self.given += 1
+        self.queue_s = now - action.queued_at
         self.hold(action, worker, grant, now)
         worker.tell_grant(Granted(grant, action.shard, action.start))
         self.told[worker] = None
@@ -163,6 +169,7 @@ class Book:
 
     def lose(self, action: Action, worker: str, now: float) -> None:
         action.reporter = worker
+        self.lost += 1
         self.fail(action, CAUSE_LOST, f"worker {worker} is gone", now)
 
     def publish(self, shard: int, report: Report) -> None:

@@ -218,6 +218,7 @@ class Pool:
         if kind == "succeeded":
             action.duration.learn(report.succeeded.duration_us * 1e-6)
         worker.ended_at = now
+        book.worker_s = now - action.granted_at
         book.release(action)
         if action.state is not State.GRANTED:  # its end was decided without it
             if report.grant not in book.unrecorded:
@@ -318,6 +319,17 @@ class Pool:
 
     def summary(self) -> api.Pool:
         return telling.summary(self._book, self.name, self.epoch)
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many grants were given and how many actions were lost so far."""
+        return self._book.given, self._book.lost
+
+    def stages(self) -> tuple[float | None, float | None]:
+        """Return how long an action was queued, and one was at its worker: samples since the last call."""
+        book = self._book
+        sample = book.queue_s, book.worker_s
+        book.queue_s = book.worker_s = None
+        return sample
 
     @property
     def _since(self) -> float:

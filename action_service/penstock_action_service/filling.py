@@ -94,6 +94,11 @@ class Filler:
         for number in [number for number, pending in self._pending.items() if pending.worker == worker]:
             del self._pending[number]
 
+    @property
+    def busy(self) -> bool:
+        """Whether values are being fetched."""
+        return bool(self._calls)
+
     async def close(self) -> None:
         self._closed = True
         self._pending.clear()
@@ -148,6 +153,7 @@ class Filler:
                 await asyncio.sleep(delay_s)
                 delay_s = min(BACKOFF_MAX_S, delay_s * 2)
                 continue
+            delay_s = BACKOFF_MIN_S
             self._arrived({position: found.get(position) for position in now})
             positions = positions[len(now) :]
 

@@ -19,6 +19,7 @@ from .action import key_of
 from .core import Pool
 from .effects import Learnt, Publish, Resend, ToWorker
 from .filling import Filler
+from .measures import Measures
 from .sessions import Session
 from .trackers import Trackers
 from .values import Position, ValueCache
@@ -54,6 +55,7 @@ class PoolHost:
         self._follower = Follower[ActionBatch](
             stream=stream, topic=ACTIONS, upstreams=upstreams, shards=shards, span=action_span, consumer=self
         )
+        self._measures = Measures(name)
         self._loop = asyncio.get_running_loop()
         self._flush_soon: asyncio.Handle | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -66,6 +68,11 @@ class PoolHost:
         await self._follower.start()
         self._catching_up = asyncio.create_task(self._catch_up())
         self._ticker = self._loop.call_later(TICK_S, self._tick)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the state of every shard is known."""
+        return self._follower.is_loaded
 
     async def loaded(self) -> None:
         """Return once the state of every shard is known."""
@@ -114,6 +121,7 @@ class PoolHost:
                     published += cut(shard, reports)
                 case Resend(shard, reports):
                     resent += cut(shard, reports)
+        self._measures.sample(*self.core.stages())
         if resent:
             self._resend(resent)
         if published:
@@ -174,6 +182,7 @@ class PoolHost:
         self._ticker = self._loop.call_later(TICK_S, self._tick)
         self.core.tick(self._loop.time())
         self.flush()
+        self._measures.look(self.core, self._loop.time())
 
     async def _catch_up(self) -> None:
         await self._follower.loaded()
@@ -222,13 +231,8 @@ class PoolHost:
 
 def cut(shard: int, reports: Sequence[Report]) -> list[ReportBatch]:
     """Put reports into messages of bounded size."""
-    batches = [ReportBatch(shard=shard)]
-    size = 0
-    for report in reports:
-        report_bytes = report.ByteSize()
-        if size + report_bytes > MESSAGE_BYTES_MAX and size:
-            batches.append(ReportBatch(shard=shard))
-            size = 0
-        size += report_bytes
-        batches[-1].reports.append(report)
-    return batches
+    batch = ReportBatch(shard=shard, reports=reports)
+    if batch.ByteSize() <= MESSAGE_BYTES_MAX or len(reports) == 1:
+        return [batch]
+    half = len(reports) // 2
+    return cut(shard, reports[:half]) + cut(shard, reports[half:])

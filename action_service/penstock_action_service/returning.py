@@ -134,6 +134,7 @@ def _held(book: Book, worker: Worker, held: Grant, now: float, *, settled: bool)
         book.tell_stop(worker, grant)
         return
     else:
+        action.started = action.state is State.AWAITED
         book.unlist(action)
     book.hold(action, worker, grant, now)
     if action.stopping:

@@ -1,0 +1,43 @@
+"""`penstock-action-service`: one Action Service as a process of its own."""
+
+import sys
+
+from penstock_eventlog import process
+from penstock_eventlog.process import Process, deployment_of
+
+from .app import ActionService
+from .errors import ActionServiceError
+from .leases import TROUBLE
+from .settings import Settings
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Answer at once, and be ready when the state of every shard is known to the pools that are owned here."""
+    deployment = await deployment_of(settings.state_trackers)
+    stream = await here.stream(settings, deployment.shards, deployment.deployment_id)
+    service = ActionService(
+        stream,
+        state_trackers=settings.state_trackers,
+        dependency_managers=settings.dependency_managers,
+        shards=range(deployment.shards),
+        database_url=settings.database_url,
+        owner=settings.instance,
+        address=settings.advertise or settings.listen,
+        pools=settings.pools,
+        weights=settings.team_weights,
+        worker_lease_s=settings.worker_lease_s,
+    )
+    server = await here.serve(settings, ActionServiceError, service.register)
+    if not settings.advertise:
+        service.address = server.address
+    here.stop(service.stop)
+    await service.start()
+    here.ready = lambda: service.ready
+
+
+def main() -> int:
+    return process.run(Settings, start, (ActionServiceError, *TROUBLE))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

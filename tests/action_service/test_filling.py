@@ -1,0 +1,164 @@
+"""Grants and the values they carry."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from penstock_action_service import filling
+from penstock_action_service.effects import Granted
+from penstock_action_service.errors import TrackerAway
+from penstock_action_service.filling import Filler
+from penstock_action_service.host import MESSAGE_BYTES_MAX, cut
+from penstock_action_service.values import ENTRY_BYTES, Position, ValueCache
+from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.value.v1.value_pb2 import Value, Values
+
+from tests.action_service.pools import RUN, start
+
+
+def values(number: int) -> Values:
+    return Values(values=[Value(codec="json", inline=str(number).encode())])
+
+
+class Log:
+    """Answers as State Trackers do, or as badly as they can."""
+
+    def __init__(self, *seqs: int) -> None:
+        self.seqs = set(seqs)
+        self.asked: list[list[Position]] = []
+        self.away = 0
+        self.at_once_max = 1000
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def read_values(self, positions: Sequence[Position]) -> dict[Position, Values]:
+        self.asked.append(list(positions))
+        await self.open.wait()
+        if self.away:
+            self.away -= 1
+            raise TrackerAway("UNAVAILABLE")
+        if len(positions) > self.at_once_max:
+            raise TrackerAway("RESOURCE_EXHAUSTED", too_large=True)
+        return {(shard, seq): values(seq) for shard, seq in positions if seq in self.seqs}
+
+
+class Filled:
+    def __init__(self, log: Log) -> None:
+        self.ready: list[tuple[str, Grant]] = []
+        self.absent: list[tuple[str, int, Position]] = []
+        self.cache = ValueCache()
+        self.filler = Filler(
+            self.cache,
+            log,  # type: ignore[arg-type]
+            lambda worker, grants: self.ready.extend((worker, grant) for grant in grants),
+            lambda worker, grant, position: self.absent.append((worker, grant.grant, position)),
+        )
+
+    def fill(self, number: int, *seqs: int, worker: str = "w") -> Grant | None:
+        made = start(number, plan=b"p" * 32)
+        for seq in seqs:
+            made.inputs.add(node=seq, seq=seq)
+        return self.filler.fill(Granted(number, 0, made), worker)
+
+    async def settle(self) -> None:
+        self.filler.fetch()
+        async with asyncio.timeout(10):
+            while self.filler.busy:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+
+async def test_values_at_hand_do_not_wait_for_others() -> None:
+    log = Log(5)
+    filled = Filled(log)
+    filled.cache.put((0, 4), values(4).SerializeToString())
+    grant = filled.fill(1, 4)
+    assert grant is not None and grant.inputs[0].values == values(4)
+    assert (grant.run_id, grant.node, grant.attempt, grant.plan) == (RUN, 1, 1, b"p" * 32)
+    assert filled.fill(2, 4, 5) is None
+    await filled.settle()
+    ((worker, late),) = filled.ready
+    assert worker == "w" and [entry.values for entry in late.inputs] == [values(4), values(5)]
+    assert filled.fill(3, 5) is not None
+
+
+async def test_what_is_missing_is_asked_for_once_and_together() -> None:
+    log = Log(*range(10))
+    filled = Filled(log)
+    for number in range(20):
+        filled.fill(number, number % 10)
+    await filled.settle()
+    assert len(log.asked) == 1 and len(log.asked[0]) == 10
+    assert len(filled.ready) == 20
+
+
+async def test_a_tracker_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "BACKOFF_MIN_S", 0.001)
+    log = Log(5)
+    log.away = 3
+    filled = Filled(log)
+    filled.fill(1, 5)
+    await filled.settle()
+    assert len(log.asked) == 4 and len(filled.ready) == 1
+
+
+async def test_an_answer_that_is_too_large_is_asked_for_in_parts() -> None:
+    log = Log(*range(100))
+    log.at_once_max = 7
+    filled = Filled(log)
+    for number in range(100):
+        filled.fill(number, number)
+    await filled.settle()
+    assert len(filled.ready) == 100
+
+
+async def test_what_no_log_has_is_said() -> None:
+    filled = Filled(Log(5))
+    filled.fill(1, 5, 6)
+    await filled.settle()
+    assert not filled.ready and filled.absent == [("w", 1, (0, 6))]
+
+
+async def test_what_is_withdrawn_or_forgotten_is_never_handed_on() -> None:
+    log = Log(5)
+    log.open.clear()
+    filled = Filled(log)
+    for number, worker in enumerate(["w", "w", "v"]):
+        filled.fill(number, 5, worker=worker)
+    filled.filler.fetch()
+    grant = filled.filler.withdraw(0)
+    assert grant is not None and grant.grant == 0
+    assert filled.filler.withdraw(0) is None
+    filled.filler.forget("v")
+    log.open.set()
+    await filled.settle()
+    assert [grant.grant for _, grant in filled.ready] == [1]
+
+
+async def test_closing_in_the_middle() -> None:
+    log = Log(5)
+    log.open.clear()
+    filled = Filled(log)
+    filled.fill(1, 5)
+    filled.filler.fetch()
+    await asyncio.sleep(0)
+    await filled.filler.close()
+    assert not filled.ready
+
+
+def test_the_cache_is_bounded_and_forgets_what_was_not_used() -> None:
+    cache = ValueCache(3 * (ENTRY_BYTES + 10))
+    for seq in range(3):
+        cache.put((0, seq), b"x" * 10)
+    assert cache.get((0, 0)) is not None
+    cache.put((0, 3), b"x" * 10)
+    assert cache.get((0, 1)) is None and cache.get((0, 0)) is not None
+    assert cache.bytes == 3 * (ENTRY_BYTES + 10)
+
+
+def test_reports_are_cut_into_messages_of_bounded_size() -> None:
+    reports = [Report(run_id=RUN, node=node, worker="w" * 60_000) for node in range(23)]
+    batches = cut(3, reports)
+    assert [report.node for batch in batches for report in batch.reports] == list(range(23))
+    assert all(batch.ByteSize() <= MESSAGE_BYTES_MAX and batch.shard == 3 for batch in batches)
+    assert len(cut(3, [Report(worker="w" * 2 * MESSAGE_BYTES_MAX)])) == 1
