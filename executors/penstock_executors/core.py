@@ -63,10 +63,10 @@ class Core:
         for number in orders.recorded:
             if not self._ended.forget(number) and (held := self._held.get(number)):
                 held.forget = True  # another execution won, or this one was given up
-                self._stop(held, Cause.CAUSE_CANCELLED, "")
+                self._stop(held, "", now)
         for number in orders.stop:
             if held := self._held.get(number):
-                self._stop(held, Cause.CAUSE_CANCELLED, "stopped by order")
+                self._stop(held, "stopped by order", now)
         for grant in orders.grants:
             self._take_on(grant, now)
         self._pump(now)
@@ -160,12 +160,14 @@ class Core:
     def _refuse(self, held: Held, message: str, now: float) -> None:
         self._end(held, reports.failed(held.grant, self._worker, Cause.CAUSE_WORKER, "NoRoom", message), now)
 
-    def _stop(self, held: Held, cause: Cause, message: str) -> None:
+    def _stop(self, held: Held, message: str, now: float) -> None:
         """A waiting action ends at once; of one handed over it is first seen whether it can be had back."""
         if held.cause:
             return
-        held.cause, held.message = cause, message
-        if held.slot is not None:
+        held.cause, held.message = Cause.CAUSE_CANCELLED, message
+        if held.slot is None:
+            self._cancel(held, now)  # its queue drops it when it comes to it
+        else:
             self.take_back.append(held.slot.number)
 
     def _cancel(self, held: Held, now: float) -> None:
@@ -194,8 +196,7 @@ class Core:
                 return
             held = queue[0]
             if held.cause:
-                queue.popleft()
-                self._cancel(held, now)
+                queue.popleft()  # cancelled while it waited
             elif self._start(held, now):
                 queue.popleft()
             elif queue is gpu and self._slots.lacks_gpu_only(held.need):

@@ -1,0 +1,235 @@
+"""A worker on another host: one outgoing stream to its pool's Action Service, kept up through whatever breaks it."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from penstock_artifact_store import LocalStore
+from penstock_proto.action_service.v1 import worker_pb2_grpc
+from penstock_proto.action_service.v1.worker_pb2 import (
+    ConnectRequest,
+    Drain,
+    Grant,
+    Heartbeat,
+    Orders,
+    Reports,
+    Welcome,
+)
+from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from .agent import Agent
+from .errors import ExecutorsError
+from .executor import Executor
+from .printed import RemotePrinted
+
+HEARTBEATS_A_LEASE: Final = 3
+RECONNECT_MIN_S, RECONNECT_MAX_S = 0.1, 2.0
+CALL_TIMEOUT_S: Final = 30.0
+# Messages that wait for a slow stream; beyond, the stream is given up and opened again.
+OUTGOING_MAX: Final = 10_000
+REPORTS_A_MESSAGE: Final = 500
+OPTIONS: Final = [
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.enable_http_proxy", 0),
+]
+log = logging.getLogger(__name__)
+_grpc: Any = grpc
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a worker belongs.
+
+    Attributes:
+        connect: HOST:PORT of an Action Service; it names another if that one owns the pool.
+        folder: The worker's own: its cache of artifacts and its scratch space.
+        state_trackers, artifacts: HOST:PORT; empty: what the Action Service and the State Tracker say.
+    """
+
+    connect: str
+    worker: str
+    pool: str = "default"
+    folder: Path = field(default_factory=Path)
+    state_tracker: str = ""
+    artifacts: str = ""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class RemoteWorker:
+    """Connects, and connects again; what it holds survives any break of the stream."""
+
+    def __init__(self, place: Place, executor: Executor) -> None:
+        self._place = place
+        self._executor = executor
+        self._agent: Agent | None = None
+        self._printed: RemotePrinted | None = None
+        self._channels: dict[str, Any] = {}
+        self._outgoing: asyncio.Queue[ConnectRequest] | None = None
+        self._draining = False
+        self._gone = asyncio.Event()
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `drain` has ended or the task is cancelled."""
+        address, delay_s = self._place.connect, RECONNECT_MIN_S
+        try:
+            while not self._gone.is_set():
+                try:
+                    await self._session(address)
+                    delay_s = RECONNECT_MIN_S
+                except _grpc.aio.AioRpcError as error:
+                    address = self._next(address, error)
+                except OSError as error:
+                    log.warning("the connection to %s failed: %s", address, error)
+                self.connected.clear()
+                if not self._gone.is_set():
+                    await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
+                    delay_s = min(2 * delay_s, RECONNECT_MAX_S)
+        finally:
+            await self._close()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no more grants, end and report what is held, then leave; what has not ended in time is given up."""
+        self._draining = True
+        self._send(ConnectRequest(drain=Drain()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._agent is not None and self._agent.holds:
+                    await asyncio.sleep(0.05)
+        self._gone.set()
+
+    def _next(self, address: str, error: Any) -> str:
+        """Return where to connect next; raise if trying again cannot help."""
+        trailers = {str(key): str(value) for key, value in error.trailing_metadata() or ()}
+        code = error.code()
+        if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get("penstock-owner")):
+            return owner
+        if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
+            raise ExecutorsError(f"the Action Service at {address} refuses this worker: {error.details()}")
+        log.warning("no connection to the Action Service at %s (%s); trying again", address, error.details())
+        return self._place.connect
+
+    async def _session(self, address: str) -> None:
+        """One stream, from its start to its end."""
+        if self._agent is None:
+            await self._open(address)
+        agent = self._agent
+        assert agent is not None
+        self._outgoing = outgoing = asyncio.Queue(OUTGOING_MAX)
+        outgoing.put_nowait(ConnectRequest(register=agent.register()))
+        stub: Any = worker_pb2_grpc.WorkerServiceStub(self._channel(address))
+        call = stub.Connect(_messages(outgoing))
+        leaving = asyncio.create_task(self._leave(call))
+        beating: asyncio.Task[None] | None = None
+        try:
+            async for response in call:
+                if response.HasField("welcome"):
+                    log.info("worker %s joined pool %s at %s", self._place.worker, self._place.pool, address)
+                    beating = asyncio.create_task(_beat(outgoing, response.welcome))
+                    self.connected.set()
+                    agent.resend()
+                    if self._draining:
+                        self._send(ConnectRequest(drain=Drain()))
+                elif response.HasField("orders"):
+                    agent.on_orders(response.orders)
+        finally:
+            self._outgoing = None
+            call.cancel()
+            for task in (leaving, beating):
+                if task is not None:
+                    task.cancel()
+
+    async def _leave(self, call: Any) -> None:
+        await self._gone.wait()
+        call.cancel()
+
+    async def _open(self, address: str) -> None:
+        """Learn where plans and artifacts are, and make the executor ready; once."""
+        tracker = self._place.state_tracker or await self._tracker(address)
+        stub: Any = service_pb2_grpc.StateTrackerServiceStub(self._channel(tracker))
+        info = await stub.Info(service_pb2.InfoRequest(), timeout=CALL_TIMEOUT_S)
+        artifacts = self._place.artifacts or info.artifact_address or tracker
+        shared = Path(info.artifact_folder) if info.artifact_folder else None
+        # A worker that sees the store's own folder reads and writes it directly.
+        direct = not self._place.artifacts and shared is not None and (shared / ".penstock").is_file()
+        store = LocalStore(shared if direct and shared is not None else self._place.folder / "artifacts")
+
+        async def plan(plan_hash: bytes) -> bytes:
+            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash))
+            return b"".join([response.chunk async for response in call])
+
+        self._printed = RemotePrinted(self._channel(artifacts))
+        agent = Agent(
+            worker=self._place.worker,
+            pool=self._place.pool,
+            executor=self._executor,
+            store=store,
+            store_address="" if direct else artifacts,
+            plan=plan,
+            send_reports=self._send_reports,
+            output=self._printed,
+            scratch=self._place.folder / "scratch",
+            labels=self._place.labels,
+        )
+        await agent.open()
+        self._agent = agent
+
+    async def _tracker(self, address: str) -> str:
+        """Ask an Action Service where the State Trackers are."""
+        from penstock_proto.action_service.v1 import service_pb2 as actions
+        from penstock_proto.action_service.v1 import service_pb2_grpc as actions_grpc
+
+        stub: Any = actions_grpc.ActionServiceStub(self._channel(address))
+        answer = await stub.ListPools(actions.ListPoolsRequest(), timeout=CALL_TIMEOUT_S)
+        return next(iter(answer.state_trackers), address)
+
+    def _send_reports(self, reports: list[Report]) -> None:
+        for at in range(0, len(reports), REPORTS_A_MESSAGE):
+            self._send(ConnectRequest(reports=Reports(reports=reports[at : at + REPORTS_A_MESSAGE])))
+
+    def _send(self, request: ConnectRequest) -> None:
+        """What cannot be sent now is reported again over the next stream."""
+        if self._outgoing is not None:
+            with contextlib.suppress(asyncio.QueueFull):
+                self._outgoing.put_nowait(request)
+
+    def _channel(self, address: str) -> Any:
+        if address not in self._channels:
+            self._channels[address] = _grpc.aio.insecure_channel(address, options=OPTIONS)
+        return self._channels[address]
+
+    async def _close(self) -> None:
+        if self._agent is not None:
+            await self._agent.close()
+        if self._printed is not None:
+            await self._printed.stop()
+        for channel in self._channels.values():
+            await channel.close()
+
+
+async def _messages(outgoing: "asyncio.Queue[ConnectRequest]") -> AsyncIterator[ConnectRequest]:
+    while True:
+        yield await outgoing.get()
+
+
+async def _beat(outgoing: "asyncio.Queue[ConnectRequest]", welcome: Welcome) -> None:
+    while True:
+        await asyncio.sleep(welcome.lease_s / HEARTBEATS_A_LEASE)
+        await outgoing.put(ConnectRequest(heartbeat=Heartbeat()))
+
+
+Lines = Callable[[Grant, list[str]], None]
+_ = Orders
