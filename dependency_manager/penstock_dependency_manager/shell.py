@@ -40,6 +40,11 @@ class DependencyManager:
     async def loaded(self) -> None:
         await self._follower.loaded()
 
+    @property
+    def ready(self) -> bool:
+        """Whether every shard has a state."""
+        return self._follower.is_loaded
+
     def register(self, server: rpc.Server) -> None:
         """Serve those who missed a part of `actions`; its errors derive from DependencyManagerError."""
         generated: Any = service_pb2_grpc

@@ -127,6 +127,11 @@ class Follower(Generic[Batch]):
         self._subscription = self._stream.subscribe(self._topic, self._take, frozenset(self._positions))
         self._polls = [asyncio.create_task(self._poll(upstream)) for upstream in self._upstreams]
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every shard has been loaded."""
+        return self._loaded.is_set()
+
     async def loaded(self) -> None:
         """Return once every shard has been loaded."""
         await self._loaded.wait()

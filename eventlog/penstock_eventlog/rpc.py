@@ -77,8 +77,10 @@ class Server:
         self.port = self._bind()
         await self.grpc.start()
 
-    async def ready(self) -> None:
-        await self._report(health_pb2.HealthCheckResponse.SERVING)
+    async def ready(self, serving: bool = True) -> None:
+        """Let health answer that calls are welcome, or not now."""
+        answers = health_pb2.HealthCheckResponse
+        await self._report(answers.SERVING if serving else answers.NOT_SERVING)
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         await self._health.enter_graceful_shutdown()

@@ -53,6 +53,7 @@ class StateTracker:
         shards: Of the deployment, at its creation; None takes what it was created with, or the default.
         artifact_folder: Told to clients on the same machine; may be empty.
         artifact_address: HOST:PORT of the artifact service; empty if it is this one's.
+        action_services: HOST:PORT of each; told to clients, empty if it is this one's.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class StateTracker:
         shards: int | None = None,
         artifact_folder: str = "",
         artifact_address: str = "",
+        action_services: Sequence[str] = (),
     ) -> None:
         if not database_urls or not owner:
             raise StateTrackerError("a State Tracker needs at least one database and a name")
@@ -72,7 +74,7 @@ class StateTracker:
         self._owner = owner
         self._address = address
         self._shards = shards
-        self._artifacts = (artifact_folder, artifact_address)
+        self._others = (artifact_folder, artifact_address, action_services)
         self._recent = Recent()
         self._owners: list[Owner] = []
         self._committers: list[Committer] = []
@@ -85,6 +87,11 @@ class StateTracker:
     @property
     def committers(self) -> Sequence[Committer]:
         return self._committers
+
+    @property
+    def ready(self) -> bool:
+        """Whether the databases answer; an instance that waits for shards to become free is ready, too."""
+        return self.service is not None and not any(committer.away for committer in self._committers)
 
     @property
     def address(self) -> str:
@@ -140,7 +147,7 @@ class StateTracker:
             reader,
             values,
             lookups,
-            *self._artifacts,
+            *self._others,
         )
         self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
 

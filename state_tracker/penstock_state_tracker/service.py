@@ -4,7 +4,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
@@ -50,6 +50,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         lookups: dict[int, Lookup],
         artifact_folder: str,
         artifact_address: str,
+        action_services: Sequence[str],
     ) -> None:
         self._info = api.InfoResponse(
             version=version("penstock-state-tracker"),
@@ -57,6 +58,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             deployment_id=run_text(deployment.id),
             artifact_folder=artifact_folder,
             artifact_address=artifact_address,
+            action_services=action_services,
         )
         self._routing = routing
         self._databases = databases

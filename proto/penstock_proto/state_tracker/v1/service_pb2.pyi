@@ -32,18 +32,20 @@ class InfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class InfoResponse(_message.Message):
-    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address")
+    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FOLDER_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ACTION_SERVICES_FIELD_NUMBER: _ClassVar[int]
     version: str
     shards: int
     deployment_id: str
     artifact_folder: str
     artifact_address: str
-    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ...) -> None: ...
+    action_services: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PutPlanRequest(_message.Message):
     __slots__ = ("chunk", "caller")
@@ -135,7 +137,7 @@ class ResultsResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[RunResult, _Mapping]]] = ...) -> None: ...
 
 class RunResult(_message.Message):
-    __slots__ = ("run_id", "state", "plan", "outputs", "failed_node", "failure", "code", "detail")
+    __slots__ = ("run_id", "state", "plan", "outputs", "failed_node", "failure", "code", "detail", "owner")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +146,7 @@ class RunResult(_message.Message):
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     state: _events_pb2.RunState
     plan: bytes
@@ -152,7 +155,8 @@ class RunResult(_message.Message):
     failure: _events_pb2.ActionFailed
     code: int
     detail: str
-    def __init__(self, run_id: _Optional[bytes] = ..., state: _Optional[_Union[_events_pb2.RunState, str]] = ..., plan: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[NodeOutputs, _Mapping]]] = ..., failed_node: _Optional[int] = ..., failure: _Optional[_Union[_events_pb2.ActionFailed, _Mapping]] = ..., code: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
+    owner: str
+    def __init__(self, run_id: _Optional[bytes] = ..., state: _Optional[_Union[_events_pb2.RunState, str]] = ..., plan: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[NodeOutputs, _Mapping]]] = ..., failed_node: _Optional[int] = ..., failure: _Optional[_Union[_events_pb2.ActionFailed, _Mapping]] = ..., code: _Optional[int] = ..., detail: _Optional[str] = ..., owner: _Optional[str] = ...) -> None: ...
 
 class NodeOutputs(_message.Message):
     __slots__ = ("node", "values")

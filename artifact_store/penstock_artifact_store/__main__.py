@@ -1,0 +1,31 @@
+"""`penstock-artifact-store`: the store as a process of its own."""
+
+import sys
+
+from penstock_eventlog import process, rpc
+from penstock_eventlog.process import Process
+from penstock_proto.artifact_store.v1 import service_pb2
+
+from .errors import ArtifactStoreError
+from .service import add_to_server
+from .settings import Settings
+from .store import LocalStore
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Serve the folder."""
+    store = LocalStore(settings.artifact_folder.expanduser().absolute())
+
+    def register(server: rpc.Server) -> None:
+        add_to_server(store, server.grpc)
+        server.serves(service_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
+
+    await here.serve(settings, ArtifactStoreError, register)
+
+
+def main() -> int:
+    return process.run(Settings, start, (ArtifactStoreError,))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

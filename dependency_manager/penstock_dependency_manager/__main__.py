@@ -1,0 +1,29 @@
+"""`penstock-dependency-manager`: one Dependency Manager as a process of its own."""
+
+import sys
+
+from penstock_eventlog import process
+from penstock_eventlog.process import Process, deployment_of
+
+from .errors import DependencyManagerError
+from .settings import Settings
+from .shell import DependencyManager
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Answer at once, and be ready when every shard is loaded."""
+    deployment = await deployment_of(settings.state_trackers)
+    stream = await here.stream(settings, deployment.shards, deployment.deployment_id)
+    manager = DependencyManager(stream, settings.state_trackers, settings.mine(deployment.shards))
+    here.stop(manager.stop)
+    await here.serve(settings, DependencyManagerError, manager.register)
+    await manager.start()
+    here.ready = lambda: manager.ready
+
+
+def main() -> int:
+    return process.run(Settings, start, (DependencyManagerError,))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""Ask a service whether it is ready: `python -m penstock_eventlog.health HOST:PORT`, for probes of containers."""
+
+import sys
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+TIMEOUT_S: Final = 3.0
+
+
+def ready(address: str, timeout_s: float = TIMEOUT_S) -> bool:
+    """Whether the service answers that it serves."""
+    stubs: Any = health_pb2_grpc
+    messages: Any = health_pb2
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            answer: Any = stubs.HealthStub(channel).Check(messages.HealthCheckRequest(), timeout=timeout_s)
+        except grpc.RpcError:
+            return False
+    return answer.status == messages.HealthCheckResponse.SERVING
+
+
+if __name__ == "__main__":
+    sys.exit(0 if ready(sys.argv[1]) else 1)

@@ -1,0 +1,194 @@
+"""A service as a process: settings, logs, metrics, health that means ready, and an orderly end on SIGTERM."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Final, TypeVar
+
+import grpc
+import grpc.aio
+from penstock_observability import logs, metrics
+from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from pydantic import ValidationError
+
+from . import rpc
+from .errors import EventlogError
+from .kafka import KafkaStream
+from .local import LocalStream
+from .settings import ServiceSettings, StreamSettings, split_address
+from .stream import Stream
+
+READY_EVERY_S: Final = 0.25
+ASK_AGAIN_S: Final = 0.5
+ASK_TIMEOUT_S: Final = 5.0
+STOP_S_MAX: Final = 20.0
+BAD_SETTINGS: Final = 2
+
+log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+class Process:
+    """What a service is given while it starts.
+
+    Attributes:
+        stops: What is done at the end, last first.
+        ready: Asked again and again, once the service has started; health answers accordingly.
+    """
+
+    def __init__(self) -> None:
+        self.stops = AsyncExitStack()
+        self.ready: Callable[[], bool] = lambda: True
+        self.server: rpc.Server | None = None
+        self._stream: Stream | None = None
+
+    def stop(self, step: Callable[[], Awaitable[object]]) -> None:
+        """Do this at the end, before what was named earlier."""
+        self.stops.push_async_callback(step)
+
+    async def serve(
+        self, settings: ServiceSettings, errors: type[Exception], register: Callable[[rpc.Server], None]
+    ) -> rpc.Server:
+        """Listen. Errors of this base are answered as they say."""
+        host, port = split_address(settings.listen)
+        server = self.server = rpc.server(rpc.ServerOptions(host=host, port=port, errors=errors))
+        register(server)
+        await server.start()
+        self.stop(server.stop)
+        return server
+
+    async def stream(self, settings: StreamSettings, shards: int, deployment: str) -> Stream:
+        """Return the started stream of these settings."""
+        stream = self._stream = stream_of(settings, shards, deployment)
+        await stream.start()
+        self.stop(stream.stop)
+        return stream
+
+    async def watch(self) -> None:
+        """Keep health and the stream's metrics up to date, for ever."""
+        healthy = False
+        while True:
+            if self.server is not None and self.ready() != healthy:
+                healthy = not healthy
+                log.info("ready" if healthy else "not ready")
+                await self.server.ready(healthy)
+            if isinstance(stream := self._stream, KafkaStream):
+                metrics.STREAM_CONNECTED.set(stream.connected)
+                metrics.STREAM_DROPPED.set(stream.dropped)
+                metrics.DEAD_LETTERS.set(stream.dead_letters)
+            await asyncio.sleep(READY_EVERY_S)
+
+
+def stream_of(settings: StreamSettings, shards: int, deployment: str) -> Stream:
+    """Return Kafka's stream, or one that goes nowhere."""
+    if not settings.kafka:
+        log.warning("PENSTOCK_KAFKA is not set: services hear of each other's news once a second only")
+        return LocalStream()
+    return KafkaStream(
+        settings.kafka,
+        shards=shards,
+        deployment=deployment,
+        prefix=settings.topic_prefix,
+        partitions=settings.topic_partitions,
+    )
+
+
+async def deployment_of(state_trackers: Sequence[str]) -> service_pb2.InfoResponse:
+    """Ask the State Trackers what the deployment is, until one answers."""
+    waited = False
+    while True:
+        for address in state_trackers:
+            async with rpc.channel(address) as channel:
+                stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
+                with suppress(grpc.aio.AioRpcError):
+                    return await stub.Info(service_pb2.InfoRequest(), timeout=ASK_TIMEOUT_S)
+        if not waited:
+            log.info("no State Tracker answers yet: %s", ", ".join(state_trackers))
+        waited = True
+        await asyncio.sleep(ASK_AGAIN_S)
+
+
+def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: tuple[type[Exception], ...] = ()) -> int:
+    """Run a service until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        start: Starts everything, and says to the process what stops it.
+        errors: What of `start` the user can do something about: said in one line.
+    """
+    try:
+        settings = kind()
+    except (ValidationError, EventlogError) as error:
+        for line in problems(error):
+            print(f"error: {line}", file=sys.stderr)
+        return BAD_SETTINGS
+    as_json = {"auto": None, "json": True, "text": False}[settings.log_format]
+    logs.configure(kind.service, level=settings.log_level, as_json=as_json)
+    try:
+        if settings.metrics_listen:
+            host, port = split_address(settings.metrics_listen)
+            metrics.serve(port, host)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings, start))
+    except (EventlogError, OSError, *errors) as error:
+        log.error("%s", error)
+        return 1
+    except Exception:
+        log.exception("the service failed")
+        return 1
+    return 0
+
+
+def problems(error: Exception) -> list[str]:
+    """Say what is wrong with the environment, by variable."""
+    if not isinstance(error, ValidationError):
+        return [str(error)]
+    return [
+        f"PENSTOCK_{'_'.join(str(part) for part in one['loc'][:1]).upper()}: {one['msg']}" for one in error.errors()
+    ]
+
+
+async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    process = Process()
+    starting = asyncio.ensure_future(start(settings, process))
+    stopping = asyncio.create_task(told.wait())
+    watching: asyncio.Task[None] | None = None
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            watching = asyncio.create_task(process.watch())
+            await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+    finally:
+        others: list[asyncio.Future[Any]] = [starting, stopping]
+        for task in others if watching is None else [*others, watching]:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await _end(process)
+
+
+async def _end(process: Process) -> None:
+    log.info("stopping")
+    if process.server is not None:
+        await process.server.ready(False)
+    try:
+        async with asyncio.timeout(STOP_S_MAX):
+            await process.stops.aclose()
+    except TimeoutError:
+        log.error("not everything stopped within %.0f s", STOP_S_MAX)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

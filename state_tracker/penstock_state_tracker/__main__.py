@@ -1,0 +1,41 @@
+"""`penstock-state-tracker`: one State Tracker as a process of its own."""
+
+import sys
+
+from penstock_eventlog import process
+from penstock_eventlog.process import Process
+
+from .app import StateTracker, prepare
+from .database import TROUBLE
+from .errors import StateTrackerError
+from .settings import Settings
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Take part in owning the shards, then answer."""
+    deployment = await prepare(settings.database_urls, settings.shards)
+    stream = await here.stream(settings, deployment.shards, deployment.name)
+    tracker = StateTracker(
+        settings.database_urls,
+        stream,
+        settings.instance,
+        settings.advertise or settings.listen,
+        deployment.shards,
+        settings.artifact_folder,
+        settings.artifact_store,
+        settings.action_services,
+    )
+    here.stop(tracker.stop)
+    await tracker.start()
+    server = await here.serve(settings, StateTrackerError, tracker.register)
+    if not settings.advertise:
+        tracker.address = server.address
+    here.ready = lambda: tracker.ready
+
+
+def main() -> int:
+    return process.run(Settings, start, (StateTrackerError, *TROUBLE))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
