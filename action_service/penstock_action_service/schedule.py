@@ -28,9 +28,7 @@ def grant_all(book: Book, now: float) -> None:
             heappop(order)
             team.listed = False
         elif _grant_first(book, queue, now):
-            team.unlist_head()
-            if queue.actions:
-                team.list_queue(queue)
+            team.advance()
             heapreplace(order, (team.score(now), team.name, team))
         else:
             set_aside.setdefault(team, []).append(team.unlist_head())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,6 +71,14 @@ class Team:
         if not queue.listed:
             queue.listed = True
             heappush(self.order, (-queue.priority, next(iter(queue.actions)).arrival, queue))
+
+    def advance(self) -> None:
+        """The first action of the head was taken."""
+        queue = self.order[0][2]
+        if queue.actions:
+            heapreplace(self.order, (-queue.priority, next(iter(queue.actions)).arrival, queue))
+        else:
+            self.unlist_head()
 
     def unlist_head(self) -> Queue:
         queue = heappop(self.order)[2]
