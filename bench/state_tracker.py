@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from penstock_eventlog import stream as streams
@@ -60,7 +62,7 @@ async def measure(url: str, runs: int, shards: int, profile: bool) -> None:
     await stream.start()
     heard = 0
 
-    def hear(batches: list[ev.EventBatch]) -> None:
+    def hear(batches: Sequence[Any]) -> None:
         nonlocal heard
         for batch in batches:
             heard += len(batch.events)
@@ -84,8 +86,9 @@ async def measure(url: str, runs: int, shards: int, profile: bool) -> None:
         profiler.enable()
     began, cpu = time.perf_counter(), time.process_time()
     many = api.SubmitManyRequest
+    service: Any = tracker.service
     await asyncio.gather(
-        *(tracker.service.SubmitMany(many(requests=requests[at : at + 1000]), None) for at in range(0, runs, 1000))
+        *(service.SubmitMany(many(requests=requests[at : at + 1000]), None) for at in range(0, runs, 1000))
     )
     took, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     print(f"submits_per_s {runs / took:,.0f}  cpu_us_per_submit {cpu_s / runs * 1e6:.1f}")
@@ -95,9 +98,9 @@ async def measure(url: str, runs: int, shards: int, profile: bool) -> None:
     for burst in prepared:
         stream.publish(streams.REPORTS, burst)
         await asyncio.sleep(0)
-        while committer.pending_events > 2_000:
+        while committer.pending_events > 2_000:  # noqa: ASYNC110
             await asyncio.sleep(0.0005)
-    while tracker.committers[0].rows < runs * (NODES + 2):
+    while tracker.committers[0].rows < runs * (NODES + 2):  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     took, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     if profile:

@@ -115,6 +115,12 @@ class Overloaded(Answered):
         return (("retry-after-s", f"{self.retry_after_s:g}"),)
 
 
+class TooMuch(Answered):
+    """The answer would be larger than a message may be; asking for less helps."""
+
+    status = "RESOURCE_EXHAUSTED"
+
+
 class DatabaseAway(Answered):
     """Postgres does not answer; the State Tracker keeps trying."""
 

@@ -65,13 +65,17 @@ def _kinds(kinds: Any) -> list[str]:
 def _is_a(kinds: Any, value: Any) -> bool:
     for kind in _kinds(kinds):
         if kind == "integer":
-            if isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer():
+            if not isinstance(value, bool) and (isinstance(value, int) or _is_whole(value)):
                 return True
         elif kind not in TYPES or (
             isinstance(value, TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
         ):
             return True
     return False
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _limits(rules: dict[str, Any], value: Any) -> str:

@@ -19,7 +19,7 @@ from . import chunks, runs
 from .consumer import Consumer
 from .database import Database
 from .deployment import Deployment
-from .errors import Answered, BadRequest, RunNotFound, run_text
+from .errors import Answered, BadRequest, RunNotFound, TooMuch, run_text
 from .inquiry import Inquiry
 from .lookup import Lookup
 from .plans import Plans
@@ -30,6 +30,9 @@ from .values import POSITIONS_MAX, Values, carried
 from .watching import Reader
 
 CHUNK_BYTES: Final = 256 * 1024
+VALUES_AT_ONCE: Final = 500
+# Below what a gRPC message may have.
+VALUES_BYTES_MAX: Final = 3 * 2**20
 REASON_CHARS_MAX: Final = 2_000
 STATUS_CODES: Final = {code.name: code.value[0] for code in grpc.StatusCode}
 
@@ -165,10 +168,14 @@ class StateTrackerService(StateTrackerServiceServicer):
         positions = [(of_shard.shard, seq) for of_shard in request.positions for seq in of_shard.seqs]
         if len(positions) > POSITIONS_MAX:
             raise BadRequest(f"{len(positions):,} positions at once; at most {POSITIONS_MAX:,} are read")
-        found = await self._values.events(positions)
         response = api.ReadValuesResponse()
-        for (shard, seq), event in found.items():
-            response.values.add(shard=shard, seq=seq, values=carried(event))
+        size = 0
+        for at in range(0, len(positions), VALUES_AT_ONCE):
+            for (shard, seq), event in (await self._values.events(positions[at : at + VALUES_AT_ONCE])).items():
+                added = response.values.add(shard=shard, seq=seq, values=carried(event))
+                size += added.ByteSize()
+            if size > VALUES_BYTES_MAX:
+                raise TooMuch(f"the values have more than {VALUES_BYTES_MAX:,} bytes; ask for fewer at once")
         return response
 
     async def Report(self, request: api.ReportRequest, context: Context) -> api.ReportResponse:

@@ -46,11 +46,11 @@ def plan_of(parents: Sequence[Sequence[int]], *, inputs: bool = False, retries: 
 
 
 def chain(length: int, **options: Any) -> bytes:
-    return plan_of([[node - 1] if node else [] for node in range(length)], **options).SerializeToString()
+    return plan_of([(node - 1,) if node else () for node in range(length)], **options).SerializeToString()
 
 
 def wide(width: int, **options: Any) -> bytes:
-    return plan_of([[]] * width, **options).SerializeToString()
+    return plan_of([() for _ in range(width)], **options).SerializeToString()
 
 
 def value(json: str) -> value_pb2.Value:

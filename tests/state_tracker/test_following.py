@@ -94,6 +94,21 @@ async def test_values_by_where_they_were_recorded(database_url: str, memory: str
             await st.stub.ReadValues(too_many)
 
 
+async def test_more_values_than_a_message_holds_are_refused(database_url: str) -> None:
+    plan = wide(60)
+    async with running(database_url) as st:
+        await st.put(plan)
+        run = await st.submit(plan, new_id(shard=0))
+        for node in range(60):
+            await st.report(succeeded(run.run_id, node, result="1" * 75_000))
+        ask = api.ReadValuesRequest(positions=[api.ShardSeqs(shard=0, seqs=range(2, 62))])
+        with pytest.raises(grpc.aio.AioRpcError, match="ask for fewer at once") as refused:
+            await st.stub.ReadValues(ask)
+        assert status(refused.value) == "RESOURCE_EXHAUSTED"
+        ask = api.ReadValuesRequest(positions=[api.ShardSeqs(shard=0, seqs=range(2, 12))])
+        assert len((await st.stub.ReadValues(ask)).values) == 10
+
+
 async def test_a_snapshot_is_what_the_log_says_and_never_more(database_url: str) -> None:
     plan = chain(3, retries=2)
     async with running(database_url) as st:

@@ -63,7 +63,7 @@ async def pages(databases: Sequence[Database], request: api.ListRunsRequest) -> 
     states=st.sets(st.sampled_from(STATES)),
 )
 def test_pages_together_are_the_filtered_list(
-    listing: "Listing", some: list[Run], size: int, team: str, plan: str, states: set[int]
+    listing: "Listing", some: list[Run], size: int, team: str, plan: str, states: set[ev.RunState]
 ) -> None:
     listing.check(some, api.ListRunsRequest(team=team, plan_name=plan, states=states, page_size=size))
 

@@ -1,5 +1,7 @@
 """The State Tracker through its API, on a real Postgres."""
 
+from typing import Any, cast
+
 import grpc.aio
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
@@ -52,7 +54,7 @@ async def test_results_come_as_soon_as_runs_end(database_url: str) -> None:
         await until(later.run_id)
         await until(breaks.run_id)
         await call.done_writing()
-        assert await call.read() == grpc.aio.EOF
+        assert await call.read() == cast(Any, grpc.aio).EOF
         assert found[before.run_id].outputs[0].values.values[0].inline == b"7"
         assert found[later.run_id].outputs[0].values.values[0].inline == b"8"
         assert found[later.run_id].plan == before.plan == found[before.run_id].plan
