@@ -84,7 +84,9 @@ class Results:
 
 
 def refused(run_id: bytes, error: Answered) -> api.RunResult:
-    return api.RunResult(run_id=run_id, failed_node=-1, code=STATUS_CODES.get(error.status, 2), detail=error.detail)
+    owner = dict(error.trailers).get("penstock-owner", "")
+    code = STATUS_CODES.get(error.status, 2)
+    return api.RunResult(run_id=run_id, failed_node=-1, code=code, detail=error.detail, owner=owner)
 
 
 def messages(results: Iterable[api.RunResult]) -> list[api.ResultsResponse]:

@@ -272,22 +272,26 @@ class AsyncClient:
 
     async def workers(self, pool: str = "") -> Sequence[action_pb2.Worker]:
         """Return the workers that are connected."""
-        answer: Any = await self._connection.call(
-            "action_service", "ListWorkers", action_pb2.ListWorkersRequest(pool=pool)
-        )
-        return answer.workers
+        answers = await self._ask_pools("ListWorkers", action_pb2.ListWorkersRequest(pool=pool))
+        return [worker for answer in answers for worker in answer.workers]
 
     async def pools(self) -> Sequence[action_pb2.Pool]:
         """Return what each pool has, uses and waits for."""
-        answer: Any = await self._connection.call("action_service", "ListPools", action_pb2.ListPoolsRequest())
-        return answer.pools
+        answers = await self._ask_pools("ListPools", action_pb2.ListPoolsRequest())
+        return [pool for answer in answers for pool in answer.pools]
 
     async def why(self, run: AnyRun) -> list[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
         plan = await self._plan_of(run)
-        request = action_pb2.WhyRequest(run_id=_id(run).bytes)
-        answer: Any = await self._connection.call("action_service", "Why", request)
-        return [(plan.nodes[line.node].name, line.text) for line in answer.lines]
+        answers = await self._ask_pools("Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
+        lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
+        return [(plan.nodes[line.node].name, line.text) for line in lines]
+
+    async def _ask_pools(self, method: str, request: Any) -> list[Any]:
+        """Ask every Action Service: each knows the pools that it owns."""
+        retries = [Retry(home, self._connection.patience_s) for home in await self._connection.homes("action_service")]
+        calls = (self._connection.call("action_service", method, request, retry=retry) for retry in retries)
+        return await asyncio.gather(*calls)
 
     async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> None:
         if self._uploads.known(request.plan):

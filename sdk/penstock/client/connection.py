@@ -13,6 +13,7 @@ import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be the
 from google.protobuf.message import Message
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
+from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
 
 from .errors import ClientError, Overloaded, Refused, Unreachable
@@ -52,6 +53,9 @@ class Connection:
         self.patience_s = patience_s
         self._channels: dict[str, Any] = {}
         self._stubs: dict[tuple[str, str], Any] = {}
+        self._info: service_pb2.InfoResponse | None = None
+        # State Trackers that were found to own shards, by shard; the others are asked for at this address.
+        self._owners: dict[int, str] = {}
 
     async def close(self) -> None:
         channels, self._channels = list(self._channels.values()), {}
@@ -70,6 +74,43 @@ class Connection:
         stub = self._stubs[key] = _STUBS[service](channel)
         return stub
 
+    async def info(self) -> service_pb2.InfoResponse:
+        """What the deployment is, as a State Tracker told once."""
+        found = self._info
+        if found is None:
+            found = self._info = await self.call("state_tracker", "Info", service_pb2.InfoRequest())
+        return cast(service_pb2.InfoResponse, found)
+
+    async def homes(self, service: str) -> list[str]:
+        """Return where a service is: at this connection's address, unless the deployment has it elsewhere."""
+        if service == "state_tracker":
+            return [self.address]
+        info = await self.info()
+        elsewhere = [info.artifact_address] if service == "artifact_store" else list(info.action_services)
+        return [address for address in elsewhere if address] or [self.address]
+
+    def owner(self, run_id: bytes) -> str:
+        """Return where calls about a run go first."""
+        return self._owners.get(self._shard(run_id), self.address) if self._owners else self.address
+
+    def owns(self, run_id: bytes, address: str) -> None:
+        """Remember who owns a run's shard, or with no address that nobody does; once `info` is known."""
+        if self._info is not None:
+            self._owners.pop(self._shard(run_id), None)
+            if address:
+                self._owners[self._shard(run_id)] = address
+
+    def lost(self, address: str) -> None:
+        """Forget all that a State Tracker owned."""
+        self._owners = {shard: owner for shard, owner in self._owners.items() if owner != address}
+
+    def _shard(self, run_id: bytes) -> int:
+        return int.from_bytes(run_id[-4:], "big") % self._info.shards if self._info is not None else 0
+
+    async def retry(self, service: str, patience_s: float | None = None) -> Retry:
+        """Return what knows where a service is called, and again after failures."""
+        return Retry((await self.homes(service))[0], self.patience_s if patience_s is None else patience_s)
+
     async def call(
         self,
         service: str,
@@ -80,7 +121,7 @@ class Connection:
         retry: Retry | None = None,
     ) -> Any:
         """Call a method that may be repeated; raise what `Retry.after` makes of its failure."""
-        retry = retry or Retry(self.address, self.patience_s)
+        retry = retry or await self.retry(service)
         while True:
             try:
                 return await getattr(self.stub(service, retry.address), method)(request, timeout=timeout_s)
@@ -89,7 +130,7 @@ class Connection:
 
     async def send(self, service: str, method: str, requests: Iterable[Message]) -> Any:
         """Call a method that takes a stream and may be repeated; `requests` can be walked again."""
-        retry = Retry(self.address, self.patience_s)
+        retry = await self.retry(service)
         while True:
             try:
                 return await getattr(self.stub(service, retry.address), method)(iter(requests))
@@ -100,7 +141,7 @@ class Connection:
         self, service: str, method: str, request: Message | AsyncIterator[Message], retry: Retry | None = None
     ) -> AsyncGenerator[Any]:
         """Yield a stream's messages; with `retry`, a failure only waits and ends them, to be asked for again."""
-        asked = retry or Retry(self.address, 0.0)
+        asked = retry or await self.retry(service, 0.0)
         call = getattr(self.stub(service, asked.address), method)(request)
         try:
             async for message in call:

@@ -1,63 +1,143 @@
-"""How runs end, told over one stream for any number of them."""
+"""How runs end, told over one stream a State Tracker for any number of them."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from penstock_proto.state_tracker.v1 import service_pb2
 
-from .connection import Connection, Retry, code_name
-from .errors import ClientError, NoSuchRun, Refused
+from .connection import BACKOFF_MAX_S, BACKOFF_S, Connection, Retry, code_name
+from .errors import ClientError, NoSuchRun, Refused, Unreachable
 
 # Runs asked for in one message.
 RUNS_MAX = 10_000
 
+Answer = asyncio.Future[service_pb2.RunResult]
+
 
 class Results:
-    """Waits for the ends of runs; its stream stays open once there is one, and is opened again if it breaks."""
+    """Waits for the ends of runs, wherever they are; follows them when their shards move."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: dict[bytes, asyncio.Future[service_pb2.RunResult]] = {}
-        self._asked: list[bytes] = []
-        self._more = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
+        self._waiting: dict[bytes, Answer] = {}
+        # Runs whose shard is on the move: since when, and when that was last said.
+        self._moving: dict[bytes, tuple[float, float]] = {}
+        self._streams: dict[str, Stream] = {}
 
     async def wait(self, run_id: bytes) -> service_pb2.RunResult:
         """Return how the run has ended, as soon as it has; raise NoSuchRun, Unreachable, Refused."""
         future = self._waiting.get(run_id)
         if future is None:
             future = self._waiting[run_id] = asyncio.get_running_loop().create_future()
-            self._asked.append(run_id)
-            self._more.set()
-            if self._reader is None:
-                self._reader = asyncio.create_task(self._read())
+            self._ask(run_id)
         # Several may wait for the same run, and one of them giving up is not the end for the others.
         return await asyncio.shield(future)
 
     async def close(self) -> None:
-        if (reader := self._reader) is not None:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+        streams, self._streams = list(self._streams.values()), {}
+        self._waiting.clear()
+        await asyncio.gather(*(stream.close() for stream in streams))
+
+    def told(self, result: Any) -> None:
+        """Hand on what a State Tracker says of a run, or ask where it says, or later."""
+        run_id, code = bytes(result.run_id), code_name(result.code) if result.code else ""
+        if code in ("FAILED_PRECONDITION", "UNAVAILABLE"):
+            self._follow(run_id, result.owner, result.detail)
+            return
+        future = self._take(run_id)
+        if future is None:
+            return
+        if not code:
+            future.set_result(result)
+        elif code == "NOT_FOUND":
+            future.set_exception(NoSuchRun(run_id.hex()))
+        else:
+            future.set_exception(Refused(code, result.detail))
+
+    def broken(self, stream: Stream, error: ClientError) -> None:
+        """A State Tracker is gone: others own its shards by now, or nobody answers."""
+        self._streams.pop(stream.address, None)
+        self._connection.lost(stream.address)
+        for run_id in list(stream.waiting):
+            if stream.address != self._connection.address:
+                self._ask(run_id)
+            elif (future := self._take(run_id)) is not None:
+                future.set_exception(error)
+                future.exception()  # seen, also if nobody waits any more
+
+    def _ask(self, run_id: bytes) -> None:
+        if run_id not in self._waiting:
+            return
+        address = self._connection.owner(run_id)
+        stream = self._streams.get(address)
+        if stream is None:
+            stream = self._streams[address] = Stream(self._connection, address, self)
+        stream.ask(run_id)
+
+    def _follow(self, run_id: bytes, owner: str, detail: str) -> None:
+        """Ask the owner at once; if there is none, or it has just been asked for, a little later."""
+        now, patience_s = time.monotonic(), self._connection.patience_s
+        since, last = self._moving.get(run_id, (now, now))
+        if now - last > patience_s:
+            since = now
+        first = run_id not in self._moving
+        self._moving[run_id] = (since, now)
+        self._connection.owns(run_id, owner)
+        if owner and first:
+            self._ask(run_id)
+        elif now - since < patience_s:
+            delay_s = min(BACKOFF_MAX_S, max(BACKOFF_S, (now - since) / 2))
+            asyncio.get_running_loop().call_later(delay_s, self._ask, run_id)
+        elif (future := self._take(run_id)) is not None:
+            future.set_exception(Unreachable(self._connection.address, detail))
+
+    def _take(self, run_id: bytes) -> Answer | None:
+        self._moving.pop(run_id, None)
+        future = self._waiting.pop(run_id, None)
+        return None if future is None or future.done() else future
+
+
+class Stream:
+    """The runs asked about at one State Tracker; opened again if it breaks."""
+
+    def __init__(self, connection: Connection, address: str, results: Results) -> None:
+        self.address = address
+        self.waiting: set[bytes] = set()
+        self._connection, self._results = connection, results
+        self._asked: list[bytes] = []
+        self._more = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+
+    def ask(self, run_id: bytes) -> None:
+        self.waiting.add(run_id)
+        self._asked.append(run_id)
+        self._more.set()
+
+    async def close(self) -> None:
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
 
     async def _read(self) -> None:
-        retry = Retry(self._connection.address, self._connection.patience_s)
+        retry = Retry(self.address, self._connection.patience_s)
         try:
             while True:
-                self._asked = list(self._waiting)
+                self._asked = list(self.waiting)
                 self._more.set()
                 stream = self._connection.stream("state_tracker", "Results", self._requests(), retry=retry)
                 async with aclosing(stream):
                     async for response in stream:
+                        if any(result.owner for result in response.results):
+                            await self._connection.info()  # by which owners are remembered
                         for result in response.results:
-                            self._ended(result)
+                            self.waiting.discard(bytes(result.run_id))
+                            self._results.told(result)
         except Exception as error:
-            self._fail_all(error if isinstance(error, ClientError) else Refused("INTERNAL", repr(error)))
-        finally:
-            self._reader = None
+            self._results.broken(self, error if isinstance(error, ClientError) else Refused("INTERNAL", repr(error)))
 
     async def _requests(self) -> AsyncGenerator[service_pb2.ResultsRequest]:
         while True:
@@ -66,21 +146,3 @@ class Results:
             while self._asked:
                 asked, self._asked = self._asked[:RUNS_MAX], self._asked[RUNS_MAX:]
                 yield service_pb2.ResultsRequest(run_ids=asked)
-
-    def _ended(self, result: Any) -> None:
-        future = self._waiting.pop(bytes(result.run_id), None)
-        if future is None or future.done():
-            return
-        if not result.code:
-            future.set_result(result)
-        elif code_name(result.code) == "NOT_FOUND":
-            future.set_exception(NoSuchRun(result.run_id.hex()))
-        else:
-            future.set_exception(Refused(code_name(result.code), result.detail))
-
-    def _fail_all(self, error: ClientError) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # seen, also if nobody waits any more

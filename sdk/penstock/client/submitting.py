@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from .connection import Connection, Retry, code_name
 from .errors import ClientError, IdTaken, Refused
+
+Waiting = tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]
 
 # Of one call: runs, and bytes of their inputs.
 RUNS_MAX = 1000
@@ -20,7 +23,7 @@ class Submitting:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: list[tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]] = []
+        self._waiting: list[Waiting] = []
         self._sender: asyncio.Task[None] | None = None
 
     async def submit(self, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
@@ -38,7 +41,7 @@ class Submitting:
         finally:
             self._sender = None
 
-    def _take(self) -> list[tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]]:
+    def _take(self) -> list[Waiting]:
         count, size_bytes = 0, 0
         for request, _ in self._waiting[:RUNS_MAX]:
             size_bytes += request.ByteSize()
@@ -48,24 +51,38 @@ class Submitting:
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
-    async def _send(
-        self, batch: list[tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]]
-    ) -> None:
+    async def _send(self, batch: Sequence[Waiting]) -> None:
+        """One call to each State Tracker that is known to own some of the runs."""
+        places: dict[str, list[Waiting]] = {}
+        for request, future in batch:
+            places.setdefault(self._connection.owner(request.run_id), []).append((request, future))
+        await asyncio.gather(*(self._send_to(address, of_one) for address, of_one in places.items()))
+
+    async def _send_to(self, address: str, batch: Sequence[Waiting]) -> None:
+        if len(batch) == 1:
+            await self._alone(*batch[0])
+            return
+        many = service_pb2.SubmitManyRequest(requests=[request for request, _ in batch])
+        retry = Retry(address, self._connection.patience_s)
         try:
-            if len(batch) == 1:
-                await self._alone(*batch[0])
-                return
-            many = service_pb2.SubmitManyRequest(requests=[request for request, _ in batch])
-            answer: Any = await self._connection.call("state_tracker", "SubmitMany", many)
+            answer: Any = await self._connection.call("state_tracker", "SubmitMany", many, retry=retry)
         except Exception as error:
-            for _, future in batch:
-                _fail(future, error)
+            if address == self._connection.address:
+                for _, future in batch:
+                    _fail(future, error)
+                return
+            self._connection.lost(address)
+            await self._send(batch)
             return
         again: list[Any] = []
         for (request, future), outcome in zip(batch, answer.outcomes, strict=True):
             if not outcome.code:
                 _settle(future, outcome.run)
-            elif code_name(outcome.code) in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"):
+            elif code_name(outcome.code) == "FAILED_PRECONDITION" and outcome.owner:
+                await self._connection.info()
+                self._connection.owns(request.run_id, outcome.owner)
+                again.append(self._alone(request, future))
+            elif code_name(outcome.code) in ("UNAVAILABLE", "RESOURCE_EXHAUSTED"):
                 again.append(self._alone(request, future))
             else:
                 _fail(future, refusal(request.run_id, code_name(outcome.code), outcome.detail))
@@ -73,9 +90,13 @@ class Submitting:
 
     async def _alone(self, request: service_pb2.SubmitRequest, future: asyncio.Future[service_pb2.RunSummary]) -> None:
         """By the plain call, which waits for overloaded services and follows owners."""
-        retry = Retry(self._connection.address, self._connection.patience_s)
+        address = self._connection.owner(request.run_id)
+        retry = Retry(address, self._connection.patience_s)
         try:
             answer: Any = await self._connection.call("state_tracker", "Submit", request, retry=retry)
+            if retry.address != address:
+                await self._connection.info()
+                self._connection.owns(request.run_id, retry.address)
             _settle(future, answer.run)
         except Refused as error:
             _fail(future, refusal(request.run_id, error.code, error.details) if type(error) is Refused else error)

@@ -10,14 +10,13 @@ from typing import Any
 from penstock_artifact_store import ArtifactStoreError, LocalStore
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
 
 from .. import codecs, signatures
 from ..argument_values import Builders
 from ..failures import ActionError
 from . import expressions
-from .connection import Connection, Retry
+from .connection import Connection
 from .errors import BadOutput
 from .submission import Returned
 
@@ -53,14 +52,14 @@ class Artifacts:
     async def _shared(self) -> LocalStore | None:
         """The deployment's own folder, where it is on this machine."""
         if not self._asked:
-            info: Any = await self._connection.call("state_tracker", "Info", service_pb2.InfoRequest())
+            info = await self._connection.info()
             folder = Path(info.artifact_folder) if info.artifact_folder else None
             self._local = LocalStore(folder) if folder and (folder / "objects").is_dir() else None
             self._asked = True
         return self._local
 
     async def _fetch(self, store: LocalStore, artifact: bytes) -> None:
-        retry = Retry(self._connection.address, self._connection.patience_s)
+        retry = await self._connection.retry("artifact_store")
         while not retry.finished:
             with store.incoming() as incoming:
                 request = artifact_pb2.GetRequest(artifact=artifact)
