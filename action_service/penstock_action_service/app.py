@@ -69,6 +69,7 @@ class ActionService:
         self.hosts: dict[str, PoolHost] = {}  # of pools that are ours now
         self._stream, self._pools, self._shards = stream, tuple(pools), shards
         self._weights, self._worker_lease_s = dict(weights or {}), worker_lease_s
+        self._state_trackers = list(state_trackers)
         self._trackers = Trackers(state_trackers)
         self._channels = [rpc.channel(address) for address in dependency_managers]
         self._upstreams = [
@@ -105,7 +106,7 @@ class ActionService:
     def register(self, server: rpc.Server) -> None:
         """Serve workers and questions; errors derive from ActionServiceError."""
         generated: Any = service_pb2_grpc
-        generated.add_ActionServiceServicer_to_server(Service(self.hosts), server.grpc)
+        generated.add_ActionServiceServicer_to_server(Service(self.hosts, self._state_trackers), server.grpc)
         generated_worker: Any = worker_pb2_grpc
         generated_worker.add_WorkerServiceServicer_to_server(WorkerService(self.connect), server.grpc)
         server.serves(

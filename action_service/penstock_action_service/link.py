@@ -78,6 +78,8 @@ async def _read(requests: AsyncIterator[ConnectRequest], session: Session) -> No
                     session.reports([request.report])
                 case "heartbeat":
                     session.heartbeat()
+                case "drain":
+                    session.drain()
                 case "register":
                     raise BadWorker(f"worker {session.worker!r} registered twice on one connection")
                 case _:

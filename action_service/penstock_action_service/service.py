@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock_proto.action_service.v1 import service_pb2 as api
@@ -17,8 +17,9 @@ from .sessions import RUN_ID_BYTES
 class Service(service_pb2_grpc.ActionServiceServicer):
     """Answers from the memory of the pools that this process owns."""
 
-    def __init__(self, hosts: Mapping[str, PoolHost]) -> None:
+    def __init__(self, hosts: Mapping[str, PoolHost], state_trackers: Sequence[str] = ()) -> None:
         self._hosts = hosts
+        self._state_trackers = state_trackers
 
     async def ListWorkers(self, request: api.ListWorkersRequest, context: Any) -> api.ListWorkersResponse:
         now = asyncio.get_running_loop().time()
@@ -26,7 +27,8 @@ class Service(service_pb2_grpc.ActionServiceServicer):
         return api.ListWorkersResponse(workers=[worker for host in hosts for worker in host.core.workers(now)])
 
     async def ListPools(self, request: api.ListPoolsRequest, context: Any) -> api.ListPoolsResponse:
-        return api.ListPoolsResponse(pools=[host.core.summary() for host in self._hosts.values()])
+        pools = [host.core.summary() for host in self._hosts.values()]
+        return api.ListPoolsResponse(pools=pools, state_trackers=self._state_trackers)
 
     async def Why(self, request: api.WhyRequest, context: Any) -> api.WhyResponse:
         if len(request.run_id) != RUN_ID_BYTES:

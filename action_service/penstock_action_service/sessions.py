@@ -46,6 +46,11 @@ class Session:
         self._check_open()
         self._host.heartbeat(self)
 
+    def drain(self) -> None:
+        """Give the worker no more to do; what it holds, it ends. Raises SessionClosed."""
+        self._check_open()
+        self._host.drain(self.worker)
+
     def close(self) -> None:
         """End the connection; the worker may come back within its lease. Harmless when repeated."""
         if self.open:

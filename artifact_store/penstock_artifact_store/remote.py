@@ -36,6 +36,11 @@ class RemoteStore:
     def __repr__(self) -> str:
         return f"RemoteStore({self.address!r})"
 
+    @property
+    def folder(self) -> Path:
+        """Of the cache."""
+        return self._cache.folder
+
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()

@@ -5,7 +5,7 @@ import math
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,15 +35,18 @@ class Agent:
         scratch: Path,
         pool: str = "default",
         grace_s: float = GRACE_S,
+        store_address: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         """`scratch` is a folder of this worker's own; `output` takes the lines that operators print."""
         self.worker, self.pool = worker, pool
         self._executor = executor
-        self._context = Context(worker, scratch, store, plan, self._on_reports, output)
+        self._context = Context(worker, scratch, store, plan, self._on_reports, output, store_address)
         self._send_reports = send_reports
         self._grace_s = grace_s
         self._incarnation = uuid.uuid4().hex
         self._capacity = executor.capacity()
+        self._capacity.labels.update(labels or {})
         need = Need(self._capacity.cpu_milli, self._capacity.gpu, self._capacity.memory_bytes)
         self._core = Core(worker, need, SLOTS_A_CORE_MAX * max(1, -(-need.cpu_milli // 1000)))
         self._timer: asyncio.TimerHandle | None = None
@@ -56,6 +59,11 @@ class Agent:
         self._context.scratch.mkdir(parents=True, exist_ok=True)
         await self._executor.open(self._context)
         self._open = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything waits, runs, or is not recorded yet."""
+        return bool(self._core.holds())
 
     async def close(self) -> None:
         """End everything that runs; what was not recorded is the log's to find lost."""

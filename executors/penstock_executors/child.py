@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from penstock.failures import ActionError, NotLoadable, raised
 from penstock.invocation import Call
@@ -23,10 +23,19 @@ from penstock_proto.plan.v1.plan_pb2 import Plan
 
 from .channel import BUFFER_BYTES, MESSAGE_BYTES_MAX
 
+if TYPE_CHECKING:
+    from penstock_artifact_store.remote import RemoteStore
+
 PLANS_MAX = 8  # parsed at once
 CALLS_MAX = 4_096
 PR_SET_PDEATHSIG = 1
 EXIT_STOPPED = 128 + signal.SIGTERM
+
+
+def _remote(address: str, cache: LocalStore) -> "RemoteStore":
+    from penstock_artifact_store.remote import RemoteStore  # brings grpc, which most workers' processes do without
+
+    return RemoteStore(address, cache)
 
 
 class Stopped(BaseException):
@@ -40,7 +49,8 @@ class Child:
         self._link = link
         self._worker = setup.worker
         self._plans_folder = Path(setup.plans)
-        self._store = LocalStore(Path(setup.store))
+        cache = LocalStore(Path(setup.store))
+        self._store = _remote(setup.store_address, cache) if setup.store_address else cache
         self._plans: dict[bytes, Plan] = {}
         self._calls: dict[tuple[bytes, int], Call] = {}
         self._work = os.getcwd()

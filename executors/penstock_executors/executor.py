@@ -38,6 +38,7 @@ class Context:
     plan: Callable[[bytes], Awaitable[bytes]]  # bytes of a plan by its hash
     report: Callable[[list[Report]], None]  # terminal reports, of grants in any order; never called from within `start`
     output: Callable[[Grant, list[str]], None]  # lines that the operator printed
+    store_address: str = ""  # of the artifact service that `store` is a cache of; empty: it is the store itself
 
 
 class Executor(Protocol):

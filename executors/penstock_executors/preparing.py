@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.bundle import BundleError, unpack
+from penstock_artifact_store import ArtifactDamaged, ArtifactMissing, BadHash
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 
 from .errors import BadPlan
@@ -15,6 +16,7 @@ from .executor import Context
 
 TRIES = 4
 PAUSE_S = 0.5  # after the first failed try; it doubles
+_HOPELESS = (BundleError, BadPlan, ArtifactMissing, ArtifactDamaged, BadHash)
 
 
 class Unavailable(Exception):
@@ -67,16 +69,17 @@ class Prepared:
     async def _run(self, name: bytes, fetch: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         problem: Unavailable | None = None
         for number in range(TRIES):
+            if number:
+                await asyncio.sleep(PAUSE_S * 2 ** (number - 1))
             try:
                 await fetch(name)
                 problem = None
                 break
-            except (BundleError, BadPlan) as error:
+            except _HOPELESS as error:
                 problem = Unavailable(Cause.CAUSE_NOT_LOADABLE, f"{name.hex()[:12]}: {error}; run the workflow again")
                 break
             except Exception as error:
                 problem = Unavailable(Cause.CAUSE_WORKER, f"{name.hex()[:12]} could not be fetched: {error}")
-                await asyncio.sleep(PAUSE_S * 2**number)
         del self._tasks[name]
         self._done(name, problem)
 

@@ -14,7 +14,7 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import exits, reports
+from . import exits, reports, traces
 from .channel import MESSAGE_BYTES_MAX
 from .child_process import ChildProcess
 from .executor import Context
@@ -64,9 +64,11 @@ class ProcessExecutor:
         self._loop = asyncio.get_running_loop()
         self._context = context
         self._folder = context.scratch / "processes"
+        traces.sweep(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)}
+        self._environment = _environment()
+        self._oom_kills = traces.oom_kills()
         self._prepared = Prepared(context, self._on_prepared)
         self._fill_up()
 
@@ -191,6 +193,7 @@ class ProcessExecutor:
             store=str(self._context.store.folder),
             plans=str(self._prepared.plans_folder),
             bundle=folder,
+            store_address=self._context.store_address,
         )
         if self._gpus:
             setup.gpus = ",".join(child.gpus)
@@ -299,6 +302,7 @@ class ProcessExecutor:
         except OSError:
             return None
         self._children[child.number] = child
+        traces.note(self._folder, child.number, child.pid)
         self._loop.add_reader(child.channel.fd, self._on_readable, child)
         self._loop.add_reader(child.pidfd, self._on_exit, child)
         return child
@@ -343,6 +347,11 @@ class ProcessExecutor:
             self._context.report(ended)
 
     def _death(self, grant: Grant, child: ChildProcess, code: int) -> Report:
+        """The action's process ended by itself, or was killed by somebody else, or by `stop`."""
+        if code == -signal.SIGKILL and not child.killed_for and (kills := traces.oom_kills()) > self._oom_kills:
+            self._oom_kills = kills
+            text = "the operator's process was killed because memory ran out; declare more with `memory`, or use less"
+            return reports.failed(grant, self._context.worker, Cause.CAUSE_OUT_OF_MEMORY, "OutOfMemory", text)
         return reports.failed(grant, self._context.worker, Cause.CAUSE_EXITED, "Exited", exits.spelt(code))
 
     def _no_start(self, grant: Grant, child: ChildProcess, code: int) -> Report:
@@ -357,7 +366,9 @@ class ProcessExecutor:
             if child in group:
                 group.remove(child)
         child.close()
-        shutil.rmtree(self._folder / f"work-{child.number}", ignore_errors=True)
+        traces.forget(self._folder, child.number)
+        for left in (f"work-{child.number}", f"work-{child.number}-files"):
+            self._loop.run_in_executor(None, shutil.rmtree, self._folder / left, True)
 
     def _follow(self) -> None:
         """While something runs: pass on what it prints. When nothing has run for a while: make ready for more."""
@@ -380,3 +391,9 @@ class ProcessExecutor:
     def _pass_on(self, grant: Grant, lines: list[str]) -> None:
         if lines:
             self._context.output(grant, lines)
+
+
+def _environment() -> dict[str, str]:
+    """The worker's own, without what is private to it; sets of strings have the same order in every process."""
+    public = {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)}
+    return {"PYTHONHASHSEED": "0"} | public

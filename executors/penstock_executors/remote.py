@@ -4,21 +4,20 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
-import grpc.aio
+import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from penstock_artifact_store import LocalStore
+from penstock_artifact_store.remote import RemoteStore
 from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import (
     ConnectRequest,
     Drain,
-    Grant,
     Heartbeat,
-    Orders,
     Reports,
     Welcome,
 )
@@ -26,7 +25,7 @@ from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from .agent import Agent
-from .errors import ExecutorsError
+from .errors import ExecutorError
 from .executor import Executor
 from .printed import RemotePrinted
 
@@ -56,7 +55,8 @@ class Place:
     Attributes:
         connect: HOST:PORT of an Action Service; it names another if that one owns the pool.
         folder: The worker's own: its cache of artifacts and its scratch space.
-        state_trackers, artifacts: HOST:PORT; empty: what the Action Service and the State Tracker say.
+        state_tracker, artifacts: HOST:PORT; empty: what the Action Service and the State Tracker say.
+        artifact_folder: The store's own folder, where this host sees it; None: artifacts come by gRPC.
     """
 
     connect: str
@@ -65,6 +65,7 @@ class Place:
     folder: Path = field(default_factory=Path)
     state_tracker: str = ""
     artifacts: str = ""
+    artifact_folder: Path | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -88,7 +89,7 @@ class RemoteWorker:
         try:
             while not self._gone.is_set():
                 try:
-                    await self._session(address)
+                    await self._until_gone(self._session(address))
                     delay_s = RECONNECT_MIN_S
                 except _grpc.aio.AioRpcError as error:
                     address = self._next(address, error)
@@ -105,11 +106,14 @@ class RemoteWorker:
         """Take no more grants, end and report what is held, then leave; what has not ended in time is given up."""
         self._draining = True
         self._send(ConnectRequest(drain=Drain()))
+        self._leave_if_done()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self._agent is not None and self._agent.holds:
-                    await asyncio.sleep(0.05)
+            await asyncio.wait_for(self._gone.wait(), timeout_s)
         self._gone.set()
+
+    def _leave_if_done(self) -> None:
+        if self._draining and (self._agent is None or not self._agent.holds):
+            self._gone.set()
 
     def _next(self, address: str, error: Any) -> str:
         """Return where to connect next; raise if trying again cannot help."""
@@ -118,7 +122,7 @@ class RemoteWorker:
         if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get("penstock-owner")):
             return owner
         if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
-            raise ExecutorsError(f"the Action Service at {address} refuses this worker: {error.details()}")
+            raise ExecutorError(f"the Action Service at {address} refuses this worker: {error.details()}")
         log.warning("no connection to the Action Service at %s (%s); trying again", address, error.details())
         return self._place.connect
 
@@ -128,11 +132,11 @@ class RemoteWorker:
             await self._open(address)
         agent = self._agent
         assert agent is not None
-        self._outgoing = outgoing = asyncio.Queue(OUTGOING_MAX)
+        outgoing: asyncio.Queue[ConnectRequest] = asyncio.Queue(OUTGOING_MAX)
+        self._outgoing = outgoing
         outgoing.put_nowait(ConnectRequest(register=agent.register()))
         stub: Any = worker_pb2_grpc.WorkerServiceStub(self._channel(address))
         call = stub.Connect(_messages(outgoing))
-        leaving = asyncio.create_task(self._leave(call))
         beating: asyncio.Task[None] | None = None
         try:
             async for response in call:
@@ -145,16 +149,25 @@ class RemoteWorker:
                         self._send(ConnectRequest(drain=Drain()))
                 elif response.HasField("orders"):
                     agent.on_orders(response.orders)
+                    self._leave_if_done()
         finally:
             self._outgoing = None
             call.cancel()
-            for task in (leaving, beating):
-                if task is not None:
-                    task.cancel()
+            if beating is not None:
+                beating.cancel()
 
-    async def _leave(self, call: Any) -> None:
-        await self._gone.wait()
-        call.cancel()
+    async def _until_gone(self, session: Coroutine[Any, Any, None]) -> None:
+        """Let a session go on until it ends or the worker leaves."""
+        talking, leaving = asyncio.create_task(session), asyncio.create_task(self._gone.wait())
+        try:
+            await asyncio.wait({talking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            talking.cancel()
+            (ended,) = await asyncio.gather(talking, return_exceptions=True)
+        # A stream that the other side cancelled ends the session like any other break.
+        if isinstance(ended, Exception):
+            raise ended
 
     async def _open(self, address: str) -> None:
         """Learn where plans and artifacts are, and make the executor ready; once."""
@@ -162,10 +175,12 @@ class RemoteWorker:
         stub: Any = service_pb2_grpc.StateTrackerServiceStub(self._channel(tracker))
         info = await stub.Info(service_pb2.InfoRequest(), timeout=CALL_TIMEOUT_S)
         artifacts = self._place.artifacts or info.artifact_address or tracker
-        shared = Path(info.artifact_folder) if info.artifact_folder else None
-        # A worker that sees the store's own folder reads and writes it directly.
-        direct = not self._place.artifacts and shared is not None and (shared / ".penstock").is_file()
-        store = LocalStore(shared if direct and shared is not None else self._place.folder / "artifacts")
+        store: LocalStore | RemoteStore
+        if self._place.artifact_folder is not None:
+            store, store_address = LocalStore(self._place.artifact_folder), ""
+        else:
+            store = RemoteStore(artifacts, LocalStore(self._place.folder / "artifacts"))
+            store_address = artifacts
 
         async def plan(plan_hash: bytes) -> bytes:
             call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash))
@@ -177,7 +192,7 @@ class RemoteWorker:
             pool=self._place.pool,
             executor=self._executor,
             store=store,
-            store_address="" if direct else artifacts,
+            store_address=store_address,
             plan=plan,
             send_reports=self._send_reports,
             output=self._printed,
@@ -229,7 +244,3 @@ async def _beat(outgoing: "asyncio.Queue[ConnectRequest]", welcome: Welcome) -> 
     while True:
         await asyncio.sleep(welcome.lease_s / HEARTBEATS_A_LEASE)
         await outgoing.put(ConnectRequest(heartbeat=Heartbeat()))
-
-
-Lines = Callable[[Grant, list[str]], None]
-_ = Orders

@@ -16,6 +16,7 @@ from .looking import events, runs, show, why, workers
 from .running import run
 from .up import up
 from .watching import cancel, logs, watch
+from .worker import worker
 
 HELP = """Typed, parallel, durable machine-learning workflows in ordinary Python.
 
@@ -42,6 +43,7 @@ app.command()(logs)
 app.command()(events)
 app.command()(cancel)
 app.command()(workers)
+app.command()(worker)
 app.command()(why)
 
 

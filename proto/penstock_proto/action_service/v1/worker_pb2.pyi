@@ -66,14 +66,12 @@ class Reports(_message.Message):
     def __init__(self, reports: _Optional[_Iterable[_Union[_reports_pb2.Report, _Mapping]]] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("epoch", "lease_s", "state_trackers")
+    __slots__ = ("epoch", "lease_s")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
-    STATE_TRACKERS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     lease_s: float
-    state_trackers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, epoch: _Optional[int] = ..., lease_s: _Optional[float] = ..., state_trackers: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, epoch: _Optional[int] = ..., lease_s: _Optional[float] = ...) -> None: ...
 
 class Orders(_message.Message):
     __slots__ = ("recorded", "stop", "grants")

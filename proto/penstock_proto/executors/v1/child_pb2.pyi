@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Setup(_message.Message):
-    __slots__ = ("worker", "store", "plans", "bundle", "gpus")
+    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address")
     WORKER_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
     PLANS_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
+    STORE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     worker: str
     store: str
     plans: str
     bundle: str
     gpus: str
-    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ...) -> None: ...
+    store_address: str
+    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ...) -> None: ...
 
 class FromChild(_message.Message):
     __slots__ = ("report", "output_end_bytes", "ready")

@@ -1,0 +1,73 @@
+"""The `penstock-worker` process: from its options to its end."""
+
+import asyncio
+import logging
+import signal
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+from penstock_proto.plan.v1.plan_pb2 import Resources
+
+from .errors import ExecutorError
+from .executor import Executor, load_executor
+from .gpus import visible_gpus
+from .remote import Place, RemoteWorker
+
+DRAIN_S: Final = 60.0
+log = logging.getLogger(__name__)
+
+
+def default_name() -> str:
+    """Return a name that the worker keeps over restarts on this host."""
+    return socket.gethostname()
+
+
+async def work(
+    place: Place, resources: Resources, *, gpu: int | None = None, executor: str = "process", drain_s: float = DRAIN_S
+) -> int:
+    """Work until SIGINT or SIGTERM, then end what is held; return the exit code."""
+    worker = RemoteWorker(place, _executor(executor, resources, gpu))
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    running = asyncio.create_task(worker.run())
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if told.is_set() and not running.done():
+        log.info("worker %s drains: it ends what it holds, for at most %.0f s", place.worker, drain_s)
+        await worker.drain(drain_s)
+    try:
+        await running
+    except ExecutorError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+def _executor(name: str, resources: Resources, gpu: int | None) -> Executor:
+    """Return the executor with what this worker offers; what is not given is what the machine has."""
+    make: Any = load_executor(name)
+    return make(
+        cpu_milli=resources.cpu_milli or None,
+        memory_bytes=resources.memory_bytes or None,
+        gpus=None if gpu is None else _gpus(gpu),
+    )
+
+
+def _gpus(count: int) -> list[str]:
+    """Return the first GPUs; raise ExecutorError if there are fewer."""
+    found = visible_gpus()
+    if count > len(found):
+        raise ExecutorError(
+            f"this machine shows {len(found)} GPUs, not {count}; start the worker with --gpu {len(found)}"
+        )
+    return list(found[:count])
+
+
+def folder_of(home: Path, worker: str) -> Path:
+    """Return the worker's own folder below `home`; its name becomes a safe one."""
+    safe = "".join(char if char.isalnum() or char in "-_" else "_" for char in worker)[:100]
+    return home / "workers" / safe

@@ -1,0 +1,67 @@
+"""`penstock worker`: a worker on this host, for a stack on another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..client.running import PORT
+
+
+def worker(
+    connect: Annotated[str, typer.Option(help="HOST:PORT of the Action Service, or of a stack.")] = f"127.0.0.1:{PORT}",
+    pool: Annotated[str, typer.Option(help="Pool that it belongs to.")] = "default",
+    name: Annotated[str, typer.Option(help="Its name, kept over restarts; else the host's.")] = "",
+    cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
+    gpu: Annotated[int | None, typer.Option(help="GPUs for operators; else all of this machine.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory for operators, such as 64Gi.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="KEY=VALUE that operators may ask for; repeatable.")] = None,
+    executor: Annotated[str, typer.Option(help="What executes: the name of an installed executor.")] = "process",
+    folder: Annotated[Path | None, typer.Option(help="For its cache and scratch files.")] = None,
+    artifacts: Annotated[str, typer.Option(help="HOST:PORT of the artifact service; else what the stack says.")] = "",
+    artifact_folder: Annotated[
+        Path | None, typer.Option(help="The artifact store's own folder, if this host sees it.")
+    ] = None,
+    state_tracker: Annotated[str, typer.Option(help="HOST:PORT of a State Tracker; else what the stack says.")] = "",
+    drain_s: Annotated[float, typer.Option(help="Seconds that running operators have when it is told to stop.")] = 60.0,
+) -> int:
+    """Execute operators on this host: connect to an Action Service, stay connected, drain on SIGTERM."""
+    import asyncio
+
+    from ..client.running import data_folder
+    from ..errors import PenstockError
+    from ..options import memory_bytes
+
+    try:
+        from penstock_executors import worker as working
+        from penstock_executors.remote import Place
+        from penstock_observability import logs
+        from penstock_proto.plan.v1.plan_pb2 import Resources
+    except ImportError as error:
+        raise PenstockError(f"a worker needs the package penstock-executors: {error}") from error
+    logs.configure("penstock-worker")
+    who = name or working.default_name()
+    place = Place(
+        connect=connect,
+        worker=who,
+        pool=pool,
+        folder=folder or working.folder_of(data_folder(), who),
+        state_tracker=state_tracker,
+        artifacts=artifacts,
+        artifact_folder=artifact_folder,
+        labels=_labels(label or []),
+    )
+    resources = Resources(cpu_milli=round((cpu or 0) * 1000), memory_bytes=memory_bytes(memory) or 0)
+    return asyncio.run(working.work(place, resources, gpu=gpu, executor=executor, drain_s=drain_s))
+
+
+def _labels(words: list[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for word in words:
+        key, found, value = word.partition("=")
+        if not found or not key:
+            raise typer.BadParameter(f"a label is KEY=VALUE, not {word!r}")
+        labels[key] = value
+    return labels

@@ -1,0 +1,149 @@
+"""A worker as a process of its own, over real gRPC, against a whole stack without workers."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from penstock import AsyncClient, loading
+from penstock_stack.stack import Settings, Stack
+
+PROGRAM = """
+import os, time
+from pathlib import Path
+from penstock import operator, workflow
+
+@operator
+def make(n: int) -> bytes:
+    print("making", n)
+    return b"x" * n
+
+@operator
+def size(data: bytes) -> int:
+    return len(data)
+
+@operator(labels={"zone": "b"})
+def elsewhere(x: int) -> int:
+    return x
+
+@operator
+def slow(mark: str, seconds: float) -> int:
+    Path(mark).write_text(str(os.getpid()))
+    time.sleep(seconds)
+    return 7
+
+@workflow
+def large(n: int = 100_000) -> int:
+    return size(make(n))
+
+@workflow
+def labelled() -> int:
+    return elsewhere(3)
+
+@workflow
+def lasting(mark: str, seconds: float = 1.0) -> int:
+    return slow(mark, seconds)
+"""
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(0o755)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    stack = Stack(tmp_path / "data", Settings(workers=False, shards=4))
+    await stack.start()
+    yield stack
+    await stack.stop()
+
+
+@asynccontextmanager
+async def worker(stack: Stack, folder: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run `penstock worker`; end it, and check that it ended well, unless the test has ended it."""
+    command = [str(Path(sys.executable).with_name("penstock")), "worker", "--connect", stack.address, "--cpu", "1"]
+    process = await asyncio.create_subprocess_exec(*command, "--folder", str(folder), *options)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(30):
+                assert await process.wait() == 0
+
+
+async def started(mark: Path) -> int:
+    """Return the process id that the operator wrote once it ran."""
+    async with asyncio.timeout(60):
+        while not mark.exists() or not mark.read_text():
+            await asyncio.sleep(0.02)
+    return int(mark.read_text())
+
+
+def load(tmp_path: Path, name: str) -> loading.Workflow:
+    return loading.load_workflow(f"{tmp_path / 'program.py'}:{name}")
+
+
+async def test_values_and_output_travel_by_grpc_alone(stack: Stack, tmp_path: Path) -> None:
+    async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "w", "--name", "w"):
+        run = await client.submit(load(tmp_path, "large"))
+        assert await client.result(run, timeout_s=60) == 100_000
+        assert (tmp_path / "w" / "artifacts").is_dir()
+        async with asyncio.timeout(30):
+            while not [line async for line in client.logs(run)]:
+                await asyncio.sleep(0.1)
+        assert [line.text async for line in client.logs(run)] == ["making 100000"]
+
+
+async def test_an_action_goes_to_the_worker_that_carries_its_labels(stack: Stack, tmp_path: Path) -> None:
+    async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "a", "--name", "a"):
+        run = await client.submit(load(tmp_path, "labelled"))
+        async with asyncio.timeout(30):
+            while not any("zone" in text for _, text in await client.why(run)):
+                await asyncio.sleep(0.1)
+        async with worker(stack, tmp_path / "b", "--name", "b", "--label", "zone=b"):
+            assert await client.result(run, timeout_s=60) == 3
+
+
+async def test_a_worker_that_is_told_to_stop_ends_what_it_runs(stack: Stack, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "w", "--name", "w") as process:
+        run = await client.submit(load(tmp_path, "lasting"), mark=str(mark), seconds=1.0)
+        await started(mark)
+        process.send_signal(signal.SIGTERM)
+        assert await client.result(run, timeout_s=60) == 7
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+
+
+async def test_a_worker_that_is_killed_loses_its_actions_to_another(stack: Stack, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    async with AsyncClient(stack.address) as client:
+        async with worker(stack, tmp_path / "w", "--name", "w") as process:
+            run = await client.submit(load(tmp_path, "lasting"), mark=str(mark), seconds=0.5)
+            await started(mark)
+            process.kill()
+            await process.wait()
+        async with worker(stack, tmp_path / "x", "--name", "x"):
+            assert await client.result(run, timeout_s=90) == 7
+
+
+async def test_a_frozen_worker_that_wakes_late_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "w", "--name", "w") as process:
+        run = await client.submit(load(tmp_path, "lasting"), mark=str(mark), seconds=0.5)
+        operator = await started(mark)
+        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(operator, signal.SIGSTOP)
+        async with worker(stack, tmp_path / "x", "--name", "x"):
+            assert await client.result(run, timeout_s=90) == 7
+            os.kill(operator, signal.SIGCONT)
+            os.kill(process.pid, signal.SIGCONT)
+            later = await client.submit(load(tmp_path, "large"), n=5)
+            assert await client.result(later, timeout_s=60) == 5
+        kinds = [event.event.WhichOneof("kind") async for part in client.events(run) for event in part]
+        assert kinds.count("action_succeeded") == 1
