@@ -89,6 +89,10 @@ class StateTracker:
         return self._committers
 
     @property
+    def owners(self) -> Sequence[Owner]:
+        return self._owners
+
+    @property
     def ready(self) -> bool:
         """Whether the databases answer; an instance that waits for shards to become free is ready, too."""
         return self.service is not None and not any(committer.away for committer in self._committers)

@@ -29,7 +29,20 @@ WHERE owner = $1 AND shard = ANY($2::int[]) RETURNING shard"""
 
 RELEASE = "DELETE FROM leases WHERE owner = $1 AND shard = ANY($2::int[])"
 
-OTHERS = "SELECT shard, address FROM leases WHERE owner <> $1 AND expires_at > clock_timestamp()"
+OTHERS = "SELECT shard, owner, address FROM leases WHERE owner <> $1 AND expires_at > clock_timestamp()"
+
+# Names that nobody uses any more are forgotten after an hour.
+MEET = """
+WITH me AS (
+    INSERT INTO members (owner, address, expires_at)
+    VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+    ON CONFLICT (owner) DO UPDATE SET address = excluded.address, expires_at = excluded.expires_at
+), gone AS (
+    DELETE FROM members WHERE owner <> $1 AND expires_at < clock_timestamp() - interval '1 hour'
+)
+SELECT count(*) FROM members WHERE owner <> $1 AND expires_at > clock_timestamp()"""
+
+LEAVE = "DELETE FROM members WHERE owner = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,16 @@ async def release(database: Database, shards: Sequence[int], owner: str) -> None
     await database.execute(RELEASE, owner, shards)
 
 
-async def others(database: Database, owner: str) -> dict[int, str]:
-    """Return the address of the owner of each shard that is somebody else's."""
-    return {row["shard"]: row["address"] for row in await database.fetch(OTHERS, owner)}
+async def others(database: Database, owner: str) -> dict[int, tuple[str, str]]:
+    """Return the name and the address of the owner of each shard that is somebody else's."""
+    return {row["shard"]: (row["owner"], row["address"]) for row in await database.fetch(OTHERS, owner)}
+
+
+async def meet(database: Database, owner: str, address: str, lease_s: float = SHARD_LEASE_S) -> int:
+    """Say that this owner runs, for another `lease_s`; return how many run, itself included."""
+    return 1 + await database.fetchval(MEET, owner, address, lease_s)
+
+
+async def leave(database: Database, owner: str) -> None:
+    """Say that this owner runs no more."""
+    await database.execute(LEAVE, owner)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -14,6 +15,7 @@ from .errors import DatabaseAway, ShardAway
 from .owned import Owned
 from .plans import Plans
 from .rebuild import rebuild
+from .shares import coming, share, too_many
 
 RENEW_EVERY_S: Final = 1.0
 # A shard that was dropped is taken again soon, but not in a busy loop with whoever else wants it.
@@ -50,10 +52,15 @@ class Owner:
         self._owner = owner
         self.address = address
         self._owned = owned
-        self._addresses = addresses
+        self.addresses = addresses
         # Taken, and their memory not yet complete.
         self._taking: set[int] = set()
+        # Not ours for callers any more, and what was decided is being committed.
+        self._giving: set[int] = set()
         self._damaged: set[int] = set()
+        # How many of the shards may be ours.
+        self._fair = len(shards)
+        self._others: dict[int, str] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.committer: Committer | None = None
@@ -65,6 +72,7 @@ class Owner:
         await self._take()
         loops = (
             _every(RENEW_EVERY_S, self._renew, "leases cannot be renewed now"),
+            _every(RENEW_EVERY_S, self._share, "shards cannot be given up now"),
             self._taking_again(),
             _every(PARTITIONS_EVERY_S, self._partitions, "the log's next partitions cannot be made now"),
             _every(RENEW_EVERY_S, self._checkpoint, "no checkpoint can be written now"),
@@ -83,6 +91,7 @@ class Owner:
                 if owned.committed > owned.checkpoint_seq and owned.core.seq == owned.committed:
                     await checkpoints.write(self.database, owned)
             await leases.release(self.database, [owned.shard for owned in mine], self._owner)
+            await leases.leave(self.database, self._owner)
 
     def lost(self, owned: Owned) -> None:
         """Note that the committer dropped a shard."""
@@ -92,38 +101,90 @@ class Owner:
         self._wake.set()
 
     async def _take(self) -> None:
-        free = [shard for shard in self.shards if shard not in self._owned and shard not in self._damaged]
-        if free:
-            taken = await leases.take(self.database, free, self._owner, self.address)
-            self._taking = {one.shard for one in taken}
-            try:
-                rebuilt = await rebuild(self.database, self._plans, taken)
-            finally:
-                self._taking = set()
-            for owned in rebuilt:
-                self._owned[owned.shard] = owned
-            self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
-            if taken:
-                log.info("took %d shards", len(rebuilt))
+        """Take what is free, up to our share."""
+        self._fair = share(len(self.shards), await leases.meet(self.database, self._owner, self.address))
+        await self._look()
+        room = self._fair - len(self._mine()) - len(self._giving)
+        free = [shard for shard in self.shards if shard not in self._others and self._free(shard)]
+        if room > 0 and free:
+            random.shuffle(free)  # several that start at the same time do not want the same ones
+            await self._take_these(free[:room])
+            await self._look()
+
+    async def _take_these(self, shards: Sequence[int]) -> None:
+        taken = await leases.take(self.database, shards, self._owner, self.address)
+        self._taking = {one.shard for one in taken}
+        try:
+            rebuilt = await rebuild(self.database, self._plans, taken)
+        finally:
+            self._taking = set()
+        for owned in rebuilt:
+            self._owned[owned.shard] = owned
+        self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
+        if taken:
+            log.info("took %d shards, of a share of %d", len(rebuilt), self._fair)
+
+    async def _look(self) -> None:
+        """See who owns the others."""
         others = await leases.others(self.database, self._owner)
+        self._others = {shard: owner for shard, (owner, _) in others.items()}
         for shard in self.shards:
-            self._addresses[shard] = others.get(shard, "")
+            self.addresses[shard] = others[shard][1] if shard in others else ""
+
+    def _mine(self) -> list[int]:
+        return [shard for shard in self.shards if shard in self._owned]
+
+    def _free(self, shard: int) -> bool:
+        return shard not in self._owned and shard not in self._damaged and shard not in self._giving
 
     async def _taking_again(self) -> None:
         while True:
+            hungry = len(self._mine()) < self._fair and coming(self.shards, self._seen(), self._fair)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), RENEW_EVERY_S)
+                await asyncio.wait_for(self._wake.wait(), TAKE_AGAIN_AFTER_S if hungry else RENEW_EVERY_S)
             await asyncio.sleep(TAKE_AGAIN_AFTER_S)
             self._wake.clear()
             await _tried(self._take, "shards cannot be taken now")
 
+    def _seen(self) -> dict[int, str]:
+        """Return the owner of each shard that cannot be taken."""
+        nobody = dict.fromkeys(self._damaged | self._giving, "")
+        return nobody | self._others | dict.fromkeys(self._mine(), self._owner)
+
     async def _renew(self) -> None:
         # While the database is away nobody renews; whoever takes over raises the epoch, and until then commits succeed.
-        mine = [shard for shard in self.shards if shard in self._owned]
-        kept = await leases.renew(self.database, [*mine, *self._taking], self._owner, self.address)
+        mine = self._mine()
+        held = [*mine, *self._taking, *self._giving]
+        kept = await leases.renew(self.database, held, self._owner, self.address)
         for shard in mine:
             owned = self._owned.get(shard)
             if shard not in kept and owned is not None and self.committer is not None:
+                self.committer.drop(owned)
+
+    async def _share(self) -> None:
+        """Give up what is more than our share, one shard after the other: each is away for a moment only."""
+        given = 0
+        for owned in too_many((self._owned[shard] for shard in self._mine()), self._fair):
+            if self._owned.get(owned.shard) is owned:
+                await self._give_up(owned)
+                given += 1
+        if given:
+            log.info("gave up %d shards, to keep a share of %d", given, self._fair)
+
+    async def _give_up(self, owned: Owned) -> None:
+        """Let another have a shard, once all that was decided here is recorded."""
+        shard = owned.shard
+        self._giving.add(shard)
+        del self._owned[shard]
+        try:
+            with suppress(ShardAway):
+                await owned.settled()
+                if owned.committed > owned.checkpoint_seq:
+                    await checkpoints.write(self.database, owned)
+                await leases.release(self.database, [shard], self._owner)
+        finally:
+            self._giving.discard(shard)
+            if self.committer is not None:
                 self.committer.drop(owned)
 
     async def _checkpoint(self) -> None:

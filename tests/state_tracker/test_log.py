@@ -77,10 +77,10 @@ async def test_recorded_time_never_goes_back(shards: Database) -> None:
 async def test_a_lease_is_anothers_until_it_ends(shards: Database) -> None:
     assert len(await take(shards, "one", lease_s=0.1)) == SHARDS
     assert await take(shards, "two") == {}
-    assert await leases.others(shards, "two") == dict.fromkeys(ALL, "here:1")
+    assert await leases.others(shards, "two") == dict.fromkeys(ALL, ("one", "here:1"))
     assert await leases.others(shards, "one") == {}
     assert await leases.renew(shards, [1, 2], "one", "there:2") == {1, 2}
-    assert (await leases.others(shards, "two"))[1] == "there:2"
+    assert (await leases.others(shards, "two"))[1] == ("one", "there:2")
     await leases.release(shards, [3], "one")
     assert (await take(shards, "two")).keys() >= {3}
     assert 3 not in await leases.renew(shards, ALL, "one", "here:1")

@@ -10,6 +10,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_state_tracker import checkpoints, leases
 from penstock_state_tracker.database import connect
 from penstock_state_tracker.errors import WrongDatabase
+from penstock_state_tracker.shares import share
 
 from tests.state_tracker.folding import check_once, described, folded, logs_of
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, started, status, succeeded
@@ -23,29 +24,83 @@ async def owning(st: Running, shards: int = SHARDS) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_the_second_says_who_owns_and_takes_over_when_the_first_stops(database_url: str) -> None:
+async def sharing(*trackers: Running) -> None:
+    """Wait until all shards are owned, evenly."""
+    async with asyncio.timeout(DEADLINE_S):
+        while sorted(shard for st in trackers for shard in st.tracker.owned) != list(range(SHARDS)) or any(  # noqa: ASYNC110
+            len(st.tracker.owned) > share(SHARDS, len(trackers)) for st in trackers
+        ):
+            await asyncio.sleep(0.02)
+
+
+async def test_several_share_the_shards_and_runs_go_on_wherever_they_are(database_url: str) -> None:
     plan = chain(3)
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(running(database_url, "first"))
+        assert len(first.tracker.owned) == SHARDS
         await first.put(plan)
-        run = await first.submit(plan)
-        await first.report(succeeded(run.run_id, 0))
+        runs = [await first.submit(plan, new_id(shard=shard)) for shard in range(SHARDS)]
+        await first.report(*[succeeded(run.run_id, 0) for run in runs])
         async with running(database_url, "second") as second:
-            await asyncio.sleep(1.2)  # the first's address was told with its last renewal
-            assert not second.tracker.owned
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await second.submit(plan)
-            assert status(refused.value) == "FAILED_PRECONDITION"
-            assert ("penstock-owner", first.server.address) in list(refused.value.trailing_metadata())
-            assert (await second.get(run.run_id)).state == ev.RUN_STATE_RUNNING
-            assert await second.report(succeeded(run.run_id, 1)) == []
-            assert len(await second.events(run.run_id)) == 2
+            await sharing(first, second)
+            for run in runs:
+                mine, other = (first, second) if run.shard in first.tracker.owned else (second, first)
+                await known(other, run.shard, mine.server.address)
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await other.submit(plan, new_id(shard=run.shard))
+                assert status(refused.value) == "FAILED_PRECONDITION"
+                assert ("penstock-owner", mine.server.address) in list(refused.value.trailing_metadata())
+                assert (await other.get(run.run_id)).state == ev.RUN_STATE_RUNNING
+                assert await other.report(succeeded(run.run_id, 1)) == []
+                assert await mine.report(succeeded(run.run_id, 1)) == [2]
             await stack.aclose()
-            await owning(second)
-            assert await second.report(succeeded(run.run_id, 0), succeeded(run.run_id, 1)) == [1, 2]
-            await second.report(succeeded(run.run_id, 2))
-            assert (await second.get(run.run_id)).state == ev.RUN_STATE_SUCCEEDED
-    assert check_once(await logs_of(database_url))["action_succeeded"] == 3
+            await sharing(second)
+            for run in runs:
+                await second.report(succeeded(run.run_id, 0), succeeded(run.run_id, 2))
+                assert (await second.get(run.run_id)).state == ev.RUN_STATE_SUCCEEDED
+    assert check_once(await logs_of(database_url))["action_succeeded"] == 3 * SHARDS
+
+
+async def known(st: Running, shard: int, address: str) -> None:
+    """Wait until a State Tracker has heard who owns a shard."""
+    async with asyncio.timeout(DEADLINE_S):
+        while st.tracker.owners[0].addresses.get(shard) != address:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_shards_move_while_runs_go_on(database_url: str) -> None:
+    plan, counts = chain(3), 40
+    async with AsyncExitStack() as stack:
+        trackers = [await stack.enter_async_context(running(database_url, "first"))]
+        await trackers[0].put(plan)
+        run_ids = [(await trackers[0].submit(plan)).run_id for _ in range(counts)]
+
+        async def move() -> None:
+            for name in ("second", "third"):
+                trackers.append(await stack.enter_async_context(running(database_url, name)))
+                await sharing(*trackers)
+
+        moving = asyncio.create_task(move())
+        todo = {(run_id, node) for run_id in run_ids for node in range(3)}
+        async with asyncio.timeout(DEADLINE_S):
+            while todo:
+                for run_id, node in sorted(todo)[:20]:
+                    if node and (run_id, node - 1) in todo:
+                        continue
+                    for st in tuple(trackers):
+                        if await st.report(succeeded(run_id, node)):
+                            todo.discard((run_id, node))
+                            break
+        await moving
+    found = check_once(await logs_of(database_url))
+    assert (found["action_succeeded"], found["run_ended"]) == (3 * counts, counts)
+
+
+def test_shares_add_up() -> None:
+    for shards in (1, 4, 7, 256):
+        for members in range(1, 9):
+            fair = share(shards, members)
+            assert fair * members >= shards > fair * members - members
 
 
 async def test_an_owner_whose_shard_was_taken_by_force_notices_at_its_next_commit(database_url: str) -> None:
