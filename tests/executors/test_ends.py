@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -267,32 +266,35 @@ async def test_an_executor_that_closes_leaves_no_process(worker: Any) -> None:
 
 
 WORKER = """
-import asyncio, json, sys, tempfile
+import asyncio, json, sys
 from pathlib import Path
 from penstock_executors.process import ProcessExecutor
-from tests.executors.harness import Worker
+from tests.executors.harness import Worker, until
 
 async def main():
     it = Worker(Path(sys.argv[1]), Path(sys.argv[2]).read_text(), ProcessExecutor(cpu_milli=2000, gpus=()), 5.0)
     await it.agent.open()
-    (number,) = it.order(it.grant("sleep", 100.0))
-    await it.printed(number, "sleeps")
-    print(json.dumps([child.pid for child in it.executor._children.values()]), flush=True)
+    (number,) = it.order(it.grant("many", 2))
+    await until(lambda: number in it.lines)
+    children = [child.pid for child in it.executor._children.values()]
+    print(json.dumps([children, [int(each) for each in it.lines[number][0].split()]]), flush=True)
     await asyncio.sleep(100)
 
 asyncio.run(main())
 """
 
 
-async def test_processes_end_with_a_worker_that_is_killed(folder: Path) -> None:
+async def test_nothing_outlives_a_worker_that_is_killed(worker: Any, folder: Path) -> None:
     (folder / "ops.txt").write_text(OPS)
     arguments = [sys.executable, "-c", WORKER, str(folder), str(folder / "ops.txt")]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(  # noqa: ASYNC220
-        arguments, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}
-    ) as it:
-        assert it.stdout is not None
-        pids: list[int] = json.loads(await asyncio.to_thread(it.stdout.readline))
-        assert len(pids) >= 2
-        it.kill()
-    await until(lambda: all(map(gone, pids)))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE, env=environment)
+    assert killed.stdout is not None
+    children, theirs = json.loads(await killed.stdout.readline())
+    assert len(children) >= 2 and len(theirs) == 2
+    killed.kill()
+    await killed.wait()
+    await until(lambda: all(map(gone, children)))
+    it = await worker(OPS)  # over the same folder
+    await until(lambda: all(map(gone, theirs)))
+    assert result(await it.run("add", 1, 1)) == 2

@@ -105,6 +105,10 @@ def forked() -> int:
 def undecorated_inside(a: int) -> int:
     return add(a, a)
 
+@operator
+def ordered() -> list[str]:
+    return list({str(index) for index in range(100)})
+
 def plain(a: int) -> int:
     return a * 3
 """
@@ -261,3 +265,19 @@ async def test_a_repeated_grant_runs_once(worker: Any) -> None:
     it.order(grant)
     await it.run("add", 1, 2)
     assert all(each.grant != grant.grant for each in it.reports[seen:])
+
+
+async def test_a_bundle_that_is_not_there_is_said(worker: Any) -> None:
+    it = await worker(OPS)
+    it.bundle = b"0" * 32
+    gone = (await it.run("add", 1, 1)).failed
+    assert gone.cause == ev.CAUSE_NOT_LOADABLE and "30303030" in gone.failure.message
+    it.edit(OPS)
+    assert result(await it.run("add", 1, 1)) == 2
+
+
+async def test_sets_of_strings_have_one_order(worker: Any) -> None:
+    it = await worker(OPS)
+    first = result(await it.run("ordered"))
+    it.edit(OPS + "\n")
+    assert result(await it.run("ordered")) == first
