@@ -1,0 +1,207 @@
+"""The invariants, asked of a real deployment: its database, topic and artifacts, and the effects counted outside."""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from penstock_artifact_store import LocalStore
+from penstock_plan.graph import PlanGraph
+from penstock_proto.plan.v1.plan_pb2 import Plan
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+
+from tests.simulation import invariants
+from tests.simulation.invariants import Recorded, RunOfLog, demand
+
+from .workload import NODES, RESULT
+
+Logs = dict[int, list[Recorded]]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where a deployment's truth is."""
+
+    database_url: str
+    artifacts: Path
+    effects: Path
+    kafka: str | None = None
+    topic: str = "penstock.events"
+
+
+@dataclass
+class Verdict:
+    """What was looked at."""
+
+    events: int = 0
+    runs: int = 0
+    attempts: int = 0
+    lost: int = 0
+    effects: int = 0
+    repeated_effects: int = 0
+    records: int = 0
+    repeated_records: int = 0
+    artifacts: int = 0
+
+
+async def check(deployment: Deployment, acknowledged: Iterable[bytes], *, at_rest: bool = True) -> Verdict:
+    """Check I1 to I10; raise Violation at the first that does not hold. `at_rest`: faults are over, all runs ended."""
+    connection = await asyncpg.connect(deployment.database_url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            logs = await _logs(connection)
+            plans = await _plans(connection)
+            rows = await connection.fetch("SELECT run_id, state, first_seq, last_seq, ended_at FROM runs")
+    finally:
+        await connection.close()
+    verdict = Verdict(events=sum(map(len, logs.values())))
+    # I4, I6, I7, I8, I12 and what else a log alone can show
+    runs = invariants.check_logs(logs.values(), plans)
+    verdict.runs = len(runs)
+    # I5: the log rebuilds the state, and the table of runs is what the log says
+    for log in logs.values():
+        invariants.check_fold(log, plans)
+    _check_rows(rows, logs)
+    # I2: nothing acknowledged is lost
+    invariants.check_answers(runs, acknowledged)
+    # I3: no run is stuck
+    if at_rest:
+        invariants.check_ended(runs)
+        _check_effects(deployment.effects, logs, runs, verdict)
+    _check_artifacts(deployment.artifacts, logs, verdict)
+    if deployment.kafka is not None and at_rest:
+        await _check_topic(deployment, logs, verdict)
+    return verdict
+
+
+async def _logs(connection: "asyncpg.Connection[asyncpg.Record]") -> Logs:
+    heads = await connection.fetch("SELECT shard, seq, epoch FROM heads ORDER BY shard")
+    logs: Logs = {row["shard"]: [] for row in heads}
+    query = "SELECT shard, seq, payload, extract(epoch FROM recorded_at)::float8 AS at FROM events ORDER BY shard, seq"
+    async for row in connection.cursor(query):
+        event = ev.Event.FromString(row["payload"])
+        # Epochs are the head row's matter: an event does not carry its own.
+        logs[row["shard"]].append(Recorded(row["shard"], row["seq"], 1, event, row["at"]))
+    for row in heads:
+        demand(
+            len(logs[row["shard"]]) == row["seq"], f"shard {row['shard']}: head {row['seq']}, {len(logs[row['shard']])}"
+        )
+    return logs
+
+
+async def _plans(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[bytes, PlanGraph]:
+    rows = await connection.fetch("SELECT hash, data FROM plans")
+    return {row["hash"]: PlanGraph.of(Plan.FromString(row["data"]), row["hash"]) for row in rows}
+
+
+def _check_rows(rows: Iterable[Mapping[str, object]], logs: Logs) -> None:
+    """Check that the table of runs holds what the log says of each."""
+    told: dict[bytes, tuple[int, int, int | None]] = {}
+    for log in logs.values():
+        for record in log:
+            event = record.event
+            if event.HasField("run_submitted"):
+                told[event.run_id] = (int(ev.RUN_STATE_RUNNING), record.seq, None)
+            elif event.HasField("cancel_requested") and not event.cancel_requested.fail_fast:
+                told[event.run_id] = (int(ev.RUN_STATE_CANCELLING), told[event.run_id][1], None)
+            elif event.HasField("run_ended"):
+                told[event.run_id] = (int(event.run_ended.state), told[event.run_id][1], record.seq)
+    found = {row["run_id"].bytes: (row["state"], row["first_seq"], row["last_seq"]) for row in rows}  # type: ignore[attr-defined]
+    for run_id in told.keys() | found.keys():
+        demand(
+            told.get(run_id) == found.get(run_id),
+            f"run {run_id.hex()}: {told.get(run_id)} in the log, {found.get(run_id)}",
+        )
+
+
+def _check_effects(path: Path, logs: Logs, runs: Mapping[bytes, RunOfLog], verdict: Verdict) -> None:
+    """I1: one recorded outcome per node; every outcome had its effect; the values are those that were computed."""
+    ended: Counter[tuple[bytes, int]] = Counter()
+    for log in logs.values():
+        for record in log:
+            kind = record.event.WhichOneof("kind")
+            verdict.attempts += kind in ("action_succeeded", "action_failed")
+            if kind == "action_succeeded":
+                ended[record.event.run_id, record.event.action_succeeded.node] += 1
+            elif kind == "action_failed":
+                verdict.lost += record.event.action_failed.cause == ev.CAUSE_LOST
+    demand(all(count == 1 for count in ended.values()), "a node succeeded twice")
+    with closing(sqlite3.connect(path, timeout=60)) as database:
+        rows = database.execute("SELECT key, value, count(*) FROM effects GROUP BY key, value").fetchall()
+    by_key: dict[str, Counter[int]] = {}
+    for key, value, count in rows:
+        by_key.setdefault(key, Counter())[value] += count
+    for run_id, run in runs.items():
+        key = _key(run)
+        effects = by_key.get(key, Counter())
+        verdict.effects += effects.total()
+        # One first step (1) and the artifact (1), three steps (2), the join: more where an attempt was lost.
+        demand(set(effects) == {1, 2, RESULT}, f"run {run_id.hex()} computed {effects}")
+        demand(effects[1] >= 2 and effects[2] >= 3 and effects[RESULT] >= 1, f"run {run_id.hex()} computed {effects}")
+        verdict.repeated_effects += effects.total() - NODES
+
+
+def _key(run: RunOfLog) -> str:
+    # Inputs are in the plan's order: path, key, pause_s.
+    return run.submitted.inputs.values[1].inline.decode().strip('"')
+
+
+def _check_artifacts(folder: Path, logs: Logs, verdict: Verdict) -> None:
+    """I10: every artifact that an event names is there, whole."""
+    store, seen = LocalStore(folder), set[bytes]()
+    for log in logs.values():
+        for record in log:
+            for value in record.event.action_succeeded.outputs.values:
+                if value.WhichOneof("body") == "artifact" and value.artifact not in seen:
+                    seen.add(value.artifact)
+                    data = store.get(value.artifact)
+                    demand(
+                        hashlib.sha256(data).digest() == value.artifact, f"artifact {value.artifact.hex()} is damaged"
+                    )
+                    demand(len(data) == value.size_bytes, f"artifact {value.artifact.hex()} has another size")
+    verdict.artifacts = len(seen)
+
+
+async def _check_topic(deployment: Deployment, logs: Logs, verdict: Verdict) -> None:
+    """I9: the topic holds every event at least once, in order, and nothing that is not in the log."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=deployment.kafka, enable_auto_commit=False)
+    await consumer.start()
+    at: dict[int, int] = dict.fromkeys(logs, 0)
+    try:
+        partitions = [TopicPartition(deployment.topic, p) for p in await _partitions(consumer, deployment.topic)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        for partition in partitions:
+            while await consumer.position(partition) < ends[partition]:
+                found = await consumer.getmany(partition, timeout_ms=1000)
+                for record in found.get(partition, ()):
+                    verdict.records += 1
+                    verdict.repeated_records += _check_record(record.value, logs, at)
+    finally:
+        await consumer.stop()
+    for shard, log in logs.items():
+        demand(at[shard] == len(log), f"shard {shard}: the topic ends at {at[shard]}, the log at {len(log)}")
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    await consumer.topics()
+    return sorted(consumer.partitions_for_topic(topic) or ())
+
+
+def _check_record(body: bytes, logs: Logs, at: dict[int, int]) -> bool:
+    """Check one record against the log; return whether it only repeats."""
+    batch = ev.EventBatch.FromString(body)
+    last = batch.from_seq + len(batch.events) - 1
+    demand(batch.from_seq <= at[batch.shard] + 1, f"shard {batch.shard}: the topic jumps to {batch.from_seq}")
+    demand(last <= len(logs[batch.shard]), f"shard {batch.shard}: the topic has {last}, which the log does not")
+    for seq, event in enumerate(batch.events, batch.from_seq):
+        demand(event == logs[batch.shard][seq - 1].event, f"shard {batch.shard}/{seq}: the topic says something else")
+    repeated = last <= at[batch.shard]
+    at[batch.shard] = max(at[batch.shard], last)
+    return repeated
