@@ -26,7 +26,14 @@ DEFINITE: Final[tuple[type[Exception], ...]] = (
     asyncpg.ProgramLimitExceededError,
 )
 # All else that a statement may end with: the connection, the server, the disk; trying again may help.
-TROUBLE: Final[tuple[type[Exception], ...]] = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+TROUBLE: Final[tuple[type[Exception], ...]] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # What a connection says that was closed while it made another statement ready.
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 
 
 class Connection(Protocol):
