@@ -64,7 +64,7 @@ class Filled:
     async def settle(self) -> None:
         self.filler.fetch()
         async with asyncio.timeout(10):
-            while self.filler.busy:  # noqa: ASYNC110
+            while self.filler.busy:
                 await asyncio.sleep(0)
 
 

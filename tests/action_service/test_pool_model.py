@@ -18,6 +18,7 @@ from tests.action_service.pools import LEASE_S, RUN, Driven, cancelled, held, st
 OPERATORS = {"m:short": 30e-6, "m:medium": 0.008, "m:long": 2.0}
 WORKERS = {"a": 2.0, "b": 1.0, "c": 4.0}
 SHARDS = 2
+THEN = st.sampled_from(["flush", "flush", "flush and lose", "nothing"])
 QUIET_ROUNDS_MAX = 100  # and some for each attempt
 
 
@@ -41,7 +42,8 @@ class Agent:
     name: str
     life: int = 0
     up: bool = False
-    connected: bool = False
+    connected: bool = False  # as the pool believes
+    deaf: bool = False  # its link is broken, and neither side has noticed
     executing: dict[int, Granted] = field(default_factory=dict)
     unrecorded: dict[int, tuple[Granted, Report]] = field(default_factory=dict)
 
@@ -56,7 +58,12 @@ class PoolMachine(RuleBasedStateMachine):
         self.seqs = dict.fromkeys(range(SHARDS), 0)
         self.agents = {name: Agent(name) for name in WORKERS}
         self.seen: set[int] = set()
+        self.unloaded: set[int] = set()
         self.take_over()
+        self.load()
+        self.load()
+        for name in WORKERS:
+            self.connect(name)
 
     # The log
 
@@ -68,9 +75,10 @@ class PoolMachine(RuleBasedStateMachine):
         delay_s=st.sampled_from([0.0, 0.0, 0.0, 3.0]),
         count=st.integers(1, 30),
         is_pass=st.booleans(),
+        then=THEN,
     )
     def begin(
-        self, operator: str, cpus: float, team: str, priority: int, delay_s: float, count: int, is_pass: bool
+        self, operator: str, cpus: float, team: str, priority: int, delay_s: float, count: int, is_pass: bool, then: str
     ) -> None:
         kind = NODE_KIND_PASS if is_pass and count == 1 else NODE_KIND_TASK
         for shard in range(SHARDS):
@@ -83,15 +91,17 @@ class PoolMachine(RuleBasedStateMachine):
                 self.attempts[made.node, 1] = Attempt(made, shard)
             self.nodes += count
             self._say(shard, *starts)
+        self._then(then)
 
     @precondition(lambda self: self._open())
-    @rule(data=st.data())
-    def stop(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), then=THEN)
+    def stop(self, data: st.DataObject, then: str) -> None:
         attempt = data.draw(st.sampled_from(self._open()))
         attempt.stopping = True
         attempt.ended = not attempt.running_grant
         made = attempt.start
         self._say(attempt.shard, Stop(run_id=RUN, node=made.node, attempt=made.attempt))
+        self._then(then)
 
     def _record(self, report: Report) -> None:
         """Decide about a report as the State Tracker does."""
@@ -115,8 +125,9 @@ class PoolMachine(RuleBasedStateMachine):
         self._say(attempt.shard, recorded, *again)
 
     def _say(self, shard: int, *messages: Start | Stop | Recorded) -> None:
-        self.pool.seq = self.seqs[shard]
-        self.pool.say(*messages, shard=shard)
+        if shard not in self.unloaded:
+            self.pool.seq = self.seqs[shard]
+            self.pool.say(*messages, shard=shard)
         self.seqs[shard] += 1
 
     def _open(self) -> list[Attempt]:
@@ -124,6 +135,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     # The pool
 
+    @precondition(lambda self: not self.unloaded)
     @rule()
     def take_over(self) -> None:
         """The pool's process dies, another one takes over."""
@@ -159,6 +171,10 @@ class PoolMachine(RuleBasedStateMachine):
         self.pool.seq = self.seqs[shard]
         self.pool.snapshot(*starts, shard=shard)
 
+    def _then(self, then: str) -> None:
+        if then != "nothing":
+            self.flush(loses=then == "flush and lose")
+
     @rule(loses=st.booleans())
     def flush(self, loses: bool) -> None:
         """Carry out what the pool wants; the stream may lose the reports."""
@@ -186,9 +202,13 @@ class PoolMachine(RuleBasedStateMachine):
 
     def _ordered(self, agent: Agent, recorded: list[int], stop: list[int], grants: list[Granted]) -> None:
         assert agent.connected
+        if agent.deaf:
+            return
         for grant in recorded:
             agent.unrecorded.pop(grant, None)
             agent.executing.pop(grant, None)
+        stopped = [agent.executing[grant] for grant in dict.fromkeys(stop) if grant in agent.executing]
+        self._send(agent, [cancelled(granted, agent.name) for granted in stopped])
         for granted in grants:
             assert granted.grant not in self.seen, "a grant was given twice"
             self.seen.add(granted.grant)
@@ -197,26 +217,31 @@ class PoolMachine(RuleBasedStateMachine):
             assert granted.start.resources.cpu_milli <= WORKERS[agent.name] * 1000, "it can never run there"
             agent.executing[granted.grant] = granted
         assert len(agent.executing) <= HELD_MAX
-        self._send(
-            agent,
-            [
-                cancelled(agent.executing[grant], agent.name)
-                for grant in dict.fromkeys(stop)
-                if grant in agent.executing
-            ],
-        )
+        held_long = [granted for granted in agent.executing.values() if granted.start.operator == "m:long"]
+        needed = sum(granted.start.resources.cpu_milli for granted in held_long)
+        assert needed <= WORKERS[agent.name] * 1000, "long actions are never granted ahead of capacity"
 
     # The workers
 
-    @rule(name=st.sampled_from(sorted(WORKERS)))
+    @precondition(lambda self: any(not agent.connected for agent in self.agents.values()))
+    @rule(data=st.data(), then=THEN)
+    def come_back(self, data: st.DataObject, then: str) -> None:
+        away = [name for name, agent in self.agents.items() if not agent.connected]
+        self.connect(data.draw(st.sampled_from(away)))
+        self._then(then)
+
     def connect(self, name: str) -> None:
         agent = self.agents[name]
         if not agent.up:
             agent.up, agent.life = True, agent.life + 1
-        agent.connected = True
+        agent.connected, agent.deaf = True, False
         holds = [*agent.executing.values(), *(granted for granted, _ in agent.unrecorded.values())]
         self.pool.worker(name, WORKERS[name], [held(granted) for granted in holds], str(agent.life))
         self.pool.reports(*(report for _, report in agent.unrecorded.values()))
+
+    @rule(name=st.sampled_from(sorted(WORKERS)))
+    def break_link(self, name: str) -> None:
+        self.agents[name].deaf = True
 
     @rule(name=st.sampled_from(sorted(WORKERS)))
     def disconnect(self, name: str) -> None:
@@ -232,13 +257,32 @@ class PoolMachine(RuleBasedStateMachine):
         agent.executing.clear()
         agent.unrecorded.clear()
 
-    @rule(name=st.sampled_from(sorted(WORKERS)))
-    def begun(self, name: str) -> None:
-        agent = self.agents[name]
-        if agent.connected and agent.executing:
-            self.pool.reports(started(next(iter(agent.executing.values())), name))
+    @precondition(lambda self: any(agent.executing for agent in self.agents.values()))
+    @rule(data=st.data(), then=THEN)
+    def begun(self, data: st.DataObject, then: str) -> None:
+        agent = self._busy(data)
+        if agent.connected and not agent.deaf:
+            self.pool.reports(started(data.draw(st.sampled_from(list(agent.executing.values()))), agent.name))
+        self._then(then)
 
-    @rule(name=st.sampled_from(sorted(WORKERS)), count=st.integers(1, 40))
+    @precondition(lambda self: any(agent.executing for agent in self.agents.values()))
+    @rule(data=st.data(), count=st.integers(1, 40), then=THEN)
+    def end(self, data: st.DataObject, count: int, then: str) -> None:
+        self.finish(self._busy(data).name, count)
+        self._then(then)
+
+    @rule(rounds=st.integers(1, 8), count=st.integers(1, 20))
+    def work(self, rounds: int, count: int) -> None:
+        for _ in range(rounds):
+            for name in WORKERS:
+                self.finish(name, count)
+            self.now += 0.001
+            self.pool.now = self.now
+            self.flush(loses=False)
+
+    def _busy(self, data: st.DataObject) -> Agent:
+        return data.draw(st.sampled_from([agent for agent in self.agents.values() if agent.executing]))
+
     def finish(self, name: str, count: int) -> None:
         agent = self.agents[name]
         done = list(agent.executing.values())[:count]
@@ -247,19 +291,20 @@ class PoolMachine(RuleBasedStateMachine):
     def _send(self, agent: Agent, reports: list[Report]) -> None:
         for report in reports:
             agent.unrecorded[report.grant] = (agent.executing.pop(report.grant), report)
-        if agent.connected:
+        if agent.connected and not agent.deaf:
             self.pool.reports(*reports)
 
-    @rule(after_s=st.sampled_from([0.05, 0.3, 1.0, LEASE_S + 1]))
-    def pass_time(self, after_s: float) -> None:
+    @rule(after_s=st.sampled_from([0.05, 0.3, 1.0, LEASE_S + 1]), then=THEN)
+    def pass_time(self, after_s: float, then: str) -> None:
         self.now += after_s
         self.pool.now = self.now
         for agent in self.agents.values():
-            if agent.connected:
+            if agent.connected and not agent.deaf:
                 self.pool.core.heartbeat(agent.name, self.now)
         self.pool.core.tick(self.now)
         for agent in self.agents.values():
             agent.connected = agent.connected and self.pool.core.knows(agent.name)
+        self._then(then)
 
     # What must hold
 
@@ -278,13 +323,14 @@ class PoolMachine(RuleBasedStateMachine):
         while self.unloaded:
             self.load()
         for name in WORKERS:
-            if not self.agents[name].connected:
+            if not self.agents[name].connected or self.agents[name].deaf:
+                self.disconnect(name)
                 self.connect(name)
         for _ in range(QUIET_ROUNDS_MAX + 4 * len(self.attempts)):
             self.flush(loses=False)
             for name in WORKERS:
                 self.finish(name, HELD_MAX)
-            self.pass_time(0.5)
+            self.pass_time(0.5, "nothing")
             if self._quiet():
                 break
         assert all(attempt.ended for attempt in self.attempts.values()), self.pool.why()
@@ -299,4 +345,4 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 TestPoolMachine = PoolMachine.TestCase
-TestPoolMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPoolMachine.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)

@@ -153,5 +153,5 @@ def succeeded(grant: Grant, worker: str) -> Report:
 async def until(condition: Callable[[], object]) -> None:
     """Return once the condition holds; fail if it does not in time."""
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
