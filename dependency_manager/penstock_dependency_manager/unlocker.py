@@ -1,12 +1,14 @@
 """Follows `events` and publishes what follows from them; everything of the service but its connections."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from penstock_eventlog.following import Snapshot
 from penstock_eventlog.stream import ACTIONS, Stream
+from penstock_observability import metrics
 from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
@@ -17,6 +19,8 @@ from .recent import Recent
 # A message stays below 256 KiB with these, as long as one event alone does not unlock more.
 EVENTS_AT_ONCE_MAX = 512
 MERGED_INSTRUCTIONS_MAX = 512
+
+_unlocking = metrics.STAGE_SECONDS.labels("unlock")
 
 
 class PlanSource(Protocol):
@@ -41,6 +45,7 @@ class Unlocker:
         self.recent = Recent()
         self._out: list[act.ActionBatch] = []
         self._fetches: set[asyncio.Task[None]] = set()
+        self._since: float | None = None  # when the burst's first range came, by time.monotonic()
 
     def apply(self, batch: EventBatch, after_seq: int) -> bool:
         """Take a range; without its plans the shard waits until they are here."""
@@ -51,6 +56,8 @@ class Unlocker:
             self._fetches.add(task)
             task.add_done_callback(self._fetches.discard)
             return False
+        if self._since is None:
+            self._since = time.monotonic()
         graph = self.graphs[batch.shard]
         for piece in pieces(batch, after_seq):
             from_seq = graph.seq
@@ -73,6 +80,9 @@ class Unlocker:
             for batch in out:
                 self.recent.add(batch)
             self._stream.publish(ACTIONS, out)
+        if self._since is not None:
+            _unlocking.observe(time.monotonic() - self._since)
+            self._since = None
 
     async def stop(self) -> None:
         for task in self._fetches:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from penstock_observability import metrics
+
 from .errors import OutOfRange, UpstreamAway
 from .position import Batch, Mode, Position, Ranged
 from .stream import Stream, Subscription
@@ -108,6 +110,7 @@ class Follower(Generic[Batch]):
         self._consumer = consumer
         self._owners: dict[int, tuple[Head, Upstream[Batch]]] = {}
         self._subscription: Subscription | None = None
+        self._unwatch: list[Callable[[], None]] = []
         self._polls: list[asyncio.Task[None]] = []
         self._catching_up: dict[int, asyncio.Task[None]] = {}
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
@@ -126,6 +129,7 @@ class Follower(Generic[Batch]):
         """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
         self._subscription = self._stream.subscribe(self._topic, self._take, frozenset(self._positions))
         self._polls = [asyncio.create_task(self._poll(upstream)) for upstream in self._upstreams]
+        self._unwatch = [metrics.FOLLOWER_LAG.watch(self._lag), metrics.FOLLOWER_LOADING.watch(self._loading)]
 
     @property
     def is_loaded(self) -> bool:
@@ -139,10 +143,19 @@ class Follower(Generic[Batch]):
     async def stop(self) -> None:
         if self._subscription is not None:
             self._subscription.close()
+        for unwatch in self._unwatch:
+            unwatch()
         tasks = [*self._polls, *self._catching_up.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _lag(self) -> list[tuple[tuple[str, str], float]]:
+        topic, positions = self._topic, self._positions.values()
+        return [((topic, str(at.shard)), at.known - at.seq) for at in positions]
+
+    def _loading(self) -> list[tuple[tuple[str], float]]:
+        return [((self._topic,), sum(at.mode is Mode.LOADING for at in self._positions.values()))]
 
     def resume(self, shard: int) -> None:
         """The consumer can take the batch that it refused."""
@@ -230,6 +243,7 @@ class Follower(Generic[Batch]):
         if position.mode is Mode.LOADING or position.known - position.seq > RANGE_MAX:
             await self._load(position, head, upstream)
             return
+        metrics.FOLLOWER_READS.labels(self._topic).inc()
         async for batch in upstream.read(position.shard, position.seq):
             self._offer(position, batch)
             self._consumer.flush()

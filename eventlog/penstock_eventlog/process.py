@@ -14,7 +14,7 @@ from penstock_observability import logs, metrics
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from pydantic import ValidationError
 
-from . import rpc
+from . import measures, rpc
 from .errors import EventlogError
 from .kafka import KafkaStream
 from .local import LocalStream
@@ -44,7 +44,6 @@ class Process:
         self.stops = AsyncExitStack()
         self.ready: Callable[[], bool] = lambda: True
         self.server: rpc.Server | None = None
-        self._stream: Stream | None = None
 
     def stop(self, step: Callable[[], Awaitable[object]]) -> None:
         """Do this at the end, before what was named earlier."""
@@ -63,23 +62,20 @@ class Process:
 
     async def stream(self, settings: StreamSettings, shards: int, deployment: str) -> Stream:
         """Return the started stream of these settings."""
-        stream = self._stream = stream_of(settings, shards, deployment)
+        stream = stream_of(settings, shards, deployment)
         await stream.start()
         self.stop(stream.stop)
+        self.stops.callback(measures.watch(stream))
         return stream
 
     async def watch(self) -> None:
-        """Keep health and the stream's metrics up to date, for ever."""
+        """Keep health up to date, for ever."""
         healthy = False
         while True:
             if self.server is not None and self.ready() != healthy:
                 healthy = not healthy
                 log.info("ready" if healthy else "not ready")
                 await self.server.ready(healthy)
-            if isinstance(stream := self._stream, KafkaStream):
-                metrics.STREAM_CONNECTED.set(stream.connected)
-                metrics.STREAM_DROPPED.set(stream.dropped)
-                metrics.DEAD_LETTERS.set(stream.dead_letters)
             await asyncio.sleep(READY_EVERY_S)
 
 

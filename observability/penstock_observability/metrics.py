@@ -1,8 +1,14 @@
-"""Every metric of the suite, in one place: names, units and labels. Changed once a batch, never once an event."""
+"""Every metric of the suite, in one place: names, units and labels.
 
+Counters and histograms change once a batch, never once an event. What is state anyway is looked up when it is scraped.
+"""
+
+from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+
+from .scraped import Scraped
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 ROWS: Final = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
@@ -12,25 +18,48 @@ COMMIT_SECONDS: Final = Histogram(
     "penstock_commit_duration_seconds", "From a batch's first round trip until it is committed.", buckets=SECONDS
 )
 COMMIT_EVENTS: Final = Histogram("penstock_commit_batch_events", "Events in one commit.", buckets=ROWS)
-COMMIT_QUEUE: Final = Gauge("penstock_commit_queue_events", "Events decided and not yet committed.")
+COMMIT_QUEUE: Final = Scraped("penstock_commit_queue_events", "Events decided and not yet committed.")
 EVENTS: Final = Counter("penstock_events", "Events committed, by kind.", ["kind"])
 RUNS_ENDED: Final = Counter("penstock_runs_ended", "Runs that ended, by state.", ["state"])
-OPEN_RUNS: Final = Gauge("penstock_open_runs", "Runs that have not ended.")
+OPEN_RUNS: Final = Scraped("penstock_open_runs", "Runs that have not ended.")
+IDLE_RUN_SECONDS: Final = Scraped(
+    "penstock_oldest_idle_run_seconds",
+    "Longest time that an open run has had neither an event nor a running action nor a delay before a retry.",
+    combine="max",
+)
 REPORTS_SETTLED: Final = Counter("penstock_reports_settled", "Reports that meant nothing to the log.")
+REPORTS_DROPPED: Final = Scraped(
+    "penstock_reports_dropped_total", "Reports that were not looked at, by reason; they come again.", ["reason"],
+    kind="counter",
+)  # fmt: skip
 ATTEMPTS_FAILED: Final = Counter("penstock_attempts_failed", "Attempts that failed, by cause.", ["cause"])
-SHARDS_OWNED: Final = Gauge("penstock_shards_owned", "Shards whose lease is held here.")
-DATABASE_UP: Final = Gauge("penstock_database_up", "1 while the database answers.")
+SHARDS: Final = Scraped("penstock_shards", "Shards of the deployment.", combine="max")
+SHARDS_OWNED: Final = Scraped("penstock_shards_owned", "Shards whose lease is held here.")
+SHARD_EVENTS: Final = Scraped(
+    "penstock_shard_events_total", "Events in the log of each shard that is owned here.", ["shard"], kind="counter"
+)
+DATABASE_UP: Final = Scraped("penstock_database_up", "1 while the databases answer.", combine="min")
 
 # Following, streams
-FOLLOWER_LAG: Final = Gauge(
-    "penstock_follower_lag_events", "Known positions that are not taken yet, by topic and shard.", ["topic", "shard"]
+FOLLOWER_LAG: Final = Scraped(
+    "penstock_follower_lag_events",
+    "Known positions that are not taken yet, by topic and shard.",
+    ["topic", "shard"],
+    combine="max",
+)
+FOLLOWER_LOADING: Final = Scraped(
+    "penstock_follower_loading_shards", "Shards that a follower has no state of, by topic.", ["topic"], combine="max"
 )
 FOLLOWER_READS: Final = Counter(
     "penstock_follower_reads", "Ranges read from upstream: the stream lacked them.", ["topic"]
 )
-STREAM_DROPPED: Final = Gauge("penstock_stream_dropped_messages", "Messages dropped at the stream's bound.")
-STREAM_CONNECTED: Final = Gauge("penstock_stream_connected", "1 while the broker answers.")
-DEAD_LETTERS: Final = Gauge("penstock_dead_letters", "Records put on the dead-letter topic by this process.")
+STREAM_DROPPED: Final = Scraped(
+    "penstock_stream_dropped_messages_total", "Messages dropped at the stream's bound.", kind="counter"
+)
+STREAM_CONNECTED: Final = Scraped("penstock_stream_connected", "1 while the broker answers.", combine="min")
+DEAD_LETTERS: Final = Scraped(
+    "penstock_dead_letters_total", "Records put on the dead-letter topic by this process.", kind="counter"
+)
 
 # Action Service
 QUEUED: Final = Gauge("penstock_queued_actions", "Actions that could start if there was room, by pool.", ["pool"])
@@ -44,13 +73,28 @@ LOST: Final = Counter("penstock_actions_lost", "Actions that were lost with thei
 # One hop, stage by stage
 STAGE_SECONDS: Final = Histogram(
     "penstock_stage_duration_seconds",
-    "Where the time of an action goes: queue (ready until granted), worker (granted until reported), "
-    "record (reported until committed), unlock (committed until the next are published).",
+    "Where the time of an action goes: queue (ready until granted), worker (granted until reported), record (a report "
+    "came until it is committed), unlock (a commit was heard of until what follows is published). Samples.",
     ["stage"],
     buckets=SECONDS,
 )
 
+# Tracer
+SPANS: Final = Counter("penstock_tracer_spans", "Spans, by what became of them.", ["outcome"])
 
-def serve(port: int, address: str = "127.0.0.1") -> None:
-    """Answer /metrics in the Prometheus text format, from a thread of its own."""
-    start_http_server(port, address)
+
+def serve(port: int, address: str = "127.0.0.1") -> tuple[int, Callable[[], None]]:
+    """Answer /metrics in Prometheus' text format, from a thread of its own; return the port and what ends it.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    disable_created_metrics()
+    server, thread = start_http_server(port, address)
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return server.server_port, stop

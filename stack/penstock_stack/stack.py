@@ -16,15 +16,17 @@ from penstock_action_service.app import ActionService
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
-from penstock_eventlog import rpc
+from penstock_eventlog import measures, rpc
 from penstock_eventlog.local import LocalStream
 from penstock_eventlog.stream import Stream
 from penstock_executors.process import ProcessExecutor
+from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_state_tracker.app import StateTracker, prepare
 from penstock_state_tracker.deployment import Deployment
 
+from .errors import StackError
 from .folder import DataFolder
 from .ports import HOST, choose_port
 from .postgres import EmbeddedPostgres
@@ -46,6 +48,7 @@ class Settings:
         cpu, memory_bytes, gpu: For operators; None takes what this machine has.
         workers: Whether it executes operators itself.
         kafka: The streams go through a real Kafka of its own, whose data are kept, too.
+        metrics_port: On 127.0.0.1, answers /metrics in Prometheus' text format; 0 takes a free one, None is nowhere.
         attended: It ends with the command that started it; clients are told.
     """
 
@@ -56,6 +59,7 @@ class Settings:
     gpu: int | None = None
     workers: bool = True
     kafka: bool = False
+    metrics_port: int | None = None
     attended: bool = False
 
 
@@ -67,6 +71,8 @@ class Stack:
         self._folder = DataFolder(data)
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.address = ""
+        # HOST:PORT of /metrics; empty if it is not served.
+        self.metrics_address = ""
 
     async def start(self) -> None:
         """Return once runs can be submitted and everything open goes on.
@@ -98,9 +104,11 @@ class Stack:
         self.address = f"{HOST}:{port}"
         url = await self._postgres(path / "postgres")
         deployment = await prepare([url], shards)
+        self._metrics()
         stream = await self._stream(deployment, path / "kafka")
         await stream.start()
         self._stops.append(("stream", stream.stop))
+        self._stops.append(("stream's metrics", _blocking(measures.watch(stream), here=True)))
         store = LocalStore(path / "artifacts")
         server = rpc.server(rpc.ServerOptions(host=HOST, port=port, errors=Exception))
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
@@ -127,6 +135,17 @@ class Stack:
         announce(path, Running(self.address, os.getpid(), settings.attended))
         self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
         log.info("penstock %s listens on %s, its data are in %s", version("penstock-stack"), self.address, path)
+
+    def _metrics(self) -> None:
+        """Serve metrics, also of the time in which the other parts start."""
+        if (port := self._settings.metrics_port) is None:
+            return
+        try:
+            port, stop = metrics.serve(port, HOST)
+        except OSError as error:
+            raise StackError(f"cannot serve metrics on {HOST}:{port}: {error.strerror}; choose another port") from error
+        self._stops.append(("metrics", _blocking(stop)))
+        self.metrics_address = f"{HOST}:{port}"
 
     async def _postgres(self, folder: Path) -> str:
         postgres = EmbeddedPostgres(folder)

@@ -31,11 +31,19 @@ def up(
     workers: bool = True,
     shards: int | None = None,
     kafka: bool = False,
+    metrics_port: int | None = None,
 ) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     logs.configure("penstock", as_json=False)
     settings = Settings(
-        port=port, cpu=cpu, memory_bytes=memory_bytes, gpu=gpu, workers=workers, shards=shards, kafka=kafka
+        port=port,
+        cpu=cpu,
+        memory_bytes=memory_bytes,
+        gpu=gpu,
+        workers=workers,
+        shards=shards,
+        kafka=kafka,
+        metrics_port=metrics_port,
     )
     return _run(data, settings)
 
@@ -99,6 +107,8 @@ def _at_end_of_stdin(told: asyncio.Event) -> None:
 
 def _ready(data: Path, stack: Stack, settings: Settings) -> None:
     if not settings.attended:
+        if stack.metrics_address:
+            print(f"metrics on http://{stack.metrics_address}/metrics", file=sys.stderr)
         print(f"ready on {stack.address}, data in {data}; Ctrl-C stops, and the next start goes on", file=sys.stderr)
         return
     print(json.dumps({"address": stack.address, "pid": os.getpid()}), flush=True)

@@ -1,7 +1,7 @@
 """The State Tracker put together: databases, committers, owners, and the API over them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from penstock_eventlog import rpc
@@ -10,6 +10,7 @@ from penstock_eventlog.stream import Stream, Subscription
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 
 from . import deployment as deployments
+from . import measures
 from .committer import Committer
 from .consumer import Consumer
 from .database import Database
@@ -29,6 +30,10 @@ from .values import Values
 from .watching import Reader
 
 STOP_GRACE_S: Final = 5.0
+
+
+def _nothing() -> None:
+    pass
 
 
 async def prepare(database_urls: Sequence[str], shards: int | None = None) -> Deployment:
@@ -79,6 +84,7 @@ class StateTracker:
         self._owners: list[Owner] = []
         self._committers: list[Committer] = []
         self._subscription: Subscription | None = None
+        self._unwatch: Callable[[], None] = _nothing
         self.owned: dict[int, Owned] = {}
         self.plans = Plans(self._databases, self._graphs_used)
         self.consumer: Consumer | None = None
@@ -141,6 +147,7 @@ class StateTracker:
         reader = Reader(routing, self._recent)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
         self.consumer = Consumer(routing)
+        self._unwatch = measures.watch(deployment.shards, self.owned, self._committers, self.consumer.dropped)
         self.service = StateTrackerService(
             deployment,
             routing,
@@ -168,6 +175,7 @@ class StateTracker:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
+        self._unwatch()
         await asyncio.gather(*(committer.stop(STOP_GRACE_S) for committer in self._committers))
         await asyncio.gather(*(owner.stop() for owner in self._owners))
         for owned in list(self.owned.values()):

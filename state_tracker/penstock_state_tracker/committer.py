@@ -13,6 +13,7 @@ from penstock_eventlog.stream import Stream
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from . import log as logs
+from . import measures
 from .database import DEFINITE, Connection, connect
 from .owned import Owned
 from .recent import Range, Recent
@@ -53,6 +54,8 @@ class Committer:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self.pending_events = 0
+        # When the oldest of what is pending came, by time.monotonic().
+        self._since: float | None = None
         # Why the database does not answer; empty if it does.
         self.away = ""
         self.batches = 0
@@ -81,6 +84,8 @@ class Committer:
             self._dirty.append(owned)
             self._idle.clear()
             self._wake.set()
+            if self._since is None:
+                self._since = time.monotonic()
         owned.pending += events
         self.pending_events += len(events)
 
@@ -98,8 +103,12 @@ class Committer:
             await self._wake.wait()
             self._wake.clear()
             while pairs := self._gather():
+                since, begun = self._since, time.monotonic()
+                self._since = begun if self._dirty else None
                 try:
                     await self._commit(pairs)
+                    waited_s = 0.0 if since is None else begun - since
+                    measures.committed([part for _, part in pairs], time.monotonic() - begun, waited_s)
                 except Exception:
                     # A mistake of ours: what these shards remember can no longer be trusted.
                     log.exception("a commit failed in a way that nobody foresaw; its shards are read anew")

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 
@@ -63,16 +64,22 @@ class Consumer:
             return None
         self.reports += len(batch.reports)
         events: list[ev.Event] = []
+        settled = 0
         decide = owned.core.report
         try:
             for report in batch.reports:
-                events += decide(report, now)
+                if decided := decide(report, now):
+                    events += decided
+                else:
+                    settled += 1
         except Exception:
             # A mistake of ours, and the memory may be half changed: read it anew.
             self.dropped["malformed"] += 1
             log.exception("a report of shard %d could not be decided", owned.shard)
             committer.drop(owned)
             return None
+        if settled:
+            metrics.REPORTS_SETTLED.inc(settled)
         if events:
             committer.add(owned, events)
         return owned

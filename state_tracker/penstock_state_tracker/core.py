@@ -43,6 +43,7 @@ class Shard:
         events = [ev.Event(run_id=run_id, run_submitted=event)]
         run = self._open(run_id, event)
         run.submitted_at_us = submitted_at_us
+        run.touched = now
         if run.open == 0:
             events.append(self._end(run))
         return events
@@ -55,6 +56,7 @@ class Shard:
             return []
         if report.attempt != run.attempt(node) or report.item or not run.unlocked(node):
             return []
+        run.touched = now
         match report.WhichOneof("kind"):
             case "succeeded":
                 return self._succeeded(run, node, report, now)
@@ -72,6 +74,7 @@ class Shard:
             return []
         self.seq += 1
         run.cancelling = True
+        run.touched = now
         asked = ev.Event(run_id=run_id, cancel_requested=ev.CancelRequested(caller=caller, reason=reason))
         return [asked, *self._skip_waiting(run, ev.SKIP_REASON_RUN_CANCELLED), *self._ended(run)]
 
@@ -93,7 +96,7 @@ class Shard:
         if event.WhichOneof("kind") == "run_submitted":
             if event.run_id in self.runs:
                 raise CorruptLog("submitted twice", event.run_id)
-            self._open(event.run_id, event.run_submitted)
+            self._open(event.run_id, event.run_submitted).touched = now
             return
         run = self.runs.get(event.run_id)
         self.seq += 1
@@ -202,6 +205,7 @@ class Shard:
         return ending.ended(run)
 
     def _apply(self, run: Run, event: ev.Event, now: float) -> None:
+        run.touched = now
         match event.WhichOneof("kind"):
             case "action_started":
                 started = event.action_started

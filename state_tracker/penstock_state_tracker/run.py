@@ -51,6 +51,7 @@ class Run:
         "status",
         "submitted_at_us",
         "team",
+        "touched",
     )
 
     def __init__(self, run_id: bytes, graph: PlanGraph, first_seq: int) -> None:
@@ -71,6 +72,7 @@ class Run:
         self.failed_node = -1
         self.cancelling = False  # somebody asked for it
         self.failing_fast = False  # its first failure asked for it
+        self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
 
     @property
     def stopping(self) -> bool:

@@ -45,6 +45,7 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     """Return the run that was described."""
     run = Run(described.run_id, graph, described.first_seq)
     run.submitted_at_us = described.submitted_at_us
+    run.touched = now
     run.team = described.team
     run.options = described.options.SerializeToString()
     run.caller = described.caller.SerializeToString()

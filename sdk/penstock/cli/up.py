@@ -24,6 +24,10 @@ def up(
     kafka: Annotated[
         bool, typer.Option("--kafka", help="With a real Kafka between the services, its data kept, too.")
     ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(help="Port on 127.0.0.1 that answers /metrics for Prometheus; 0 takes a free one; else nowhere."),
+    ] = None,
     workers: Annotated[
         bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")
     ] = True,
@@ -42,4 +46,5 @@ def up(
         shards=shards,
         workers=workers,
         kafka=kafka,
+        metrics_port=metrics_port,
     )

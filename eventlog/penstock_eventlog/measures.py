@@ -1,0 +1,31 @@
+"""What is measured of a process's stream: looked up when it is asked for."""
+
+from collections.abc import Callable
+
+from penstock_observability import metrics
+
+from .kafka import KafkaStream
+from .local import LocalStream
+from .stream import Stream
+
+
+def watch(stream: Stream) -> Callable[[], None]:
+    """Let the metrics show the stream's state; the answer ends that."""
+    stops: list[Callable[[], None]] = []
+    if isinstance(stream, KafkaStream):
+        stops = [
+            metrics.STREAM_CONNECTED.watch_one(lambda: stream.connected),
+            metrics.STREAM_DROPPED.watch_one(lambda: stream.dropped),
+            metrics.DEAD_LETTERS.watch_one(lambda: stream.dead_letters),
+        ]
+    elif isinstance(stream, LocalStream):
+        stops = [
+            metrics.STREAM_DROPPED.watch_one(lambda: stream.dropped),
+            metrics.DEAD_LETTERS.watch_one(lambda: stream.refused),
+        ]
+
+    def stop() -> None:
+        for step in stops:
+            step()
+
+    return stop

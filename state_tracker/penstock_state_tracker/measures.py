@@ -1,0 +1,95 @@
+"""What is measured of the State Tracker: once a commit, or looked up when it is asked for; never once an event."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Final, Protocol
+
+from penstock_observability import metrics
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+
+from . import log as logs
+from .owned import Owned
+from .run import Run
+
+NAMES: Final = {number: name for name, number in logs.KINDS.items() if name != "run_id"}
+STATES: Final = {number: name.removeprefix("RUN_STATE_").lower() for name, number in ev.RunState.items()}
+CAUSES: Final = {number: name.removeprefix("CAUSE_").lower() for name, number in ev.Cause.items()}
+
+_events: Final = {number: metrics.EVENTS.labels(name) for number, name in NAMES.items()}
+_ended: Final = {number: metrics.RUNS_ENDED.labels(name) for number, name in STATES.items() if number >= 3}
+_failed: Final = {number: metrics.ATTEMPTS_FAILED.labels(name) for number, name in CAUSES.items() if number}
+# Of a worker of a later version.
+_other: Final = metrics.ATTEMPTS_FAILED.labels("other")
+_recording: Final = metrics.STAGE_SECONDS.labels("record")
+
+
+def committed(parts: Sequence[logs.Part], duration_s: float, waited_s: float) -> None:
+    """Count what one commit wrote.
+
+    Args:
+        waited_s: From when the oldest of its events was decided until the commit began.
+    """
+    kinds = Counter(chain.from_iterable(part.kinds for part in parts))
+    metrics.COMMIT_SECONDS.observe(duration_s)
+    metrics.COMMIT_EVENTS.observe(kinds.total())
+    _recording.observe(waited_s + duration_s)
+    for kind, count in kinds.items():
+        _events[kind].inc(count)
+    if logs.RUN_ENDED in kinds:
+        for state, count in Counter(event.run_ended.state for event in _of_kind(parts, logs.RUN_ENDED)).items():
+            _ended[state].inc(count)
+    if logs.ACTION_FAILED in kinds:
+        for cause, count in Counter(event.action_failed.cause for event in _of_kind(parts, logs.ACTION_FAILED)).items():
+            _failed.get(cause, _other).inc(count)
+
+
+def _of_kind(parts: Iterable[logs.Part], wanted: int) -> Iterable[ev.Event]:
+    return (event for part in parts for kind, event in zip(part.kinds, part.events, strict=True) if kind == wanted)
+
+
+class Committing(Protocol):
+    """What of a committer is looked at."""
+
+    pending_events: int
+    away: str
+
+
+def watch(
+    shards: int,
+    owned: Mapping[int, Owned],
+    committers: Collection[Committing],
+    dropped: Mapping[str, int],
+) -> Callable[[], None]:
+    """Let the metrics show one State Tracker's state; the answer ends that."""
+    stops = [
+        metrics.SHARDS.watch_one(lambda: shards),
+        metrics.SHARDS_OWNED.watch_one(lambda: len(owned)),
+        metrics.SHARD_EVENTS.watch(lambda: [((str(shard),), one.committed) for shard, one in list(owned.items())]),
+        metrics.OPEN_RUNS.watch_one(lambda: sum(len(one.core.runs) for one in list(owned.values()))),
+        metrics.IDLE_RUN_SECONDS.watch_one(lambda: idle_s(owned, time.monotonic())),
+        metrics.COMMIT_QUEUE.watch_one(lambda: sum(one.pending_events for one in committers)),
+        metrics.DATABASE_UP.watch_one(lambda: float(not any(one.away for one in committers))),
+        metrics.REPORTS_DROPPED.watch(lambda: [((reason,), count) for reason, count in list(dropped.items())]),
+    ]
+
+    def stop() -> None:
+        for step in stops:
+            step()
+
+    return stop
+
+
+def idle_s(owned: Mapping[int, Owned], now: float) -> float:
+    """Return for how long the run has waited that waits longest: no event, nothing runs, no retry is due later."""
+    since = now
+    for one in list(owned.values()):
+        for run in list(one.core.runs.values()):
+            if run.touched < since and not run.running and not _delayed(run, now):
+                since = run.touched
+    return now - since
+
+
+def _delayed(run: Run, now: float) -> bool:
+    return any(history.ready_at > now for history in list(run.histories.values()))
