@@ -38,7 +38,10 @@ class NodeState(StrEnum):
 
 @dataclass(slots=True)
 class Attempt:
-    """One execution; times are microseconds by the database's clock, from the events and the measured duration."""
+    """One execution; times are microseconds by the database's clock, from the events and the measured duration.
+
+    From `started_at_us` on a worker was busy with it, the last `duration_us` of that in the operator itself.
+    """
 
     number: int
     state: NodeState
@@ -196,10 +199,11 @@ def cause_text(cause: events_pb2.Cause) -> str:
 
 
 def _end(attempt: Attempt, state: NodeState, worker: str, duration_us: int, at_us: int) -> None:
-    """Close the attempt. Short ones have no started-event, so their start is their end less what they took."""
+    """Close the attempt. Short ones have no started-event: their start is their end less the time in the operator."""
     attempt.state, attempt.worker, attempt.ended_at_us = state, worker or attempt.worker, at_us
     attempt.duration_us = duration_us or (at_us - attempt.started_at_us if attempt.started_at_us else 0)
-    attempt.started_at_us = at_us - attempt.duration_us
+    called_at_us = at_us - attempt.duration_us
+    attempt.started_at_us = min(attempt.started_at_us or called_at_us, called_at_us)
 
 
 def _node(plan: plan_pb2.Plan, index: int) -> NodeView:
