@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dependency_manager": SERVICE,
     "action_service": SERVICE,
     "executors": {"sdk", "artifact_store", *SERVICE},
+    "tracer": SERVICE,
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`.
@@ -44,7 +45,7 @@ DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "grpc_health": "grpcio-
 # What a dependency brings along by contract.
 COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typing_extensions": "pydantic"}
 # Libraries that users pass values of: whoever has such a value has the library. Within functions only.
-USERS_OWN = {"sdk": {"numpy", "pandas", "pyarrow", "torch", "safetensors", "onnx"}}
+USERS_OWN = {"sdk": {"numpy", "pandas", "pyarrow", "torch", "safetensors", "onnx", "opentelemetry"}}
 
 Import = tuple[str, bool]  # module as written, and whether it is within a function
 

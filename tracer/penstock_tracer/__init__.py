@@ -1,0 +1,1 @@
+"""One trace a run, made of its events outside the hot path."""
