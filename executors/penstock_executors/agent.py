@@ -48,7 +48,8 @@ class Agent:
         self._capacity = executor.capacity()
         self._capacity.labels.update(labels or {})
         need = Need(self._capacity.cpu_milli, self._capacity.gpu, self._capacity.memory_bytes)
-        self._core = Core(worker, need, SLOTS_A_CORE_MAX * max(1, -(-need.cpu_milli // 1000)))
+        slots_max = SLOTS_A_CORE_MAX * max(1, -(-need.cpu_milli // 1000))
+        self._core = Core(worker, need, slots_max, executor.ahead_max)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._open = False

@@ -15,6 +15,8 @@ class Channel:
         self._near.setblocking(False)
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
 
+        self.ended = False  # never told by this socket: the worker holds both ends
+
     @property
     def fd(self) -> int:
         """Readable when the process has sent something."""
@@ -24,6 +26,9 @@ class Channel:
     def far_fd(self) -> int:
         """The process's end, to be inherited."""
         return self._far.fileno()
+
+    def inherited(self) -> None:
+        """The process has its end."""
 
     def send(self, message: bytes) -> bool:
         """Send a message whole; False if there is no room now."""
@@ -60,3 +65,16 @@ class Channel:
         """The process, if it still lives, reads the end of the stream and ends."""
         self._near.close()
         self._far.close()
+
+
+class Link:
+    """The process's end."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._receive = end.recv_into
+        self.send = end.send
+
+    def receive(self) -> bytes:
+        """Wait for a message; b"" at the end of the stream."""
+        return bytes(self._buffer[: self._receive(self._buffer)])

@@ -21,7 +21,8 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.plan.v1.plan_pb2 import Plan
 
-from .channel import BUFFER_BYTES, MESSAGE_BYTES_MAX
+from .channel import MESSAGE_BYTES_MAX, Link
+from .stream_channel import StreamLink
 
 if TYPE_CHECKING:
     from penstock_artifact_store.remote import RemoteStore
@@ -45,7 +46,7 @@ class Stopped(BaseException):
 class Child:
     """Serves one worker and one bundle until the socket ends."""
 
-    def __init__(self, link: socket.socket, setup: Setup) -> None:
+    def __init__(self, link: Link | StreamLink, setup: Setup) -> None:
         self._link = link
         self._worker = setup.worker
         self._plans_folder = Path(setup.plans)
@@ -66,10 +67,8 @@ class Child:
 
     def serve(self) -> None:
         """Execute grants, one at a time, until the worker closes the socket."""
-        buffer = memoryview(bytearray(BUFFER_BYTES))
-        receive = self._link.recv_into
-        while size := receive(buffer):
-            grant = Grant.FromString(bytes(buffer[:size]))
+        while message := self._link.receive():
+            grant = Grant.FromString(message)
             answer = FromChild()
             self.busy = True
             self._execute(grant, answer)
@@ -176,15 +175,15 @@ class Child:
 
 def main(arguments: Sequence[str]) -> None:
     """Arguments: the socket's file descriptor, the worker's process id."""
-    link = socket.socket(fileno=int(arguments[0]))
-    os.set_inheritable(link.fileno(), False)
+    end = socket.socket(fileno=int(arguments[0]))
+    os.set_inheritable(end.fileno(), False)
     _die_with(int(arguments[1]))
     sys.stdout, sys.stderr = _stream(1), _stream(2)
-    buffer = bytearray(BUFFER_BYTES)
-    size = link.recv_into(buffer)
-    if not size:
+    link = StreamLink(end) if end.type == socket.SOCK_STREAM else Link(end)
+    message = link.receive()
+    if not message:
         return
-    setup = Setup.FromString(bytes(buffer[:size]))
+    setup = Setup.FromString(message)
     if setup.HasField("gpus"):
         os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpus
     if setup.bundle:

@@ -13,6 +13,9 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant
 
 from .channel import Channel
 from .output import Tail
+from .stream_channel import StreamChannel
+
+LINUX = sys.platform == "linux"  # has sockets that keep the bounds of messages, and files that stand for processes
 
 
 class ChildProcess:
@@ -37,7 +40,7 @@ class ChildProcess:
         self.code: int | None = None
         work = folder / f"work-{number}"
         work.mkdir(exist_ok=True)
-        self.channel = Channel()
+        self.channel = Channel() if LINUX else StreamChannel()
         self.tail = Tail(folder / f"output-{number}")
         arguments = [str(self.channel.far_fd), str(os.getpid())]
         try:
@@ -55,7 +58,8 @@ class ChildProcess:
             self.channel.close()
             self.tail.close()
             raise
-        self.pidfd = os.pidfd_open(self._popen.pid)
+        self.channel.inherited()
+        self.pidfd = os.pidfd_open(self._popen.pid) if LINUX else -1  # readable once the process has ended
 
     @property
     def pid(self) -> int:
@@ -91,6 +95,7 @@ class ChildProcess:
 
     def close(self) -> None:
         """Let go of everything that belongs to the dead process."""
-        os.close(self.pidfd)
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
         self.channel.close()
         self.tail.close()

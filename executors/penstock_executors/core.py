@@ -10,7 +10,7 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import reports
 from .ended import Ended
-from .slots import UNKNOWN_S, Held, Need, Slots
+from .slots import AHEAD_MAX, UNKNOWN_S, Held, Need, Slots
 
 STARTED_AFTER_S = 0.005  # an action that ends earlier is not reported as started
 HELD_MAX = 65_536  # grants of one worker
@@ -26,7 +26,7 @@ class Core:
     drives the core empties, in this order: `take_back`, `kills`, `starts` with `start_slots`, `outbox`.
     """
 
-    def __init__(self, worker: str, capacity: Need, slots_max: int) -> None:
+    def __init__(self, worker: str, capacity: Need, slots_max: int, ahead_max: int = AHEAD_MAX) -> None:
         self.due = math.inf  # when `tick` has something to do
         self.take_back: list[int] = []  # slots: return what has not begun; see `takes_first`
         self.kills: list[int] = []  # grants
@@ -38,7 +38,7 @@ class Core:
         self._ended = Ended()
         self._cpu_queue: deque[Held] = deque()
         self._gpu_queue: deque[Held] = deque()
-        self._slots = Slots(capacity, slots_max)
+        self._slots = Slots(capacity, slots_max, ahead_max)
         self._durations: dict[str, float] = {}  # seconds, by operator
         self._arrivals = 0
 

@@ -49,6 +49,11 @@ class Executor(Protocol):
         """Name of its entry point."""
         ...
 
+    @property
+    def ahead_max(self) -> int:
+        """Actions of one slot that it is handed at once, the one that runs included; 1 if it cannot give back."""
+        ...
+
     def capacity(self) -> Resources:
         """What it can run at once."""
         ...

@@ -16,10 +16,11 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import exits, reports, traces
 from .channel import MESSAGE_BYTES_MAX
-from .child_process import ChildProcess
+from .child_process import LINUX, ChildProcess
 from .executor import Context
 from .gpus import visible_gpus
 from .preparing import Prepared, Unavailable
+from .slots import AHEAD_MAX
 
 BLANKS_MAX = 2  # processes that wait for their first bundle
 READ_MAX = 64  # messages of one process read in one go
@@ -33,6 +34,7 @@ class ProcessExecutor:
     """Executes each slot of the worker in a process of its own, for as long as the slot lasts."""
 
     name = "process"
+    ahead_max = AHEAD_MAX if LINUX else 1
 
     def __init__(
         self, *, cpu_milli: int | None = None, memory_bytes: int | None = None, gpus: Sequence[str] | None = None
@@ -232,6 +234,8 @@ class ProcessExecutor:
         self._read(child, ended)
         if ended:
             self._context.report(ended)
+        if child.channel.ended:
+            self._on_exit(child)
 
     def _read(self, child: ChildProcess, ended: list[Report]) -> None:
         for message in child.channel.received(READ_MAX):
@@ -304,7 +308,8 @@ class ProcessExecutor:
         self._children[child.number] = child
         traces.note(self._folder, child.number, child.pid)
         self._loop.add_reader(child.channel.fd, self._on_readable, child)
-        self._loop.add_reader(child.pidfd, self._on_exit, child)
+        if child.pidfd >= 0:
+            self._loop.add_reader(child.pidfd, self._on_exit, child)
         return child
 
     def _fill_up(self) -> None:
@@ -317,7 +322,10 @@ class ProcessExecutor:
 
     def _on_exit(self, child: ChildProcess) -> None:
         """A process is gone: what it had begun has failed, what it had not goes to another."""
-        self._loop.remove_reader(child.pidfd)
+        if child.code is not None:
+            return
+        if child.pidfd >= 0:
+            self._loop.remove_reader(child.pidfd)
         code = child.buried()
         if self._closing:
             self._forget(child)

@@ -64,9 +64,9 @@ class Slot:
         self.told = False  # `started` was reported of its first action
         self.late = False  # its first action takes longer than expected: nothing goes behind it
 
-    def admits(self, held: Held) -> bool:
-        """Whether the action may go behind those that are here."""
-        return not self.late and self.expected_s < AHEAD_S and len(self.queue) < AHEAD_MAX
+    def admits(self, ahead_max: int) -> bool:
+        """Whether another action may go behind those that are here."""
+        return not self.late and self.expected_s < AHEAD_S and len(self.queue) < ahead_max
 
     def begin(self, now: float) -> None:
         """The first action of the queue runs from now on."""
@@ -78,12 +78,12 @@ class Slot:
 class Slots:
     """All slots of a worker; together they never hold more than its capacity."""
 
-    def __init__(self, capacity: Need, slots_max: int) -> None:
+    def __init__(self, capacity: Need, slots_max: int, ahead_max: int = AHEAD_MAX) -> None:
         self.capacity = capacity
         self.open: dict[int, Slot] = {}
         self._cpu, self._gpu, self._memory = capacity
         self._alike: dict[tuple[Need, bytes], list[Slot]] = {}
-        self._slots_max = slots_max
+        self._slots_max, self._ahead_max = slots_max, ahead_max
         self._last = 0
 
     def possible(self, need: Need) -> bool:
@@ -106,7 +106,7 @@ class Slots:
             return slot
         best: Slot | None = None
         for slot in self._alike.get((need, bundle), ()):
-            if slot.admits(held) and (best is None or slot.expected_s < best.expected_s):
+            if slot.admits(self._ahead_max) and (best is None or slot.expected_s < best.expected_s):
                 best = slot
         if best is not None:
             self._join(best, held)
