@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from penstock_action_service.app import ActionService
-from penstock_action_service.errors import ActionServiceError
+from penstock_action_service.errors import ActionServiceError, SessionClosed
 from penstock_dependency_manager import DependencyManager, DependencyManagerError
 from penstock_eventlog import rpc
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
@@ -40,7 +40,7 @@ class World:
             shards=range(SHARDS),
             database_url=self.database_url,
             owner=owner,
-            **options,
+            **({"worker_lease_s": 60.0} | options),  # most workers here send no heartbeats
         )
         server = rpc.server(rpc.ServerOptions(errors=ActionServiceError))
         service.register(server)
@@ -106,6 +106,22 @@ class FakeWorker:
         self.closed.clear()
         self.session = service.connect(self.register(), self.take, self.closed.set)
         self.session.reports(list(self.unrecorded.values()))
+
+    @asynccontextmanager
+    async def alive(self, service: ActionService) -> AsyncGenerator[None]:
+        """Send heartbeats, and connect again where that is needed, until the block ends."""
+        beating = asyncio.create_task(self._beat(service))
+        yield
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+    async def _beat(self, service: ActionService) -> None:
+        while True:
+            try:
+                self.session.heartbeat()
+            except SessionClosed:
+                self.connect(service)
+            await asyncio.sleep(0.02)
 
     def take(self, orders: Orders) -> None:
         reports = self.carry_out(orders)
