@@ -23,31 +23,33 @@ async def median_of(work: Callable[[], Awaitable[object]], repeats: int) -> floa
 def cpu_s(pids: list[int]) -> float:
     """Return the CPU seconds that these processes and their children have used, ended children included."""
     total = 0.0
-    for pid in pids:
-        for process in _tree(pid):
-            try:
-                times = process.cpu_times()
-            except psutil.Error:
-                continue
-            total += times.user + times.system + times.children_user + times.children_system
+    for process in _trees(pids):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
     return total
 
 
 def memory_bytes(pids: list[int]) -> int:
     """Return the proportional set size of these processes and their children."""
     total = 0
-    for pid in pids:
-        for process in _tree(pid):
-            try:
-                total += process.memory_full_info().pss
-            except psutil.Error:
-                continue
+    for process in _trees(pids):
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:
+            continue
     return total
 
 
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return []
+def _trees(pids: list[int]) -> set[psutil.Process]:
+    """Return the processes with all that descend from them, each once."""
+    found: set[psutil.Process] = set()
+    for pid in pids:
+        try:
+            root = psutil.Process(pid)
+            found |= {root, *root.children(recursive=True)}
+        except psutil.Error:
+            continue
+    return found
