@@ -200,7 +200,6 @@ def test_integers_of_any_size(sign: int, digits: int) -> None:
         (3, Annotated[int, Ge(1)]),
         (1 + 2j, complex),
     ],
-    ids=str,
 )
 def test_types_come_back(value: object, annotation: object) -> None:
     assert equal(back(value, annotation), value)
@@ -262,7 +261,6 @@ def test_bytes_are_the_same_in_every_process() -> None:
         (1, Point, "expected"),
         (1.5, int | str, "expected int | str, given float 1.5"),
     ],
-    ids=str,
 )
 def test_wrong_types_are_named(value: object, annotation: object, text: str) -> None:
     with pytest.raises(WrongType) as caught:
@@ -283,7 +281,6 @@ def test_wrong_types_are_named(value: object, annotation: object, text: str) -> 
         (ValueError("x"), Any, "no codec"),
         (Box(object()), Box[Any], "value.item is a object"),
     ],
-    ids=str,
 )
 def test_what_has_no_codec_is_named(value: object, annotation: object, text: str) -> None:
     with pytest.raises(NoCodec) as caught:
@@ -324,7 +321,6 @@ class Other:
         (Hiding(shown=1, hidden=2), Hiding),
         (Secretive(password=pydantic.SecretStr("x")), Secretive),
     ],
-    ids=str,
 )
 def test_what_json_cannot_tell_apart_comes_back_or_is_refused(value: object, annotation: object) -> None:
     try:
