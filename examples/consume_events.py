@@ -1,0 +1,60 @@
+"""Follow what happens to runs, from outside: the public events, read from Kafka.
+
+    penstock up --kafka                                        # says where its broker is
+    python examples/consume_events.py 127.0.0.1:9092           # from now on
+    python examples/consume_events.py 127.0.0.1:9092 --hours 1
+    python examples/consume_events.py 127.0.0.1:9092 --run 01a6f3f0-5b1c-7cc4-a5a9-0a1b2c3d4e5f
+"""
+
+import argparse
+import asyncio
+import contextlib
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from penstock.events import Event, EventReader, Now, Run, Start, Time
+
+
+def described(event: Event) -> str:
+    """One line about an event."""
+    body = event.body
+    match event.kind:
+        case "run_submitted":
+            what = f"{body.plan_name} with {body.nodes} nodes, for {body.caller.user or 'somebody'}"
+        case "action_started" | "action_succeeded":
+            what = f"node {body.node}, attempt {body.attempt}, on {body.worker}"
+        case "action_failed":
+            what = f"node {body.node}, attempt {body.attempt}: {body.failure.type}: {body.failure.message}"
+        case "nodes_skipped":
+            what = f"{len(body.nodes)} nodes, because of {body.because_of}"
+        case _:
+            what = ""
+    gap = f"  ({event.missed} events before it are gone)" if event.missed else ""
+    return f"{event.recorded_at:%H:%M:%S.%f} {event.run_id} {event.shard}/{event.seq} {event.kind} {what}{gap}"
+
+
+async def follow(kafka: str, start: Start, *, to_the_end: bool) -> None:
+    async with contextlib.aclosing(EventReader(kafka, start, follow=not to_the_end).events()) as events:
+        async for event in events:
+            print(described(event), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print the events of runs as they are recorded.")
+    parser.add_argument("kafka", help="HOST:PORT of the broker")
+    parser.add_argument("--hours", type=float, help="begin so many hours ago")
+    parser.add_argument("--run", type=uuid.UUID, help="only this run, from its submission to its end")
+    parser.add_argument("--shards", type=int, default=256, help="of the deployment; needed with --run")
+    parser.add_argument("--to-the-end", action="store_true", help="end with what there is now")
+    words = parser.parse_args()
+    start: Start = Now()
+    if words.run:
+        start = Run(words.run, words.shards)
+    elif words.hours:
+        start = Time(datetime.now(UTC) - timedelta(hours=words.hours))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(follow(words.kafka, start, to_the_end=words.to_the_end))
+
+
+if __name__ == "__main__":
+    main()

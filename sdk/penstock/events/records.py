@@ -1,0 +1,101 @@
+"""One record of the topic: CloudEvents in Kafka's binary mode around a range of one shard's log. No I/O."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+from penstock_proto.state_tracker.v1 import events_pb2
+
+from ..errors import PenstockError
+
+TYPE: Final = "io.penstock.events.v1"
+SPEC_VERSION: Final = b"1.0"
+
+
+class UnreadableEvent(PenstockError):
+    """A record of the topic is of another type or version, or damaged."""
+
+
+@dataclass(slots=True)
+class Event:
+    """A fact about one run, with its place in the log.
+
+    Attributes:
+        seq: Its position in the shard's log, from 1 without a gap: (shard, seq) is an event's identity.
+        recorded_at_us: Microseconds of Unix time by the database's clock.
+        kind: "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped",
+            "cancel_requested" or "run_ended"; empty for one of a later version.
+        message: The protobuf message `penstock.state_tracker.v1.Event`.
+        missed: Events of this shard right before this one that the topic does not have any more.
+    """
+
+    shard: int
+    seq: int
+    epoch: int
+    recorded_at_us: int
+    message: events_pb2.Event
+    missed: int = 0
+
+    @property
+    def kind(self) -> str:
+        return self.message.WhichOneof("kind") or ""
+
+    @property
+    def body(self) -> Any:
+        """The message of its kind, such as `ActionFailed`; None for a kind of a later version."""
+        return getattr(self.message, self.kind) if self.kind else None
+
+    @property
+    def run_id(self) -> uuid.UUID:
+        return uuid.UUID(bytes=self.message.run_id)
+
+    @property
+    def recorded_at(self) -> datetime:
+        return datetime.fromtimestamp(self.recorded_at_us / 1e6, UTC)
+
+
+def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> events_pb2.EventBatch:
+    """Return the range that a record carries; raise UnreadableEvent."""
+    attributes = dict(headers)
+    kind = attributes.get("ce_type", b"").decode("utf-8", "replace")
+    if kind != TYPE:
+        raise UnreadableEvent(f"ce_type is {kind[:100]!r}, not {TYPE!r}")
+    if attributes.get("ce_specversion") != SPEC_VERSION:
+        raise UnreadableEvent(f"ce_specversion is {attributes.get('ce_specversion', b'')[:20]!r}, not '1.0'")
+    batch = events_pb2.EventBatch()
+    try:
+        batch.ParseFromString(value or b"")
+    except DecodeError as error:
+        raise UnreadableEvent(f"the body is no EventBatch: {error}") from error
+    if batch.from_seq < 1 or batch.shard < 0 or not batch.events:
+        raise UnreadableEvent(f"a range of {len(batch.events)} events from {batch.from_seq} of shard {batch.shard}")
+    return batch
+
+
+class Order:
+    """The last event of each shard that was taken, by which repeats and gaps are told."""
+
+    def __init__(self, seqs: dict[int, int]) -> None:
+        self.seqs = seqs
+
+    def missing(self, batch: events_pb2.EventBatch) -> int:
+        """Return how many events lie between the last one taken and this range; 0 if nothing was taken yet."""
+        last = self.seqs.get(batch.shard)
+        return 0 if last is None else max(0, batch.from_seq - 1 - last)
+
+    def take(self, batch: events_pb2.EventBatch) -> Iterator[Event]:
+        """Yield the events that were not taken before; each counts as taken once it is yielded."""
+        shard, epoch, at_us, from_seq = batch.shard, batch.epoch, batch.recorded_at_us, batch.from_seq
+        missed = self.missing(batch)
+        known = self.seqs.get(shard, 0)
+        for index, message in enumerate(batch.events):
+            seq = from_seq + index
+            if seq > known:
+                self.seqs[shard] = seq
+                yield Event(shard, seq, epoch, at_us, message, missed)
+                missed = 0
