@@ -41,6 +41,7 @@ MAY_IMPORT_LATE = {"sdk": {"stack"}}
 DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "grpc_health": "grpcio-health-checking"} | {
     "grpc_reflection": "grpcio-reflection",
     "opentelemetry": "opentelemetry-sdk",
+    "yaml": "pyyaml",
 }
 # What a dependency brings along by contract.
 COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typing_extensions": "pydantic"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import StackError
+from .lifeline import die_with_parent
 
 KAFKA_VERSION: Final = "4.1.1"
 # kafka-clients by name: without it the resolver picks an older one, and the broker dies at its start.
@@ -72,7 +73,7 @@ class EmbeddedKafka:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent if os.name == "posix" else None,
+                preexec_fn=die_with_parent(signal.SIGTERM),
             )
         self._wait_ready()
 
@@ -157,11 +158,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _die_with_parent() -> None:
-    """On Linux the broker ends with the stack, also when that is killed."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -73,6 +73,8 @@ class Stack:
         self.address = ""
         # HOST:PORT of /metrics; empty if it is not served.
         self.metrics_address = ""
+        # HOST:PORT of the broker that the streams go through; empty if there is none.
+        self.kafka_address = ""
 
     async def start(self) -> None:
         """Return once runs can be submitted and everything open goes on.
@@ -163,6 +165,7 @@ class Stack:
         kafka = EmbeddedKafka(folder)
         self._stops.append(("kafka", _blocking(kafka.stop)))
         await asyncio.to_thread(kafka.start)
+        self.kafka_address = kafka.address
         return KafkaStream(kafka.address, shards=deployment.shards, deployment=deployment.name)
 
     def _action_service(self, url: str, stream: Stream, shards: int) -> ActionService:

@@ -107,6 +107,8 @@ def _at_end_of_stdin(told: asyncio.Event) -> None:
 
 def _ready(data: Path, stack: Stack, settings: Settings) -> None:
     if not settings.attended:
+        if stack.kafka_address:
+            print(f"events on Kafka at {stack.kafka_address}, topic penstock.events", file=sys.stderr)
         if stack.metrics_address:
             print(f"metrics on http://{stack.metrics_address}/metrics", file=sys.stderr)
         print(f"ready on {stack.address}, data in {data}; Ctrl-C stops, and the next start goes on", file=sys.stderr)

@@ -1,0 +1,312 @@
+"""The suite as plain processes: what docker-compose.yml describes, on this machine's loopback, without containers.
+
+`python -m penstock_stack.topology --data FOLDER` runs it in the foreground.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import grpc
+from penstock_eventlog.health import ready
+from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc
+
+from . import compose
+from .compose import Described
+from .errors import NotStarted, StackError
+from .kafka import EmbeddedKafka
+from .lifeline import die_with_parent
+from .ports import HOST, choose_port
+from .postgres import EmbeddedPostgres
+
+COMPOSE_FILE: Final = Path("docker-compose.yml")
+DATABASE: Final = "penstock"
+READY_S_MAX: Final = 60.0
+STOP_S_MAX: Final = 30.0
+POLL_S: Final = 0.05
+# These end before what they need.
+STOP_ORDER: Final = ("worker", "action-service", "dependency-manager", "state-tracker", "artifact-store")
+LOG_TAIL_CHARS: Final = 2_000
+
+
+class Instance:
+    """One process of a service: started, killed and started again as a test wants."""
+
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path, health: str) -> None:
+        self.name, self.log, self.health = name, log, health
+        self._command, self._environment = command, dict(environment)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        if self.process is None:
+            raise NotStarted(f"{self.name} is not running")
+        return self.process.pid
+
+    def start(self) -> None:
+        script = Path(sys.executable).with_name(self._command[0])
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(script), *self._command[1:]],
+                env={**_outer_environment(), **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for whoever started all of this
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process alone."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill -9, and wait until it is gone."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def stop(self) -> int:
+        """End in order; return the exit code. What does not end in time is killed."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.terminate()
+        try:
+            return process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-LOG_TAIL_CHARS:]
+
+
+class Topology:
+    """Start it, stop it, and reach its parts by name: `state-tracker`, or `state-tracker-2` of several.
+
+    Args:
+        folder: Of data and logs; kept.
+        scale: How many instances of a service there are, where it is not one.
+        cpu: Cores that each worker offers; what the file says if not given.
+        extra: More variables of the environment, for all services.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        file: Path = COMPOSE_FILE,
+        scale: Mapping[str, int] | None = None,
+        cpu: int | None = None,
+        extra: Mapping[str, str] | None = None,
+        port: int = 0,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.postgres = EmbeddedPostgres(self.folder / "postgres")
+        self.kafka = EmbeddedKafka(self.folder / "kafka")
+        self.instances: dict[str, Instance] = {}
+        self._file, self._scale, self._cpu, self._port = file, dict(scale or {}), cpu, port
+        self._extra = dict(extra or {})
+        self._stops = ExitStack()
+        self._places: dict[str, list[str]] = {}
+        self.dsn = ""
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT for clients: the first State Tracker."""
+        return self.addresses("state-tracker")[0]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of all parts, database and broker among them."""
+        running = [one.pid for one in self.instances.values() if one.process is not None]
+        return [*running, self.kafka.pid, self.postgres.pid]
+
+    def addresses(self, service: str) -> list[str]:
+        """HOST:PORT of each instance's gRPC server."""
+        return [one.health for name, one in self.instances.items() if name == service or _of(name, service)]
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything; return once runs can be submitted and executed. Raises StackError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "logs").mkdir(exist_ok=True)
+        self._stops.callback(self.postgres.stop)
+        self.postgres.start()
+        self.dsn = self.postgres.create(DATABASE)
+        self._stops.callback(self.kafka.stop)
+        self.kafka.start()
+        services = compose.described(compose.load(self._file, {"PENSTOCK_POSTGRES_PASSWORD": "none"}))
+        used = {name: one for name, one in services.items() if not one.profiles}
+        self._places = {"kafka:9092": [self.kafka.address]}
+        hosts = {name: self._place(one) for name, one in used.items()}
+        for name, one in used.items():
+            for number, ports in enumerate(hosts[name]):
+                self._add(one, number, ports)
+        for instance in self.instances.values():
+            instance.start()
+        self.wait_ready()
+
+    def stop(self) -> None:
+        """Stop in order: workers first, the database last. Harmless when repeated."""
+        for service in STOP_ORDER:
+            for name, instance in self.instances.items():
+                if name == service or _of(name, service):
+                    instance.stop()
+        self._stops.close()
+
+    def wait_ready(self, *, workers: bool = True) -> None:
+        """Return once health says that every running service is ready, and every worker is connected."""
+        deadline = time.monotonic() + READY_S_MAX
+        for instance in self.instances.values():
+            if instance.health and instance.process is not None:
+                _wait(lambda instance=instance: ready(instance.health), instance, deadline)
+        expected = [one for one in self.instances.values() if not one.health and one.process is not None]
+        if expected and workers:
+            _wait(lambda: self.workers() >= len(expected), expected[0], deadline)
+
+    def workers(self) -> int:
+        """Return how many workers are connected, to whichever Action Service."""
+        return sum(_workers(address) for address in self.addresses("action-service"))
+
+    def _place(self, one: Described) -> list[dict[int, int]]:
+        """Choose ports for a service's instances: of each, inside -> here."""
+        hosts: list[dict[int, int]] = []
+        for number in range(self._scale.get(one.name, 1)):
+            wished = self._port if one.name == "state-tracker" and not number else 0
+            hosts.append({port: choose_port(wished if not at else 0) for at, port in enumerate(one.listens)})
+        for inside in one.listens:
+            here = [f"{HOST}:{ports[inside]}" for ports in hosts]
+            self._places[f"{one.name}:{inside}"] = here
+            for outside, published in one.ports.items():
+                if published == inside:
+                    self._places[f"{HOST}:{outside}"] = here
+        return hosts
+
+    def _add(self, one: Described, number: int, ports: Mapping[int, int]) -> None:
+        count = self._scale.get(one.name, 1)
+        name = one.name if count == 1 else f"{one.name}-{number + 1}"
+        own = {f"0.0.0.0:{inside}": [f"{HOST}:{here}"] for inside, here in ports.items()}
+        folders = {path: str(self._volume(volume, name)) for path, volume in one.folders.items()}
+        environment = compose.environment(one, self._places | own, folders, self.dsn)
+        if "PENSTOCK_NAME" in environment:
+            environment["PENSTOCK_NAME"] = name
+        health = environment.get("PENSTOCK_LISTEN", "")
+        if "PENSTOCK_ADVERTISE" in environment:
+            environment["PENSTOCK_ADVERTISE"] = health
+        command = [compose.mapped(word, self._places | own, folders, several=False) for word in one.command]
+        if not health:
+            command = self._worker(command, name)
+        log = self.folder / "logs" / f"{name}.log"
+        self.instances[name] = Instance(name, command, environment | self._extra, log, health)
+
+    def _volume(self, volume: str, name: str) -> Path:
+        """Return the folder that takes a volume's place: instances of a worker have one each."""
+        path = self.folder / (name if volume.endswith("worker") else volume)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _worker(self, command: list[str], name: str) -> list[str]:
+        words = [word for word in command if self._cpu is None or not word.startswith("--cpu=")]
+        return [*words, f"--name={name}", *([] if self._cpu is None else [f"--cpu={self._cpu}"])]
+
+
+def _of(name: str, service: str) -> bool:
+    """Whether that is one of several instances of a service."""
+    return name.startswith(f"{service}-") and name.removeprefix(f"{service}-").isdigit()
+
+
+def _outer_environment() -> dict[str, str]:
+    """What a container would not have stays out."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+
+
+def _workers(address: str) -> int:
+    stubs: Any = service_pb2_grpc
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            answer: Any = stubs.ActionServiceStub(channel).ListWorkers(service_pb2.ListWorkersRequest(), timeout=5.0)
+        except grpc.RpcError:
+            return 0
+    return len(answer.workers)
+
+
+def _wait(condition: Callable[[], bool], instance: Instance, deadline: float) -> None:
+    while not condition():
+        if instance.process is None or instance.process.poll() is not None:
+            raise NotStarted(f"{instance.name} ended at its start; {instance.log} says:\n{instance.tail()}")
+        if time.monotonic() > deadline:
+            raise NotStarted(f"{instance.name} was not ready in time; {instance.log} says:\n{instance.tail()}")
+        time.sleep(POLL_S)
+
+
+def main() -> int:
+    """Run in the foreground until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m penstock_stack.topology", description="The suite as processes.")
+    parser.add_argument("--data", type=Path, help="folder of data and logs, kept; else one that is removed at the end")
+    parser.add_argument("--file", type=Path, default=COMPOSE_FILE)
+    parser.add_argument("--port", type=int, default=0, help="of the first State Tracker, for clients")
+    parser.add_argument("--cpu", type=int, default=os.cpu_count() or 1, help="cores that each worker offers")
+    parser.add_argument("--scale", action="append", default=[], metavar="SERVICE=N", help="instances of a service")
+    chosen = parser.parse_args()
+    scale = {name: int(count) for name, _, count in (one.partition("=") for one in chosen.scale)}
+    # As root, Postgres runs as another user, who has to reach the folder.
+    folder = chosen.data or Path(tempfile.mkdtemp(prefix="penstock-suite-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    if chosen.data is None:
+        folder.chmod(0o755)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        with Topology(folder, file=chosen.file, scale=scale, cpu=chosen.cpu, port=chosen.port) as suite:
+            _announce(suite)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if chosen.data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _announce(suite: Topology) -> None:
+    for name, instance in suite.instances.items():
+        print(f"  {name:<20} process {instance.pid:<8} {instance.health}", file=sys.stderr)
+    print(f"  {'postgres':<20} process {suite.postgres.pid}", file=sys.stderr)
+    print(f"  {'kafka':<20} process {suite.kafka.pid:<8} {suite.kafka.address}", file=sys.stderr)
+    print(f"Logs are in {suite.folder / 'logs'}. Ctrl-C stops. In another terminal:", file=sys.stderr)
+    print(f"  export PENSTOCK_ADDRESS={suite.address}", file=sys.stderr)
+    print("  penstock run examples/hello.py", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
