@@ -54,7 +54,7 @@ class Consumer:
 
     def _accept(self, batch: reports_pb2.ReportBatch, now: float) -> Owned | None:
         """Decide a batch; None if it had to be dropped."""
-        owned = self._routing.owned.get(batch.shard)
+        owned = self._routing.current(batch.shard)
         if owned is None:
             self.dropped["not_owned"] += len(batch.reports)
             return None

@@ -1,6 +1,7 @@
 """A shard that this process owns: the core's state, what of it is committed, and who waits for the rest."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ class Owned:
         "pending",
         "recorded_at_us",
         "shard",
+        "valid_until",
         "waiting",
     )
 
@@ -46,6 +48,13 @@ class Owned:
         self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self.listeners: dict[bytes, list[Listener]] = {}
         self.lost = False
+        # Of the monotonic clock: when our lease may end, and another may know more than this memory.
+        self.valid_until = 0.0
+
+    @property
+    def valid(self) -> bool:
+        """Whether this memory may speak for the shard. A process that stood still wakes up as a former owner."""
+        return time.monotonic() <= self.valid_until
 
     def committing(self) -> asyncio.Future[None] | None:
         """Return what ends when all that the core knows now is committed, with ShardAway if it never will be.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -58,6 +59,8 @@ class Owner:
         # Not ours for callers any more, and what was decided is being committed.
         self._giving: set[int] = set()
         self._damaged: set[int] = set()
+        # Of the monotonic clock: until when the lease of a shard is certainly ours.
+        self._until: dict[int, float] = {}
         # How many of the shards may be ours.
         self._fair = len(shards)
         self._others: dict[int, str] = {}
@@ -69,15 +72,16 @@ class Owner:
         """Take what can be had, and go on from there."""
         self.committer = committer
         await _tried(self._partitions, "the log's next partitions cannot be made now")
+        # Reading logs may take longer than a lease lasts.
+        self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self._renew, "leases cannot be renewed now"))]
         await self._take()
         loops = (
-            _every(RENEW_EVERY_S, self._renew, "leases cannot be renewed now"),
             _every(RENEW_EVERY_S, self._share, "shards cannot be given up now"),
             self._taking_again(),
             _every(PARTITIONS_EVERY_S, self._partitions, "the log's next partitions cannot be made now"),
             _every(RENEW_EVERY_S, self._checkpoint, "no checkpoint can be written now"),
         )
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        self._tasks += [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
         """Write checkpoints of what was committed, and let others have the shards."""
@@ -112,13 +116,16 @@ class Owner:
             await self._look()
 
     async def _take_these(self, shards: Sequence[int]) -> None:
+        until = _lease_until()
         taken = await leases.take(self.database, shards, self._owner, self.address)
+        self._until.update((one.shard, until) for one in taken)
         self._taking = {one.shard for one in taken}
         try:
             rebuilt = await rebuild(self.database, self._plans, taken)
         finally:
             self._taking = set()
         for owned in rebuilt:
+            owned.valid_until = self._until[owned.shard]
             self._owned[owned.shard] = owned
         self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
         if taken:
@@ -152,13 +159,19 @@ class Owner:
         return nobody | self._others | dict.fromkeys(self._mine(), self._owner)
 
     async def _renew(self) -> None:
-        # While the database is away nobody renews; whoever takes over raises the epoch, and until then commits succeed.
+        # While the database is away nobody renews, and after the lease nobody is answered from memory any more.
         mine = self._mine()
         held = [*mine, *self._taking, *self._giving]
+        until = _lease_until()
         kept = await leases.renew(self.database, held, self._owner, self.address)
+        self._until.update(dict.fromkeys(kept, until))
         for shard in mine:
             owned = self._owned.get(shard)
-            if shard not in kept and owned is not None and self.committer is not None:
+            if owned is None:
+                continue
+            if shard in kept:
+                owned.valid_until = until
+            elif self.committer is not None:
                 self.committer.drop(owned)
 
     async def _share(self) -> None:
@@ -196,6 +209,11 @@ class Owner:
     async def _partitions(self) -> None:
         # Without it, rows go into the default partition.
         await logs.make_partitions(self.database, PARTITION_DAYS_AHEAD)
+
+
+def _lease_until() -> float:
+    """Return when a lease that is asked for now ends, at the earliest."""
+    return time.monotonic() + leases.SHARD_LEASE_S
 
 
 async def _every(seconds: float, step: Callable[[], Awaitable[None]], trouble: str) -> None:

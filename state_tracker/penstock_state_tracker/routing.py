@@ -17,7 +17,7 @@ class Routing:
 
     def __init__(self, shards: int, owned: Mapping[int, Owned], addresses: Mapping[int, str]) -> None:
         self.shards = shards
-        self.owned = owned
+        self._owned = owned
         self.databases: dict[int, Database] = {}
         self.committers: dict[int, Committer] = {}
         self._addresses = addresses
@@ -38,6 +38,15 @@ class Routing:
         if not 0 <= shard < self.shards:
             raise BadRequest(f"there is no shard {shard}; there are {self.shards}, from 0")
 
+    def current(self, shard: int) -> Owned | None:
+        """Return a shard that is ours at this moment."""
+        owned = self._owned.get(shard)
+        return owned if owned is not None and owned.valid else None
+
+    def all_current(self) -> list[Owned]:
+        """Return the shards that are ours at this moment."""
+        return [owned for owned in self._owned.values() if owned.valid]
+
     def mine(self, shard: int) -> Owned:
         """Return a shard that is ours.
 
@@ -46,7 +55,7 @@ class Routing:
             ShardAway: Nobody's at the moment, or ours and not yet rebuilt.
             DatabaseAway: Nobody can own it now.
         """
-        owned = self.owned.get(shard)
+        owned = self.current(shard)
         if owned is not None:
             return owned
         if away := self.committers[shard].away:

@@ -161,7 +161,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             yield message
 
     async def Heads(self, request: api.HeadsRequest, context: Context) -> api.HeadsResponse:
-        owned = self._routing.owned.values()
+        owned = self._routing.all_current()
         return api.HeadsResponse(heads=[api.Head(shard=o.shard, epoch=o.epoch, seq=o.committed) for o in owned])
 
     async def ReadValues(self, request: api.ReadValuesRequest, context: Context) -> api.ReadValuesResponse:
@@ -184,7 +184,7 @@ class StateTrackerService(StateTrackerServiceServicer):
     async def _summary(self, run_id: bytes) -> api.RunSummary:
         """Describe a run as memory or the table knows it, once that is committed."""
         shard = self._routing.shard(run_id)
-        owned = self._routing.owned.get(shard)
+        owned = self._routing.current(shard)
         run = owned.core.runs.get(run_id) if owned is not None else None
         if owned is not None and run is not None:
             summary = runs.open_summary(run, shard)
@@ -201,7 +201,7 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def _count(self, summary: api.RunSummary) -> None:
         """Add what memory knows of an open run, once that is committed."""
-        owned = self._routing.owned.get(summary.shard)
+        owned = self._routing.current(summary.shard)
         if owned is not None and summary.run_id in owned.core.runs:
             counts = owned.core.counts(summary.run_id)
             with suppress(Answered):

@@ -1,5 +1,7 @@
 """Open runs as messages: for checkpoints, for followers, and back."""
 
+from typing import cast
+
 from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
@@ -30,7 +32,7 @@ def describe(run: Run, now: float) -> api.OpenRun:
 
 
 def _node(run: Run, node: int, status: int, history: History | None, now: float) -> api.OpenNode:
-    open_node = api.OpenNode(node=node, status=api.NodeStatus.ValueType(status), attempt=run.attempt(node))
+    open_node = api.OpenNode(node=node, status=cast("api.NodeStatus", status), attempt=run.attempt(node))
     if history is not None:
         open_node.retries, open_node.lost = history.retries, history.lost
         open_node.delay_s = max(0.0, history.ready_at - now)

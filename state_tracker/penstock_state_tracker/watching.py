@@ -33,7 +33,7 @@ class Reader:
             ShardAway: The shard was lost while following; go on elsewhere, after the last event.
         """
         shard = self._routing.shard(run_id)
-        owned = self._routing.mine(shard) if follow and not last_seq else self._routing.owned.get(shard)
+        owned = self._routing.mine(shard) if follow and not last_seq else self._routing.current(shard)
         news = asyncio.Event()
 
         def listener(_kind: int, _seq: int) -> None:
@@ -79,11 +79,11 @@ class Reader:
             position = rows[-1][0] + 1
 
     async def _end(self, shard: int) -> int:
-        owned = self._routing.owned.get(shard)
+        owned = self._routing.current(shard)
         return owned.committed if owned is not None else (await self._head(shard)).seq
 
     async def _epoch(self, shard: int) -> int:
-        owned = self._routing.owned.get(shard)
+        owned = self._routing.current(shard)
         return owned.epoch if owned is not None else (await self._head(shard)).epoch
 
     async def _head(self, shard: int) -> logs.Head:

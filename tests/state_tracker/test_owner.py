@@ -10,6 +10,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_state_tracker import checkpoints, leases
 from penstock_state_tracker.database import connect
 from penstock_state_tracker.errors import WrongDatabase
+from penstock_state_tracker.owner import Owner
 from penstock_state_tracker.shares import share
 
 from tests.state_tracker.folding import check_once, described, folded, logs_of
@@ -20,14 +21,14 @@ DEADLINE_S = 20.0
 
 async def owning(st: Running, shards: int = SHARDS) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while len(st.tracker.owned) < shards:  # noqa: ASYNC110
+        while len(st.tracker.owned) < shards:
             await asyncio.sleep(0.02)
 
 
 async def sharing(*trackers: Running) -> None:
     """Wait until all shards are owned, evenly."""
     async with asyncio.timeout(DEADLINE_S):
-        while sorted(shard for st in trackers for shard in st.tracker.owned) != list(range(SHARDS)) or any(  # noqa: ASYNC110
+        while sorted(shard for st in trackers for shard in st.tracker.owned) != list(range(SHARDS)) or any(
             len(st.tracker.owned) > share(SHARDS, len(trackers)) for st in trackers
         ):
             await asyncio.sleep(0.02)
@@ -64,7 +65,7 @@ async def test_several_share_the_shards_and_runs_go_on_wherever_they_are(databas
 async def known(st: Running, shard: int, address: str) -> None:
     """Wait until a State Tracker has heard who owns a shard."""
     async with asyncio.timeout(DEADLINE_S):
-        while st.tracker.owners[0].addresses.get(shard) != address:  # noqa: ASYNC110
+        while st.tracker.owners[0].addresses.get(shard) != address:
             await asyncio.sleep(0.02)
 
 
@@ -157,7 +158,7 @@ async def test_a_checkpoint_and_the_tail_give_what_the_whole_log_gives(
             if round_ == 5:
                 await st.report(succeeded(run_ids[0], 0))
                 async with asyncio.timeout(DEADLINE_S):
-                    while not await connection.fetchval("SELECT count(*) FROM checkpoints"):  # noqa: ASYNC110
+                    while not await connection.fetchval("SELECT count(*) FROM checkpoints"):
                         await asyncio.sleep(0.05)
                 await st.report(succeeded(run_ids[1], 0))
         before = {shard: described(owned.core) for shard, owned in st.tracker.owned.items()}
@@ -223,3 +224,35 @@ async def test_two_databases_share_the_shards(database_url: str, empty_database_
     with pytest.raises(WrongDatabase, match="name the same databases in the same order"):
         async with running(urls[::-1]):
             pass
+
+
+async def test_a_former_owner_that_stood_still_says_nothing_from_memory(database_url: str) -> None:
+    plan = chain(3)
+    async with running(database_url, "first") as st:
+        await st.put(plan)
+        owner = st.tracker.owners[0]
+        old = st.tracker.owned[1]
+        # As after a SIGSTOP: the lease was not renewed in time, and somebody else took the shard.
+        await hold_still(owner)
+        thief = await connect(database_url)
+        await thief.execute("UPDATE leases SET expires_at = clock_timestamp() WHERE shard = 1")
+        taken = await thief.fetch(leases.TAKE, [1], "second", "thief:1", 30.0)
+        assert [row["shard"] for row in taken] == [1]
+        await thief.close()
+        old.valid_until = 0.0
+        unknown = new_id(shard=1)
+        assert await st.report(succeeded(unknown, 0)) == [], "the new owner may know this run"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await st.submit(plan, unknown)
+        assert status(refused.value) == "UNAVAILABLE"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await st.get(unknown)
+        assert status(refused.value) == "NOT_FOUND", "as the database says"
+
+
+async def hold_still(owner: Owner) -> None:
+    """End what an owner does by itself."""
+    tasks, owner._tasks = owner._tasks, []  # pyright: ignore[reportPrivateUsage]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
