@@ -98,9 +98,9 @@ async def measure(url: str, runs: int, shards: int, profile: bool) -> None:
     for burst in prepared:
         stream.publish(streams.REPORTS, burst)
         await asyncio.sleep(0)
-        while committer.pending_events > 2_000:  # noqa: ASYNC110
+        while committer.pending_events > 2_000:
             await asyncio.sleep(0.0005)
-    while tracker.committers[0].rows < runs * (NODES + 2):  # noqa: ASYNC110
+    while tracker.committers[0].rows < runs * (NODES + 2):
         await asyncio.sleep(0.001)
     took, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     if profile:

@@ -112,7 +112,7 @@ def admitted(shard: object) -> set[Key]:
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110 - nobody tells
+        while not true():
             await asyncio.sleep(0.005)
 
 

@@ -90,7 +90,7 @@ def batch(shard: int, first: int, last: int) -> EventBatch:
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - nobody tells
+        while not true():
             await asyncio.sleep(0.005)
 
 

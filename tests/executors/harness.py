@@ -144,7 +144,7 @@ class Worker:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until a condition about the outside holds."""
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 # nothing tells when the outside changes
+        while not condition():  # nothing tells when the outside changes
             await asyncio.sleep(0.01)
 
 

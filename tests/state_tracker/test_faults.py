@@ -36,7 +36,7 @@ async def until_submitted(st: Client, plan: bytes, run_id: bytes) -> api.RunSumm
 
 async def until_reported(st: Client, run_id: bytes, node: int) -> None:
     """Report a success until it is settled, as workers do."""
-    while node + 1 not in await st.report(succeeded(run_id, node)):  # noqa: ASYNC110
+    while node + 1 not in await st.report(succeeded(run_id, node)):
         await asyncio.sleep(0.05)
 
 
@@ -111,7 +111,7 @@ async def test_while_the_database_is_away_submits_are_refused_and_later_all_goes
         proxy.down = True
         proxy.cut_all()
         reported = asyncio.create_task(until_reported(st, run_id, 0))
-        while not st.tracker.committers[0].away:  # noqa: ASYNC110
+        while not st.tracker.committers[0].away:
             await asyncio.sleep(0.01)
         with pytest.raises(grpc.aio.AioRpcError, match="database is away") as refused:
             await st.submit(plan)

@@ -5,6 +5,7 @@ from pathlib import Path
 from penstock import Client
 from penstock.cli.timeline import overlaps
 from penstock.loading import load_workflow
+
 from tests.system.conftest import Cli, Served
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from penstock_proto.action_service.v1 import service_pb2
 from rich.console import Console, Group, RenderableType
@@ -188,12 +188,14 @@ def _failure(node: NodeView) -> Text:
 def _output(name: str, value: Any) -> list[RenderableType]:
     """An output, a report as the text that it is, everything else as short JSON."""
     label = Text(clean(name), style="bold")
-    if isinstance(value, dict) and {"title", "markdown", "metrics"} <= set(value):  # pyright: ignore[reportUnknownArgumentType]
-        report: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [Text(f"{clean(name)}: {clean(str(report['title']))}", style="bold"), _markdown(str(report["markdown"]))]
-    if isinstance(value, dict) and list(value) == ["numbers"]:  # pyright: ignore[reportUnknownArgumentType]
-        numbers: dict[str, float] = value["numbers"]  # pyright: ignore[reportUnknownVariableType]
-        return [label, *(Text(f"  {clean(key)}: {number:.6g}") for key, number in numbers.items())]
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        if {"title", "markdown", "metrics"} <= fields.keys():
+            title = Text(f"{clean(name)}: {clean(str(fields['title']))}", style="bold")
+            return [title, _markdown(str(fields["markdown"]))]
+        if list(fields) == ["numbers"]:
+            numbers = cast("dict[str, float]", fields["numbers"])
+            return [label, *(Text(f"  {clean(key)}: {number:.6g}") for key, number in numbers.items())]
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     shown = shown if len(shown) <= VALUE_CHARS_MAX else shown[:VALUE_CHARS_MAX] + "…"
     return [label + Text(": " + clean_lines(shown), style="not bold")]
