@@ -3,11 +3,11 @@
 import sys
 
 from penstock_eventlog import process
-from penstock_eventlog.process import Process, deployment_of
+from penstock_eventlog.process import Process, deployment_of, patiently
 
 from .app import ActionService
 from .errors import ActionServiceError
-from .leases import TROUBLE
+from .leases import ABSENT, TROUBLE
 from .settings import Settings
 
 
@@ -31,7 +31,7 @@ async def start(settings: Settings, here: Process) -> None:
     if not settings.advertise:
         service.address = server.address
     here.stop(service.stop)
-    await service.start()
+    await patiently(service.start, ABSENT, "Postgres")
     here.ready = lambda: service.ready
 
 

@@ -80,12 +80,13 @@ class ActionService:
         self._leases = Leases(database_url, owner) if database_url is not None else None
         self._owners: dict[str, str] = {}
         self._held_until = 0.0
+        self._postgres_away = False
         self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take what pools are free and begin to follow; `loaded` tells when all is known.
 
-        Raises one of `leases.TROUBLE` if Postgres is away.
+        Raises one of `leases.TROUBLE` if Postgres is away; it may be called again then.
         """
         if self._leases is None:
             await self._open(dict.fromkeys(self._pools, 1))
@@ -97,7 +98,7 @@ class ActionService:
     @property
     def ready(self) -> bool:
         """Whether all that is owned here is loaded; an instance that waits for a pool to become free is ready, too."""
-        return all(host.is_loaded for host in self.hosts.values())
+        return not self._postgres_away and all(host.is_loaded for host in self.hosts.values())
 
     async def loaded(self) -> None:
         """Return once the state of every shard is known to every pool that is ours now."""
@@ -164,7 +165,9 @@ class ActionService:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await self._renew(leases)
+                self._postgres_away = False
             except TROUBLE as error:
+                self._postgres_away = True
                 log.warning("Postgres does not answer about the leases of pools, trying again: %s", error)
                 await leases.close()
                 if asyncio.get_running_loop().time() > self._held_until:

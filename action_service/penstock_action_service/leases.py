@@ -40,6 +40,8 @@ WHERE pool = ANY($1::text[]) AND expires_at > clock_timestamp()"""
 _asyncpg: Any = asyncpg
 # What calls raise while Postgres is away.
 TROUBLE: tuple[type[Exception], ...] = (_asyncpg.PostgresError, _asyncpg.InterfaceError, OSError, TimeoutError)
+# The server is not there, or not yet.
+ABSENT: tuple[type[Exception], ...] = (_asyncpg.CannotConnectNowError, OSError, TimeoutError)
 
 
 class Leases:

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any, ClassVar
 
 from penstock_eventlog.settings import Address, Addresses, Names, StreamSettings
-from pydantic import BeforeValidator, Field, PositiveFloat
+from pydantic import BeforeValidator, Field, PositiveFloat, WithJsonSchema
 from pydantic_settings import NoDecode
 
 from .core import DEFAULT_POOL
@@ -18,6 +18,14 @@ def _weights(value: Any) -> Any:
         return json.loads(value)
     pairs = [part.partition("=") for part in value.split(",") if part.strip()]
     return {team.strip(): weight.strip() for team, _, weight in pairs}
+
+
+Weights = Annotated[
+    dict[str, PositiveFloat],
+    NoDecode,
+    BeforeValidator(_weights),
+    WithJsonSchema({"type": "object", "format": "TEAM=WEIGHT, several separated by commas"}),
+]
 
 
 class Settings(StreamSettings):
@@ -44,9 +52,7 @@ class Settings(StreamSettings):
         description="Pools that this instance may own, separated by commas. Of several instances that name a pool, "
         "one owns it at a time.",
     )
-    team_weights: Annotated[dict[str, PositiveFloat], NoDecode, BeforeValidator(_weights)] = Field(
-        default={}, description="Shares of teams in the pools, TEAM=WEIGHT separated by commas; 1 where not named."
-    )
+    team_weights: Weights = Field(default={}, description="Shares of teams in the pools; 1 where not named.")
     worker_lease_s: float = Field(
         default=10.0, gt=0, description="Seconds of a worker's silence after which what it held is lost."
     )

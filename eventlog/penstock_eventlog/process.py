@@ -1,5 +1,6 @@
 """A service as a process: settings, logs, metrics, health that means ready, and an orderly end on SIGTERM."""
 
+import argparse
 import asyncio
 import logging
 import signal
@@ -20,16 +21,19 @@ from .kafka import KafkaStream
 from .local import LocalStream
 from .settings import ServiceSettings, StreamSettings, split_address
 from .stream import Stream
+from .variables import variables
 
 READY_EVERY_S: Final = 0.25
 ASK_AGAIN_S: Final = 0.5
 ASK_TIMEOUT_S: Final = 5.0
+TRY_AGAIN_MIN_S, TRY_AGAIN_MAX_S = 0.25, 5.0
 STOP_S_MAX: Final = 20.0
 BAD_SETTINGS: Final = 2
 
 log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=ServiceSettings)
+T = TypeVar("T")
 
 
 class Process:
@@ -108,6 +112,23 @@ async def deployment_of(state_trackers: Sequence[str]) -> service_pb2.InfoRespon
         await asyncio.sleep(ASK_AGAIN_S)
 
 
+async def patiently(step: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], what: str) -> T:
+    """Take a step again and again while what it needs is away; return its result.
+
+    Args:
+        away: What the step raises then.
+        what: Is away, for the log.
+    """
+    delay_s = TRY_AGAIN_MIN_S
+    while True:
+        try:
+            return await step()
+        except away as error:
+            log.warning("%s is away, trying again in %.2g s: %s", what, delay_s, error or type(error).__name__)
+        await asyncio.sleep(delay_s)
+        delay_s = min(2 * delay_s, TRY_AGAIN_MAX_S)
+
+
 def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: tuple[type[Exception], ...] = ()) -> int:
     """Run a service until SIGTERM or SIGINT; return the exit code.
 
@@ -115,6 +136,7 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
         start: Starts everything, and says to the process what stops it.
         errors: What of `start` the user can do something about: said in one line.
     """
+    _parser(kind).parse_args()
     try:
         settings = kind()
     except (ValidationError, EventlogError) as error:
@@ -136,6 +158,19 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
         log.exception("the service failed")
         return 1
     return 0
+
+
+def _parser(kind: type[ServiceSettings]) -> argparse.ArgumentParser:
+    """Knows no arguments, and tells the variables."""
+    lines = [
+        f"  {one.name}  ({one.kind}; {'required' if one.default is None else one.default or 'empty'})\n      {one.meaning}"
+        for one in variables(kind)
+    ]
+    return argparse.ArgumentParser(
+        kind.service,
+        description=f"{kind.__doc__}\n\nIt is configured by its environment:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def problems(error: Exception) -> list[str]:

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .errors import EventlogError
@@ -49,7 +49,7 @@ def _several(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Address = Annotated[str, BeforeValidator(_checked)]
+Address = Annotated[str, BeforeValidator(_checked), WithJsonSchema({"type": "string", "format": "HOST:PORT"})]
 Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_several)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
 

@@ -11,7 +11,6 @@ import yaml
 
 from .errors import NotStarted
 
-IMAGES_OF_OURS: Final = "penstock-"
 VARIABLE: Final = re.compile(r"\$\{(\w+)(?::?([-?])([^}]*))?\}")
 DSN: Final = "postgresql://"
 # Variables whose value is a list: each instance of a service is named.
@@ -95,10 +94,12 @@ def mapped(text: str, places: Places, folders: Mapping[str, str], *, several: bo
     """Return a value of the file with addresses and folders of this machine."""
     for path in sorted(folders, key=len, reverse=True):
         text = text.replace(path, folders[path])
-    for address, here in places.items():
-        pattern = rf"(?<![\w.-]){re.escape(address)}(?!\d)"
-        text = re.sub(pattern, ",".join(here if several else here[:1]), text)
-    return text
+    # All at once: an address of this machine may look like one of the file.
+    pattern = "|".join(re.escape(address) for address in places)
+    if not pattern:
+        return text
+    count = None if several else 1
+    return re.sub(rf"(?<![\w.-])(?:{pattern})(?!\d)", lambda found: ",".join(places[found.group()][:count]), text)
 
 
 def environment(one: Described, places: Places, folders: Mapping[str, str], dsn: str) -> dict[str, str]:

@@ -3,17 +3,17 @@
 import sys
 
 from penstock_eventlog import process
-from penstock_eventlog.process import Process
+from penstock_eventlog.process import Process, patiently
 
 from .app import StateTracker, prepare
-from .database import TROUBLE
+from .database import ABSENT, TROUBLE
 from .errors import StateTrackerError
 from .settings import Settings
 
 
 async def start(settings: Settings, here: Process) -> None:
     """Take part in owning the shards, then answer."""
-    deployment = await prepare(settings.database_urls, settings.shards)
+    deployment = await patiently(lambda: prepare(settings.database_urls, settings.shards), ABSENT, "Postgres")
     stream = await here.stream(settings, deployment.shards, deployment.name)
     tracker = StateTracker(
         settings.database_urls,

@@ -34,6 +34,8 @@ TROUBLE: Final[tuple[type[Exception], ...]] = (
     OSError,
     TimeoutError,
 )
+# The server is not there, or not yet.
+ABSENT: Final[tuple[type[Exception], ...]] = (asyncpg.CannotConnectNowError, OSError, TimeoutError)
 
 
 class Connection(Protocol):
