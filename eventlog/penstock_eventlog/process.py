@@ -5,6 +5,7 @@ import asyncio
 import logging
 import signal
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Final, TypeVar
@@ -21,7 +22,7 @@ from .kafka import KafkaStream
 from .local import LocalStream
 from .settings import ServiceSettings, StreamSettings, split_address
 from .stream import Stream
-from .variables import variables
+from .variables import Variable, variables
 
 READY_EVERY_S: Final = 0.25
 ASK_AGAIN_S: Final = 0.5
@@ -29,6 +30,8 @@ ASK_TIMEOUT_S: Final = 5.0
 TRY_AGAIN_MIN_S, TRY_AGAIN_MAX_S = 0.25, 5.0
 STOP_S_MAX: Final = 20.0
 BAD_SETTINGS: Final = 2
+HELP_COLUMNS: Final = 100
+INDENT: Final = 6 * " "
 
 log = logging.getLogger(__name__)
 
@@ -162,15 +165,18 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
 
 def _parser(kind: type[ServiceSettings]) -> argparse.ArgumentParser:
     """Knows no arguments, and tells the variables."""
-    lines = [
-        f"  {one.name}  ({one.kind}; {'required' if one.default is None else one.default or 'empty'})\n      {one.meaning}"
-        for one in variables(kind)
-    ]
+    lines = "\n".join(_line(one) for one in variables(kind))
     return argparse.ArgumentParser(
         kind.service,
-        description=f"{kind.__doc__}\n\nIt is configured by its environment:\n" + "\n".join(lines),
+        description=f"{kind.__doc__}\n\nIt is configured by its environment:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def _line(one: Variable) -> str:
+    unset = "required" if one.default is None else one.default or "empty"
+    meaning = textwrap.fill(one.meaning, HELP_COLUMNS, initial_indent=INDENT, subsequent_indent=INDENT)
+    return f"  {one.name}  ({one.kind}; {unset})\n{meaning}"
 
 
 def problems(error: Exception) -> list[str]:
