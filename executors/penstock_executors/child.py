@@ -14,9 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
+from penstock import tracing
 from penstock.failures import ActionError, NotLoadable, raised
 from penstock.invocation import Call
 from penstock_artifact_store import LocalStore
+from penstock_observability.trace_ids import traceparent
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.plan.v1.plan_pb2 import Plan
@@ -89,6 +91,7 @@ class Child:
         begun_ns = time.perf_counter_ns()
         try:
             call = self._current = self._call(grant)
+            tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
             outputs = call({each.node: each.values.values for each in grant.inputs})
         except ActionError as error:
             self._fail(answer, error)

@@ -1,0 +1,214 @@
+"""The tracer's shell: follows the logs, exports what the core makes of them, and remembers how far it came."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from penstock_eventlog import rpc
+from penstock_eventlog.errors import OutOfRange, UpstreamAway
+from penstock_eventlog.following import Follower, Snapshot
+from penstock_eventlog.stream import EVENTS, Stream
+from penstock_eventlog.upstream import StateTrackerUpstream, event_span
+from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+
+from .bookmark import Bookmark, Mark
+from .core import Traces
+from .export import SPANS_AT_ONCE, Exporter
+from .plans import Plans
+from .spans import Span
+
+# Taken from the stream and not exported yet; a shard that brings more is held, and its log read later.
+WAITING_EVENTS_MAX: Final = 20_000
+READ_AGAIN_S: Final = 1.0
+SAVED_EVERY_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Tracer:
+    """Follows `events` of some shards; only one tracer of a deployment may.
+
+    Args:
+        otlp: HOST:PORT of a collector; empty: as OTEL_EXPORTER_OTLP_* say.
+        folder: Where it remembers how far it came; None: a restart begins with the runs that are open then.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        state_trackers: Sequence[str],
+        shards: Collection[int],
+        deployment: str,
+        otlp: str = "",
+        folder: Path | None = None,
+    ) -> None:
+        self._channels = [rpc.channel(address) for address in state_trackers]
+        self._upstreams = [StateTrackerUpstream(c, a) for c, a in zip(self._channels, state_trackers, strict=True)]
+        self._plans = Plans(self._channels)
+        self._traces = Traces(self._plans)
+        self._exporter = Exporter(otlp)
+        self._bookmark = Bookmark(folder, deployment)
+        self._marks: dict[int, Mark] = {}
+        self._saved: dict[int, Mark] = {}
+        # By shard: the last position that waits or was taken by the core, and the last that the core took.
+        self._queued: dict[int, int] = {}
+        self._taken: dict[int, int] = {}
+        self._waiting: deque[EventBatch] = deque()
+        self._waiting_events = 0
+        self._held: set[int] = set()
+        self._more, self._room = asyncio.Event(), asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._follower = Follower[EventBatch](
+            stream=stream,
+            topic=EVENTS,
+            upstreams=self._upstreams,
+            shards=shards,
+            span=event_span,
+            consumer=self,
+        )
+
+    async def start(self) -> None:
+        """Begin to follow. Raises BadBookmark, OSError."""
+        self._marks = self._bookmark.load()
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep())]
+        await self._follower.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every shard is followed."""
+        return self._follower.is_loaded
+
+    async def loaded(self) -> None:
+        await self._follower.loaded()
+
+    async def stop(self) -> None:
+        """What is not exported yet is read again after the next start."""
+        await self._follower.stop()
+        for task in self._tasks:
+            task.cancel()
+        await self._exporter.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            self._save()
+        for channel in self._channels:
+            await channel.close()
+
+    # What the follower calls
+
+    def apply(self, batch: EventBatch, after_seq: int) -> bool:
+        """Let a batch wait for the exporter; refuse it while too much waits."""
+        if self._waiting_events >= WAITING_EVENTS_MAX:
+            self._held.add(batch.shard)
+            return False
+        self._wait(batch)
+        return True
+
+    def load(self, snapshot: Snapshot) -> Awaitable[None]:
+        """Read the log from where the open runs begin, or from where it was left."""
+        return self._load(snapshot)
+
+    def flush(self) -> None:
+        """Nothing: what waits is worked on by itself."""
+
+    # Inside
+
+    async def _load(self, snapshot: Snapshot) -> None:
+        shard = snapshot.shard
+        if shard not in self._queued:
+            if (mark := self._marks.get(shard)) is None:
+                first = min((run.first_seq for run in snapshot.items), default=snapshot.seq + 1)
+                # What ended before this tracer's time is known to be past, and not exported.
+                mark = self._marks[shard] = Mark(first, snapshot.seq)
+            self._queued[shard] = self._taken[shard] = mark.from_seq - 1
+        while self._queued[shard] < snapshot.seq:
+            await self._read(shard, snapshot.seq)
+
+    async def _read(self, shard: int, to_seq: int) -> None:
+        """Let what follows in a shard's log wait, as far as some State Tracker tells."""
+        for upstream in self._upstreams:
+            try:
+                async for batch in upstream.read(shard, self._queued[shard]):
+                    while self._waiting_events >= WAITING_EVENTS_MAX:
+                        self._room.clear()
+                        await self._room.wait()
+                    self._wait(batch)
+                return
+            except OutOfRange:
+                log.warning("events of shard %d before %d are not in the log any more", shard, to_seq)
+                self._queued[shard] = to_seq
+                return
+            except UpstreamAway as error:
+                log.debug("shard %d: %s", shard, error)
+        await asyncio.sleep(READ_AGAIN_S)
+
+    def _wait(self, batch: EventBatch) -> None:
+        last = batch.from_seq + len(batch.events) - 1
+        if last > self._queued[batch.shard]:
+            self._queued[batch.shard] = last
+            self._waiting.append(batch)
+            self._waiting_events += len(batch.events)
+            self._more.set()
+
+    async def _work(self) -> None:
+        """Take what waits, in order, and export what it ends, for ever."""
+        while True:
+            await self._more.wait()
+            spans: list[Span] = []
+            reached: dict[int, int] = {}
+            while self._waiting and len(spans) < SPANS_AT_ONCE:
+                batch = self._waiting.popleft()
+                self._waiting_events -= len(batch.events)
+                spans += await self._take(batch)
+                reached[batch.shard] = self._taken[batch.shard]
+            await self._exporter.export(spans)
+            for shard, seq in reached.items():
+                exported = max(seq, self._marks[shard].exported_seq)
+                self._marks[shard] = Mark(self._traces.needed_from(shard, seq), exported)
+            if not self._waiting:
+                self._more.clear()
+            self._resume()
+
+    async def _take(self, batch: EventBatch) -> list[Span]:
+        shard, at_us, exported_seq = batch.shard, batch.recorded_at_us, self._marks[batch.shard].exported_seq
+        spans: list[Span] = []
+        for seq, event in enumerate(batch.events, batch.from_seq):
+            if seq <= self._taken[shard]:
+                continue
+            if event.HasField("run_submitted"):
+                await self._plans.have(event.run_submitted.plan)
+            try:
+                span = self._traces.take(shard, seq, at_us, event)
+            except Exception:
+                log.exception("event %d of shard %d makes no sense, and has no span", seq, shard)
+                span = None
+            if span is not None and seq > exported_seq:
+                spans.append(span)
+            self._taken[shard] = seq
+        return spans
+
+    def _resume(self) -> None:
+        self._room.set()
+        held, self._held = self._held, set()
+        for shard in held:
+            self._follower.resume(shard)
+
+    async def _keep(self) -> None:
+        """Save the bookmark when it has changed, for ever."""
+        while True:
+            await asyncio.sleep(SAVED_EVERY_S)
+            await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        marks = dict(self._marks)
+        if marks == self._saved:
+            return
+        try:
+            self._bookmark.save(marks)
+        except OSError as error:
+            log.warning("cannot remember how far traces came: %s; after a restart spans may come twice", error)
+            return
+        self._saved = marks
