@@ -34,8 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tracer": SERVICE,
     "stack": set(MEMBERS),
 }
-# Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`.
-MAY_IMPORT_LATE = {"sdk": {"stack"}}
+# Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and
+# workers where their package is installed.
+MAY_IMPORT_LATE = {"sdk": {"stack", "executors"}}
 
 # Modules whose distribution has another name.
 DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "grpc_health": "grpcio-health-checking"} | {

@@ -320,6 +320,13 @@ class Pool:
     def summary(self) -> api.Pool:
         return telling.summary(self._book, self.name, self.epoch)
 
+    def longest_queued_s(self, now: float) -> float:
+        """Return for how long the action has been queued that waits longest."""
+        return self._book.teams.longest_queued_s(now)
+
+    def queued_by_team(self) -> dict[str, int]:
+        return self._book.teams.queued_by_team()
+
     def counts(self) -> tuple[int, int]:
         """Return how many grants were given and how many actions were lost so far."""
         return self._book.given, self._book.lost

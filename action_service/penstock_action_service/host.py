@@ -81,6 +81,7 @@ class PoolHost:
     async def stop(self) -> None:
         """End all connections and forget everything: the log knows what matters."""
         self._open = False
+        self._measures.stop()
         for handle in (self._flush_soon, self._ticker):
             if handle is not None:
                 handle.cancel()

@@ -151,6 +151,15 @@ class Teams:
             team.listed = True
             heappush(self._order, (team.score(now), team.name, team))
 
+    def longest_queued_s(self, now: float) -> float:
+        """Return for how long the first action of a queue has waited that waits longest."""
+        queues = (queue.actions for team in self._of.values() if team.queued for queue in team.queues.values())
+        return max((now - next(iter(actions)).queued_at for actions in queues if actions), default=0.0)
+
+    def queued_by_team(self) -> dict[str, int]:
+        """Return how many actions are queued, of teams that are known still."""
+        return {team.name: team.queued for team in self._of.values()}
+
     def tidy(self, now: float) -> None:
         """Forget empty queues and teams that have long been idle, where there are many."""
         if len(self._of) > IDLE_TEAMS_MAX:

@@ -6,6 +6,7 @@ from penstock_eventlog import process, rpc
 from penstock_eventlog.process import Process
 from penstock_proto.artifact_store.v1 import service_pb2
 
+from . import measures
 from .errors import ArtifactStoreError
 from .service import add_to_server
 from .settings import Settings
@@ -15,6 +16,8 @@ from .store import LocalStore
 async def start(settings: Settings, here: Process) -> None:
     """Serve the folder."""
     store = LocalStore(settings.artifact_folder.expanduser().absolute())
+
+    here.stops.callback(measures.watch(store))
 
     def register(server: rpc.Server) -> None:
         add_to_server(store, server.grpc)

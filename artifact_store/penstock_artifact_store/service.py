@@ -12,6 +12,7 @@ import grpc.aio
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
 from penstock_proto.artifact_store.v1 import service_pb2_grpc
 
+from . import measures
 from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, BadLogKey, StoreFull
 from .incoming import Incoming
 from .logs import Line, LogKey, LogReader, LogWriter
@@ -70,6 +71,7 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
             if incoming.digest() != announced:
                 raise BadHash(f"announced {announced.hex()}, received {incoming.digest().hex()}; send the bytes again")
             await asyncio.to_thread(self._store.keep, incoming)
+        measures.put_bytes.inc(incoming.size)
         return pb.PutResponse(artifact=announced, size_bytes=incoming.size)
 
     async def Get(self, request: pb.GetRequest, context: Context) -> AsyncIterator[pb.GetResponse]:
@@ -85,6 +87,7 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
             offset = request.offset
             while chunk := await asyncio.to_thread(os.pread, fd, CHUNK_BYTES, offset):
                 offset += len(chunk)
+                measures.get_bytes.inc(len(chunk))
                 yield pb.GetResponse(chunk=chunk)
         finally:
             os.close(fd)

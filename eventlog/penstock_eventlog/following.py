@@ -255,6 +255,7 @@ class Follower(Generic[Batch]):
         position.reload()
         empty = first and head.seq == 0
         snapshot = Snapshot(head.shard, head.epoch, 0, ()) if empty else await upstream.snapshot(position.shard)
+        metrics.FOLLOWER_LOADS.labels(self._topic).inc()
         if snapshot.seq < position.seq:
             raise UpstreamAway(f"{upstream.address} is behind this follower")
         loading = self._consumer.load(snapshot)

@@ -4,6 +4,7 @@ import inspect
 import ipaddress
 import logging
 import socket
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from penstock_observability import metrics
 
 from .errors import EventlogError, PortInUse
 
@@ -23,6 +25,7 @@ RECONNECT_MIN_S = 0.1
 RECONNECT_MAX_S = 1.0
 STOP_GRACE_S = 1.0
 PENDING_CALLS_MAX = 20_000
+CODES: dict[int, str] = {status.value[0]: status.name for status in grpc.StatusCode}
 
 log = logging.getLogger(__name__)
 # The package's own types leave out its asyncio half.
@@ -144,10 +147,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, behaviour: Any, method: str) -> Any:
         async def call(request: Any, context: Any) -> Any:
+            began = time.monotonic()
             try:
                 return await behaviour(request, context)
             except Exception as error:
                 await self._abort(error, context, method)
+            finally:
+                metrics.RPC_SECONDS.labels(_short(method)).observe(time.monotonic() - began)
 
         return call
 
@@ -167,16 +173,30 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     async def _abort(self, error: Any, context: Any, method: str) -> None:
         if isinstance(error, grpc.aio.AbortError):
+            _count(method, context.code())
             raise error
         if isinstance(error, self._errors) and hasattr(error, "status"):
             own: Any = error
             status = own.status if isinstance(own.status, grpc.StatusCode) else grpc.StatusCode[own.status]
+            _count(method, status)
             await context.abort(status, own.detail, tuple(getattr(own, "trailers", ())))
         if isinstance(error, NotImplementedError) and context.code() is grpc.StatusCode.UNIMPLEMENTED:
+            _count(method, grpc.StatusCode.UNIMPLEMENTED)
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method} is not implemented here")
+        _count(method, grpc.StatusCode.INTERNAL)
         error_id = uuid.uuid4().hex[:8]
         log.error("%s failed (error %s)", method, error_id, exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, f"internal error {error_id}: the service's log says more")
+
+
+def _short(method: str) -> str:
+    """Return Service/Method of /package.Service/Method."""
+    return method.rpartition(".")[2]
+
+
+def _count(method: str, status: grpc.StatusCode | int) -> None:
+    code = status.name if isinstance(status, grpc.StatusCode) else CODES.get(status, "UNKNOWN")
+    metrics.RPC_FAILED.labels(_short(method), code).inc()
 
 
 def _kind(handler: Any) -> str:

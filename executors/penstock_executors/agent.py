@@ -12,6 +12,7 @@ from pathlib import Path
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
+from . import measures
 from .core import Core
 from .executor import Artifacts, Context, Executor
 from .slots import Need
@@ -53,12 +54,14 @@ class Agent:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._open = False
+        self._unwatch: Callable[[], None] | None = None
 
     async def open(self) -> None:
         """Make the executor ready; `on_orders` may be called from now on, on this event loop."""
         self._loop = asyncio.get_running_loop()
         self._context.scratch.mkdir(parents=True, exist_ok=True)
         await self._executor.open(self._context)
+        self._unwatch = measures.watch(self._core)
         self._open = True
 
     @property
@@ -71,6 +74,8 @@ class Agent:
         self._open = False
         if self._timer is not None:
             self._timer.cancel()
+        if self._unwatch is not None:
+            self._unwatch()
         await self._executor.close()
 
     def register(self) -> Register:
@@ -98,6 +103,7 @@ class Agent:
             self._act()
 
     def _on_reports(self, ended: list[Report]) -> None:
+        measures.ended(ended)
         self._core.ended(ended, self._loop.time())
         if self._open:
             self._act()

@@ -54,6 +54,10 @@ class Core:
         """Number of grants not yet handed to the executor."""
         return len(self._held) - self.running()
 
+    def unrecorded(self) -> int:
+        """Number of grants that have ended and are not recorded."""
+        return len(self._ended)
+
     def expects(self, operator: str) -> float | None:
         """Seconds that the operator takes, as far as seen."""
         return self._durations.get(operator)

@@ -7,6 +7,9 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
+from penstock_eventlog.errors import EventlogError
+from penstock_eventlog.settings import BadAddress, UnsafeBind, is_loopback, split_address
+from penstock_observability import logs, metrics
 from penstock_proto.plan.v1.plan_pb2 import Resources
 
 from .errors import ExecutorError
@@ -23,11 +26,42 @@ def default_name() -> str:
     return socket.gethostname()
 
 
-async def work(
-    place: Place, resources: Resources, *, gpu: int | None = None, executor: str = "process", drain_s: float = DRAIN_S
+def run(
+    place: Place,
+    resources: Resources,
+    *,
+    gpu: int | None = None,
+    executor: str = "process",
+    drain_s: float = DRAIN_S,
+    metrics_listen: str = "",
+    allow_insecure_bind: bool = False,
 ) -> int:
-    """Work until SIGINT or SIGTERM, then end what is held; return the exit code."""
-    worker = RemoteWorker(place, _executor(executor, resources, gpu))
+    """Work until SIGINT or SIGTERM, then end what is held; return the exit code.
+
+    Args:
+        metrics_listen: HOST:PORT that answers /metrics in Prometheus' text format; nowhere if empty.
+        allow_insecure_bind: Whether others than this machine may read them.
+    """
+    logs.configure("penstock-worker")
+    try:
+        if metrics_listen:
+            _serve_metrics(metrics_listen, allow_insecure_bind)
+        worker = RemoteWorker(place, _executor(executor, resources, gpu))
+    except (BadAddress, EventlogError, ExecutorError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    metrics.WORKER_CONNECTED.watch_one(worker.connected.is_set)
+    return asyncio.run(_work(worker, place.worker, drain_s))
+
+
+def _serve_metrics(address: str, allow_insecure_bind: bool) -> None:
+    host, port = split_address(address)
+    if not allow_insecure_bind and not is_loopback(host):
+        raise UnsafeBind("PENSTOCK_METRICS_LISTEN", address)
+    metrics.serve(port, host)
+
+
+async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -37,7 +71,7 @@ async def work(
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if told.is_set() and not running.done():
-        log.info("worker %s drains: it ends what it holds, for at most %.0f s", place.worker, drain_s)
+        log.info("worker %s drains: it ends what it holds, for at most %.0f s", name, drain_s)
         await worker.drain(drain_s)
     try:
         await running

@@ -6,7 +6,7 @@ Counters and histograms change once a batch, never once an event. What is state 
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+from prometheus_client import Counter, Histogram, disable_created_metrics, start_http_server
 
 from .scraped import Scraped
 
@@ -39,6 +39,20 @@ SHARD_EVENTS: Final = Scraped(
     "penstock_shard_events_total", "Events in the log of each shard that is owned here.", ["shard"], kind="counter"
 )
 DATABASE_UP: Final = Scraped("penstock_database_up", "1 while the databases answer.", combine="min")
+REBUILD_SECONDS: Final = Histogram(
+    "penstock_shard_rebuild_duration_seconds",
+    "From when shards were taken until their state was known again, a group of shards at a time.",
+    buckets=SECONDS,
+)
+
+# gRPC servers
+RPC_SECONDS: Final = Histogram(
+    "penstock_rpc_duration_seconds",
+    "Calls answered, by method; for as long as they took, but for those that stream their answer.",
+    ["method"],
+    buckets=SECONDS,
+)
+RPC_FAILED: Final = Counter("penstock_rpc_failed", "Calls that were answered with an error.", ["method", "code"])
 
 # Following, streams
 FOLLOWER_LAG: Final = Scraped(
@@ -53,6 +67,7 @@ FOLLOWER_LOADING: Final = Scraped(
 FOLLOWER_READS: Final = Counter(
     "penstock_follower_reads", "Ranges read from upstream: the stream lacked them.", ["topic"]
 )
+FOLLOWER_LOADS: Final = Counter("penstock_follower_loads", "Snapshots of a shard read from upstream.", ["topic"])
 STREAM_DROPPED: Final = Scraped(
     "penstock_stream_dropped_messages_total", "Messages dropped at the stream's bound.", kind="counter"
 )
@@ -61,14 +76,48 @@ DEAD_LETTERS: Final = Scraped(
     "penstock_dead_letters_total", "Records put on the dead-letter topic by this process.", kind="counter"
 )
 
-# Action Service
-QUEUED: Final = Gauge("penstock_queued_actions", "Actions that could start if there was room, by pool.", ["pool"])
-GRANTED: Final = Gauge("penstock_granted_actions", "Actions that a worker holds, by pool.", ["pool"])
-WORKERS: Final = Gauge("penstock_workers", "Workers that are connected, by pool.", ["pool"])
-CPU_CAPACITY: Final = Gauge("penstock_pool_cpu_cores", "Cores of a pool's workers.", ["pool"])
-CPU_USED: Final = Gauge("penstock_pool_cpu_used_cores", "Cores that running actions hold.", ["pool"])
-GRANTS: Final = Counter("penstock_grants", "Grants given, by pool.", ["pool"])
-LOST: Final = Counter("penstock_actions_lost", "Actions that were lost with their worker, by pool.", ["pool"])
+# Action Service, each by pool
+QUEUED: Final = Scraped("penstock_queued_actions", "Actions that could start if there was room.", ["pool"])
+QUEUED_SECONDS: Final = Scraped(
+    "penstock_oldest_queued_seconds",
+    "For how long the action that waits longest could have started.",
+    ["pool"],
+    combine="max",
+)
+DELAYED: Final = Scraped("penstock_delayed_actions", "Actions that wait for the delay before their retry.", ["pool"])
+GRANTED: Final = Scraped("penstock_granted_actions", "Actions that a worker holds.", ["pool"])
+TEAM_QUEUED: Final = Scraped(
+    "penstock_team_queued_actions",
+    "Queued actions of the teams that have most, `-` is of no team; all others together are team `...`.",
+    ["pool", "team"],
+)
+WORKERS: Final = Scraped("penstock_workers", "Workers that are connected, or may come back.", ["pool"])
+CPU_CAPACITY: Final = Scraped("penstock_pool_cpu_cores", "Cores of the workers.", ["pool"])
+CPU_USED: Final = Scraped("penstock_pool_used_cpu_cores", "Cores that running actions hold.", ["pool"])
+GPU_CAPACITY: Final = Scraped("penstock_pool_gpus", "GPUs of the workers.", ["pool"])
+GPU_USED: Final = Scraped("penstock_pool_used_gpus", "GPUs that running actions hold.", ["pool"])
+MEMORY_CAPACITY: Final = Scraped("penstock_pool_memory_bytes", "Memory of the workers.", ["pool"])
+MEMORY_USED: Final = Scraped("penstock_pool_used_memory_bytes", "Memory that running actions hold.", ["pool"])
+GRANTS: Final = Counter("penstock_grants", "Grants given.", ["pool"])
+LOST: Final = Counter("penstock_actions_lost", "Actions that were lost with their worker.", ["pool"])
+
+# Workers
+WORKER_CONNECTED: Final = Scraped(
+    "penstock_worker_connected", "1 while the worker's stream to the Action Service is open.", combine="min"
+)
+WORKER_RUNNING: Final = Scraped("penstock_worker_running_actions", "Actions handed to the executor.")
+WORKER_WAITING: Final = Scraped("penstock_worker_waiting_actions", "Actions that wait in the worker for their turn.")
+WORKER_UNRECORDED: Final = Scraped(
+    "penstock_worker_unrecorded_actions", "Actions that have ended, and whose end is not known to be recorded."
+)
+WORKER_ENDED: Final = Counter("penstock_worker_ended_actions", "Actions that ended in this worker.", ["outcome"])
+
+# Artifact store
+ARTIFACT_BYTES: Final = Counter("penstock_artifact_bytes", "Bytes of artifacts, by `put` and `get`.", ["direction"])
+ARTIFACT_DISK: Final = Scraped(
+    "penstock_artifact_disk_bytes", "Size of the disk that holds the artifacts.", combine="max"
+)
+ARTIFACT_FREE: Final = Scraped("penstock_artifact_disk_free_bytes", "What of that disk is free.", combine="min")
 
 # One hop, stage by stage
 STAGE_SECONDS: Final = Histogram(

@@ -44,6 +44,8 @@ class Instance:
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path, health: str) -> None:
         self.name, self.log, self.health = name, log, health
+        # HOST:PORT of /metrics.
+        self.metrics = environment.get("PENSTOCK_METRICS_LISTEN", "")
         self._command, self._environment = command, dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from . import checkpoints, chunks
@@ -31,7 +32,8 @@ async def rebuild(database: Database, plans: Plans, taken: Sequence[Taken]) -> l
     """Return the state of each shard as of the head it was taken at; one whose log is damaged is left out, and said."""
     rebuilt: list[Owned] = []
     for at in range(0, len(taken), SHARDS_AT_ONCE):
-        rebuilt += await _rebuild_some(database, plans, taken[at : at + SHARDS_AT_ONCE])
+        with metrics.REBUILD_SECONDS.time():
+            rebuilt += await _rebuild_some(database, plans, taken[at : at + SHARDS_AT_ONCE])
     return rebuilt
 
 

@@ -25,11 +25,21 @@ def worker(
         Path | None, typer.Option(help="The artifact store's own folder, if this host sees it.")
     ] = None,
     state_tracker: Annotated[str, typer.Option(help="HOST:PORT of a State Tracker; else what the stack says.")] = "",
+    metrics_listen: Annotated[
+        str,
+        typer.Option(envvar="PENSTOCK_METRICS_LISTEN", help="HOST:PORT that answers /metrics for Prometheus."),
+    ] = "",
+    allow_insecure_bind: Annotated[
+        bool,
+        typer.Option(
+            "--allow-insecure-bind",
+            envvar="PENSTOCK_ALLOW_INSECURE_BIND",
+            help="Let other machines read the metrics; only on a network that is closed to others.",
+        ),
+    ] = False,
     drain_s: Annotated[float, typer.Option(help="Seconds that running operators have when it is told to stop.")] = 60.0,
 ) -> int:
     """Execute operators on this host: connect to an Action Service, stay connected, drain on SIGTERM."""
-    import asyncio
-
     from ..client.running import data_folder
     from ..errors import PenstockError
     from ..options import memory_bytes
@@ -37,11 +47,9 @@ def worker(
     try:
         from penstock_executors import worker as working
         from penstock_executors.remote import Place
-        from penstock_observability import logs
         from penstock_proto.plan.v1.plan_pb2 import Resources
     except ImportError as error:
         raise PenstockError(f"a worker needs the package penstock-executors: {error}") from error
-    logs.configure("penstock-worker")
     who = name or working.default_name()
     place = Place(
         connect=connect,
@@ -54,7 +62,15 @@ def worker(
         labels=_labels(label or []),
     )
     resources = Resources(cpu_milli=round((cpu or 0) * 1000), memory_bytes=memory_bytes(memory) or 0)
-    return asyncio.run(working.work(place, resources, gpu=gpu, executor=executor, drain_s=drain_s))
+    return working.run(
+        place,
+        resources,
+        gpu=gpu,
+        executor=executor,
+        drain_s=drain_s,
+        metrics_listen=metrics_listen,
+        allow_insecure_bind=allow_insecure_bind,
+    )
 
 
 def _labels(words: list[str]) -> dict[str, str]:

@@ -1,0 +1,35 @@
+"""What is measured of a worker: counted once a burst of results, or looked up when it is asked for."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from penstock_observability import metrics
+from penstock_observability.scraped import Stop
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+from .core import Core
+
+_succeeded: Final = metrics.WORKER_ENDED.labels("succeeded")
+_failed: Final = metrics.WORKER_ENDED.labels("failed")
+
+
+def ended(reports: Sequence[Report]) -> None:
+    """Count what the executor reports."""
+    failed = sum(report.HasField("failed") for report in reports)
+    _succeeded.inc(len(reports) - failed)
+    _failed.inc(failed)
+
+
+def watch(core: Core) -> Stop:
+    """Let the metrics show what a worker holds; the answer ends that."""
+    stops = [
+        metrics.WORKER_RUNNING.watch_one(core.running),
+        metrics.WORKER_WAITING.watch_one(core.waiting),
+        metrics.WORKER_UNRECORDED.watch_one(core.unrecorded),
+    ]
+
+    def stop() -> None:
+        for step in stops:
+            step()
+
+    return stop
