@@ -14,6 +14,7 @@ from typing import Any
 from penstock.client.running import Running, announce, withdraw
 from penstock_action_service.app import ActionService
 from penstock_artifact_store import LocalStore
+from penstock_artifact_store import measures as artifact_measures
 from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
 from penstock_eventlog import measures, rpc
@@ -112,6 +113,7 @@ class Stack:
         self._stops.append(("stream", stream.stop))
         self._stops.append(("stream's metrics", _blocking(measures.watch(stream), here=True)))
         store = LocalStore(path / "artifacts")
+        self._stops.append(("artifacts' metrics", _blocking(artifact_measures.watch(store), here=True)))
         server = rpc.server(rpc.ServerOptions(host=HOST, port=port, errors=Exception))
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
         self._stops.append(("state tracker", tracker.stop))
