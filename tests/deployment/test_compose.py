@@ -1,0 +1,123 @@
+"""docker-compose.yml holds what it promises, as far as that can be seen without a container engine."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from penstock.cli.app import app
+from penstock_eventlog.settings import ServiceSettings
+from penstock_eventlog.variables import variables
+from penstock_stack import compose
+from penstock_stack.errors import NotStarted
+from typer.main import get_command
+
+from tests.deployment.described import FILE, OURS, ROOT, SERVERS, SERVICES, WORKERS
+
+PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?")
+# They have no shell to look from, or nothing to ask.
+WITHOUT_HEALTH = {"otel-collector", "jaeger", *WORKERS}
+
+
+def settings_of(command: str) -> type[ServiceSettings]:
+    """The settings class of the service that a console script starts."""
+    return importlib.import_module(f"{command.replace('-', '_')}.settings").Settings
+
+
+def test_it_follows_the_schema_of_compose() -> None:
+    schema = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
+    validator = jsonschema.Draft7Validator(schema)
+    validator.check_schema(schema)
+    validator.validate(FILE)
+    assert not validator.is_valid({**FILE, "services": {"one": {"imagine": "this"}}})
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_environment_is_what_the_service_knows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = SERVERS[name]
+    settings = settings_of(one.command[0])
+    known = {variable.name for variable in variables(settings)}
+    assert {variable for variable in one.environment if variable.startswith("PENSTOCK_")} <= known
+    for variable, value in one.environment.items():
+        monkeypatch.setenv(variable, value)
+    assert settings().listen == one.environment["PENSTOCK_LISTEN"]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_workers_are_started_with_options_that_exist(name: str) -> None:
+    assert WORKERS[name].command[:2] == ["penstock", "worker"]
+    command: Any = get_command(app)
+    worker = command.commands["worker"]
+    options = worker.make_context("worker", list(WORKERS[name].command[2:])).params
+    assert options["artifacts"] == "artifact-store:7736"
+
+
+def test_services_name_each_other_by_the_ports_they_listen_on() -> None:
+    listens = {f"{name}:{port}" for name, one in OURS.items() for port in one.listens} | {"kafka:9092"}
+    named = [word for one in OURS.values() for word in (*one.environment.values(), *one.command)]
+    hosts = "|".join([*OURS, "kafka"])
+    addresses = {found for word in named for found in re.findall(rf"\b(?:{hosts}):\d+", word)}
+    assert addresses and addresses <= listens
+    for name, one in SERVERS.items():
+        probe = SERVICES[name]["healthcheck"]["test"]
+        assert probe[-1].split(":")[1] == one.environment["PENSTOCK_LISTEN"].split(":")[1]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_part_is_pinned_bounded_and_restarted(name: str) -> None:
+    entry = SERVICES[name]
+    assert PINNED.fullmatch(entry["image"])
+    limits = entry["deploy"]["resources"]["limits"]
+    assert limits["cpus"] and limits["memory"]
+    assert entry["restart"] == "unless-stopped"
+    assert entry["logging"]["options"]["max-size"]
+    assert ("healthcheck" in entry) != (name in WITHOUT_HEALTH)
+    assert all(port.startswith("127.0.0.1:") for port in entry.get("ports", []))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_can_do_little(name: str) -> None:
+    entry = SERVICES[name]
+    assert entry["read_only"] and entry["cap_drop"] == ["ALL"]
+    assert entry["security_opt"] == ["no-new-privileges:true"]
+    assert entry["deploy"]["resources"]["limits"]["pids"]
+    assert "user" not in entry and "privileged" not in entry  # the image's own, which is not root
+
+
+def test_mounted_files_and_volumes_exist() -> None:
+    mounts = [volume.split(":") for entry in SERVICES.values() for volume in entry.get("volumes", [])]
+    assert [path for path, *_ in mounts if path.startswith(".") and not (ROOT / path).exists()] == []
+    assert {name for name, *_ in mounts if not name.startswith(".")} == set(FILE["volumes"])
+    assert all(mode == ["ro"] for path, _, *mode in mounts if path.startswith("."))
+
+
+def test_prometheus_asks_every_service() -> None:
+    text = (ROOT / "observability" / "prometheus.yml").read_text()
+    jobs = yaml.safe_load(text)["scrape_configs"]
+    targets = {target for job in jobs for some in job.get("static_configs", []) for target in some["targets"]}
+    expected = {
+        f"{name}:{one.environment['PENSTOCK_METRICS_LISTEN'].split(':')[1]}"
+        for name, one in OURS.items()
+        if "PENSTOCK_METRICS_LISTEN" in one.environment
+    }
+    assert len(expected) >= len(SERVERS)
+    assert expected <= targets
+    assert {target.split(":")[0] for target in targets} <= {*SERVICES, "localhost", "127.0.0.1"}
+
+
+def test_a_missing_password_is_said() -> None:
+    with pytest.raises(NotStarted, match="PENSTOCK_POSTGRES_PASSWORD is not set: choose one"):
+        compose.load(ROOT / "docker-compose.yml", {})
+
+
+def test_addresses_of_the_file_become_those_of_this_machine() -> None:
+    places = {"one:1": ["127.0.0.1:2", "127.0.0.1:3"], "127.0.0.1:2": ["127.0.0.1:9"]}
+    assert compose.mapped("one:1", places, {}, several=True) == "127.0.0.1:2,127.0.0.1:3"
+    assert compose.mapped("--connect=one:1", places, {}, several=False) == "--connect=127.0.0.1:2"
+    assert compose.mapped("none:1 one:11", places, {}, several=True) == "none:1 one:11"
+    folders = {"/data": "/here", "/data/deep": "/there"}
+    assert compose.mapped("/data/deep/x /data/y", places, folders, several=True) == "/there/x /here/y"
