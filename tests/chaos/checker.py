@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ class Verdict:
 
     events: int = 0
     runs: int = 0
+    cancelled: int = 0
     attempts: int = 0
     lost: int = 0
     effects: int = 0
@@ -49,8 +50,15 @@ class Verdict:
     artifacts: int = 0
 
 
-async def check(deployment: Deployment, acknowledged: Iterable[bytes], *, at_rest: bool = True) -> Verdict:
-    """Check I1 to I10; raise Violation at the first that does not hold. `at_rest`: faults are over, all runs ended."""
+async def check(
+    deployment: Deployment, acknowledged: Iterable[bytes], cancelled: Collection[bytes] = (), *, at_rest: bool = True
+) -> Verdict:
+    """Check I1 to I10; raise Violation at the first that does not hold.
+
+    Args:
+        acknowledged, cancelled: Runs whose submit, and whose cancellation, a client was told of.
+        at_rest: Faults are over, and all runs have ended.
+    """
     connection = await asyncpg.connect(deployment.database_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -68,7 +76,7 @@ async def check(deployment: Deployment, acknowledged: Iterable[bytes], *, at_res
         invariants.check_fold(log, plans)
     _check_rows(rows, logs)
     # I2: nothing acknowledged is lost
-    invariants.check_answers(runs, acknowledged)
+    invariants.check_answers(runs, acknowledged, cancelled)
     # I3: no run is stuck
     if at_rest:
         invariants.check_ended(runs)
@@ -141,7 +149,11 @@ def _check_effects(path: Path, logs: Logs, runs: Mapping[bytes, RunOfLog], verdi
         effects = by_key.get(key, Counter())
         verdict.effects += effects.total()
         # One first step (1) and the artifact (1), three steps (2), the join: more where an attempt was lost.
-        demand(set(effects) == {1, 2, RESULT}, f"run {run_id.hex()} computed {effects}")
+        demand(set(effects) <= {1, 2, RESULT}, f"run {run_id.hex()} computed {effects}")
+        if run.cancelled:
+            verdict.cancelled += 1
+            continue
+        demand(all(node.status == "succeeded" for node in run.nodes), f"run {run_id.hex()} failed: {run.nodes}")
         demand(effects[1] >= 2 and effects[2] >= 3 and effects[RESULT] >= 1, f"run {run_id.hex()} computed {effects}")
         verdict.repeated_effects += effects.total() - NODES
 

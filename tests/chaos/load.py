@@ -1,0 +1,154 @@
+"""Clients that keep runs going: they ask again until they are answered, and note what was acknowledged."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from penstock import AsyncClient
+from penstock.client import Overloaded, Refused, RunState, Unreachable
+from penstock.client.run_id import new_run_id
+from penstock.client.view import run_state
+
+from tests.simulation.invariants import Violation
+
+from .background import Background
+from .workload import RESULT, diamond
+
+# After so long without an answer a client asks another State Tracker.
+ANSWER_S_MAX: Final = 8.0
+ASK_AGAIN_S: Final = 0.1
+# What a client may hear while things break. Whatever else it hears is a lie or a bug.
+TROUBLE: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "CANCELLED"}
+CANCELLED_SHARE: Final = 0.1
+T = TypeVar("T")
+
+
+@dataclass
+class Journal:
+    """What the clients know.
+
+    Attributes:
+        submitted, cancelled: Ids of runs whose submit and whose cancellation were acknowledged.
+        open: Of the submitted, those whose end nobody has heard of.
+        runs: When a run's submit was acknowledged, how long after the first try, and how long until its end was known.
+        heard: Answers that said to ask again, by kind.
+        lies: Answers that cannot be true.
+    """
+
+    submitted: list[bytes] = field(default_factory=list[bytes])
+    cancelled: list[bytes] = field(default_factory=list[bytes])
+    open: dict[bytes, str] = field(default_factory=dict[bytes, str])
+    runs: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
+    heard: Counter[str] = field(default_factory=Counter[str])
+    lies: list[str] = field(default_factory=list[str])
+
+
+class Load:
+    """So many clients, each with one run after the other, until told to finish."""
+
+    def __init__(
+        self,
+        background: Background,
+        addresses: Sequence[str],
+        effects: Path,
+        *,
+        clients: int,
+        pause_s: float,
+        seed: int,
+    ) -> None:
+        self._background = background
+        self._addresses, self._effects = addresses, effects
+        self._count, self._pause_s, self._seed = clients, pause_s, seed
+        self._clients: list[AsyncClient] = []
+        self._finishing = False
+        self._users: list[Future[None]] = []
+        self.journal = Journal()
+
+    def start(self) -> None:
+        self._background.call(self._open())
+        self._users = [self._background.start(self._user(number)) for number in range(self._count)]
+
+    def finish(self) -> None:
+        """Begin no other run."""
+        self._finishing = True
+
+    @property
+    def finished(self) -> bool:
+        return all(user.done() for user in self._users)
+
+    def close(self) -> None:
+        self._background.call(self._close())
+
+    def demand_truth(self) -> None:
+        """Raise Violation if a client heard what cannot be true, and whatever else ended a client."""
+        if self.journal.lies:
+            raise Violation("; ".join(self.journal.lies[:5]))
+        for user in self._users:
+            if user.done():
+                user.result()
+
+    async def _open(self) -> None:
+        self._clients = [AsyncClient(address) for address in self._addresses]
+
+    async def _close(self) -> None:
+        for client in self._clients:
+            await client.close()
+
+    async def _user(self, number: int) -> None:
+        dice = random.Random(f"{self._seed}/{number}")
+        count = 0
+        while not self._finishing:
+            await self._one(f"{number}-{count}", dice)
+            count += 1
+
+    async def _one(self, key: str, dice: random.Random) -> None:
+        run_id, since = new_run_id(), time.monotonic()
+        path, pause_s = str(self._effects), self._pause_s
+        await self._answer(
+            dice, lambda client: client.submit(diamond, run_id=run_id, path=path, key=key, pause_s=pause_s)
+        )
+        acknowledged_at, submit_s = time.time(), time.monotonic() - since
+        self.journal.submitted.append(run_id.bytes)
+        self.journal.open[run_id.bytes] = key
+        cancels = dice.random() < CANCELLED_SHARE
+        if cancels:
+            await self._answer(dice, lambda client: client.cancel(run_id))
+            self.journal.cancelled.append(run_id.bytes)
+        ended = await self._answer(dice, lambda client: client.ended(run_id))
+        self.journal.runs.append((acknowledged_at, submit_s, time.monotonic() - since))
+        del self.journal.open[run_id.bytes]
+        await self._look_again(run_id, run_state(ended.state), cancels, dice)
+
+    async def _look_again(self, run_id: uuid.UUID, state: RunState, cancels: bool, dice: random.Random) -> None:
+        """Ask again, perhaps elsewhere: nobody may know less than what was told before."""
+        info = await self._answer(dice, lambda client: client.get(run_id))
+        if info.state is not state:
+            self.journal.lies.append(f"run {run_id} is {info.state} after it had ended {state}")
+        if state is RunState.SUCCEEDED:
+            outputs = await self._answer(dice, lambda client: client.outputs_json(run_id))
+            if outputs is None or list(outputs.values()) != [RESULT]:
+                self.journal.lies.append(f"run {run_id} returned {outputs}")
+        elif state is not RunState.CANCELLED or not cancels:
+            self.journal.lies.append(f"run {run_id} ended {state}")
+
+    async def _answer(self, dice: random.Random, ask: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        """Ask one State Tracker or another until there is an answer."""
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_S_MAX):
+                    return await ask(dice.choice(self._clients))
+            except (Unreachable, Overloaded, TimeoutError) as error:
+                self.journal.heard[type(error).__name__] += 1
+            except Refused as error:
+                if error.code not in TROUBLE:
+                    self.journal.lies.append(f"{error.code}: {error}")
+                    raise
+                self.journal.heard[error.code] += 1
+            await asyncio.sleep(ASK_AGAIN_S)
