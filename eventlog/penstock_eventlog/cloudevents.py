@@ -3,12 +3,15 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
+import hashlib
 import re
+import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
+from google.protobuf.message import DecodeError
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
 
@@ -17,6 +20,8 @@ from .shards import shard_of
 from .stream import ACTIONS, EVENTS, REPORTS, Message
 
 RUN_ID_BYTES: Final = 16
+# Messages are cut at 256 KiB, and one that a single event makes larger still fits an answer by gRPC.
+BODY_BYTES_MAX: Final = 4 * 2**20
 CONTENT_TYPE: Final = b"application/protobuf"
 TYPES: Final = {
     EVENTS: "io.penstock.events.v1",
@@ -28,14 +33,14 @@ MESSAGES: Final[dict[str, type[Message]]] = {EVENTS: EventBatch, ACTIONS: Action
 Headers = list[tuple[str, bytes]]
 
 
-def headers(topic: str, source: str, message: Message) -> Headers:
-    """Return the CloudEvents attributes of a message; the id names the range, so a repeat has the same one."""
+def headers(topic: str, source: str, message: Message, body: bytes) -> Headers:
+    """Return the CloudEvents attributes of a message and its encoded form; a repeat, and nothing else, has its id."""
     attributes = [
         ("ce_specversion", b"1.0"),
         ("ce_type", TYPES[topic].encode()),
         ("ce_source", source.encode()),
-        ("ce_id", _identity(message).encode()),
-        ("ce_subject", f"shard/{message.shard}".encode()),
+        ("ce_id", _identity(message, body).encode()),
+        ("ce_subject", _subject(message).encode()),
         ("content-type", CONTENT_TYPE),
     ]
     if isinstance(message, EventBatch) and message.recorded_at_us:
@@ -44,7 +49,7 @@ def headers(topic: str, source: str, message: Message) -> Headers:
     return attributes
 
 
-def _identity(message: Message) -> str:
+def _identity(message: Message, body: bytes) -> str:
     match message:
         case EventBatch():
             to_seq = message.from_seq + len(message.events) - 1
@@ -52,8 +57,16 @@ def _identity(message: Message) -> str:
         case ActionBatch():
             return f"{message.shard}/{message.epoch}/{message.from_seq}-{message.to_seq}"
         case ReportBatch():
-            grants = [report.grant for report in message.reports]
-            return f"{message.shard}/{min(grants, default=0)}-{max(grants, default=0)}/{len(grants)}"
+            return f"{message.shard}/{hashlib.blake2b(body, digest_size=12).hexdigest()}"
+
+
+def _subject(message: Message) -> str:
+    """Return the run, if the message is about one alone, else the shard."""
+    if isinstance(message, EventBatch) and message.events:
+        run_id = message.events[0].run_id
+        if len(run_id) == RUN_ID_BYTES and all(event.run_id == run_id for event in message.events):
+            return f"run/{uuid.UUID(bytes=run_id)}"
+    return f"shard/{message.shard}"
 
 
 def end_of(attributes: Iterable[tuple[str, bytes]]) -> tuple[int, int] | None:
@@ -62,22 +75,23 @@ def end_of(attributes: Iterable[tuple[str, bytes]]) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]))
 
 
-def decode(topic: str, attributes: Iterable[tuple[str, bytes]], body: bytes | None) -> Message:
+def decode(topic: str, source: str, attributes: Iterable[tuple[str, bytes]], body: bytes) -> Message:
     """Return the message of a record.
 
     Raises:
-        UnreadableRecord: It is of another type or version, or its body is damaged; the text says which.
+        UnreadableRecord: It is of another type, version or deployment, or its body is damaged; the text says which.
     """
     found = dict(attributes)
-    kind = found.get("ce_type", b"").decode("utf-8", "replace")
-    if kind != TYPES[topic]:
-        raise UnreadableRecord(f"ce_type is {kind[:100]!r}, not {TYPES[topic]!r}")
-    if found.get("ce_specversion") != b"1.0":
-        raise UnreadableRecord(f"ce_specversion is {found.get('ce_specversion', b'')[:20]!r}, not '1.0'")
+    expected = {"ce_specversion": "1.0", "ce_type": TYPES[topic], "ce_source": source}
+    for name, value in expected.items():
+        if (given := found.get(name) or b"") != value.encode():
+            raise UnreadableRecord(f"{name} is {given[:100].decode('utf-8', 'replace')!r}, not {value!r}")
+    if len(body) > BODY_BYTES_MAX:
+        raise UnreadableRecord(f"a body of {len(body):,} bytes; the most is {BODY_BYTES_MAX:,}")
     message = MESSAGES[topic]()
     try:
-        message.ParseFromString(body or b"")
-    except Exception as error:
+        message.ParseFromString(body)
+    except DecodeError as error:
         raise UnreadableRecord(f"the body is no {type(message).__name__}: {error}") from error
     return message
 
@@ -90,14 +104,22 @@ def check(message: Message, shards: int) -> None:
     match message:
         case EventBatch():
             if message.from_seq < 1 or message.epoch < 1 or not message.events:
-                raise UnreadableRecord(f"a range of {len(message.events)} events from {message.from_seq}")
+                raise UnreadableRecord(
+                    f"a range of {len(message.events)} events from {message.from_seq} in epoch {message.epoch}"
+                )
             run_ids = {event.run_id for event in message.events}
         case ActionBatch():
-            if not 0 <= message.from_seq < message.to_seq:
-                raise UnreadableRecord(f"a range ({message.from_seq}, {message.to_seq}]")
-            return
+            if not 0 <= message.from_seq < message.to_seq or message.epoch < 1:
+                raise UnreadableRecord(f"a range ({message.from_seq}, {message.to_seq}] in epoch {message.epoch}")
+            run_ids = {_run_of(instruction) for instruction in message.instructions} - {None}
         case ReportBatch():
             run_ids = {report.run_id for report in message.reports}
     for run_id in run_ids:
-        if len(run_id) != RUN_ID_BYTES or shard_of(run_id, shards) != shard:
+        if run_id is not None and (len(run_id) != RUN_ID_BYTES or shard_of(run_id, shards) != shard):
             raise UnreadableRecord(f"run {run_id[:32].hex()}, which is none of shard {shard}")
+
+
+def _run_of(instruction: Instruction) -> bytes | None:
+    """Return the run that an instruction is about; None for a kind of a later version."""
+    kind = instruction.WhichOneof("kind")
+    return getattr(instruction, kind).run_id if kind else None

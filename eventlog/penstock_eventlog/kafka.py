@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from . import cloudevents, kafka_client, kafka_consumer
-from .kafka_client import Consumer, Headers, Outgoing, Producer, Record
+from .kafka_client import Consumer, Producer, Record
+from .kafka_dead_letters import DeadLetter, DeadLetters
 from .kafka_events import EventPublisher
 from .kafka_publisher import Publisher, Queue, publish_plain
 from .source import RETENTION_S, Source
@@ -19,7 +20,6 @@ from .stream import EVENTS, TOPICS, Handler, Message, Shards, live
 PARTITIONS: Final = 16
 RECONNECT_S: Final = 1.0
 DEAD_LETTERS: Final = "dead-letter"
-DEAD_LETTERS_WAITING_MAX: Final = 1_000
 CONFIGS: Final = {
     "retention.ms": str(RETENTION_S * 1000),
     "max.message.bytes": str(kafka_client.RECORD_BYTES_MAX),
@@ -105,10 +105,9 @@ class KafkaStream:
         self._subscriptions: dict[str, list[KafkaSubscription]] = {topic: [] for topic in TOPICS}
         self._consumed: dict[str, set[int]] = {}  # the partitions
         self._source: Source | None = None
-        self._dead: asyncio.Queue[Outgoing] = asyncio.Queue(DEAD_LETTERS_WAITING_MAX)
+        self._dead = DeadLetters()
         self._links: dict[str, Link] = {}
         self._running = False
-        self.dead_letters = 0
 
     @property
     def connected(self) -> bool:
@@ -119,6 +118,11 @@ class KafkaStream:
     def dropped(self) -> int:
         """Messages that found no room while the broker was slow or away."""
         return sum(queue.dropped for queue in self._queues.values())
+
+    @property
+    def dead_letters(self) -> int:
+        """Records that were put aside here."""
+        return self._dead.count
 
     def attach_source(self, source: Source) -> None:
         """Say where events are read that the topic lacks; without one, this process publishes no events."""
@@ -154,9 +158,9 @@ class KafkaStream:
     def refuse(self, topic: str, message: Message, reason: str) -> None:
         """Put aside a message that came, and turned out not to be true."""
         log.warning("a message of %s about shard %d is put aside: %s", topic, message.shard, reason)
-        headers = cloudevents.headers(topic, self._source_name, message)
-        key = b"%d" % message.shard
-        self._bury(Outgoing(key, message.SerializeToString(), headers), f"{self._name(topic)}", reason)
+        body = message.SerializeToString()
+        headers = cloudevents.headers(topic, self._source_name, message, body)
+        self._bury(DeadLetter(self._name(topic), reason, b"%d" % message.shard, body, headers))
 
     # Publishing
 
@@ -167,12 +171,13 @@ class KafkaStream:
 
     async def _publish(self, topic: str, link: Link) -> None:
         await self._ensure_topics()
-        producer = Producer(self._address)
+        name = self._name(topic)
+        record_bytes_max = await kafka_client.record_bytes_max(self._address, name)
+        producer = Producer(self._address, record_bytes_max)
         await producer.start()
         try:
-            name = self._name(topic)
             partitions = await producer.partitions(name) or self._partitions
-            publisher = Publisher(topic, name, partitions, self._source_name, producer)
+            publisher = Publisher(topic, name, partitions, self._source_name, producer, record_bytes_max, self._bury)
             link.connected = True
             if topic != EVENTS:
                 await publish_plain(publisher, self._queues[topic])
@@ -218,7 +223,8 @@ class KafkaStream:
             wanted = self._consumed[topic] = self._wanted(topic, partitions)
             await consumer.from_end(name, sorted(wanted))
             link.connected = True
-            await kafka_consumer.consume(consumer, lambda records: self._deliver(topic, records))
+            reader = kafka_consumer.Reader(topic, self._source_name, self._shards, partitions, self._bury)
+            await kafka_consumer.consume(consumer, lambda records: self._deliver(topic, reader, records))
         finally:
             self._consumed.pop(topic, None)
             await consumer.stop()
@@ -231,12 +237,11 @@ class KafkaStream:
             wanted.update(shard % partitions for shard in fixed)
         return wanted
 
-    def _deliver(self, topic: str, records: Sequence[Record]) -> None:
+    def _deliver(self, topic: str, reader: kafka_consumer.Reader, records: Sequence[Record]) -> None:
         subscriptions = tuple(self._subscriptions[topic])
         if all(subscription.shards is not None for subscription in subscriptions):
             records = [record for record in records if self._cared_for(subscriptions, record)]
-        messages = kafka_consumer.read(topic, records, self._shards, self._dead_letter)
-        if messages:
+        if messages := reader.read(records):
             for subscription in subscriptions:
                 subscription.deliver(messages)
 
@@ -250,19 +255,8 @@ class KafkaStream:
 
     # What cannot be read
 
-    def _dead_letter(self, record: Record, reason: str) -> None:
-        origin = f"{record.topic}/{record.partition}/{record.offset}"
-        self._bury(Outgoing(record.key or b"", record.value, record.headers), origin, reason)
-
-    def _bury(self, outgoing: Outgoing, origin: str, reason: str) -> None:
-        self.dead_letters += 1
-        headers: Headers = [
-            ("penstock_reason", reason.encode("utf-8", "replace")),
-            ("penstock_origin", origin.encode()),
-            *outgoing.headers,
-        ]
-        with suppress(asyncio.QueueFull):
-            self._dead.put_nowait(outgoing._replace(headers=headers))
+    def _bury(self, letter: DeadLetter) -> None:
+        self._dead.add(letter)
         if self._running and DEAD_LETTERS not in self._links:
             self._links[DEAD_LETTERS] = Link("dead letters", self._bury_all)
 
@@ -272,11 +266,6 @@ class KafkaStream:
         await producer.start()
         link.connected = True
         try:
-            partitions = await producer.partitions(self._name(DEAD_LETTERS)) or 1
-            count = 0
-            while True:
-                outgoing = await self._dead.get()
-                count += 1
-                await producer.send(self._name(DEAD_LETTERS), {count % partitions: [outgoing]})
+            await self._dead.send_all(self._name(DEAD_LETTERS), producer)
         finally:
             await producer.stop()

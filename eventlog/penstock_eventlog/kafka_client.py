@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError, TopicAlreadyExistsError
 
 from .errors import RecordTooLarge
@@ -54,17 +55,30 @@ async def ensure_topics(address: str, names: Sequence[str], partitions: int, con
         await admin.close()
 
 
+async def record_bytes_max(address: str, topic: str) -> int:
+    """Return the size of the largest record that a topic takes from us."""
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    await admin.start()
+    try:
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": ""})
+        answers: Any = await admin.describe_configs([asked])
+        entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
+        return min([RECORD_BYTES_MAX, *(int(value) for name, value, *_ in entries if name == "max.message.bytes")])
+    finally:
+        await admin.close()
+
+
 class Producer:
     """Idempotent, acknowledged by all replicas. Of no use any more after its first error."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, batch_bytes_max: int = BATCH_BYTES_MAX) -> None:
         self._producer: Any = AIOKafkaProducer(
             bootstrap_servers=address,
             acks="all",
             enable_idempotence=True,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_request_size=RECORD_BYTES_MAX,
-            max_batch_size=BATCH_BYTES_MAX,
+            max_batch_size=min(batch_bytes_max, BATCH_BYTES_MAX),
         )
 
     async def start(self) -> None:

@@ -1,36 +1,50 @@
-"""Reading from Kafka: decoded messages to handlers, what cannot be read to the dead-letter topic."""
+"""Reading from Kafka: decoded messages to handlers, what cannot be read to the dead letters."""
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass
 
 from . import cloudevents
 from .errors import UnreadableRecord
 from .kafka_client import Consumer, Record
+from .kafka_dead_letters import DeadLetter
 from .stream import Message
-
-REASON_CHARS_MAX: Final = 500
 
 log = logging.getLogger(__name__)
 
-# Gets a record that cannot be read, and why.
-DeadLetter = Callable[[Record, str], None]
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Decodes the records of a topic.
 
-def read(topic: str, records: Sequence[Record], shards: int, dead_letter: DeadLetter) -> list[Message]:
-    """Return the messages of records of a topic; hand over those that are none, or that cannot be true."""
-    messages: list[Message] = []
-    for record in records:
-        try:
-            message = cloudevents.decode(topic, record.headers, record.value)
-            cloudevents.check(message, shards)
-        except UnreadableRecord as error:
-            reason = str(error)[:REASON_CHARS_MAX]
-            log.warning("%s-%d at %d cannot be read: %s", record.topic, record.partition, record.offset, reason)
-            dead_letter(record, reason)
-        else:
-            messages.append(message)
-    return messages
+    Attributes:
+        source: The `ce_source` of this deployment; records of others are none of ours.
+    """
+
+    topic: str
+    source: str
+    shards: int
+    partitions: int
+    put_aside: Callable[[DeadLetter], None]
+
+    def read(self, records: Sequence[Record]) -> list[Message]:
+        """Return the messages; put aside records that are none, or that cannot be true."""
+        messages: list[Message] = []
+        for record in records:
+            try:
+                messages.append(self._read(record))
+            except UnreadableRecord as error:
+                log.warning("%s-%d at %d is put aside: %s", record.topic, record.partition, record.offset, error)
+                origin = f"{record.topic}/{record.partition}/{record.offset}"
+                self.put_aside(DeadLetter(origin, str(error), record.key or b"", record.value, record.headers))
+        return messages
+
+    def _read(self, record: Record) -> Message:
+        message = cloudevents.decode(self.topic, self.source, record.headers, record.value)
+        cloudevents.check(message, self.shards)
+        if record.partition != message.shard % self.partitions:
+            raise UnreadableRecord(f"shard {message.shard} on partition {record.partition}, where it never is")
+        return message
 
 
 async def consume(consumer: Consumer, deliver: Callable[[Sequence[Record]], None]) -> None:

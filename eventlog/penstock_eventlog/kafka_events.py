@@ -96,7 +96,8 @@ class EventPublisher:
             return
         offsets = await self._publisher.send(batches)
         for batch, offset in zip(batches, offsets, strict=True):
-            self._delivered[batch.shard] = Published(batch.from_seq + len(batch.events) - 1, offset)
+            if offset is not None:
+                self._delivered[batch.shard] = Published(batch.from_seq + len(batch.events) - 1, offset)
 
     async def _save(self) -> None:
         while True:

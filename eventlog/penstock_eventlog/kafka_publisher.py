@@ -1,17 +1,24 @@
 """Publishing to Kafka: whatever gathers while the last records are on their way goes together."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import cloudevents
-from .kafka_client import Outgoing, Producer
+from .errors import RecordTooLarge
+from .kafka_client import Headers, Outgoing, Producer
+from .kafka_dead_letters import DeadLetter
 from .stream import Message
 
 # Messages of a topic that wait for the broker; more are dropped, and events are read again from the log.
 PENDING_MESSAGES_MAX: Final = 20_000
 # Messages in one round trip to the broker.
 ROUND_MESSAGES_MAX: Final = 4_000
+# What a record has beside its body, at most.
+HEADER_BYTES_MAX: Final = 1024
+
+log = logging.getLogger(__name__)
 
 
 class Queue:
@@ -50,23 +57,46 @@ class Queue:
 class Publisher:
     """Sends the messages of one topic; used by one connection, then thrown away."""
 
-    def __init__(self, topic: str, name: str, partitions: int, source: str, producer: Producer) -> None:
+    def __init__(
+        self,
+        topic: str,
+        name: str,
+        partitions: int,
+        source: str,
+        producer: Producer,
+        record_bytes_max: int,
+        put_aside: Callable[[DeadLetter], None],
+    ) -> None:
         self.name, self.partitions = name, partitions
         self._topic, self._source, self._producer = topic, source, producer
+        self._body_bytes_max = record_bytes_max - HEADER_BYTES_MAX
+        self._put_aside = put_aside
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
-        """Return the messages' offsets once the broker has all of them; a shard's are sent in the order given."""
+    async def send(self, messages: Sequence[Message]) -> list[int | None]:
+        """Return the messages' offsets once the broker has all of them; a shard's are sent in the order given.
+
+        One that the topic takes no record of has none: it is put aside, and readers get it from the log.
+        """
         records: dict[int, list[Outgoing]] = {}
-        places: list[tuple[int, int]] = []
+        places: list[tuple[int, int] | None] = []
         for message in messages:
-            shard = message.shard
+            shard, body = message.shard, message.SerializeToString()
             partition = shard % self.partitions
+            headers = cloudevents.headers(self._topic, self._source, message, body)
+            if len(body) > self._body_bytes_max:
+                self._refuse(shard, body, headers)
+                places.append(None)
+                continue
             of_one = records.setdefault(partition, [])
             places.append((partition, len(of_one)))
-            headers = cloudevents.headers(self._topic, self._source, message)
-            of_one.append(Outgoing(b"%d" % shard, message.SerializeToString(), headers))
+            of_one.append(Outgoing(b"%d" % shard, body, headers))
         offsets = await self._producer.send(self.name, records) if records else {}
-        return [offsets[partition][index] for partition, index in places]
+        return [None if place is None else offsets[place[0]][place[1]] for place in places]
+
+    def _refuse(self, shard: int, body: bytes, headers: Headers) -> None:
+        error = RecordTooLarge(self.name, len(body))
+        log.error("%s", error)
+        self._put_aside(DeadLetter(self.name, str(error), b"%d" % shard, body, headers))
 
 
 async def publish_plain(publisher: Publisher, queue: Queue) -> None:

@@ -1,4 +1,4 @@
-"""The stream over a real Kafka: order, gaps, lost brokers, records that cannot be read."""
+"""The stream over a real Kafka: order, gaps, lost brokers."""
 
 import asyncio
 import tempfile
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from penstock_eventlog.kafka import KafkaStream
 from penstock_eventlog.source import Published
 from penstock_eventlog.stream import ACTIONS, EVENTS, Message
@@ -16,6 +15,7 @@ from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
 from penstock_stack.kafka import EmbeddedKafka
 
+from tests.eventlog.kafka_records import read
 from tests.kafka import kafka
 
 SHARDS = 4
@@ -75,17 +75,6 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = 30) -> No
             await asyncio.sleep(0.02)
 
 
-async def on_topic(address: str, topic: str, count: int) -> list[Any]:
-    """Return the first `count` records of a topic, as an outsider reads it."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=address, auto_offset_reset="earliest", group_id=None)
-    await consumer.start()
-    try:
-        async with asyncio.timeout(30):
-            return [await consumer.getone() for _ in range(count)]
-    finally:
-        await consumer.stop()
-
-
 def ranges(records: list[Any], shard: int) -> list[int]:
     batches = [EventBatch.FromString(record.value) for record in records]
     return [batch.from_seq for batch in batches if batch.shard == shard]
@@ -101,7 +90,9 @@ async def test_messages_arrive_in_the_order_of_their_shard(broker: str) -> None:
     at = 0
     while len(got) < 20:  # until the reader has joined, what is sent is not for it
         at += 1
-        writer.publish(ACTIONS, [ActionBatch(shard=shard, from_seq=at - 1, to_seq=at) for shard in range(SHARDS)])
+        writer.publish(
+            ACTIONS, [ActionBatch(shard=shard, epoch=1, from_seq=at - 1, to_seq=at) for shard in range(SHARDS)]
+        )
         await asyncio.sleep(0.02)
     for shard in (0, 1):
         seen = [message.to_seq for message in got if isinstance(message, ActionBatch) and message.shard == shard]
@@ -120,44 +111,8 @@ async def test_the_topic_gets_what_it_lacks_before_what_comes(broker: str) -> No
     await writer.start()
     log.append(1)  # committed, but its message was lost
     writer.publish(EVENTS, [log.append(1)])
-    assert ranges(await on_topic(broker, f"{name}.events", 5), 1) == [1, 2, 3, 4, 5]
+    assert ranges(await read(broker, f"{name}.events", 5), 1) == [1, 2, 3, 4, 5]
     await writer.stop()
-
-
-async def test_records_that_cannot_be_read_are_put_aside_and_the_partition_goes_on(broker: str) -> None:
-    name, got = prefix(), list[Message]()
-    reader, writer = stream(broker, name), stream(broker, name, log := Log())
-    reader.subscribe(EVENTS, got.extend)
-    await reader.start()
-    await writer.start()
-    await eventually(lambda: writer.connected and reader.connected)
-    while not got:
-        writer.publish(EVENTS, [log.append(0)])
-        await asyncio.sleep(0.05)
-    producer = AIOKafkaProducer(bootstrap_servers=broker)
-    await producer.start()
-    good = [("ce_specversion", b"1.0"), ("ce_type", b"io.penstock.events.v1")]
-    forged = EventBatch(shard=99, epoch=1, from_seq=1, events=[Event()]).SerializeToString()
-    bad: list[tuple[list[tuple[str, bytes]], bytes]] = [
-        ([], b"no header at all"),
-        ([("ce_specversion", b"1.0"), ("ce_type", b"io.penstock.events.v9")], b""),
-        (good, b"\xff\xff\xff not protobuf"),
-        (good, forged),
-        (good, b""),
-    ]
-    for headers, body in bad:
-        await producer.send_and_wait(f"{name}.events", body, partition=0, headers=headers)
-    await producer.stop()
-    before = len(got)
-    writer.publish(EVENTS, [log.append(0)])
-    await eventually(lambda: len(got) > before)
-    assert reader.dead_letters == len(bad)
-    buried = await on_topic(broker, f"{name}.dead-letter", len(bad))
-    reasons = [dict(record.headers)["penstock_reason"].decode() for record in buried]
-    assert any("io.penstock.events.v9" in reason for reason in reasons)
-    assert any("shard 99" in reason for reason in reasons)
-    await writer.stop()
-    await reader.stop()
 
 
 async def test_a_broker_that_lost_its_data_gets_the_whole_log_again() -> None:
@@ -170,14 +125,14 @@ async def test_a_broker_that_lost_its_data_gets_the_whole_log_again() -> None:
         await writer.start()
         for _ in range(3):
             writer.publish(EVENTS, [log.append(2)])
-        await on_topic(broker.address, f"{name}.events", 3)
+        await read(broker.address, f"{name}.events", 3)
         await asyncio.to_thread(broker.kill)
         for _ in range(3):
             writer.publish(EVENTS, [log.append(2)])  # nobody waits for the broker
         again = EmbeddedKafka(Path(second), port)
         await asyncio.to_thread(again.start)
         try:
-            assert ranges(await on_topic(again.address, f"{name}.events", 6), 2) == [1, 2, 3, 4, 5, 6]
+            assert ranges(await read(again.address, f"{name}.events", 6), 2) == [1, 2, 3, 4, 5, 6]
         finally:
             await writer.stop()
             await asyncio.to_thread(again.stop)

@@ -1,0 +1,42 @@
+"""Reading and writing topics as an outsider does, for tests."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+WAIT_S = 60
+
+
+async def read(address: str, topic: str, count: int) -> list[Any]:
+    """Return the first `count` records of a topic."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=address, auto_offset_reset="earliest", group_id=None)
+    await consumer.start()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            return [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+class Writer:
+    """Puts whatever it is told on a topic."""
+
+    def __init__(self, address: str, topic: str) -> None:
+        self._producer: Any = AIOKafkaProducer(bootstrap_servers=address, max_request_size=8 * 2**20)
+        self._topic = topic
+
+    async def __aenter__(self) -> "Writer":
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def put(self, partition: int, body: bytes | None, headers: Mapping[str, bytes], key: bytes = b"") -> int:
+        """Return the record's offset."""
+        sent = await self._producer.send_and_wait(
+            self._topic, body, key=key, partition=partition, headers=list(headers.items())
+        )
+        return sent.offset
