@@ -61,7 +61,8 @@ class Incoming:
             raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
         self.path.unlink(missing_ok=True)
 
 

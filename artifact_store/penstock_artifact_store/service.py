@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -67,10 +67,10 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
                     raise BadHash("the first message must carry the SHA-256 of the bytes")
                 if len(request.chunk) > CHUNK_BYTES:
                     raise BadHash(f"a message may carry at most {CHUNK_BYTES} bytes")
-                await asyncio.to_thread(incoming.write, request.chunk)
+                await _finished(incoming.write, request.chunk)
             if incoming.digest() != announced:
                 raise BadHash(f"announced {announced.hex()}, received {incoming.digest().hex()}; send the bytes again")
-            await asyncio.to_thread(self._store.keep, incoming)
+            await _finished(self._store.keep, incoming)
         measures.put_bytes.inc(incoming.size)
         return pb.PutResponse(artifact=announced, size_bytes=incoming.size)
 
@@ -136,10 +136,24 @@ class _Threaded:
         self._incoming = incoming
 
     async def __aenter__(self) -> None:
-        await asyncio.to_thread(self._incoming.__enter__)
+        try:
+            await _finished(self._incoming.__enter__)
+        except asyncio.CancelledError:
+            await self.__aexit__(None, None, None)
+            raise
 
     async def __aexit__(self, *reason: Any) -> None:
-        await asyncio.to_thread(self._incoming.__exit__, *reason)
+        await _finished(self._incoming.__exit__, *reason)
+
+
+async def _finished(work: Callable[..., object], *arguments: object) -> None:
+    """Do something in a thread; who cancels waits for its end, as nobody may close what it still uses."""
+    task = asyncio.create_task(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def add_to_server(store: LocalStore, server: grpc.aio.Server) -> None:
