@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import operator as python
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ USES: dict[str, Callable[[Any], Any]] = {
     "turned into bytes": bytes,
     "used as a path": Path,
     "turned into an array": np.asarray,
-    "pickled": pickle.dumps,
+    "pickled": lambda future: future.__reduce_ex__(4),
 }
 
 
