@@ -136,6 +136,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None:  # no such method
             return None
+        # A counter that is there before its first failure shows that one, too.
+        metrics.RPC_FAILED.labels(_short(handler_call_details.method), grpc.StatusCode.INTERNAL.name)
         make: Any = getattr(grpc, f"{_kind(handler)}_rpc_method_handler")
         behaviour: Any = getattr(handler, _kind(handler))
         wrap = self._streaming if handler.response_streaming else self._unary
