@@ -49,6 +49,7 @@ class Settings:
         cpu, memory_bytes, gpu: For operators; None takes what this machine has.
         workers: Whether it executes operators itself.
         kafka: The streams go through a real Kafka of its own, whose data are kept, too.
+        traces: HOST:PORT of an OpenTelemetry collector that gets a trace of each run; nobody if empty.
         metrics_port: On 127.0.0.1, answers /metrics in Prometheus' text format; 0 takes a free one, None is nowhere.
         attended: It ends with the command that started it; clients are told.
     """
@@ -60,6 +61,7 @@ class Settings:
     gpu: int | None = None
     workers: bool = True
     kafka: bool = False
+    traces: str = ""
     metrics_port: int | None = None
     attended: bool = False
 
@@ -133,6 +135,8 @@ class Stack:
         await granting.start()
         async with asyncio.timeout(LOADED_MAX_S):
             await asyncio.gather(unlocking.loaded(), granting.loaded())
+        if settings.traces:
+            await self._tracer(stream, deployment)
         if settings.workers:
             await self._worker(store, granting)
         await server.ready()
@@ -180,6 +184,26 @@ class Stack:
             owner=NAME,
             address=self.address,
         )
+
+    async def _tracer(self, stream: Stream, deployment: Deployment) -> None:
+        try:
+            from penstock_tracer.errors import TracerError
+            from penstock_tracer.shell import Tracer
+        except ModuleNotFoundError as error:
+            raise StackError(f"traces need penstock-stack[traces]: {error}") from error
+        tracer = Tracer(
+            stream,
+            state_trackers=[self.address],
+            shards=range(deployment.shards),
+            deployment=deployment.name,
+            otlp=self._settings.traces,
+            folder=self._folder.path / "tracer",
+        )
+        self._stops.append(("tracer", tracer.stop))
+        try:
+            await tracer.start()
+        except TracerError as error:
+            raise StackError(str(error)) from error
 
     async def _worker(self, store: LocalStore, granting: ActionService) -> None:
         settings = self._settings

@@ -31,6 +31,7 @@ def up(
     workers: bool = True,
     shards: int | None = None,
     kafka: bool = False,
+    traces: str = "",
     metrics_port: int | None = None,
 ) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
@@ -43,6 +44,7 @@ def up(
         workers=workers,
         shards=shards,
         kafka=kafka,
+        traces=traces,
         metrics_port=metrics_port,
     )
     return _run(data, settings)

@@ -38,9 +38,9 @@ class Exporter:
     """
 
     def __init__(self, address: str) -> None:
+        direct: Any = (("grpc.enable_http_proxy", 0),)
         self._otlp: Any = OTLPSpanExporter(
-            endpoint=f"http://{address}" if address else None,
-            channel_options=(("grpc.enable_http_proxy", "0"),) if address else None,
+            endpoint=f"http://{address}" if address else None, channel_options=direct if address else None
         )
         self._resource = Resource.create({SERVICE_NAME: os.environ.get(OTEL_SERVICE_NAME, SERVICE)})
         self.away = False

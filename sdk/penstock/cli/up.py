@@ -24,6 +24,9 @@ def up(
     kafka: Annotated[
         bool, typer.Option("--kafka", help="With a real Kafka between the services, its data kept, too.")
     ] = False,
+    traces: Annotated[
+        str, typer.Option(help="HOST:PORT of an OpenTelemetry collector (OTLP over gRPC) that gets a trace of each run.")
+    ] = "",
     metrics_port: Annotated[
         int | None,
         typer.Option(help="Port on 127.0.0.1 that answers /metrics for Prometheus; 0 takes a free one; else nowhere."),
@@ -46,5 +49,6 @@ def up(
         shards=shards,
         workers=workers,
         kafka=kafka,
+        traces=traces,
         metrics_port=metrics_port,
     )
