@@ -114,20 +114,43 @@ def _relative(file: str) -> str:
         return file
 
 
-def compile_(target: Target, as_json: AsJson = False) -> int:
-    """Compile one workflow and show its inputs, levels, critical path and resources."""
+def compile_(
+    target: Target,
+    svg: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Draw the plan into this file, an SVG picture for browsers; - for stdout."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Compile one workflow, without running it, and show its inputs, levels, critical path and resources."""
     from penstock_plan.describe import describe
 
     from ..compiler import compile
     from ..loading import load_workflow
 
     compiled = compile(load_workflow(target))
+    if svg is not None:
+        from penstock_plan.picture import draw
+
+        _write(svg, draw(compiled.plan, compiled.hash))
+        return exits.SUCCEEDED
     shown = describe(compiled.plan, compiled.hash)
     if as_json:
         terminal.json_out(shown)
     else:
         _print_plan(shown)
     return exits.SUCCEEDED
+
+
+def _write(file: str, picture: str) -> None:
+    if file == "-":
+        print(picture, end="")
+        return
+    try:
+        Path(file).write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
+    terminal.line(f"wrote {file}")
 
 
 def _print_plan(shown: PlanShown) -> None:

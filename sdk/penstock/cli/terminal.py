@@ -44,11 +44,12 @@ def seconds(duration_s: float) -> str:
 
 
 def size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
+    unit = "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
         if count < 1024:
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.3g} TiB"
+            break
+        count, unit = count / 1024, larger
+    return f"{count:.0f} {unit}" if count >= 100 else f"{count:.3g} {unit}"
 
 
 def clock(at_us: int) -> str:
