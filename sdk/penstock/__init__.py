@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .compiler import Compiled, compile
     from .errors import CompileErrors, FutureUsedAsValue, PenstockError
     from .ml import Dataset, FeatureSet, Metrics, Model, Report
-    from .operators import Operator, operator
+    from .operators import Operator, operator, with_options
     from .ordering import after, barrier
     from .workflows import Workflow, workflow
 
@@ -32,6 +32,7 @@ __all__ = [
     "barrier",
     "compile",
     "operator",
+    "with_options",
     "workflow",
 ]
 
@@ -42,7 +43,7 @@ _MODULES = {
     "compiler": ("Compiled", "compile"),
     "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
-    "operators": ("Operator", "operator"),
+    "operators": ("Operator", "operator", "with_options"),
     "ordering": ("after", "barrier"),
     "workflows": ("Workflow", "workflow"),
 }

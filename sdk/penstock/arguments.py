@@ -20,6 +20,7 @@ from .annotations import (
     unwrap,
 )
 from .containing import CONTAINERS, DEPTH_MAX, class_of_value, holds_future
+from .declarable import declaration_of
 from .future import WHOLE, Future, describe
 from .literals import BadLiteral, Literals
 from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
@@ -51,6 +52,8 @@ class Writer:
         kind = class_of_value(value)
         if kind is Future:
             self._write_future(expr, value, annotation, where)
+        elif (declared := declaration_of(value) or declaration_of(kind)) is not None:
+            self._refuse_class(declared, annotation, where)
         elif depth > DEPTH_MAX:
             self._problems.append(Mismatch(where, f"is nested deeper than {DEPTH_MAX}", remedy="flatten it"))
         elif not holds_future(value):
@@ -96,6 +99,12 @@ class Writer:
             )
         )
         return False
+
+    def _refuse_class(self, declared: Any, annotation: Any, where: str) -> None:
+        """A class that is an operator or workflow, or an instance of one, was given in place of a result."""
+        expected, name = self._types.spell(self._types.index(annotation)), declared.qualname
+        remedy = f"call its run: {name}(...).run(...)"
+        self._problems.append(Mismatch(where, f"expected {expected}, given {name} itself", expected, name, remedy))
 
     def _write_literal(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str) -> None:
         try:

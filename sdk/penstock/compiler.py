@@ -19,7 +19,7 @@ from .lowering import checked, located
 from .returning import Shape, results_of
 from .signatures import Parameter, Problem
 from .trace import Origin, Trace, current
-from .workflows import Workflow
+from .workflows import Workflow, workflow_of
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -51,7 +51,7 @@ class Compiled:
 
 
 def compile(
-    workflow: Workflow[..., Any],
+    workflow: Workflow[..., Any] | type[Any],
     *,
     root: Path | str | None = None,
     bundle_hash: bytes | None = None,
@@ -70,18 +70,21 @@ def compile(
         CompileErrors: Everything that is wrong with the workflow, at once.
         FutureUsedAsValue: The body needs a value that only the run will have.
     """
-    if not isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidDeclaration(f"compile takes a workflow, not {workflow!r:.80}: put @workflow above its def")
-    folder = Path(root).resolve() if root is not None else modules.root_of(workflow.module, workflow.file)
+    declared = workflow_of(workflow)
+    if declared is None:
+        raise InvalidDeclaration(
+            f"compile takes a workflow, not {workflow!r:.80}: put @workflow above its def or class"
+        )
+    folder = Path(root).resolve() if root is not None else modules.root_of(declared.module, declared.place.file)
     trace = Trace(folder, local=local)
     try:
-        shape = _trace(trace, workflow)
+        shape = _trace(trace, declared)
     except CompileErrors as error:
         error.errors[:0] = [each for each in trace.errors if each not in error.errors]
-        error.workflow = workflow.name
+        error.workflow = declared.name
         raise
     if trace.errors:
-        raise CompileErrors(workflow.name, trace.errors)
+        raise CompileErrors(declared.name, trace.errors)
     bundle = None
     if bundle_hash is None:
         bundle = _bundle(folder)
@@ -104,10 +107,12 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     trace.plan.doc = docstrings.first_paragraph(workflow.fn)
     signature = workflow.signature
     for problem in signature.problems:
-        trace.error(located(workflow.fn, workflow.name, problem))
+        trace.error(located(workflow.place, workflow.name, problem))
     if any(parameter.variadic for parameter in signature.parameters.values()):
         raise CompileErrors("", [])  # there is no input to call the body with
     prose = docstrings.arguments(workflow.fn)
+    if workflow.cls is not None:
+        prose |= docstrings.arguments(workflow.cls.run)
     futures = {
         name: _input(trace, workflow, parameter, prose.get(name, ""))
         for name, parameter in signature.parameters.items()
@@ -141,7 +146,7 @@ def _input(trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc
                 Problem(f"its default does not fit: {expected}{error.problem}", parameter.name, error.remedy)
             )
     for problem in problems:
-        trace.error(located(workflow.fn, workflow.name, problem))
+        trace.error(located(workflow.place, workflow.name, problem))
     origin = Origin(-1, parameter.name, workflow.name, 0, {parameter.name: (position, annotation, type_index)})
     return Future(trace, origin, position, annotation, type_index)
 
@@ -157,7 +162,7 @@ def _outputs(trace: Trace, workflow: Workflow[..., Any], returned: Any) -> Shape
         for wrong in trace.writer.write(output.value, result.value, annotation, where):
             trace.error(_returned_wrong(workflow, wrong))
     for problem in problems:
-        trace.error(located(workflow.fn, workflow.name, problem))
+        trace.error(located(workflow.place, workflow.name, problem))
     return shape
 
 
@@ -168,8 +173,8 @@ def _returned_wrong(workflow: Workflow[..., Any], wrong: Mismatch) -> CompileErr
         argument=wrong.argument,
         expected=wrong.expected,
         given=wrong.given,
-        file=workflow.file,
-        line=workflow.fn.__code__.co_firstlineno,
+        file=workflow.place.file,
+        line=workflow.place.line,
         remedy=wrong.remedy,
     )
 
@@ -184,7 +189,7 @@ def _body_raised(trace: Trace, workflow: Workflow[..., Any], error: Exception) -
     frames = traceback.extract_tb(error.__traceback__)
     if frames[-1].filename.startswith(modules.OWN_FOLDER):
         raise error  # a mistake of ours
-    own = [frame for frame in frames if frame.filename == workflow.file] or frames
+    own = [frame for frame in frames if frame.filename == workflow.place.file] or frames
     remedy = ""
     if "<future: " in str(error):
         remedy = (

@@ -1,4 +1,4 @@
-"""What a docstring says in prose: its first paragraph, and its Args section."""
+"""What a docstring says in prose: its first paragraph, and its Args (of a class: Attributes) section."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_SECTION = re.compile(r"^(Args|Arguments|Parameters):\s*$")
+_SECTION = re.compile(r"^(Args|Arguments|Parameters|Attributes):\s*$")
 _ENTRY = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
 
 
-def first_paragraph(function: Callable[..., Any]) -> str:
+def first_paragraph(documented: Callable[..., Any]) -> str:
     """On one line; empty without a docstring."""
-    paragraph = (inspect.getdoc(function) or "").split("\n\n", 1)[0]
+    paragraph = (inspect.getdoc(documented) or "").split("\n\n", 1)[0]
     return "" if _SECTION.match(paragraph) else " ".join(paragraph.split())
 
 
-def arguments(function: Callable[..., Any]) -> dict[str, str]:
+def arguments(documented: Callable[..., Any]) -> dict[str, str]:
     """Each entry of the Args section on one line, by the argument's name."""
     found: dict[str, list[str]] = {}
     name, indent = "", -1  # indent: of the section's entries, -1 outside
-    lines = iter((inspect.getdoc(function) or "").splitlines())
+    lines = iter((inspect.getdoc(documented) or "").splitlines())
     inside = False
     for line in lines:
         if not inside:

@@ -14,7 +14,7 @@ from penstock_proto.value.v1.value_pb2 import Value
 from . import codecs, signatures
 from .argument_values import Builder, Builders
 from .failures import BadResult, NotLoadable, OutOfMemory, StoreTrouble, described, out_of_memory, raised, shown
-from .operators import Operator
+from .operators import operator_of
 from .signatures import Signature
 
 LoadOperator = Callable[[str, str], Callable[..., Any]]
@@ -158,7 +158,8 @@ def _loaded(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[C
     name = f"{operator.module}:{operator.qualname}"
     try:
         found = load_operator(operator.module, operator.qualname)
-        signature = found.signature if isinstance(found, Operator) else signatures.read(found)
+        declared = operator_of(found)
+        signature = declared.signature if declared else signatures.read(found)
     except ModuleNotFoundError as error:
         remedy = _where_to_get(operator.module, error.name or "")
         raise NotLoadable("ModuleNotFoundError", f"operator {name}: {error}; {remedy}", shown(error)) from error
@@ -170,7 +171,7 @@ def _loaded(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[C
         raise NotLoadable(type(error).__name__, text, shown(error)) from error
     if signature.problems:
         raise _other_code(name, "; ".join(problem.text for problem in signature.problems))
-    return (found.fn if isinstance(found, Operator) else found), signature
+    return (declared.fn if declared else found), signature
 
 
 def _where_to_get(module: str, missing: str) -> str:

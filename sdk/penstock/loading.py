@@ -13,7 +13,7 @@ from typing import Any
 
 from . import modules
 from .errors import NoSuchFile, NoSuchWorkflow, NotImportable
-from .workflows import Workflow
+from .workflows import Workflow, workflow_of
 
 _loaded: dict[str, Path] = {}  # what this module imported, by the module's name
 
@@ -43,8 +43,9 @@ def workflows_in(path: Path | str) -> dict[str, Workflow[..., Any]]:
     module = _import(Path(path))
     found: dict[str, Workflow[..., Any]] = {}
     for name, value in vars(module).items():
-        if isinstance(value, Workflow) and value.module == module.__name__:
-            found[name] = value
+        workflow = workflow_of(value)
+        if workflow is not None and workflow.module == module.__name__:
+            found[name] = workflow
     return found
 
 
@@ -57,7 +58,7 @@ def _split(spec: str) -> tuple[str, str]:
 
 def _there_are(path: str, found: dict[str, Workflow[..., Any]]) -> str:
     if not found:
-        return f"there is none: put @workflow, from penstock, on a function of {path}"
+        return f"there is none: put @workflow, from penstock, on a function or class of {path}"
     return "there is " + ", ".join(f"{path}:{name}" for name in found)
 
 

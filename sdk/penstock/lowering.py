@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import linecache
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from . import docstrings, modules
 from .annotations import is_named_tuple
 from .errors import CompileError
+from .modules import Place
 from .signatures import MISSING, Problem, Signature
 from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
 
@@ -58,7 +58,7 @@ def lower(
     plan.operators.append(_message(operator, types, annotations, outputs))
     single = signature.shape == plan_pb2.OUTPUT_SHAPE_SINGLE
     lowered = Lowered(index, signature, annotations, outputs, single, is_named_tuple(returns), returns, returns_type)
-    return lowered, [located(operator.fn, operator.name, problem) for problem in problems]
+    return lowered, [located(operator.place, operator.name, problem) for problem in problems]
 
 
 def checked(types: TypeTable, annotation: Any, argument: str, problems: list[Problem]) -> tuple[Any, int]:
@@ -75,15 +75,14 @@ def checked(types: TypeTable, annotation: Any, argument: str, problems: list[Pro
     return Any, UNKNOWN
 
 
-def located(fn: Callable[..., Any], name: str, problem: Problem) -> CompileError:
+def located(place: Place, name: str, problem: Problem) -> CompileError:
     """A problem of a declaration, at the line of the declaration."""
-    code = fn.__code__
     return CompileError(
         problem=problem.text,
         operator=name,
         argument=problem.argument,
-        file=code.co_filename,
-        line=code.co_firstlineno,
+        file=place.file,
+        line=place.line,
         remedy=problem.remedy,
     )
 
@@ -109,14 +108,13 @@ def _message(
         timeout_s=settings.timeout_s or 0.0,
         on_failure=settings.failure_policy(),
         doc=docstrings.first_paragraph(operator.fn),
-        source_hash=_source_hash(operator.fn),
+        source_hash=_source_hash(operator.place),
     )
 
 
-def _source_hash(fn: Callable[..., Any]) -> bytes:
-    """SHA-256 of the function's lines; empty where there is no source, as in a shell."""
-    code = fn.__code__
-    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+def _source_hash(place: Place) -> bytes:
+    """SHA-256 of the lines of the function or class; empty where there is no source, as in a shell."""
+    lines = linecache.getlines(place.file)[place.line - 1 :]
     return hashlib.sha256("".join(inspect.getblock(lines)).encode()).digest() if lines else b""
 
 
@@ -127,14 +125,15 @@ def _not_importable(
     name = f"{operator.module}:{operator.qualname}"
     other = known.setdefault((operator.module, operator.qualname), operator)
     if other is not operator:
-        return [Problem(f"another operator is named {name} too", remedy="give one of the two functions another name")]
+        return [Problem(f"another operator is named {name} too", remedy="give one of the two another name")]
     if local:
         return []
     if "<locals>" in operator.qualname or "<lambda>" in operator.qualname:
-        remedy = "define it with def at the top level of its file"
+        remedy = "define it at the top level of its file"
         return [Problem("is defined inside a function, where a worker cannot import it", remedy=remedy)]
     found = modules.lookup(operator.module, operator.qualname)
-    if found is operator.fn or getattr(found, "fn", None) is operator.fn:
+    declared = operator.cls or operator.fn
+    if found is declared or getattr(found, "fn", None) is declared:
         return []
-    remedy = f"give it the name of its function, {operator.qualname}, at the top level of {operator.module}"
+    remedy = f"give it the name it is defined by, {operator.qualname}, at the top level of {operator.module}"
     return [Problem(f"a worker cannot import it as {name}", remedy=remedy)]

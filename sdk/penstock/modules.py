@@ -5,14 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import FrameType, FunctionType
+from typing import Any, NamedTuple
 
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Frame of the caller that many calls up; inspect.stack() would read every source file on the way.
 frame_at = sys._getframe  # pyright: ignore[reportPrivateUsage]
 
 _LIBRARIES = (OWN_FOLDER, os.path.dirname(os.__file__) + os.sep, "<frozen ")
+
+
+class Place(NamedTuple):
+    """A line of code, for messages."""
+
+    file: str
+    line: int
+
+
+def place_of(frame: FrameType) -> Place:
+    """The line that the frame is at now."""
+    return Place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def place_of_function(fn: FunctionType) -> Place:
+    """The line where the function is declared."""
+    return Place(fn.__code__.co_filename, fn.__code__.co_firstlineno)
 
 
 def user_frame(depth: int) -> FrameType:

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from types import FrameType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
-from . import modules, signatures
+from . import classes, modules, signatures
+from .declarable import DECLARATION, check_function, declaration_of
 from .errors import InvalidDeclaration
 from .options import NAME_LENGTH_MAX, Changes, OnFailure, Options
 from .signatures import Signature
-from .trace import current
+from .trace import Trace, current
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 
 class Operator(Generic[P, R]):
     """A function that workflows can call. In a workflow a call adds a node; elsewhere it is the plain function.
 
     Attributes:
-        fn: The plain function.
+        fn: The plain function; of a class, one that takes its fields and the arguments of `run`, all by name.
+        cls: The class, if it is one.
+        place: Where it is declared.
         name: What its nodes are called.
         module, qualname: How a worker imports it.
         settings: Its options, with the changes of this call.
         declaration: The operator as it was declared; itself, unless made by `options`.
     """
 
-    def __init__(self, fn: Callable[P, R], settings: Options, declaration: Operator[P, R] | None = None) -> None:
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        settings: Options,
+        place: modules.Place,
+        *,
+        cls: type[Any] | None = None,
+        declaration: Operator[P, R] | None = None,
+    ) -> None:
         functools.update_wrapper(self, fn)
-        self.fn = fn
+        self.fn, self.cls, self.place = fn, cls, place
         self.settings = settings
         self.name = settings.name or fn.__name__[:NAME_LENGTH_MAX]
         self.module, self.qualname = modules.module_name(fn.__module__), fn.__qualname__
@@ -53,17 +65,37 @@ class Operator(Generic[P, R]):
         if unknown:
             known = ", ".join(Changes.__annotations__)
             raise InvalidDeclaration(f"{self.name} has no option {', '.join(sorted(unknown))}; there are {known}")
-        return Operator(self.fn, replace(self.settings, **changes), self.declaration)
+        settings = dataclasses.replace(self.settings, **changes)
+        return Operator(self.fn, settings, self.place, cls=self.cls, declaration=self.declaration)
 
     @functools.cached_property
     def signature(self) -> Signature:
         """What the function's signature says; read once, when it is first needed."""
-        return signatures.read(self.fn)
+        return signatures.read(self.fn) if self.cls is None else signatures.read_class(self.cls, self.cls.run)
+
+    def make(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
+        """An instance of the class is made in a workflow's body."""
+        classes.fill(instance, trace.made(self, instance, args, kwargs, frame))
+
+    def call(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+        """The `run` of an instance is called in a workflow's body."""
+        return trace.call(self, args, kwargs, frame, classes.seen(instance))
 
     def __repr__(self) -> str:
         return f"<operator {self.module}:{self.qualname}>"
 
 
+class Declare(Protocol):
+    """`@operator(...)`, waiting for what it is put above."""
+
+    @overload
+    def __call__(self, cls: type[C], /) -> type[C]: ...  # pyright: ignore[reportOverlappingOverload]
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Operator[P, R]: ...
+
+
+@overload
+def operator(cls: type[C], /) -> type[C]: ...  # pyright: ignore[reportOverlappingOverload] # the class first
 @overload
 def operator(function: Callable[P, R], /) -> Operator[P, R]: ...
 @overload
@@ -81,9 +113,10 @@ def operator(
     retry_jitter: float = 0.2,
     timeout_s: float | None = None,
     on_failure: OnFailure = "block",
-) -> Callable[[Callable[P, R]], Operator[P, R]]: ...
+) -> Declare: ...
+@dataclass_transform(field_specifiers=(dataclasses.field,))
 def operator(
-    function: Callable[..., Any] | None = None,
+    function: Callable[..., Any] | type[Any] | None = None,
     /,
     *,
     name: str | None = None,
@@ -99,7 +132,7 @@ def operator(
     timeout_s: float | None = None,
     on_failure: OnFailure = "block",
 ) -> Any:
-    """Declare a function as an operator: `@operator`, or `@operator(gpu=1, retries=3)`.
+    """Declare a function, or a class with a method `run`, as an operator: `@operator`, or `@operator(gpu=1)`.
 
     Args:
         name: What its nodes are called; the function's name by default.
@@ -115,7 +148,7 @@ def operator(
             "continue" lets go on what depends on the order alone.
 
     Raises:
-        InvalidDeclaration: An option is out of its range, or it is no plain function.
+        InvalidDeclaration: An option is out of its range, or it is no plain function, and no class of fields.
     """
     settings = Options(
         name=name,
@@ -132,20 +165,32 @@ def operator(
         on_failure=on_failure,
     )
 
-    def declare(fn: Callable[..., Any]) -> Operator[..., Any]:
-        check_function(fn, "operator")
-        return Operator(fn, settings)
+    def declare(declared: Any, depth: int = 1) -> Any:
+        if isinstance(declared, type):
+            fn = classes.adopt(declared, "operator")
+            place = modules.place_of(modules.frame_at(depth))
+            setattr(declared, DECLARATION, Operator(fn, settings, place, cls=declared))
+            return cast("Any", declared)
+        check_function(declared, "operator")
+        return Operator(declared, settings, modules.place_of_function(declared))
 
-    return declare if function is None else declare(function)
+    return declare if function is None else declare(function, depth=2)
 
 
-def check_function(fn: object, what: str) -> None:
-    """Raise InvalidDeclaration for what is no plain function."""
-    if isinstance(fn, Operator):
-        raise InvalidDeclaration(f"{fn.name} is declared as an {what} twice")
-    if isinstance(fn, staticmethod | classmethod) or not inspect.isfunction(fn):
-        raise InvalidDeclaration(f"@{what} goes on a function, not on {fn!r:.80}; write @{what} above a def")
-    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
-        raise InvalidDeclaration(f"@{what} goes on a plain function: write def {fn.__name__}, without async")
-    if inspect.isgeneratorfunction(fn):
-        raise InvalidDeclaration(f"@{what} goes on a function that returns: {fn.__name__} yields, return a list")
+def operator_of(value: object) -> Operator[..., Any] | None:
+    """The operator that a decorated function or class is; None for anything else."""
+    found = declaration_of(value) or value
+    return found if isinstance(found, Operator) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def with_options(cls: type[C], **changes: Unpack[Changes]) -> type[C]:
+    """The same operator class with other options, for one call or for several; a function has `.options`.
+
+    Raises:
+        InvalidDeclaration: An option is unknown or out of its range, or it is no operator class.
+    """
+    declared = declaration_of(cls)
+    if not isinstance(declared, Operator):
+        raise InvalidDeclaration(f"with_options takes a class that is an operator, not {cls!r:.80}")
+    known = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    return type(cls)(cls.__name__, (cls,), {**known, DECLARATION: declared.options(**changes)})

@@ -59,14 +59,18 @@ class Signature:
     shape: plan_pb2.OutputShape
     outputs: tuple[Output, ...]
     problems: tuple[Problem, ...]
+    # Of a class, whose parameters are its fields and those of its method: what each of the two takes.
+    constructor: Signature | None = None
+    method: Signature | None = None
 
 
-def read(function: Callable[..., Any], *, needs_return: bool = True) -> Signature:
-    """Read a function's signature; what is wrong with it is in `problems`."""
+def read(function: Callable[..., Any], *, needs_return: bool = True, is_method: bool = False) -> Signature:
+    """Read a function's signature, or a method's without `self`; what is wrong with it is in `problems`."""
     problems: list[Problem] = []
     declared = inspect.signature(function)
     hints = _hints(function, problems)
-    parameters = {p.name: _parameter(p, hints, problems) for p in declared.parameters.values()}
+    listed = list(declared.parameters.values())[1 if is_method else 0 :]
+    parameters = {p.name: _parameter(p, hints, problems) for p in listed}
     returns = hints.get("return", MISSING)
     if returns is MISSING and needs_return and declared.return_annotation is MISSING:
         problems.append(
@@ -75,6 +79,39 @@ def read(function: Callable[..., Any], *, needs_return: bool = True) -> Signatur
     shape, outputs = outputs_of(returns)
     positional = tuple(p for p in parameters.values() if p.positional)
     return Signature(parameters, positional, returns, shape, outputs, tuple(problems))
+
+
+def read_class(cls: type, run: Callable[..., Any], *, needs_return: bool = True) -> Signature:
+    """Read the signature of a dataclass with a method `run`: its fields and the method's parameters, all by name."""
+    problems: list[Problem] = []
+    hints = _hints(cls, problems)
+    fields = {f.name: _field(f, hints) for f in dataclasses.fields(cls) if f.init}
+    method = read(run, needs_return=needs_return, is_method=True)
+    for name in inspect.signature(cls).parameters:
+        if name not in fields:
+            problems.append(Problem("is an InitVar", name, "make it a field"))
+    for name, parameter in method.parameters.items():
+        if name in fields:
+            problems.append(Problem("is a field and an argument of run", name, "give one of the two another name"))
+        if parameter.positional and not parameter.keyword:
+            problems.append(Problem("can only be given by position", name, "remove the / from run"))
+    positional = tuple(p for p in fields.values() if p.positional)
+    constructor = Signature(fields, positional, cls, plan_pb2.OUTPUT_SHAPE_NONE, (), ())
+    return dataclasses.replace(
+        method,
+        parameters={**fields, **method.parameters},
+        positional=(),
+        problems=(*problems, *method.problems),
+        constructor=constructor,
+        method=method,
+    )
+
+
+def _field(field: dataclasses.Field[Any], hints: dict[str, Any]) -> Parameter:
+    default = MISSING if field.default is dataclasses.MISSING else field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    return Parameter(field.name, hints.get(field.name, MISSING), default, positional=not field.kw_only, keyword=True)
 
 
 def outputs_of(returns: Any) -> tuple[plan_pb2.OutputShape, tuple[Output, ...]]:
@@ -143,9 +180,9 @@ def _call_form(signature: Signature) -> str:
     return f"its arguments are ({', '.join(names)})"
 
 
-def _hints(function: Callable[..., Any], problems: list[Problem]) -> dict[str, Any]:
+def _hints(declared: Callable[..., Any] | type, problems: list[Problem]) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(function, include_extras=True)
+        return typing.get_type_hints(declared, include_extras=True)
     except NameError as error:
         remedy = f"import {error.name} at the top of the file; it must also be there when the program runs"
         problems.append(Problem(f"the annotation names {error.name!r}, which is not defined", remedy=remedy))

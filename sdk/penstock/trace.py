@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock_plan.limits import NODES_MAX
 from penstock_proto.plan.v1 import plan_pb2
@@ -49,6 +49,14 @@ class Origin:
     unpackable: bool = False
 
 
+class Instance(NamedTuple):
+    """An instance of an operator or workflow class whose `run` is called."""
+
+    object: Any
+    fields: Mapping[str, Any]  # what it was made of
+    run: Callable[..., Any]  # as it was written
+
+
 class Trace:
     """Collects nodes and errors while the body of a workflow runs."""
 
@@ -70,15 +78,41 @@ class Trace:
         self._prefix = ""
         self._after: tuple[int, ...] = ()
         self._depth = 0
+        # By id, with the instance itself, so that no other gets its id.
+        self._made: dict[int, tuple[object, modules.Place]] = {}
+
+    def made(
+        self,
+        declared: Operator[..., Any] | Workflow[..., Any],
+        instance: object,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+    ) -> dict[str, Any]:
+        """Remember where an instance of a class was made; return what its fields are given."""
+        constructor = declared.signature.constructor
+        assert constructor is not None, "only classes have instances"
+        given, problems = bind(constructor, args, kwargs)
+        for problem in problems:
+            self.problem(declared.name, problem, frame)
+        self._made[id(instance)] = instance, modules.place_of(frame)
+        return given
 
     def call(
-        self, operator: Operator[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType
+        self,
+        operator: Operator[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+        instance: Instance | None = None,
     ) -> Future:
-        """Add the node of one operator call; return the future of its result."""
+        """Add the node of one operator call, of a class's instance if it is one; return the future of its result."""
         lowered = self._lowered.get(id(operator.declaration)) or self._lower(operator.declaration)
-        given, problems = bind(lowered.signature, args, kwargs)
+        given, problems = bind(lowered.signature.method or lowered.signature, args, kwargs)
         for problem in problems:
             self.problem(operator.name, problem, frame)
+        if instance is not None:
+            given = {**instance.fields, **given}
         index = len(self.plan.nodes)
         node = self._add_node(operator.name, plan_pb2.NODE_KIND_TASK, frame)
         node.operator = lowered.index
@@ -86,7 +120,7 @@ class Trace:
         for name, value in given.items():
             expr = node.arguments.add(name=name).value
             for wrong in self.writer.write(expr, value, lowered.annotations[name], name):
-                self._mismatch(operator.name, wrong, frame)
+                self._mismatch(operator.name, wrong, self._place_of(name, frame, instance))
         if operator is not operator.declaration and (changed := self._changes(operator)) is not None:
             node.overrides.CopyFrom(changed)
         if self._after:
@@ -97,28 +131,36 @@ class Trace:
         return Future(self, origin, WHOLE, lowered.returns, lowered.returns_type)
 
     def inline(
-        self, workflow: Workflow[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType
+        self,
+        workflow: Workflow[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+        instance: Instance | None = None,
     ) -> Any:
         """Run the body of a workflow that is called by a workflow; its nodes get the workflow's name in front."""
-        given, problems = bind(workflow.signature, args, kwargs)
-        problems += workflow.signature.problems
+        signature = workflow.signature
+        given, problems = bind(signature.method or signature, args, kwargs)
+        problems += signature.problems
         if self._depth >= WORKFLOW_DEPTH_MAX:
             problems.append(Problem(f"is called {WORKFLOW_DEPTH_MAX} workflows deep", remedy="does it call itself?"))
         for problem in problems:
             self.problem(workflow.name, problem, frame)
         if problems:  # its body cannot run
             raise CompileErrors("", [])
+        if instance is not None:
+            given = {**instance.fields, **given}
         for name, value in given.items():
             unusable: list[Problem] = []
-            annotation, _ = checked(self.types, workflow.signature.parameters[name].annotation, name, unusable)
+            annotation, _ = checked(self.types, signature.parameters[name].annotation, name, unusable)
             for problem in unusable:
-                self.error(located(workflow.fn, workflow.name, problem))
+                self.error(located(workflow.place, workflow.name, problem))
             for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):
-                self._mismatch(workflow.name, wrong, frame)
+                self._mismatch(workflow.name, wrong, self._place_of(name, frame, instance))
         outer = self._prefix, self._depth
         self._prefix, self._depth = _shortened(f"{self._unique(workflow.name)}/"), self._depth + 1
         try:
-            return workflow.fn(*args, **kwargs)
+            return (workflow.fn if instance is None else instance.run)(*args, **kwargs)
         finally:
             self._prefix, self._depth = outer
 
@@ -170,19 +212,25 @@ class Trace:
         if len(self.errors) >= ERRORS_MAX:
             raise CompileErrors("", [])
 
-    def _mismatch(self, operator: str, wrong: Mismatch, frame: FrameType) -> None:
-        self.error(
-            CompileError(
-                problem=wrong.problem,
-                operator=operator,
-                argument=wrong.argument,
-                expected=wrong.expected,
-                given=wrong.given,
-                file=frame.f_code.co_filename,
-                line=frame.f_lineno,
-                remedy=wrong.remedy,
-            )
+    def _place_of(self, argument: str, frame: FrameType, instance: Instance | None) -> modules.Place:
+        """Where an argument was given: a field of an instance where that was made, all else where the call is."""
+        if instance is not None and argument in instance.fields and id(instance.object) in self._made:
+            return self._made[id(instance.object)][1]
+        return modules.place_of(frame)
+
+    def _mismatch(self, operator: str, wrong: Mismatch, place: modules.Place) -> None:
+        error = CompileError(
+            problem=wrong.problem,
+            operator=operator,
+            argument=wrong.argument,
+            expected=wrong.expected,
+            given=wrong.given,
+            file=place.file,
+            line=place.line,
+            remedy=wrong.remedy,
         )
+        if error not in self.errors:  # an instance may run many times
+            self.error(error)
 
     def _lower(self, operator: Operator[..., Any]) -> Lowered:
         lowered, errors = lower(operator, self.plan, self.types, self.operators, local=self._local)

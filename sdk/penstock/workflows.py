@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from types import FrameType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
-from . import modules, signatures
-from .operators import check_function
+from . import classes, modules, signatures
+from .declarable import DECLARATION, check_function, declaration_of
 from .options import NAME_LENGTH_MAX, check_name
 from .signatures import Signature
-from .trace import current
+from .trace import Trace, current
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 
 class Workflow(Generic[P, R]):
@@ -22,17 +25,20 @@ class Workflow(Generic[P, R]):
     Called by another workflow, its nodes become part of that one's plan.
 
     Attributes:
-        fn: The plain function.
+        fn: The plain function; of a class, one that takes its fields and the arguments of `run`, all by name.
+        cls: The class, if it is one.
+        place: Where it is declared.
         name: What people call it.
-        module, qualname, file: Where it is defined.
+        module, qualname: How it is imported.
     """
 
-    def __init__(self, fn: Callable[P, R], name: str | None = None) -> None:
+    def __init__(
+        self, fn: Callable[P, R], name: str | None, place: modules.Place, *, cls: type[Any] | None = None
+    ) -> None:
         functools.update_wrapper(self, fn)
-        self.fn = fn
+        self.fn, self.cls, self.place = fn, cls, place
         self.name = name or fn.__name__[:NAME_LENGTH_MAX]
         self.module, self.qualname = modules.module_name(fn.__module__), fn.__qualname__
-        self.file = fn.__code__.co_filename
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         trace = current.get()
@@ -43,27 +49,61 @@ class Workflow(Generic[P, R]):
     @functools.cached_property
     def signature(self) -> Signature:
         """What the function's signature says; read once, when it is first needed."""
-        return signatures.read(self.fn, needs_return=False)
+        if self.cls is None:
+            return signatures.read(self.fn, needs_return=False)
+        return signatures.read_class(self.cls, self.cls.run, needs_return=False)
+
+    def make(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
+        """An instance of the class is made in another workflow's body."""
+        trace.made(self, instance, args, kwargs, frame)
+        classes.make_body(instance, args, kwargs)
+
+    def call(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+        """The `run` of an instance is called in another workflow's body."""
+        return trace.inline(self, args, kwargs, frame, classes.seen(instance))
 
     def __repr__(self) -> str:
         return f"<workflow {self.module}:{self.qualname}>"
 
 
+class Declare(Protocol):
+    """`@workflow(...)`, waiting for what it is put above."""
+
+    @overload
+    def __call__(self, cls: type[C], /) -> type[C]: ...  # pyright: ignore[reportOverlappingOverload]
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Workflow[P, R]: ...
+
+
+@overload
+def workflow(cls: type[C], /) -> type[C]: ...  # pyright: ignore[reportOverlappingOverload] # the class first
 @overload
 def workflow(function: Callable[P, R], /) -> Workflow[P, R]: ...
 @overload
-def workflow(*, name: str | None = None) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
-def workflow(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
-    """Declare a function as a workflow: `@workflow`, or `@workflow(name="Train digits")`.
+def workflow(*, name: str | None = None) -> Declare: ...
+@dataclass_transform(field_specifiers=(dataclasses.field,))
+def workflow(function: Callable[..., Any] | type[Any] | None = None, /, *, name: str | None = None) -> Any:
+    """Declare a function, or a class with a method `run`, as a workflow: `@workflow`, or `@workflow(name="Digits")`.
 
     Raises:
-        InvalidDeclaration: The name cannot be used, or it is no plain function.
+        InvalidDeclaration: The name cannot be used, or it is no plain function, and no class of fields.
     """
     if name is not None:
         check_name(name)
 
-    def declare(fn: Callable[..., Any]) -> Workflow[..., Any]:
-        check_function(fn, "workflow")
-        return Workflow(fn, name)
+    def declare(declared: Any, depth: int = 1) -> Any:
+        if isinstance(declared, type):
+            fn = classes.adopt(declared, "workflow")
+            place = modules.place_of(modules.frame_at(depth))
+            setattr(declared, DECLARATION, Workflow(fn, name, place, cls=declared))
+            return cast("Any", declared)
+        check_function(declared, "workflow")
+        return Workflow(declared, name, modules.place_of_function(declared))
 
-    return declare if function is None else declare(function)
+    return declare if function is None else declare(function, depth=2)
+
+
+def workflow_of(value: object) -> Workflow[..., Any] | None:
+    """The workflow that a decorated function or class is; None for anything else."""
+    found = declaration_of(value) or value
+    return found if isinstance(found, Workflow) else None  # pyright: ignore[reportUnknownVariableType]

@@ -352,9 +352,9 @@ def test_operators_that_a_worker_cannot_import() -> None:
 
     assert said(body, local=False) == [
         "local_operator: is defined inside a function, where a worker cannot import it\n"
-        "    define it with def at the top level of its file",
+        "    define it at the top level of its file",
         "_hidden: a worker cannot import it as tests.sdk.test_compile_errors:_hidden\n"
-        "    give it the name of its function, _hidden, at the top level of tests.sdk.test_compile_errors",
+        "    give it the name it is defined by, _hidden, at the top level of tests.sdk.test_compile_errors",
     ]
 
 

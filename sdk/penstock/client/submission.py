@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from penstock_proto.plan.v1 import plan_pb2
@@ -59,14 +59,15 @@ class _Understood:
     returned: Returned
 
 
-def prepare(workflow: Workflow[..., Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
+def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
     """Compile, once a workflow and process, and encode the inputs; raise CompileErrors, BadInputs."""
     from ..compiler import Compiled
+    from ..workflows import workflow_of
 
     compiled = workflow if isinstance(workflow, Compiled) else compiled_once(workflow)
     understood = _understood.get(compiled.hash)
     if understood is None:
-        declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow
+        declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow_of(workflow)
         understood = _remember(compiled, declared)
     if not inputs and not compiled.plan.inputs:
         return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
@@ -83,18 +84,19 @@ def prepare(workflow: Workflow[..., Any] | Compiled, inputs: Mapping[str, Any]) 
     )
 
 
-def compiled_once(workflow: Workflow[..., Any]) -> Compiled:
+def compiled_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
     """Compile a workflow the first time it is asked for: the code that this process has does not change."""
     from ..compiler import compile
-    from ..workflows import Workflow
+    from ..workflows import workflow_of
 
-    given = cast(object, workflow)
-    if not isinstance(given, Workflow):
+    declared = workflow_of(workflow)
+    if declared is None:
         raise ClientError(
-            f"{given!r} is no workflow: decorate the function with @workflow, or give what penstock.compile returns"
+            f"{workflow!r} is no workflow: put @workflow above the function or class, "
+            "or give what penstock.compile returns"
         )
-    if (found := _compiled.get(workflow)) is None:
-        found = _compiled[workflow] = compile(workflow)
+    if (found := _compiled.get(declared)) is None:
+        found = _compiled[declared] = compile(declared)
     return found
 
 
@@ -156,11 +158,10 @@ def node_index(plan: plan_pb2.Plan, name: str) -> int:
 def _declared(compiled: Compiled) -> Workflow[..., Any] | None:
     """The workflow that was compiled, if this process can find it."""
     from .. import modules
-    from ..workflows import Workflow
+    from ..workflows import workflow_of
 
     module, _, qualname = compiled.plan.name.partition(":")
-    found: Any = modules.lookup(module, qualname)
-    return found if isinstance(found, Workflow) else None  # pyright: ignore[reportUnknownVariableType]
+    return workflow_of(modules.lookup(module, qualname))
 
 
 def _annotations(workflow: Workflow[..., Any] | None) -> dict[str, Any]:
