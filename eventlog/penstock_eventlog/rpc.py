@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from penstock_observability import metrics
+from penstock_observability import logs, metrics
 
 from .errors import EventlogError, PortInUse
 
@@ -153,7 +153,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             try:
                 return await behaviour(request, context)
             except Exception as error:
-                await self._abort(error, context, method)
+                await self._abort(error, context, method, getattr(request, "run_id", b""))
             finally:
                 metrics.RPC_SECONDS.labels(_short(method)).observe(time.monotonic() - began)
 
@@ -169,11 +169,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 async for response in responses:
                     yield response
             except Exception as error:
-                await self._abort(error, context, method)
+                await self._abort(error, context, method, getattr(request, "run_id", b""))
 
         return call
 
-    async def _abort(self, error: Any, context: Any, method: str) -> None:
+    async def _abort(self, error: Any, context: Any, method: str, run_id: bytes) -> None:
         if isinstance(error, grpc.aio.AbortError):
             _count(method, context.code())
             raise error
@@ -187,7 +187,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method} is not implemented here")
         _count(method, grpc.StatusCode.INTERNAL)
         error_id = uuid.uuid4().hex[:8]
-        log.error("%s failed (error %s)", method, error_id, exc_info=error)
+        concerned = logs.about(run_id) if run_id else None
+        log.error("%s failed (error %s)", method, error_id, exc_info=error, extra=concerned)
         await context.abort(grpc.StatusCode.INTERNAL, f"internal error {error_id}: the service's log says more")
 
 

@@ -1,16 +1,22 @@
-"""Structured logs: one JSON object a line for machines, one plain line for people."""
+"""Structured logs: one JSON object a line for machines, one plain line for people.
+
+A record about a run is told so: `log.info("...", extra=about(run_id, node=3, attempt=1))`.
+"""
 
 import json
 import logging
 import sys
 import time
-from contextvars import ContextVar
+import uuid
 from typing import Any, Final
 
-# The run that is being worked on, for whoever logs beneath; hex, empty for none.
-run_id: ContextVar[str] = ContextVar("run_id", default="")
+from . import trace_ids
+
 # Attributes that every record has; what else is on it was given by `extra`.
 STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+RUN_ID_BYTES: Final = 16
+# By which people find the run; the ids of its trace follow from these.
+SHOWN: Final = {"run_id": "run", "node": "node", "attempt": "attempt"}
 
 
 def configure(service: str, *, level: str = "INFO", as_json: bool | None = None) -> None:
@@ -18,8 +24,7 @@ def configure(service: str, *, level: str = "INFO", as_json: bool | None = None)
     handler = logging.StreamHandler(sys.stderr)
     if as_json is None:
         as_json = not sys.stderr.isatty()
-    plain = f"%(asctime)s {service} %(levelname)s %(name)s: %(message)s"
-    handler.setFormatter(JsonFormatter(service) if as_json else logging.Formatter(plain))
+    handler.setFormatter(JsonFormatter(service) if as_json else PlainFormatter(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -27,6 +32,29 @@ def configure(service: str, *, level: str = "INFO", as_json: bool | None = None)
     for noisy in ("grpc", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def about(run_id: bytes, node: int | None = None, attempt: int | None = None) -> dict[str, Any]:
+    """Return the fields of a record that concerns a run: its id, and where its trace shows the same."""
+    if len(run_id) != RUN_ID_BYTES:
+        return {"run_id": run_id.hex()}
+    fields: dict[str, Any] = {"run_id": str(uuid.UUID(bytes=run_id)), "trace_id": run_id.hex()}
+    if node is None or attempt is None:
+        return fields | {"span_id": f"{trace_ids.run_span(run_id):016x}"}
+    span_id = trace_ids.attempt_span(run_id, node, (), attempt)
+    return fields | {"span_id": f"{span_id:016x}", "node": node, "attempt": attempt}
+
+
+class PlainFormatter(logging.Formatter):
+    """A line for people."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"%(asctime)s {service} %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line, with the run that it is about."""
+        shown = [f"{word} {getattr(record, name)}" for name, word in SHOWN.items() if hasattr(record, name)]
+        return super().formatMessage(record) + (f" ({', '.join(shown)})" if shown else "")
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,8 +73,6 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if run := run_id.get():
-            entry["run_id"] = run
         entry |= {key: value for key, value in vars(record).items() if key not in STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -13,7 +13,7 @@ from penstock_eventlog.stream import Stream
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from . import log as logs
-from . import measures
+from . import measures, telling
 from .database import DEFINITE, Connection, connect
 from .owned import Owned
 from .recent import Range, Recent
@@ -108,7 +108,9 @@ class Committer:
                 try:
                     await self._commit(pairs)
                     waited_s = 0.0 if since is None else begun - since
-                    measures.committed([part for _, part in pairs], time.monotonic() - begun, waited_s)
+                    parts = [part for _, part in pairs]
+                    measures.committed(parts, time.monotonic() - begun, waited_s)
+                    telling.committed(parts)
                 except Exception:
                     # A mistake of ours: what these shards remember can no longer be trusted.
                     log.exception("a commit failed in a way that nobody foresaw; its shards are read anew")

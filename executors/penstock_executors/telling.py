@@ -1,0 +1,32 @@
+"""What a worker says of the attempts that fail on it."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from penstock_observability import logs
+from penstock_proto.state_tracker.v1.events_pb2 import Cause
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
+MESSAGE_CHARS_MAX: Final = 300
+# Of one burst of results.
+LINES_MAX: Final = 20
+
+CAUSES: Final = {number: name.removeprefix("CAUSE_").lower() for name, number in Cause.items()}
+
+log = logging.getLogger(__name__)
+
+
+def ended(reports: Sequence[Report]) -> None:
+    """Tell of those that failed."""
+    failed = [report for report in reports if report.HasField("failed")]
+    for report in failed[:LINES_MAX]:
+        failure = report.failed.failure
+        log.warning(
+            "an attempt failed (%s): %s",
+            CAUSES.get(report.failed.cause, "of a kind that is not known here"),
+            f"{failure.type}: {failure.message}"[:MESSAGE_CHARS_MAX],
+            extra=logs.about(report.run_id, report.node, report.attempt),
+        )
+    if len(failed) > LINES_MAX:
+        log.warning("%d more attempts failed in the same moment", len(failed) - LINES_MAX)
