@@ -1,6 +1,6 @@
 # Needs Python 3.11 and make. Everything else is installed into this folder: uv in .tools, packages in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt proto bench simulate uv env light-env
+.PHONY: help demo test lint fmt proto bench bench-kafka soak simulate uv env light-env
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 RUN := uv run --no-sync
@@ -11,7 +11,7 @@ ARGS ?=
 JSON ?=
 
 help: ## List these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: env ## Train, export and evaluate a classifier of handwritten digits as a workflow
 	$(RUN) penstock run examples/digits.py:digits $(ARGS)
@@ -35,6 +35,9 @@ proto: uv ## Make the Python code of the .proto files
 
 bench: light-env ## Measure speed on this machine; JSON=file also writes the figures
 	$(RUN) python -m bench $(if $(JSON),--json $(JSON)) $(ARGS)
+
+bench-kafka: light-env ## The same with each service a process of its own, through a real Kafka
+	$(RUN) python -m bench --kafka $(if $(JSON),--json $(JSON)) $(ARGS)
 
 simulate: light-env ## Run the seeded simulation of the three cores; SEEDS=n
 	$(RUN) python -m tests.simulation --seeds $(SEEDS) $(ARGS)

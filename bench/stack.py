@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class Running:
 
 
 @contextmanager
-def fresh_folder() -> Iterator[Path]:
+def fresh_folder() -> Generator[Path]:
     """Make a folder that other users may pass through: Postgres may run as one."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
         os.chmod(folder, 0o755)
@@ -31,21 +31,32 @@ def fresh_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running(*, kafka: bool = False) -> Iterator[Running]:
-    """Start a stack on a fresh folder; stop it and remove the folder afterwards."""
+def running(*, kafka: bool = False) -> Generator[Running]:
+    """Start everything on a fresh folder: one process, or one a service with a Kafka between them; stop it later."""
+    with fresh_folder() as folder, _separate(folder) if kafka else _embedded(folder) as started:
+        yield started
+
+
+@contextmanager
+def _separate(folder: Path) -> Generator[Running]:
+    from penstock_stack.topology import Topology
+
+    with Topology(folder, cpu=os.cpu_count()) as suite:
+        yield Running(suite.address, suite.pids)
+
+
+@contextmanager
+def _embedded(folder: Path) -> Generator[Running]:
     port = _free_port()
-    with fresh_folder() as folder:
-        script = Path(sys.executable).with_name("penstock")
-        command = [str(script), "up", "--data", str(folder / "data"), "--port", str(port)]
-        if kafka:
-            command.append("--kafka")
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            _wait(port, process)
-            yield Running(f"127.0.0.1:{port}", [process.pid])
-        finally:
-            process.terminate()
-            process.wait(60)
+    script = Path(sys.executable).with_name("penstock")
+    command = [str(script), "up", "--data", str(folder / "data"), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        _wait(port, process)
+        yield Running(f"127.0.0.1:{port}", [process.pid])
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:

