@@ -48,12 +48,14 @@ class ListPoolsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListPoolsResponse(_message.Message):
-    __slots__ = ("pools", "state_trackers")
+    __slots__ = ("pools", "state_trackers", "dependency_managers")
     POOLS_FIELD_NUMBER: _ClassVar[int]
     STATE_TRACKERS_FIELD_NUMBER: _ClassVar[int]
+    DEPENDENCY_MANAGERS_FIELD_NUMBER: _ClassVar[int]
     pools: _containers.RepeatedCompositeFieldContainer[Pool]
     state_trackers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, pools: _Optional[_Iterable[_Union[Pool, _Mapping]]] = ..., state_trackers: _Optional[_Iterable[str]] = ...) -> None: ...
+    dependency_managers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, pools: _Optional[_Iterable[_Union[Pool, _Mapping]]] = ..., state_trackers: _Optional[_Iterable[str]] = ..., dependency_managers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Pool(_message.Message):
     __slots__ = ("pool", "epoch", "capacity", "used", "queued", "delayed", "granted", "workers")

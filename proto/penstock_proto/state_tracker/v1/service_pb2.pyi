@@ -1,3 +1,4 @@
+from penstock_proto.state_tracker.v1 import diagnosis_pb2 as _diagnosis_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as _events_pb2
 from penstock_proto.state_tracker.v1 import reports_pb2 as _reports_pb2
 from penstock_proto.value.v1 import value_pb2 as _value_pb2

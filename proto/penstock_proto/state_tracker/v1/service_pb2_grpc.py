@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from penstock_proto.state_tracker.v1 import diagnosis_pb2 as penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
@@ -108,6 +109,11 @@ class StateTrackerServiceStub:
                 '/penstock.state_tracker.v1.StateTrackerService/Report',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReportRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReportResponse.FromString,
+                _registered_method=True)
+        self.Diagnose = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/Diagnose',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2.DiagnoseRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2.DiagnoseResponse.FromString,
                 _registered_method=True)
 
 
@@ -220,6 +226,13 @@ class StateTrackerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Diagnose(self, request, context):
+        """How this process's databases, shards, runs and broker are; it asks them, which takes as long as they take.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StateTrackerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -297,6 +310,11 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     servicer.Report,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReportRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReportResponse.SerializeToString,
+            ),
+            'Diagnose': grpc.unary_unary_rpc_method_handler(
+                    servicer.Diagnose,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2.DiagnoseRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2.DiagnoseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -704,6 +722,33 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/Report',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReportRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Diagnose(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Diagnose',
+            penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2.DiagnoseRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_diagnosis__pb2.DiagnoseResponse.FromString,
             options,
             channel_credentials,
             insecure,
