@@ -31,6 +31,8 @@ def check_function(fn: Any, what: str) -> None:
 def check_class(cls: type, what: str) -> None:
     """Raise InvalidDeclaration for a class whose instances are more than typed fields, or that has nothing to run."""
     name = cls.__qualname__
+    if declaration_of(cls) is not None:
+        raise InvalidDeclaration(f"{name} is declared already, as {declaration_of(cls)!r}")
     run: Any = inspect.getattr_static(cls, "run", None)
     if run is None:
         raise InvalidDeclaration(f"{name} has no method run, so it is no {what}: write def run(self, ...) in it")

@@ -75,7 +75,8 @@ class Operator(Generic[P, R]):
 
     def make(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """An instance of the class is made in a workflow's body."""
-        classes.fill(instance, trace.made(self, instance, args, kwargs, frame))
+        given, _ = trace.made(self, instance, args, kwargs, frame)
+        classes.fill(instance, given)
 
     def call(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """The `run` of an instance is called in a workflow's body."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 from penstock_proto.plan.v1 import plan_pb2
 
 from .annotations import ML_TYPES, is_named_tuple
+from .declarable import declaration_of
 
 MISSING = inspect.Parameter.empty
 RESULT = "result"
@@ -129,7 +130,7 @@ def fields_of(returns: Any) -> dict[str, Any]:
 
     The ML types are values although they are dataclasses, and so is a dataclass that its fields alone cannot build.
     """
-    if not isinstance(returns, type) or issubclass(returns, ML_TYPES):
+    if not isinstance(returns, type) or issubclass(returns, ML_TYPES) or declaration_of(returns):
         return {}
     if is_named_tuple(returns):
         hints = typing.get_type_hints(returns, include_extras=True)

@@ -7,42 +7,54 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
 from . import invocation
 from .argument_values import Builders
+from .classes import Runs
 from .codecs.encoded import Buffer
 from .compiler import Compiled, compile
 from .errors import InvalidInputs, OperatorFailed
 from .failures import ActionError, without_own_frames
+from .fakes import Operators, with_fakes
 from .literals import BadLiteral, Literals
-from .workflows import Workflow
+from .workflows import Workflow, workflow_of
 
 R = TypeVar("R")
 
 INPUTS = -1
 
 
-def run(workflow: Workflow[..., R], /, **inputs: Any) -> R:
+def run(
+    workflow: Workflow[..., R] | type[Runs[R]], fakes: Mapping[Any, Callable[..., Any]] | None = None, /, **inputs: Any
+) -> R:
     """Run a workflow node by node and return what it returns; nothing is retried.
 
     Every value between operators is encoded and decoded, so that what has no codec, or is not of its declared type,
     shows. Operators may be defined within the test.
 
+    Args:
+        fakes: Functions to call in place of operators, by the operator. They get the arguments by name, and must
+            return what the operator declares.
+
     Raises:
         CompileErrors: The workflow is wrong.
         InvalidInputs: The inputs are.
-        OperatorFailed: An operator raised, or returned what it did not declare.
+        InvalidDeclaration: An operator to be replaced is none of this workflow's.
+        OperatorFailed: An operator or its fake raised, or returned what the operator did not declare.
     """
     compiled = compile(workflow, bundle_hash=b"", local=True)
+    operators = with_fakes(compiled, fakes or {})
+    declared = cast("Workflow[..., Any]", workflow_of(workflow))
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
         store = MemoryStore(Path(folder), compiled.artifacts)
-        values: dict[int, Sequence[Value]] = {INPUTS: _inputs(workflow, compiled, inputs, store)}
+        values: dict[int, Sequence[Value]] = {INPUTS: _inputs(declared, compiled, inputs, store)}
         for index, node in enumerate(compiled.plan.nodes):
-            values[index] = _execute(compiled, index, values, store) if node.kind == plan_pb2.NODE_KIND_TASK else []
+            is_task = node.kind == plan_pb2.NODE_KIND_TASK
+            values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
         return _result(compiled, values, store)
 
 
@@ -108,16 +120,16 @@ def _unknown(name: str, declared: Mapping[str, Any]) -> str:
 
 
 def _execute(
-    compiled: Compiled, index: int, values: Mapping[int, Sequence[Value]], store: MemoryStore
+    plan: plan_pb2.Plan, index: int, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators
 ) -> Sequence[Value]:
     def load(module: str, qualname: str) -> Callable[..., Any]:
-        return compiled.operators[module, qualname]
+        return operators[module, qualname]
 
     try:
-        return invocation.execute(compiled.plan, index, values, store, load)
+        return invocation.execute(plan, index, values, store, load)
     except ActionError as error:
-        node = compiled.plan.nodes[index]
-        operator = compiled.plan.operators[node.operator]
+        node = plan.nodes[index]
+        operator = plan.operators[node.operator]
         name = f"{operator.module}:{operator.qualname}"
         cause = error.__cause__ or error
         cause.__traceback__ = without_own_frames(cause.__traceback__)

@@ -88,15 +88,15 @@ class Trace:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         frame: FrameType,
-    ) -> dict[str, Any]:
-        """Remember where an instance of a class was made; return what its fields are given."""
+    ) -> tuple[dict[str, Any], list[Problem]]:
+        """Remember where an instance of a class was made; return what its fields are given, and what is wrong."""
         constructor = declared.signature.constructor
         assert constructor is not None, "only classes have instances"
         given, problems = bind(constructor, args, kwargs)
         for problem in problems:
             self.problem(declared.name, problem, frame)
         self._made[id(instance)] = instance, modules.place_of(frame)
-        return given
+        return given, problems
 
     def call(
         self,

@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_t
 
 from . import classes, modules, signatures
 from .declarable import DECLARATION, check_function, declaration_of
+from .errors import CompileErrors
 from .options import NAME_LENGTH_MAX, check_name
 from .signatures import Signature
 from .trace import Trace, current
@@ -55,7 +56,9 @@ class Workflow(Generic[P, R]):
 
     def make(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """An instance of the class is made in another workflow's body."""
-        trace.made(self, instance, args, kwargs, frame)
+        _, problems = trace.made(self, instance, args, kwargs, frame)
+        if problems:
+            raise CompileErrors("", [])
         classes.make_body(instance, args, kwargs)
 
     def call(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from annotated_types import Ge
 from penstock import operator, workflow
 
 from tests.sdk.programs import Split
@@ -36,7 +35,7 @@ class Scale:
 
     FLOOR: ClassVar[int] = 0
 
-    factor: Annotated[int, Ge(0)]
+    factor: int
     offsets: list[int] = field(default_factory=list[int])
 
     def run(self, rows: list[int], limit: int = 100) -> list[int]:
@@ -73,7 +72,7 @@ class Summarise:
     rows: list[int]
 
     def run(self) -> Summary:
-        return Summary(sum(self.rows) / len(self.rows), max(self.rows))
+        return Summary(sum(self.rows) / len(self.rows), float(max(self.rows)))
 
 
 @workflow
@@ -99,13 +98,13 @@ class Pipeline:
         return Cut(share=share).run(self.rows())
 
     def rows(self) -> list[int]:
-        return Scale(2).run(Load(self.count).run())
+        return Scale(self.factor).run(Load(self.count).run())
 
 
 @workflow(name="Doubled pipeline")
 class DoubledPipeline(Pipeline):
     def rows(self) -> list[int]:
-        return BigScale(2, offsets=[1]).run(Load(self.count).run())
+        return BigScale(self.factor, offsets=[1]).run(Load(self.count).run())
 
     def run(self, share: float = 0.25) -> Summary:
         return super().run(share)
