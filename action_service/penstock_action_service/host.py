@@ -102,6 +102,8 @@ class PoolHost:
         return True
 
     def load(self, snapshot: Snapshot) -> None:
+        # The follower knows what is new: it goes back where the stream led astray.
+        self.core.positions.pop(snapshot.shard, None)
         self.core.snapshot(snapshot.shard, snapshot.seq, snapshot.items, self._loop.time())
 
     def flush(self) -> None:
@@ -140,6 +142,8 @@ class PoolHost:
         session = self.sessions[register.worker] = Session(self, register, send, closed)
         self.core.register(register, self._loop.time())
         self._wake()
+        held = len(register.held)
+        log.info("worker %s of %s is in pool %s, with %d actions", register.worker, register.host, self.name, held)
         return session
 
     def reports(self, session: Session, reports: Sequence[Report]) -> None:
@@ -156,6 +160,7 @@ class PoolHost:
             return
         del self.sessions[session.worker]
         self._filler.forget(session.worker)
+        log.info("worker %s %s pool %s", session.worker, "has left" if gone else "is cut off from", self.name)
         if gone:
             self.core.gone(session.worker, self._loop.time())
         else:

@@ -4,14 +4,16 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from penstock_observability import metrics
 
+from .epochs import NOTHING, Epochs, Told, Verdict
 from .errors import OutOfRange, UpstreamAway
 from .position import Batch, Mode, Position, Ranged
-from .stream import Stream, Subscription
+from .stream import Message, Stream, Subscription
 
 BatchOut = TypeVar("BatchOut", bound=Ranged, covariant=True)
 BatchIn = TypeVar("BatchIn", bound=Ranged, contravariant=True)
@@ -25,6 +27,8 @@ BACKOFF_MIN_S = 0.05
 BACKOFF_MAX_S = 1.0
 # Shards that read or load at the same time.
 READS_AT_ONCE = 16
+# So long a shard may wait at one position for what its owner does not have.
+ASTRAY_S_MAX = 10.0
 # A longer way back is not read: a snapshot costs what is open, not what has happened.
 RANGE_MAX = 100_000
 
@@ -108,9 +112,14 @@ class Follower(Generic[Batch]):
         self._positions: dict[int, Position[Batch]] = {shard: Position(shard) for shard in shards}
         self._span = span
         self._consumer = consumer
+        self._epochs = Epochs[Batch]()
+        self._ask_now = asyncio.Event()
+        self._astray: dict[int, tuple[int, float]] = {}  # by shard: position, since when
         self._owners: dict[int, tuple[Head, Upstream[Batch]]] = {}
         self._subscription: Subscription | None = None
         self._unwatch: list[Callable[[], None]] = []
+        self._reads_counted = metrics.FOLLOWER_READS.labels(topic)
+        self._loads_counted = metrics.FOLLOWER_LOADS.labels(topic)
         self._polls: list[asyncio.Task[None]] = []
         self._catching_up: dict[int, asyncio.Task[None]] = {}
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
@@ -168,11 +177,26 @@ class Follower(Generic[Batch]):
     def _take(self, batches: Sequence[Batch]) -> None:
         """Handle a burst of the stream."""
         for batch in batches:
-            if (position := self._positions.get(batch.shard)) is not None:
+            if (position := self._positions.get(batch.shard)) is not None and self._believes(batch):
                 self._offer(position, batch)
                 if position.behind and position.shard not in self._catching_up:
                     self._mend(position)
         self._consumer.flush()
+
+    def _believes(self, batch: Batch) -> bool:
+        """Whether a message can be true; one of an epoch that is news waits until the owners are asked."""
+        told = self._epochs.told.get(batch.shard, NOTHING)
+        if batch.epoch == told.epoch:
+            return True
+        verdict = self._epochs.judge(batch, self._span(batch).to_seq)
+        if verdict is Verdict.WAITS:
+            self._ask_now.set()
+        elif verdict is Verdict.FORGED:
+            self._refuse(batch, f"epoch {batch.epoch} after position {told.seq}, where epoch {told.epoch} had begun")
+        return verdict is Verdict.TRUE
+
+    def _refuse(self, batch: Batch, reason: str) -> None:
+        self._stream.refuse(self._topic, cast(Message, batch), reason)
 
     def _offer(self, position: Position[Batch], batch: Batch) -> None:
         after_seq, to_seq = self._span(batch)
@@ -185,10 +209,11 @@ class Follower(Generic[Batch]):
     def _apply(self, position: Position[Batch], batch: Batch, to_seq: int) -> bool:
         try:
             taken = self._consumer.apply(batch, position.seq)
-        except Exception:
+        except Exception as error:
             log.exception(
                 "shard %d: cannot take what follows position %d; loading it anew", position.shard, position.seq
             )
+            self._refuse(batch, f"cannot be taken: {error}")
             position.reload()
             return False
         if taken:
@@ -243,7 +268,7 @@ class Follower(Generic[Batch]):
         if position.mode is Mode.LOADING or position.known - position.seq > RANGE_MAX:
             await self._load(position, head, upstream)
             return
-        metrics.FOLLOWER_READS.labels(self._topic).inc()
+        self._reads_counted.inc()
         async for batch in upstream.read(position.shard, position.seq):
             self._offer(position, batch)
             self._consumer.flush()
@@ -255,7 +280,7 @@ class Follower(Generic[Batch]):
         position.reload()
         empty = first and head.seq == 0
         snapshot = Snapshot(head.shard, head.epoch, 0, ()) if empty else await upstream.snapshot(position.shard)
-        metrics.FOLLOWER_LOADS.labels(self._topic).inc()
+        self._loads_counted.inc()
         if snapshot.seq < position.seq:
             raise UpstreamAway(f"{upstream.address} is behind this follower")
         loading = self._consumer.load(snapshot)
@@ -272,6 +297,8 @@ class Follower(Generic[Batch]):
         """Ask one upstream process for its heads, for ever."""
         away = False
         while True:
+            self._ask_now.clear()
+            waiting, known = self._epochs.waiting(), {shard: at.known for shard, at in self._positions.items()}
             try:
                 heads = [head for head in await upstream.heads() if head.shard in self._positions]
             except UpstreamAway as error:
@@ -283,12 +310,49 @@ class Follower(Generic[Batch]):
                 log.exception("cannot ask %s for its heads; trying again", upstream.address)
             else:
                 away = False
-                await self._compare(heads, upstream)
-            await asyncio.sleep(HEADS_EVERY_S if self._loaded.is_set() else FIRST_HEADS_EVERY_S)
+                self._own(heads, upstream)
+                for head in heads:
+                    self._hear(head, waiting.get(head.shard, 0))
+                    self._check(head, upstream, known[head.shard])
+                await self._compare(heads)
+            await self._pause()
 
-    async def _compare(self, heads: Sequence[Head], upstream: Upstream[Batch]) -> None:
+    async def _pause(self) -> None:
+        """Wait until it is time to ask again, or a message makes it so."""
+        await asyncio.sleep(FIRST_HEADS_EVERY_S)
+        if self._loaded.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEADS_EVERY_S - FIRST_HEADS_EVERY_S):
+                    await self._ask_now.wait()
+
+    def _hear(self, head: Head, asked_for: int) -> None:
+        """Take the messages that waited for this head to tell of their epoch."""
+        true, forged = self._epochs.tell(head.shard, Told(head.epoch, head.seq), asked_for)
+        for batch in forged:
+            self._refuse(batch, f"epoch {batch.epoch}, where the owner has {head.epoch}")
+        if true:
+            self._take(true)
+
+    def _check(self, head: Head, upstream: Upstream[Batch], known: int) -> None:
+        """Begin anew where the stream led astray: to positions that the owner, asked later, does not have, or to
+        something that the consumer has waited for at one position for too long."""
+        position = self._positions[head.shard]
+        if self._owners[head.shard][1] is not upstream or head.epoch < position.epoch:
+            return
+        if position.mode is Mode.LOADING or not (known > head.seq or position.mode is Mode.HELD):
+            self._astray.pop(head.shard, None)
+            return
+        now = asyncio.get_running_loop().time()
+        seq, since = self._astray.get(head.shard, (-1, now))
+        if seq != position.seq:
+            self._astray[head.shard] = position.seq, now
+        elif now - since >= ASTRAY_S_MAX:
+            log.error("shard %d is astray at %d, its log at %d; loading it anew", head.shard, seq, head.seq)
+            del self._astray[head.shard]
+            position.forget()
+
+    async def _compare(self, heads: Sequence[Head]) -> None:
         """Read what the heads tell that no message brought."""
-        self._own(heads, upstream)
         ahead = [head for head in heads if head.seq > self._positions[head.shard].seq]
         if ahead and self._loaded.is_set():  # else nothing is on its way
             await asyncio.sleep(MESSAGES_LATE_S)

@@ -92,6 +92,12 @@ class Position(Generic[Batch]):
         """Only a snapshot helps now; what comes meanwhile is kept."""
         self.mode = Mode.LOADING
 
+    def forget(self) -> None:
+        """What was taken is not in the log: only a snapshot helps, even one from before."""
+        self.seq = self.epoch = self.known = 0
+        self._buffer.clear()
+        self.reload()
+
     def loaded(self, seq: int, epoch: int) -> None:
         """The consumer's state is now that of a snapshot."""
         self.seq = seq

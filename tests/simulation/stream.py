@@ -65,6 +65,11 @@ class StreamOfProcess:
         self._stream.subscriptions[topic].append(subscription)
         return subscription
 
+    def refuse(self, topic: str, message: Any, reason: str) -> None:
+        self._stream.world.note(
+            self._process.name, f"refuses a message of {topic} about shard {message.shard}: {reason}"
+        )
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
