@@ -7,6 +7,7 @@ from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
 
+from .errors import UnknownRun
 from .open_run import CONTINUE, OpenRun, restored
 
 
@@ -58,7 +59,9 @@ class Graph:
             return
         run = self.runs.get(event.run_id)
         if run is None:
-            return
+            if kind is None:  # of a later version, in which it may follow a run's end
+                return
+            raise UnknownRun(self.shard, self.seq, event.run_id)
         match kind:
             case "action_succeeded":
                 self._succeeded(run, event.action_succeeded, out)

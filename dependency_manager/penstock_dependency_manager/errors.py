@@ -29,6 +29,13 @@ class TooLongAgo(DependencyManagerError):
         super().__init__(f"what follows position {after_seq} of shard {shard} is not kept; take a snapshot")
 
 
+class UnknownRun(DependencyManagerError):
+    """An event of a run that is not open: forged or damaged, since the log tells of a run from its submission on."""
+
+    def __init__(self, shard: int, seq: int, run_id: bytes) -> None:
+        super().__init__(f"event {seq} of shard {shard} is about run {run_id.hex()}, which is not open")
+
+
 class PlanNotRead(DependencyManagerError):
     """No State Tracker gave the plan, or what it gave is not the plan of that hash."""
 
