@@ -2,14 +2,17 @@
 
 import hashlib
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from penstock_artifact_store import LocalStore
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1.plan_pb2 import Plan
@@ -21,6 +24,9 @@ from tests.simulation.invariants import Recorded, RunOfLog, demand
 from .workload import NODES, RESULT
 
 Logs = dict[int, list[Recorded]]
+# The publisher may still have to fill what the broker lost.
+TOPIC_S_MAX: Final = 60.0
+TOPIC_POLL_MS: Final = 500
 
 
 @dataclass(frozen=True)
@@ -181,39 +187,68 @@ def _check_artifacts(folder: Path, logs: Logs, verdict: Verdict) -> None:
 
 async def _check_topic(deployment: Deployment, logs: Logs, verdict: Verdict) -> None:
     """I9: the topic holds every event at least once, in order, and nothing that is not in the log."""
+    topic = Topic(logs)
+    partitions = await _partitions(deployment)
     consumer = AIOKafkaConsumer(bootstrap_servers=deployment.kafka, enable_auto_commit=False)
     await consumer.start()
-    at: dict[int, int] = dict.fromkeys(logs, 0)
     try:
-        partitions = [TopicPartition(deployment.topic, p) for p in await _partitions(consumer, deployment.topic)]
         consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
-        for partition in partitions:
-            while await consumer.position(partition) < ends[partition]:
-                found = await consumer.getmany(partition, timeout_ms=1000)
-                for record in found.get(partition, ()):
-                    verdict.records += 1
-                    verdict.repeated_records += _check_record(record.value, logs, at)
+        deadline = time.monotonic() + TOPIC_S_MAX
+        while time.monotonic() < deadline and not (topic.complete and await _at_end(consumer, partitions)):
+            for found in (await consumer.getmany(timeout_ms=TOPIC_POLL_MS)).values():
+                for record in found:
+                    topic.take(record.value)
     finally:
         await consumer.stop()
     for shard, log in logs.items():
-        demand(at[shard] == len(log), f"shard {shard}: the topic ends at {at[shard]}, the log at {len(log)}")
+        at = topic.at[shard]
+        demand(at == len(log), f"shard {shard}: the topic ends at {at}, the log at {len(log)}")
+    verdict.records, verdict.repeated_records = topic.records, topic.repeated
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    await consumer.topics()
-    return sorted(consumer.partitions_for_topic(topic) or ())
+async def _partitions(deployment: Deployment) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=deployment.kafka)
+    await admin.start()
+    try:
+        (described,) = await admin.describe_topics([deployment.topic])
+    finally:
+        await admin.close()
+    return [TopicPartition(deployment.topic, one["partition"]) for one in described["partitions"]]
 
 
-def _check_record(body: bytes, logs: Logs, at: dict[int, int]) -> bool:
-    """Check one record against the log; return whether it only repeats."""
-    batch = ev.EventBatch.FromString(body)
-    last = batch.from_seq + len(batch.events) - 1
-    demand(batch.from_seq <= at[batch.shard] + 1, f"shard {batch.shard}: the topic jumps to {batch.from_seq}")
-    demand(last <= len(logs[batch.shard]), f"shard {batch.shard}: the topic has {last}, which the log does not")
-    for seq, event in enumerate(batch.events, batch.from_seq):
-        demand(event == logs[batch.shard][seq - 1].event, f"shard {batch.shard}/{seq}: the topic says something else")
-    repeated = last <= at[batch.shard]
-    at[batch.shard] = max(at[batch.shard], last)
-    return repeated
+async def _at_end(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> bool:
+    ends = await consumer.end_offsets(partitions)
+    return all([await consumer.position(one) >= ends[one] for one in partitions])
+
+
+class Topic:
+    """How far the topic tells each shard's log."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._epochs = dict.fromkeys(logs, 0)
+        self.at = dict.fromkeys(logs, 0)
+        self.records = self.repeated = 0
+
+    @property
+    def complete(self) -> bool:
+        return all(self.at[shard] >= len(log) for shard, log in self._logs.items())
+
+    def take(self, body: bytes) -> None:
+        """Check one record against the log, and note what of it is new; the topic may repeat and never jump."""
+        batch = ev.EventBatch.FromString(body)
+        shard, log, at = batch.shard, self._logs[batch.shard], self.at[batch.shard]
+        last = batch.from_seq + len(batch.events) - 1
+        demand(batch.from_seq <= at + 1, f"shard {shard}: the topic jumps from {at} to {batch.from_seq}")
+        demand(last <= len(log), f"shard {shard}: the topic has {last}, which the log does not")
+        for seq, event in enumerate(batch.events, batch.from_seq):
+            demand(event == log[seq - 1].event, f"shard {shard}/{seq}: the topic says something else")
+        self.records += 1
+        self.repeated += last <= at
+        if last > at:
+            # I7: nothing new comes from a former owner.
+            demand(
+                batch.epoch >= self._epochs[shard], f"shard {shard}/{last}: of epoch {batch.epoch}, after a later one"
+            )
+            self.at[shard], self._epochs[shard] = last, batch.epoch

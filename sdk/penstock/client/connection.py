@@ -25,6 +25,8 @@ BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0
 # Times that an overloaded service is asked again, and owners that are followed, in one call.
 OVERLOADED_MAX, OWNERS_MAX = 20, 8
 MESSAGE_BYTES_MAX = 16 << 20
+# What gRPC says instead of the status when it was just writing as a call ended (grpc/grpc#36066).
+LOST_STATUS = "Internal error from Core"
 
 _grpc = cast(Any, grpc)  # has no type information of its own
 _STUBS: dict[str, Any] = {
@@ -171,7 +173,7 @@ class Retry:
         """Wait for the next try; raise Unreachable, Overloaded or Refused if there is none."""
         code, details = str(error.code().name), str(error.details() or "")
         trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
-        if code == "UNAVAILABLE":
+        if code == "UNAVAILABLE" or details == LOST_STATUS:
             await self._again(details)
         elif code == "RESOURCE_EXHAUSTED" and "retry-after-s" in trailers:
             await self._spare(details, trailers["retry-after-s"])

@@ -17,6 +17,8 @@ from .errors import ClientError, NoSuchRun, Refused, Unreachable
 RUNS_MAX = 10_000
 
 Answer = asyncio.Future[service_pb2.RunResult]
+# Runs to ask for; None: no more.
+Asked = asyncio.Queue[bytes | None]
 
 
 class Results:
@@ -109,14 +111,13 @@ class Stream:
         self.address = address
         self.waiting: set[bytes] = set()
         self._connection, self._results = connection, results
-        self._asked: list[bytes] = []
-        self._more = asyncio.Event()
+        # Of the connection that is open: one that broke keeps its own, and takes nothing away from the next.
+        self._asked: Asked = asyncio.Queue()
         self._reader = asyncio.create_task(self._read())
 
     def ask(self, run_id: bytes) -> None:
         self.waiting.add(run_id)
-        self._asked.append(run_id)
-        self._more.set()
+        self._asked.put_nowait(run_id)
 
     async def close(self) -> None:
         self._reader.cancel()
@@ -126,23 +127,34 @@ class Stream:
         retry = Retry(self.address, self._connection.patience_s)
         try:
             while True:
-                self._asked = list(self.waiting)
-                self._more.set()
-                stream = self._connection.stream("state_tracker", "Results", self._requests(), retry=retry)
-                async with aclosing(stream):
-                    async for response in stream:
-                        if any(result.owner for result in response.results):
-                            await self._connection.info()  # by which owners are remembered
-                        for result in response.results:
-                            self.waiting.discard(bytes(result.run_id))
-                            self._results.told(result)
+                await self._once(retry)
         except Exception as error:
             self._results.broken(self, error if isinstance(error, ClientError) else Refused("INTERNAL", repr(error)))
 
-    async def _requests(self) -> AsyncGenerator[service_pb2.ResultsRequest]:
-        while True:
-            await self._more.wait()
-            self._more.clear()
-            while self._asked:
-                asked, self._asked = self._asked[:RUNS_MAX], self._asked[RUNS_MAX:]
-                yield service_pb2.ResultsRequest(run_ids=asked)
+    async def _once(self, retry: Retry) -> None:
+        """One connection: ask for all that wait, and for more as they come."""
+        asked = self._asked = asyncio.Queue()
+        for run_id in self.waiting:
+            asked.put_nowait(run_id)
+        stream = self._connection.stream("state_tracker", "Results", _requests(asked), retry=retry)
+        try:
+            async with aclosing(stream):
+                async for response in stream:
+                    if any(result.owner for result in response.results):
+                        await self._connection.info()  # by which owners are remembered
+                    for result in response.results:
+                        self.waiting.discard(bytes(result.run_id))
+                        self._results.told(result)
+        finally:
+            asked.put_nowait(None)  # gRPC does not end what it reads from, where the other side ended the call
+
+
+async def _requests(asked: Asked) -> AsyncGenerator[service_pb2.ResultsRequest]:
+    """Yield what is asked, all that gathered at once; end when told to."""
+    while (run_id := await asked.get()) is not None:
+        run_ids = [run_id]
+        while not asked.empty() and len(run_ids) < RUNS_MAX:
+            if (run_id := asked.get_nowait()) is None:
+                return
+            run_ids.append(run_id)
+        yield service_pb2.ResultsRequest(run_ids=run_ids)
