@@ -78,7 +78,7 @@ class RemoteWorker:
         self._agent: Agent | None = None
         self._printed: RemotePrinted | None = None
         self._channels: dict[str, Any] = {}
-        self._outgoing: asyncio.Queue[ConnectRequest] | None = None
+        self._outgoing: asyncio.Queue[ConnectRequest | None] | None = None
         self._draining = False
         self._gone = asyncio.Event()
         self.connected = asyncio.Event()
@@ -132,7 +132,7 @@ class RemoteWorker:
             await self._open(address)
         agent = self._agent
         assert agent is not None
-        outgoing: asyncio.Queue[ConnectRequest] = asyncio.Queue(OUTGOING_MAX)
+        outgoing: asyncio.Queue[ConnectRequest | None] = asyncio.Queue(OUTGOING_MAX)
         self._outgoing = outgoing
         outgoing.put_nowait(ConnectRequest(register=agent.register()))
         stub: Any = worker_pb2_grpc.WorkerServiceStub(self._channel(address))
@@ -153,6 +153,8 @@ class RemoteWorker:
         finally:
             self._outgoing = None
             call.cancel()
+            with contextlib.suppress(asyncio.QueueFull):
+                outgoing.put_nowait(None)  # gRPC goes on reading from it where the other side ended the call
             if beating is not None:
                 beating.cancel()
 
@@ -235,12 +237,12 @@ class RemoteWorker:
             await channel.close()
 
 
-async def _messages(outgoing: "asyncio.Queue[ConnectRequest]") -> AsyncIterator[ConnectRequest]:
-    while True:
-        yield await outgoing.get()
+async def _messages(outgoing: "asyncio.Queue[ConnectRequest | None]") -> AsyncIterator[ConnectRequest]:
+    while (message := await outgoing.get()) is not None:
+        yield message
 
 
-async def _beat(outgoing: "asyncio.Queue[ConnectRequest]", welcome: Welcome) -> None:
+async def _beat(outgoing: "asyncio.Queue[ConnectRequest | None]", welcome: Welcome) -> None:
     while True:
         await asyncio.sleep(welcome.lease_s / HEARTBEATS_A_LEASE)
         await outgoing.put(ConnectRequest(heartbeat=Heartbeat()))
