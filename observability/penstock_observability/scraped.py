@@ -35,7 +35,8 @@ class Scraped(Collector):
         combine: Literal["sum", "max", "min"] = "sum",
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        self.name, self._text, self._labels, self._kind = name, text, tuple(labels), kind
+        self.name, self.labels = name, tuple(labels)
+        self._text, self._kind = text, kind
         self._combine = COMBINE[combine]
         self._looks: list[Look] = []
         registry.register(self)
@@ -74,4 +75,4 @@ class Scraped(Collector):
 
     def _family(self) -> GaugeMetricFamily | CounterMetricFamily:
         family = GaugeMetricFamily if self._kind == "gauge" else CounterMetricFamily
-        return family(self.name, self._text, labels=self._labels)
+        return family(self.name, self._text, labels=self.labels)

@@ -1,0 +1,190 @@
+"""Alerts: that they fire when they should, and only then, by promtool; that each has its page in the runbook."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.observability.programs import promtool
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "observability" / "rules" / "penstock.yml"
+RUNBOOK = ROOT / "docs" / "operations.md"
+ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+}
+# Each step is a minute.
+ONE = "job='a', instance='a:1'"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series that make an alert fire at `at`, similar ones that do not, and what it then says.
+
+    Attributes:
+        fires, quiet: Series -> values, as promtool writes them.
+    """
+
+    fires: Mapping[str, str]
+    quiet: Mapping[str, str]
+    summary: str
+    labels: Mapping[str, str] = field(default_factory=lambda: {"job": "a", "instance": "a:1"})
+    at: str = "20m"
+
+
+CASES = {
+    "PenstockProcessDown": Case({f"up{{{ONE}}}": "0x20"}, {f"up{{{ONE}}}": "1x19 0"}, "a at a:1 does not answer"),
+    "PenstockDatabaseAway": Case(
+        {f"penstock_database_up{{{ONE}}}": "0x20"},
+        {f"penstock_database_up{{{ONE}}}": "0x19 1"},
+        "the State Tracker at a:1 cannot write to its database",
+    ),
+    "PenstockShardsWithoutOwner": Case(
+        {"penstock_shards{instance='a'}": "256x20", "penstock_shards_owned{instance='a'}": "100x20"}
+        | {"penstock_shards_owned{instance='b'}": "100x20"},
+        {"penstock_shards{instance='a'}": "256x20", "penstock_shards_owned{instance='a'}": "156x20"}
+        | {"penstock_shards_owned{instance='b'}": "100x20"},
+        "56 shards have no owner: their runs stand still",
+        {},
+    ),
+    "PenstockRunStuck": Case(
+        {"penstock_oldest_idle_run_seconds": "0+60x20"},
+        {"penstock_oldest_idle_run_seconds": "0+60x20", "penstock_oldest_queued_seconds{pool='p'}": "0+60x20"},
+        "an open run has had no event for 20m 0s, and nothing of it runs or is queued",
+        {},
+    ),
+    "PenstockSlowTransitions": Case(
+        {"penstock_stage_duration_seconds_bucket{stage='unlock', le='2'}": "0+1x20"}
+        | {"penstock_stage_duration_seconds_bucket{stage='unlock', le='+Inf'}": "0+100x20"},
+        {"penstock_stage_duration_seconds_bucket{stage='worker', le='2'}": "0+1x20"}
+        | {"penstock_stage_duration_seconds_bucket{stage='worker', le='+Inf'}": "0+100x20"},
+        "2s pass from a report until what follows is published (p99)",
+        {},
+    ),
+    "PenstockHotShard": Case(
+        {f"penstock_shard_events_total{{{ONE}, shard='7'}}": "0+12000x20", "penstock_shards": "256x20"},
+        {f"penstock_shard_events_total{{{ONE}, shard='7'}}": "0+12000x20", "penstock_shards": "4x20"},
+        "shard 7 takes 200 events a second, ten times its share",
+        {"job": "a", "instance": "a:1", "shard": "7"},
+    ),
+    "PenstockCommitQueueLong": Case(
+        {f"penstock_commit_queue_events{{{ONE}}}": "12000x20"},
+        {f"penstock_commit_queue_events{{{ONE}}}": "12000x18 0 12000"},
+        "12000 events wait for their commit at a:1; from 20,000 on runs are refused",
+    ),
+    "PenstockReportsDropped": Case(
+        {f"penstock_reports_dropped_total{{{ONE}, reason='overloaded'}}": "0x15 5x5"},
+        {f"penstock_reports_dropped_total{{{ONE}, reason='not_owned'}}": "0x15 5x5"},
+        "a:1 dropped reports of workers: overloaded",
+        {"job": "a", "instance": "a:1", "reason": "overloaded"},
+    ),
+    "PenstockFollowerLags": Case(
+        {f"penstock_follower_lag_events{{{ONE}, topic='events', shard='1'}}": "2000x20"},
+        {f"penstock_follower_lag_events{{{ONE}, topic='events', shard='1'}}": "2000x18 10 2000"},
+        "a at a:1 is 2000 positions behind on events",
+        {"job": "a", "instance": "a:1", "topic": "events"},
+    ),
+    "PenstockFollowerLoading": Case(
+        {f"penstock_follower_loading_shards{{{ONE}, topic='actions'}}": "3x20"},
+        {f"penstock_follower_loading_shards{{{ONE}, topic='actions'}}": "3x19 0"},
+        "a at a:1 has no state of 3 shards of actions",
+        {"job": "a", "instance": "a:1", "topic": "actions"},
+    ),
+    "PenstockStreamAway": Case(
+        {f"penstock_stream_connected{{{ONE}}}": "0x20"},
+        {f"penstock_stream_connected{{{ONE}}}": "1x19 0"},
+        "a at a:1 has no Kafka: runs go on, slower",
+    ),
+    "PenstockDeadLetters": Case(
+        {f"penstock_dead_letters_total{{{ONE}}}": "0x15 2x5"},
+        {f"penstock_dead_letters_total{{{ONE}}}": "2x20"},
+        "a at a:1 met records that cannot be true",
+    ),
+    "PenstockCallsFail": Case(
+        {f"penstock_rpc_failed_total{{{ONE}, method='S/Submit', code='INTERNAL'}}": "0x15 1x5"},
+        {f"penstock_rpc_failed_total{{{ONE}, method='S/Submit', code='NOT_FOUND'}}": "0x15 1x5"},
+        "S/Submit of a failed in a way that nobody foresaw",
+        {"job": "a", "method": "S/Submit"},
+    ),
+    "PenstockPoolWithoutWorkers": Case(
+        {"penstock_queued_actions{pool='p'}": "3x20", "penstock_workers{pool='p'}": "0x20"},
+        {"penstock_queued_actions{pool='p'}": "3x20", "penstock_workers{pool='p'}": "1x20"}
+        | {"penstock_queued_actions{pool='idle'}": "0x20", "penstock_workers{pool='idle'}": "0x20"},
+        "3 actions wait in pool p, which has no worker",
+        {"pool": "p"},
+    ),
+    "PenstockQueueWaits": Case(
+        {"penstock_oldest_queued_seconds{pool='p'}": "0+60x20", "penstock_workers{pool='p'}": "1x20"},
+        {"penstock_oldest_queued_seconds{pool='p'}": "300x20", "penstock_workers{pool='p'}": "1x20"},
+        "an action has waited 20m 0s for room in pool p",
+        {"pool": "p"},
+    ),
+    "PenstockActionsLost": Case(
+        {"penstock_actions_lost_total{pool='p'}": "0x19 9"},
+        {"penstock_actions_lost_total{pool='p'}": "9x20"},
+        "workers of pool p went away with 9 actions, which run again",
+        {"pool": "p"},
+    ),
+    "PenstockWorkerDisconnected": Case(
+        {f"penstock_worker_connected{{{ONE}}}": "0x20"},
+        {f"penstock_worker_connected{{{ONE}}}": "1x19 0"},
+        "the worker at a:1 reaches no Action Service",
+    ),
+    "PenstockAttemptsFail": Case(
+        {"penstock_attempts_failed_total{cause='exited'}": "0+20x20", "penstock_grants_total{pool='p'}": "0+100x20"},
+        {"penstock_attempts_failed_total{cause='user'}": "0+20x20", "penstock_grants_total{pool='p'}": "0+100x20"},
+        "more than a tenth of all attempts fail, not by what operators raise",
+        {},
+    ),
+    "PenstockArtifactDiskFull": Case(
+        {f"penstock_artifact_disk_free_bytes{{{ONE}}}": f"{2**30}x20"}
+        | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},
+        {f"penstock_artifact_disk_free_bytes{{{ONE}}}": f"{2**34}x20"}
+        | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},
+        "1GiB are left for artifacts at a:1",
+    ),
+}
+
+
+def test_every_alert_is_tried() -> None:
+    assert set(CASES) == set(ALERTS)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_fires_when_it_should(alert: str, tmp_path: Path) -> None:
+    case, rule = CASES[alert], ALERTS[alert]
+    expected = {
+        "exp_labels": dict(case.labels) | rule["labels"],
+        "exp_annotations": {"summary": case.summary, "runbook": rule["annotations"]["runbook"]},
+    }
+    tests = [_test(alert, case.fires, [expected], case.at), _test(alert, case.quiet, [], case.at)]
+    path = tmp_path / "tests.yml"
+    path.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+    tried = promtool("test", "rules", str(path))
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+def _test(alert: str, series: Mapping[str, str], expected: list[Any], at: str) -> dict[str, Any]:
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": at, "alertname": alert, "exp_alerts": expected}],
+    }
+
+
+def test_every_alert_has_its_page() -> None:
+    headings = re.findall(r"^### (.+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
+    anchors = {f"docs/operations.md#{heading.lower()}" for heading in headings}
+    assert {rule["annotations"]["runbook"] for rule in ALERTS.values()} <= anchors
+    assert {alert: rule["annotations"]["runbook"].rpartition("#")[2] for alert, rule in ALERTS.items()} == {
+        alert: alert.lower() for alert in ALERTS
+    }
+
+
+def test_rules_and_configuration_are_as_prometheus_wants_them() -> None:
+    checked = promtool("check", "config", str(ROOT / "observability" / "prometheus.yml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
