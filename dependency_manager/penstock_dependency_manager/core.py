@@ -12,7 +12,7 @@ from .open_run import CONTINUE, OpenRun, restored
 
 
 class Graph:
-    """The open runs of one shard, up to `seq` of its log."""
+    """The open runs of one shard, up to `seq` of its log. `now` is monotonic seconds."""
 
     __slots__ = ("epoch", "plans", "runs", "seq", "shard")
 
@@ -28,31 +28,31 @@ class Graph:
         """Return the plans that must be in `plans` before these events are taken."""
         return {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
 
-    def advance(self, batch: ev.EventBatch) -> list[act.Instruction]:
+    def advance(self, batch: ev.EventBatch, now: float) -> list[act.Instruction]:
         """Take the next range of the log; return what follows from it, in order."""
         if batch.from_seq != self.seq + 1:
             raise ValueError(f"shard {self.shard}: a range from {batch.from_seq} after {self.seq}")
         instructions: list[act.Instruction] = []
         for event in batch.events:
             self.seq += 1
-            self._take(event, instructions)
+            self._take(event, now, instructions)
         self.epoch = max(self.epoch, batch.epoch)
         return instructions
 
-    def load(self, runs: Iterable[st.OpenRun], seq: int, epoch: int) -> None:
+    def load(self, runs: Iterable[st.OpenRun], seq: int, epoch: int, now: float) -> None:
         """Replace the state by a snapshot of the State Tracker."""
-        self.runs = {run.run_id: restored(run, self.plans[run.plan]) for run in runs}
+        self.runs = {run.run_id: restored(run, self.plans[run.plan], now) for run in runs}
         self.seq, self.epoch = seq, epoch
 
-    def starts(self) -> Iterator[act.Start]:
+    def starts(self, now: float) -> Iterator[act.Start]:
         """Describe every attempt that may run or runs, for a snapshot."""
         for run in self.runs.values():
             for node, pending in run.pending.items():
                 start = act.Start(running_grant=pending.grant, running_worker=pending.worker, stopping=run.stopped)
-                run.describe(node, pending.attempt, pending.delay_s, start)
+                run.describe(node, pending.attempt, max(0.0, pending.ready_at - now), start)
                 yield start
 
-    def _take(self, event: ev.Event, out: list[act.Instruction]) -> None:
+    def _take(self, event: ev.Event, now: float, out: list[act.Instruction]) -> None:
         kind = event.WhichOneof("kind")
         if kind == "run_submitted":
             self._submitted(event.run_id, event.run_submitted, out)
@@ -70,7 +70,7 @@ class Graph:
                 pending = run.pending[started.node]
                 pending.grant, pending.worker = started.grant, started.worker
             case "action_failed":
-                self._failed(run, event.action_failed, out)
+                self._failed(run, event.action_failed, now, out)
             case "cancel_requested":
                 run.stopped = True
                 out.extend(_stop(run, node) for node in run.pending)
@@ -85,23 +85,23 @@ class Graph:
     def _submitted(self, run_id: bytes, event: ev.RunSubmitted, out: list[act.Instruction]) -> None:
         graph = self.plans[event.plan]
         run = self.runs[run_id] = OpenRun(run_id, graph, event.caller.team, event.options, self.seq)
-        out.extend(run.begin(node, 1, 0.0) for node in graph.roots)
+        out.extend(run.begin(node) for node in graph.roots)
 
     def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: list[act.Instruction]) -> None:
         node = event.node
         run.pending.pop(node, None)
         run.outputs[node] = self.seq
         out.append(self._recorded(run, node, event.attempt, event.grant))
-        out.extend(run.begin(ready, 1, 0.0) for ready in run.unlock(node))
+        out.extend(run.begin(ready) for ready in run.unlock(node))
 
-    def _failed(self, run: OpenRun, event: ev.ActionFailed, out: list[act.Instruction]) -> None:
+    def _failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: list[act.Instruction]) -> None:
         node = event.node
         run.pending.pop(node, None)
         out.append(self._recorded(run, node, event.attempt, event.grant))
         if event.HasField("retry_delay_s"):
-            out.append(run.begin(node, event.attempt + 1, event.retry_delay_s))
+            out.append(run.begin_again(node, event.attempt + 1, event.retry_delay_s, now))
         elif run.graph.on_failure[node] == CONTINUE:
-            out.extend(run.begin(ready, 1, 0.0) for ready in run.unlock_order_only(node))
+            out.extend(run.begin(ready) for ready in run.unlock_order_only(node))
 
     def _recorded(self, run: OpenRun, node: int, attempt: int, grant: int) -> act.Instruction:
         instruction = act.Instruction()

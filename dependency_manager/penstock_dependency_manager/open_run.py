@@ -17,11 +17,11 @@ DEFAULT_POOL: Final = "default"
 class Pending:
     """An attempt that may run, or runs."""
 
-    __slots__ = ("attempt", "delay_s", "grant", "worker")
+    __slots__ = ("attempt", "grant", "ready_at", "worker")
 
-    def __init__(self, attempt: int, delay_s: float) -> None:
+    def __init__(self, attempt: int, ready_at: float = 0.0) -> None:
         self.attempt = attempt
-        self.delay_s = delay_s
+        self.ready_at = ready_at  # monotonic; a retry waits for it
         self.grant = 0
         self.worker = ""
 
@@ -74,9 +74,16 @@ class OpenRun:
                 ready.append(child)
         return [] if self.stopped else ready
 
-    def begin(self, node: int, attempt: int, delay_s: float) -> act.Instruction:
-        """Let an attempt run."""
-        self.pending[node] = Pending(attempt, delay_s)
+    def begin(self, node: int) -> act.Instruction:
+        """Let the first attempt run."""
+        self.pending[node] = Pending(1)
+        instruction = act.Instruction()
+        self.describe(node, 1, 0.0, instruction.start)
+        return instruction
+
+    def begin_again(self, node: int, attempt: int, delay_s: float, now: float) -> act.Instruction:
+        """Let another attempt run, after a while."""
+        self.pending[node] = Pending(attempt, now + delay_s)
         instruction = act.Instruction()
         self.describe(node, attempt, delay_s, instruction.start)
         return instruction
@@ -107,7 +114,7 @@ class OpenRun:
             start.inputs.append(value_pb2.ValueRef(node=parent, seq=seq))
 
 
-def restored(described: st.OpenRun, graph: PlanGraph) -> OpenRun:
+def restored(described: st.OpenRun, graph: PlanGraph, now: float) -> OpenRun:
     """Return the run as a snapshot of the State Tracker describes it."""
     run = OpenRun(described.run_id, graph, described.team, described.options, described.first_seq)
     run.stopped = described.cancelling or described.failing_fast
@@ -120,16 +127,16 @@ def restored(described: st.OpenRun, graph: PlanGraph) -> OpenRun:
             run.unlock(node)
         elif state == st.NODE_STATUS_FAILED and graph.on_failure[node] == CONTINUE:
             run.unlock_order_only(node)
-    _restore_pending(run, described, status)
+    _restore_pending(run, described, status, now)
     return run
 
 
-def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray) -> None:
+def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray, now: float) -> None:
     for node in described.nodes:
         if node.status == st.NODE_STATUS_RUNNING or (node.status == st.NODE_STATUS_WAITING and not run.stopped):
-            pending = run.pending[node.node] = Pending(node.attempt or 1, node.delay_s)
+            pending = run.pending[node.node] = Pending(node.attempt or 1, now + node.delay_s)
             pending.grant, pending.worker = node.grant, node.worker
     if not run.stopped:
         for node, state in enumerate(status):
             if state == 0 and run.waits_for[node] == 0:
-                run.pending[node] = Pending(1, 0.0)
+                run.pending[node] = Pending(1)

@@ -1,5 +1,6 @@
 """The Dependency Manager's gRPC service: for followers who missed a part of `actions`."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def snapshot(graph: Graph) -> list[api.SnapshotResponse]:
     """Return all that may run or runs, as of now: the graph moves on while the messages are sent."""
     responses = [api.SnapshotResponse(shard=graph.shard, seq=graph.seq, epoch=graph.epoch)]
     size = 0
-    for start in graph.starts():
+    for start in graph.starts(time.monotonic()):
         size += start.ByteSize()
         if size > SNAPSHOT_MESSAGE_BYTES and responses[-1].starts:
             responses.append(api.SnapshotResponse(shard=graph.shard, seq=graph.seq, epoch=graph.epoch))

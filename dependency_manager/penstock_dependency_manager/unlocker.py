@@ -37,10 +37,17 @@ class PlanSource(Protocol):
 class Unlocker:
     """A consumer of events: says what follows from the logs of some shards."""
 
-    def __init__(self, stream: Stream, plans: PlanSource, resume: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        plans: PlanSource,
+        resume: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream
         self._plans = plans
         self._resume = resume
+        self._clock = clock
         self.graphs: dict[int, Graph] = {}  # of the shards that are loaded
         self.recent = Recent()
         self._out: list[act.ActionBatch] = []
@@ -61,7 +68,7 @@ class Unlocker:
         graph = self.graphs[batch.shard]
         for piece in pieces(batch, after_seq):
             from_seq = graph.seq
-            self._emit(graph, from_seq, graph.advance(piece))
+            self._emit(graph, from_seq, graph.advance(piece, self._clock()))
         return True
 
     async def load(self, snapshot: Snapshot) -> None:
@@ -69,7 +76,7 @@ class Unlocker:
         shard = snapshot.shard
         async with self._plans.held({run.plan for run in snapshot.items}):
             graph = Graph(shard, self._plans.graphs)
-            graph.load(snapshot.items, snapshot.seq, snapshot.epoch)
+            graph.load(snapshot.items, snapshot.seq, snapshot.epoch, self._clock())
         self.graphs[shard] = graph
         self.recent.restart(shard, snapshot.seq)
 

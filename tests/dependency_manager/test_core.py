@@ -14,7 +14,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_state_tracker.core import Shard
 
-from tests.dags import graph_of, random_plan
+from tests.dags import NodeSpec, graph_of, plan_of, random_plan
 
 CALLER = ev.Caller(user="ann", team="red")
 
@@ -91,7 +91,7 @@ class Walk:
         self.log += self.tracker.submit(event, bytes(15) + bytes([index]), 0.0)
 
     def report(self) -> None:
-        pending = sorted(Attempt(s.run_id, s.node, s.attempt) for s in self.graph.starts())
+        pending = sorted(Attempt(s.run_id, s.node, s.attempt) for s in self.graph.starts(0.0))
         if not pending:
             return
         run_id, node, attempt = self.dice.choice(pending)
@@ -116,7 +116,7 @@ class Walk:
         while self.graph.seq < len(self.log):
             at = self.graph.seq
             piece = self.log[at : at + self.dice.randint(1, 4)]
-            self.said += self.graph.advance(ev.EventBatch(from_seq=at + 1, epoch=1, events=piece))
+            self.said += self.graph.advance(ev.EventBatch(from_seq=at + 1, epoch=1, events=piece), 0.0)
 
 
 @given(some.integers(0, 2**32))
@@ -126,10 +126,10 @@ def test_it_says_what_the_whole_log_says(seed: int) -> None:
     walk.submit(2)
     walk.follow()
     for _ in range(60):
-        pending = {Attempt(s.run_id, s.node, s.attempt) for s in walk.graph.starts()}
+        pending = {Attempt(s.run_id, s.node, s.attempt) for s in walk.graph.starts(0.0)}
         assert pending == may_run(walk.log, walk.plans)
         restarted = Graph(0, walk.plans)
-        restarted.load(walk.tracker.snapshot(0.0), walk.tracker.seq, 1)
+        restarted.load(walk.tracker.snapshot(0.0), walk.tracker.seq, 1, 0.0)
         assert described(restarted) == described(walk.graph)
         walk.step()
     check_instructions(walk.said)
@@ -145,8 +145,18 @@ def described(graph: Graph) -> dict[Attempt, tuple[object, ...]]:
             start.stopping,
             start.team,
         )
-        for start in graph.starts()
+        for start in graph.starts(0.0)
     }
+
+
+def test_a_snapshot_names_what_is_left_of_a_retrys_delay() -> None:
+    plan = graph_of(plan_of([NodeSpec(retries=3)]))
+    graph = Graph(0, {plan.hash: plan})
+    failed = ev.ActionFailed(node=0, attempt=1, retry_delay_s=10.0)
+    submitted = ev.Event(run_id=b"r" * 16, run_submitted=ev.RunSubmitted(plan=plan.hash))
+    graph.advance(ev.EventBatch(from_seq=1, events=[submitted]), 100.0)
+    graph.advance(ev.EventBatch(from_seq=2, events=[ev.Event(run_id=b"r" * 16, action_failed=failed)]), 100.0)
+    assert [[start.delay_s for start in graph.starts(now)] for now in (100.0, 104.0, 111.0)] == [[10.0], [6.0], [0.0]]
 
 
 def check_instructions(said: list[act.Instruction]) -> None:

@@ -36,7 +36,7 @@ class Manager(Process):
         world = self.world
         self.plans = Plans(world)
         stream = world.stream.of(self)
-        self.unlocker = Unlocker(stream, self.plans, lambda shard: self.follower.resume(shard))
+        self.unlocker = Unlocker(stream, self.plans, lambda shard: self.follower.resume(shard), lambda: self.world.now)
         self.follower = Follower(
             stream=stream,
             topic=EVENTS,
@@ -68,7 +68,7 @@ class Manager(Process):
         if graph is None:
             answer(Refused("not loaded"))
         else:
-            answer(Snapshot(shard, graph.epoch, graph.seq, list(graph.starts())))
+            answer(Snapshot(shard, graph.epoch, graph.seq, list(graph.starts(self.world.now))))
 
 
 class Plans(dict[bytes, PlanGraph]):
