@@ -2,95 +2,107 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .panels import dashboard, lines, number, quantile, rate
+from .panels import Panel, dashboard, lines, number, quantile, rate
 
 COMMIT = "penstock_commit_duration_seconds"
 BATCH = "penstock_commit_batch_events"
 
 
 def services() -> Dashboard:
-    return dashboard(
-        "services",
-        "Penstock: services",
-        "The log, the streams, calls and processes.",
-        {
-            "Now": [
-                number("Processes that answer", "count(up == 1)"),
-                number("Shards without an owner", "max(penstock_shards) - sum(penstock_shards_owned)"),
-                number("Shards being loaded", "max(penstock_follower_loading_shards)"),
-                number("Databases answer", "min(penstock_database_up)", text="1: yes, everywhere."),
-                number("Kafka answers", "min(penstock_stream_connected) or vector(1)", text="1: yes, everywhere."),
-                number("Largest lag", "max(penstock_follower_lag_events)", text="Positions of one shard."),
-            ],
-            "The log": [
-                lines("Commit", {"p50": quantile(0.5, COMMIT), "p99": quantile(0.99, COMMIT)}, unit="s"),
-                lines("Events in a commit", {"p50": quantile(0.5, BATCH), "p99": quantile(0.99, BATCH)}),
-                lines("Events that wait for their commit", {"{{instance}}": "penstock_commit_queue_events"}),
-                lines(
-                    "Busiest shards, events a second",
-                    {"shard {{shard}}": "topk(5, rate(penstock_shard_events_total[$__rate_interval]))"},
-                ),
-                lines("Shards owned", {"{{instance}}": "penstock_shards_owned"}),
-                lines(
-                    "Taking over shards",
-                    {
-                        "mean": "sum(penstock_shard_rebuild_duration_seconds_sum)"
-                        " / sum(penstock_shard_rebuild_duration_seconds_count)"
-                    },
-                    unit="s",
-                    text="Until the state of a group of shards was known, since the processes started.",
-                ),
-                lines(
-                    "Reports without effect, a second",
-                    {
-                        "settled": rate("penstock_reports_settled_total"),
-                        "{{reason}}": rate("penstock_reports_dropped_total", "reason"),
-                    },
-                    text="Settled: of what had ended before. The others were not looked at, and come again.",
-                ),
-            ],
-            "The streams": [
-                lines("Lag by topic", {"{{topic}}, {{job}}": "max by (topic, job) (penstock_follower_lag_events)"}),
-                lines("Lag of the slowest shards", {"{{topic}} {{shard}}": "topk(5, penstock_follower_lag_events)"}),
-                lines(
-                    "Read past the stream, a second",
-                    {
-                        "ranges of {{topic}}": rate("penstock_follower_reads_total", "topic"),
-                        "snapshots of {{topic}}": rate("penstock_follower_loads_total", "topic"),
-                    },
-                    text="What a follower asked of the service before it, since the stream did not bring it.",
-                ),
-                lines(
-                    "Messages that did not get through, a second",
-                    {
-                        "no room": rate("penstock_stream_dropped_messages_total"),
-                        "dead letters": rate("penstock_dead_letters_total"),
-                    },
-                ),
-            ],
-            "Calls": [
-                lines("Calls, a second", {"{{method}}": rate("penstock_rpc_duration_seconds_count", "method")}),
-                lines(
-                    "Calls, p99", {"{{method}}": quantile(0.99, "penstock_rpc_duration_seconds", "method")}, unit="s"
-                ),
-                lines(
-                    "Failed calls, a second", {"{{method}} {{code}}": rate("penstock_rpc_failed_total", "method, code")}
-                ),
-            ],
-            "Processes": [
-                lines("Cores", {"{{job}} {{instance}}": "rate(process_cpu_seconds_total[$__rate_interval])"}),
-                lines("Memory", {"{{job}} {{instance}}": "process_resident_memory_bytes"}, unit="bytes"),
-                lines("Open files", {"{{job}} {{instance}}": "process_open_fds"}),
-                lines(
-                    "Artifacts, a second",
-                    {"{{direction}}": rate("penstock_artifact_bytes_total", "direction")},
-                    unit="Bps",
-                ),
-                lines(
-                    "Artifacts' disk",
-                    {"size": "penstock_artifact_disk_bytes", "free": "penstock_artifact_disk_free_bytes"},
-                    unit="bytes",
-                ),
-            ],
-        },
-    )
+    rows = {
+        "Now": _now(),
+        "The log": _log(),
+        "The streams": _streams(),
+        "Calls": _calls(),
+        "Processes": _processes(),
+    }
+    return dashboard("services", "Penstock: services", "The log, the streams, calls and processes.", rows)
+
+
+def _now() -> list[Panel]:
+    return [
+        number("Processes that answer", "count(up == 1)"),
+        number("Shards without an owner", "max(penstock_shards) - sum(penstock_shards_owned)"),
+        number("Shards being loaded", "max(penstock_follower_loading_shards)"),
+        number("Databases answer", "min(penstock_database_up)", text="1: yes, everywhere."),
+        number("Kafka answers", "min(penstock_stream_connected) or vector(1)", text="1: yes, everywhere."),
+        number("Largest lag", "max(penstock_follower_lag_events)", text="Positions of one shard."),
+    ]
+
+
+def _log() -> list[Panel]:
+    return [
+        lines("Commit", {"p50": quantile(0.5, COMMIT), "p99": quantile(0.99, COMMIT)}, unit="s"),
+        lines("Events in a commit", {"p50": quantile(0.5, BATCH), "p99": quantile(0.99, BATCH)}),
+        lines("Events that wait for their commit", {"{{instance}}": "penstock_commit_queue_events"}),
+        lines(
+            "Busiest shards, events a second",
+            {"shard {{shard}}": "topk(5, rate(penstock_shard_events_total[$__rate_interval]))"},
+        ),
+        lines("Shards owned", {"{{instance}}": "penstock_shards_owned"}),
+        lines(
+            "Taking over shards",
+            {
+                "mean": "sum(penstock_shard_rebuild_duration_seconds_sum)"
+                " / sum(penstock_shard_rebuild_duration_seconds_count)"
+            },
+            unit="s",
+            text="Until the state of a group of shards was known, since the processes started.",
+        ),
+        lines(
+            "Reports without effect, a second",
+            {
+                "settled": rate("penstock_reports_settled_total"),
+                "{{reason}}": rate("penstock_reports_dropped_total", "reason"),
+            },
+            text="Settled: of what had ended before. The others were not looked at, and come again.",
+        ),
+    ]
+
+
+def _streams() -> list[Panel]:
+    return [
+        lines("Lag by topic", {"{{topic}}, {{job}}": "max by (topic, job) (penstock_follower_lag_events)"}),
+        lines("Lag of the slowest shards", {"{{topic}} {{shard}}": "topk(5, penstock_follower_lag_events)"}),
+        lines(
+            "Read past the stream, a second",
+            {
+                "ranges of {{topic}}": rate("penstock_follower_reads_total", "topic"),
+                "snapshots of {{topic}}": rate("penstock_follower_loads_total", "topic"),
+            },
+            text="What a follower asked of the service before it, since the stream did not bring it.",
+        ),
+        lines(
+            "Messages that did not get through, a second",
+            {
+                "no room": rate("penstock_stream_dropped_messages_total"),
+                "dead letters": rate("penstock_dead_letters_total"),
+            },
+        ),
+    ]
+
+
+def _calls() -> list[Panel]:
+    return [
+        lines("Calls, a second", {"{{method}}": rate("penstock_rpc_duration_seconds_count", "method")}),
+        lines("Calls, p99", {"{{method}}": quantile(0.99, "penstock_rpc_duration_seconds", "method")}, unit="s"),
+        lines("Failed calls, a second", {"{{method}} {{code}}": rate("penstock_rpc_failed_total", "method, code")}),
+    ]
+
+
+def _processes() -> list[Panel]:
+    return [
+        lines("Cores", {"{{job}} {{instance}}": "rate(process_cpu_seconds_total[$__rate_interval])"}),
+        lines("Memory", {"{{job}} {{instance}}": "process_resident_memory_bytes"}, unit="bytes"),
+        lines("Open files", {"{{job}} {{instance}}": "process_open_fds"}),
+        lines(
+            "Artifacts, a second",
+            {"{{direction}}": rate("penstock_artifact_bytes_total", "direction")},
+            unit="Bps",
+        ),
+        lines(
+            "Artifacts' disk",
+            {"size": "penstock_artifact_disk_bytes", "free": "penstock_artifact_disk_free_bytes"},
+            unit="bytes",
+        ),
+    ]
