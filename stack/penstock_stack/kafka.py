@@ -122,7 +122,8 @@ class EmbeddedKafka:
     def _format(self, command: list[str], settings: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
-            [*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)],
+            # In one word: an id may begin with a dash.
+            [*command, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(settings)],
             capture_output=True,
             text=True,
             check=False,

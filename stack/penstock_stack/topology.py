@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,7 +33,8 @@ from .postgres import EmbeddedPostgres
 COMPOSE_FILE: Final = Path("docker-compose.yml")
 DATABASE: Final = "penstock"
 READY_S_MAX: Final = 60.0
-STOP_S_MAX: Final = 30.0
+# Workers have 50 s to end what they hold.
+STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.05
 # These end before what they need.
 STOP_ORDER: Final = ("worker", "action-service", "dependency-manager", "state-tracker", "artifact-store")
@@ -84,7 +86,7 @@ class Instance:
         process, self.process = self.process, None
         if process is None:
             return 0
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         try:
             return process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:
@@ -138,7 +140,7 @@ class Topology:
 
     def addresses(self, service: str) -> list[str]:
         """HOST:PORT of each instance's gRPC server."""
-        return [one.health for name, one in self.instances.items() if name == service or _of(name, service)]
+        return [one.health for one in self._of(service)]
 
     def __enter__(self) -> Self:
         try:
@@ -174,9 +176,11 @@ class Topology:
     def stop(self) -> None:
         """Stop in order: workers first, the database last. Harmless when repeated."""
         for service in STOP_ORDER:
-            for name, instance in self.instances.items():
-                if name == service or _of(name, service):
-                    instance.stop()
+            for instance in self._of(service):
+                if instance.process is not None:
+                    instance.signal(signal.SIGTERM)
+            for instance in self._of(service):
+                instance.stop()
         self._stops.close()
 
     def wait_ready(self, *, workers: bool = True) -> None:
@@ -192,6 +196,9 @@ class Topology:
     def workers(self) -> int:
         """Return how many workers are connected, to whichever Action Service."""
         return sum(_workers(address) for address in self.addresses("action-service"))
+
+    def _of(self, service: str) -> list[Instance]:
+        return [one for name, one in self.instances.items() if re.fullmatch(rf"{service}(-\d+)?", name)]
 
     def _place(self, one: Described) -> list[dict[int, int]]:
         """Choose ports for a service's instances: of each, inside -> here."""
@@ -233,11 +240,6 @@ class Topology:
     def _worker(self, command: list[str], name: str) -> list[str]:
         words = [word for word in command if self._cpu is None or not word.startswith("--cpu=")]
         return [*words, f"--name={name}", *([] if self._cpu is None else [f"--cpu={self._cpu}"])]
-
-
-def _of(name: str, service: str) -> bool:
-    """Whether that is one of several instances of a service."""
-    return name.startswith(f"{service}-") and name.removeprefix(f"{service}-").isdigit()
 
 
 def _outer_environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ from .committer import Committer
 from .consumer import Consumer
 from .database import Database
 from .deployment import Deployment
+from .diagnosis import Diagnosis
 from .errors import StateTrackerError
 from .lookup import Lookup
 from .migrate import migrate
@@ -101,7 +102,9 @@ class StateTracker:
     @property
     def ready(self) -> bool:
         """Whether the databases answer; an instance that waits for shards to become free is ready, too."""
-        return self.service is not None and not any(committer.away for committer in self._committers)
+        if self.service is None or any(committer.away for committer in self._committers):
+            return False
+        return all(owned.valid for owned in self.owned.values())
 
     @property
     def address(self) -> str:
@@ -158,6 +161,7 @@ class StateTracker:
             reader,
             values,
             lookups,
+            Diagnosis(self._owner, self._databases, self.owned, self._stream),
             *self._others,
         )
         self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
