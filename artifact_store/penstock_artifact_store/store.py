@@ -95,6 +95,13 @@ class LocalStore:
         _remember(self._verified, artifact)
         return path
 
+    def unverified_path(self, artifact: bytes) -> Path:
+        """Return the file without reading it, for a look at its beginning; raises ArtifactMissing."""
+        path = self._locate(artifact)
+        if not path.exists():
+            raise ArtifactMissing(artifact, self.folder)
+        return path
+
     def has(self, artifact: bytes) -> bool:
         """Whether it is there; says nothing about damage."""
         return self._locate(artifact).exists()

@@ -13,7 +13,7 @@ from .options import Address, AsJson, Data, RunId
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..client import AsyncClient
+    from ..client import AsyncClient, RunView
 
 T = TypeVar("T")
 
@@ -50,14 +50,30 @@ def runs(
     return looked(look, address, data)
 
 
-def show(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Show a run: its nodes, how each ended, the outputs, and a timeline."""
-    from . import printing, records
+def show(
+    run: RunId,
+    node: Annotated[
+        str | None, typer.Argument(help="Only this node: its attempts, and its outputs with a preview of each.")
+    ] = None,
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """Show a run: its nodes, how each ended, the outputs, and a timeline; or one node of it.
+
+    Tables, arrays, models and files are shown by their shape and their beginning. Nothing is unpickled, and no code of
+    the workflow is run.
+    """
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
         view = await client.view(run_id)
-        outputs = await client.outputs_json(run_id) if view.state.ended else None
+        if node is not None:
+            await _show_node(client, view, node, as_json)
+            return exits.SUCCEEDED
+        from . import printing, records
+
+        outputs = await client.outputs_json(run_id, previews=True) if view.state.ended else None
         if as_json:
             terminal.json_out(records.of_view(view, outputs))
         else:
@@ -65,6 +81,18 @@ def show(run: RunId, as_json: AsJson = False, address: Address = None, data: Dat
         return exits.SUCCEEDED
 
     return looked(look, address, data)
+
+
+async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: bool) -> None:
+    from ..client.submission import node_index
+    from . import printing_node, records
+
+    node = view.nodes[node_index(view.plan, name)]
+    outputs = await client.node_outputs_json(view.id, name)
+    if as_json:
+        terminal.json_out(records.of_node(view, node, outputs))
+    else:
+        printing_node.whole_node(view, node, outputs)
 
 
 def events(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:

@@ -16,6 +16,7 @@ from rich.text import Text
 from ..client.progress import Progress
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
+from . import previewing
 from .terminal import clean, clean_lines, clock, date, line, seconds, size
 from .timeline import timeline
 
@@ -63,7 +64,7 @@ def progress_line(event: Progress) -> str:
 
 
 def runs_table(runs: Sequence[RunInfo]) -> None:
-    table = _table("run", "workflow", "state", "nodes", "submitted", "took", "team", "user")
+    table = plain_table("run", "workflow", "state", "nodes", "submitted", "took", "team", "user")
     for run in runs:
         took_us = (run.ended_at_us or time.time_ns() // 1000) - run.submitted_at_us
         table.add_row(
@@ -80,7 +81,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
 
 
 def workers_table(workers: Sequence[service_pb2.Worker]) -> None:
-    table = _table("worker", "pool", "executor", "cpu", "memory", "gpu", "actions", "silent")
+    table = plain_table("worker", "pool", "executor", "cpu", "memory", "gpu", "actions", "silent")
     for worker in workers:
         used, has = worker.used, worker.capacity
         table.add_row(
@@ -115,7 +116,7 @@ def headline(view: RunView) -> Text:
 
 def nodes_table(view: RunView, rows_max: int) -> Group:
     """The nodes in the order of the plan; if they are too many, those that something happens to first."""
-    table = _table("node", "state", "attempt", "took", "")
+    table = plain_table("node", "state", "attempt", "took", "")
     nodes = view.nodes
     if len(nodes) > rows_max:
         urgent = {NodeState.RUNNING: 0, NodeState.FAILED: 1, NodeState.WAITING: 3}
@@ -131,15 +132,14 @@ def ending(view: RunView, outputs: dict[str, Any] | None, width: int) -> list[Re
     """Outputs or the failure, then the timeline."""
     parts: list[RenderableType] = []
     if view.failed_node >= 0:
-        parts += ["", _failure(view.nodes[view.failed_node])]
+        parts += ["", failure(view.nodes[view.failed_node])]
     if view.state == "cancelled":
         by = f" by {view.cancelled_by}" if view.cancelled_by else ""
         parts += [
             "",
             Text(clean(f"cancelled{by}" + (f": {view.cancel_reason}" if view.cancel_reason else "")), "yellow"),
         ]
-    for name, value in (outputs or {}).items():
-        parts += ["", *_output(name, value)]
+    parts += printed_outputs(outputs or {})
     lines = timeline(view, width, time.time_ns() // 1000 if not view.ended_at_us else view.ended_at_us)
     if lines:
         parts += ["", *(Text(each, no_wrap=True, overflow="crop") for each in lines)]
@@ -172,22 +172,37 @@ def _node_cells(node: NodeView) -> list[RenderableType]:
     ]
 
 
-def _failure(node: NodeView) -> Text:
+def printed_outputs(outputs: dict[str, Any]) -> list[RenderableType]:
+    """Each output by its name, with an empty line before it."""
+    parts: list[RenderableType] = []
+    for name, value in outputs.items():
+        for each, part in previewing.parts_of(name, value):
+            parts += ["", *_output(each, part)]
+    return parts
+
+
+def failure(node: NodeView) -> Text:
+    """Why a node failed, with the traceback that the operator left."""
     last = node.attempts[-1] if node.attempts else None
-    failure = last.failure if last else None
+    said = last.failure if last else None
     text = Text(f"node {clean(node.name)} failed", style="bold red")
     text.append(f" ({clean(node.operator)}, called at {clean(node.place)})" if node.place else "", style="not bold")
-    if failure is not None:
-        kind = f"{failure.type}: " if failure.type else ""
-        text.append(f"\n{last.cause if last else ''}: {clean_lines(kind + failure.message)}", style="not bold")
-        if failure.traceback:
-            text.append("\n" + clean_lines(failure.traceback.rstrip()), style="not bold default")
+    if said is not None:
+        kind = f"{said.type}: " if said.type else ""
+        text.append(f"\n{last.cause if last else ''}: {clean_lines(kind + said.message)}", style="not bold")
+        if said.traceback:
+            text.append("\n" + clean_lines(said.traceback.rstrip()), style="not bold default")
     return text
 
 
 def _output(name: str, value: Any) -> list[RenderableType]:
     """An output, a report as the text that it is, everything else as short JSON."""
     label = Text(clean(name), style="bold")
+    if previewing.is_previewed(value):
+        if (plain := previewing.plain_value(value)) is None:
+            first, *rest = previewing.preview_lines(value)
+            return [label + Text(": " + clean(first), style="not bold"), *(Text(clean(line)) for line in rest)]
+        value = plain
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         if {"title", "markdown", "metrics"} <= fields.keys():
@@ -205,7 +220,8 @@ def _markdown(text: str) -> Markdown:
     return Markdown(clean_lines(text), hyperlinks=False)
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """A table without lines."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=column in ("run", "state", "took"))

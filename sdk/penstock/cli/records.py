@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from ..client.runs import RunInfo
-from ..client.view import Attempt, NodeView, RunView
+from ..client.view import Attempt, NodeState, NodeView, RunView
 
 
 def of_info(run: RunInfo) -> dict[str, Any]:
@@ -47,6 +47,19 @@ def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
             "duration_s": (view.ended_at_us - view.submitted_at_us) / 1e6 if view.ended_at_us else None,
             "nodes": [_node(node) for node in view.nodes],
         },
+    }
+
+
+def of_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> dict[str, Any]:
+    """One node of a run; its outputs are null until it has succeeded."""
+    failed = node.state is NodeState.FAILED
+    return {
+        "run": view.id,
+        **_node(node),
+        "call": node.place or None,
+        "uses": [view.nodes[parent].name for parent in node.parents],
+        "outputs": outputs,
+        "failure": _failure(node) if failed else None,
     }
 
 

@@ -14,8 +14,9 @@ from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+from penstock_proto.value.v1 import value_pb2
 
-from . import expressions, submission, uploading
+from . import expressions, previewing, submission, uploading
 from .connection import Connection, Retry
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
 from .identity import user_name
@@ -136,15 +137,32 @@ class AsyncClient:
         values = expressions.recorded(ended.outputs)
         return await decode_outputs(self._artifacts, plan, values, returned)
 
-    async def outputs_json(self, run: AnyRun) -> dict[str, Any] | None:
+    async def outputs_json(self, run: AnyRun, *, previews: bool = False) -> dict[str, Any] | None:
         """Wait for the run's end and return its outputs as JSON values; None unless it succeeded.
 
-        A value that is not JSON is shown by its type, its size and the artifact that holds it.
+        A value that is not JSON is shown by its type, its size and the artifact that holds it; with `previews` also by
+        its shape and its beginning.
         """
         ended = await self.ended(run)
         if run_state(ended.state) is not RunState.SUCCEEDED:
             return None
-        return expressions.as_json(await self.plan(ended.plan), expressions.recorded(ended.outputs))
+        plan, values = await self.plan(ended.plan), expressions.recorded(ended.outputs)
+        if not previews:
+            return expressions.as_json(plan, values)
+        used = expressions.values_used(plan, values)
+        return expressions.as_json(plan, values, await previewing.shown_with_previews(self._artifacts, used))
+
+    async def node_outputs_json(self, run: AnyRun, node: str) -> dict[str, Any] | None:
+        """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
+        plan = await self._plan_of(run)
+        index = submission.node_index(plan, node)
+        async with aclosing(self.events(run, follow=False)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    succeeded = event.event.action_succeeded
+                    if event.event.WhichOneof("kind") == "action_succeeded" and succeeded.node == index:
+                        return await self._named_outputs(plan, index, list(succeeded.outputs.values))
+        return None
 
     async def ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
         """Wait for the run's end and return it as recorded, whatever it was."""
@@ -286,6 +304,11 @@ class AsyncClient:
         answers = await self._ask_pools("Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
         lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
         return [(plan.nodes[line.node].name, line.text) for line in lines]
+
+    async def _named_outputs(self, plan: plan_pb2.Plan, node: int, values: Sequence[value_pb2.Value]) -> dict[str, Any]:
+        show = await previewing.shown_with_previews(self._artifacts, values)
+        names = [output.name for output in plan.operators[plan.nodes[node].operator].outputs] if values else []
+        return {name: show(value) for name, value in zip(names, values, strict=False)}
 
     async def _ask_pools(self, method: str, request: Any) -> list[Any]:
         """Ask every Action Service: each knows the pools that it owns."""

@@ -14,6 +14,7 @@ from .errors import BadOutput
 
 INPUTS = -1
 Recorded = Mapping[int, Sequence[value_pb2.Value]]
+Show = Callable[[value_pb2.Value], Any]
 
 
 def recorded(outputs: Iterable[service_pb2.NodeOutputs]) -> Recorded:
@@ -33,9 +34,9 @@ def values_used(plan: plan_pb2.Plan, values: Recorded) -> list[value_pb2.Value]:
     return found
 
 
-def as_json(plan: plan_pb2.Plan, values: Recorded) -> dict[str, Any]:
-    """Return each output as JSON; a value that is not, as where its bytes are and what they mean."""
-    return {output.name: _json(output.value, values) for output in plan.outputs}
+def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show | None = None) -> dict[str, Any]:
+    """Return each output as JSON; a value that is not, as `show` has it, else as where its bytes are."""
+    return {output.name: _json(output.value, values, show or value_json) for output in plan.outputs}
 
 
 def value_json(value: value_pb2.Value) -> Any:
@@ -72,18 +73,19 @@ def _walk(expr: plan_pb2.Expr, values: Recorded, keep: Callable[[value_pb2.Value
         _walk(part, values, keep)
 
 
-def _json(expr: plan_pb2.Expr, values: Recorded) -> Any:
+def _json(expr: plan_pb2.Expr, values: Recorded, show: Show) -> Any:
     if (value := _lookup(expr, values)) is not None:
-        return value_json(value)
+        return show(value)
     match expr.WhichOneof("kind"):
         case "sequence":
-            return [_json(item, values) for item in expr.sequence.items]
+            return [_json(item, values, show) for item in expr.sequence.items]
         case "mapping":
-            keys = [_json(key, values) for key in expr.mapping.keys]
-            return {str(key): _json(value, values) for key, value in zip(keys, expr.mapping.values, strict=True)}
+            keys = [_json(key, values, show) for key in expr.mapping.keys]
+            return {str(key): _json(value, values, show) for key, value in zip(keys, expr.mapping.values, strict=True)}
         case "record":
             return {
-                name: _json(value, values) for name, value in zip(expr.record.names, expr.record.values, strict=True)
+                name: _json(value, values, show)
+                for name, value in zip(expr.record.names, expr.record.values, strict=True)
             }
         case _:
             return None

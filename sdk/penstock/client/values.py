@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from penstock_proto.value.v1 import value_pb2
 
 from .. import codecs, signatures
 from ..argument_values import Builders
+from ..codecs.mapping import mapped
+from ..codecs.previews import HEAD_BYTES_MAX, Head
 from ..failures import ActionError
 from . import expressions
 from .connection import Connection
@@ -48,6 +51,29 @@ class Artifacts:
         for artifact in store.missing(artifacts):
             await self._fetch(store, artifact)
         return store
+
+    async def head(self, value: value_pb2.Value) -> Head:
+        """Return the beginning of a value, for a look at it: its bytes are not verified."""
+        if value.WhichOneof("body") != "artifact":
+            return Head(memoryview(value.inline), len(value.inline))
+        local = await self._shared()
+        if local is not None and local.has(value.artifact):
+            return Head(mapped(local.unverified_path(value.artifact)), value.size_bytes)
+        return Head(memoryview(await self._first_bytes(value.artifact, HEAD_BYTES_MAX)), value.size_bytes)
+
+    async def _first_bytes(self, artifact: bytes, count: int) -> bytes:
+        retry = await self._connection.retry("artifact_store")
+        request = artifact_pb2.GetRequest(artifact=artifact)
+        while not retry.finished:
+            data = bytearray()
+            async with aclosing(self._connection.stream("artifact_store", "Get", request, retry)) as stream:
+                async for response in stream:
+                    data += response.chunk
+                    if len(data) >= count:
+                        return bytes(data[:count])
+            if retry.finished:
+                return bytes(data)
+        raise AssertionError("unreachable")
 
     async def _shared(self) -> LocalStore | None:
         """The deployment's own folder, where it is on this machine."""

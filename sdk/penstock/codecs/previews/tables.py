@@ -1,0 +1,47 @@
+"""Tables of Arrow and frames of pandas: columns with their types, how many rows, and the first of them."""
+
+from typing import Any, cast
+
+from .looks import Head, shortened
+
+ROWS_MAX = 5
+COLUMNS_MAX = 50
+CELLS_BYTES_MAX = 1 << 20  # of one column of the rows that are shown
+
+
+def arrow(head: Head) -> dict[str, Any]:
+    """Batches are not read, but passed over, so that a mapped file stays where it is."""
+    import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
+
+    library = cast(Any, pa)
+    with library.ipc.open_stream(library.py_buffer(head.data)) as reader:
+        fields = [{"name": field.name, "type": str(field.type)} for field in reader.schema]
+        batch, rows = _walk(library, reader)
+    columns = [_first(column) for column in batch.columns[:COLUMNS_MAX]] if batch is not None else []
+    return {
+        "kind": "table",
+        "rows": rows,
+        "count": len(fields),
+        "columns": fields[:COLUMNS_MAX],
+        "first": [list(row) for row in zip(*columns, strict=True)],
+    }
+
+
+def _walk(library: Any, reader: Any) -> tuple[Any, int | None]:
+    """The first batch that has rows, and the number of rows; None if the end is not at hand."""
+    first, rows = None, 0
+    try:
+        for batch in reader:
+            first = batch if first is None and batch.num_rows else first
+            rows += batch.num_rows
+    except (library.ArrowInvalid, OSError):
+        return first, None
+    return first, rows
+
+
+def _first(column: Any) -> list[Any]:
+    cells = column.slice(0, ROWS_MAX)
+    if cells.nbytes > CELLS_BYTES_MAX:
+        return ["…"] * len(cells)
+    cells.validate(full=True)  # the bytes come from others, and Arrow trusts what it reads
+    return [shortened(each) for each in cells.to_pylist()]
