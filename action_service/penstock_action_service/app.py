@@ -107,7 +107,8 @@ class ActionService:
     def register(self, server: rpc.Server) -> None:
         """Serve workers and questions; errors derive from ActionServiceError."""
         generated: Any = service_pb2_grpc
-        generated.add_ActionServiceServicer_to_server(Service(self.hosts, self._state_trackers), server.grpc)
+        service = Service(self.hosts, self._state_trackers, [upstream.address for upstream in self._upstreams])
+        generated.add_ActionServiceServicer_to_server(service, server.grpc)
         generated_worker: Any = worker_pb2_grpc
         generated_worker.add_WorkerServiceServicer_to_server(WorkerService(self.connect), server.grpc)
         server.serves(

@@ -17,9 +17,15 @@ from .sessions import RUN_ID_BYTES
 class Service(service_pb2_grpc.ActionServiceServicer):
     """Answers from the memory of the pools that this process owns."""
 
-    def __init__(self, hosts: Mapping[str, PoolHost], state_trackers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, PoolHost],
+        state_trackers: Sequence[str] = (),
+        dependency_managers: Sequence[str] = (),
+    ) -> None:
         self._hosts = hosts
         self._state_trackers = state_trackers
+        self._dependency_managers = dependency_managers
 
     async def ListWorkers(self, request: api.ListWorkersRequest, context: Any) -> api.ListWorkersResponse:
         now = asyncio.get_running_loop().time()
@@ -28,7 +34,9 @@ class Service(service_pb2_grpc.ActionServiceServicer):
 
     async def ListPools(self, request: api.ListPoolsRequest, context: Any) -> api.ListPoolsResponse:
         pools = [host.core.summary() for host in self._hosts.values()]
-        return api.ListPoolsResponse(pools=pools, state_trackers=self._state_trackers)
+        return api.ListPoolsResponse(
+            pools=pools, state_trackers=self._state_trackers, dependency_managers=self._dependency_managers
+        )
 
     async def Why(self, request: api.WhyRequest, context: Any) -> api.WhyResponse:
         if len(request.run_id) != RUN_ID_BYTES:

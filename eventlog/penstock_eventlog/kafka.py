@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from . import cloudevents, kafka_client, kafka_consumer
-from .kafka_client import Consumer, Producer, Record
+from .kafka_client import Consumer, Producer, Record, TopicBounds
 from .kafka_dead_letters import DeadLetter, DeadLetters
 from .kafka_events import EventPublisher
 from .kafka_publisher import Publisher, Queue, publish_plain
@@ -19,6 +19,7 @@ from .stream import EVENTS, TOPICS, Handler, Message, Shards, live
 # and 12 us of CPU a message; 256 partitions 6.9 ms and 84 us.
 PARTITIONS: Final = 16
 RECONNECT_S: Final = 1.0
+SHARD_DIGITS_MAX: Final = 9
 DEAD_LETTERS: Final = "dead-letter"
 CONFIGS: Final = {
     "retention.ms": str(RETENTION_S * 1000),
@@ -115,6 +116,16 @@ class KafkaStream:
         return self._running and all(link.connected for link in self._links.values())
 
     @property
+    def address(self) -> str:
+        """HOST:PORT of the broker."""
+        return self._address
+
+    @property
+    def topics(self) -> list[str]:
+        """Names of all topics, the dead letters' among them."""
+        return [self._name(topic) for topic in (*TOPICS, DEAD_LETTERS)]
+
+    @property
     def dropped(self) -> int:
         """Messages that found no room while the broker was slow or away."""
         return sum(queue.dropped for queue in self._queues.values())
@@ -172,11 +183,10 @@ class KafkaStream:
     async def _publish(self, topic: str, link: Link) -> None:
         await self._ensure_topics()
         name = self._name(topic)
-        record_bytes_max = await kafka_client.record_bytes_max(self._address, name)
+        partitions, record_bytes_max = await self._bounds(name)
         producer = Producer(self._address, record_bytes_max)
         await producer.start()
         try:
-            partitions = await producer.partitions(name) or self._partitions
             publisher = Publisher(topic, name, partitions, self._source_name, producer, record_bytes_max, self._bury)
             link.connected = True
             if topic != EVENTS:
@@ -196,8 +206,12 @@ class KafkaStream:
             await consumer.stop()
 
     async def _ensure_topics(self) -> None:
-        names = [self._name(topic) for topic in (*TOPICS, DEAD_LETTERS)]
-        await kafka_client.ensure_topics(self._address, names, self._partitions, CONFIGS)
+        await kafka_client.ensure_topics(self._address, self.topics, self._partitions, CONFIGS)
+
+    async def _bounds(self, name: str) -> TopicBounds:
+        """Return what a topic takes, which somebody else may have made."""
+        usual = TopicBounds(self._partitions, kafka_client.RECORD_BYTES_MAX)
+        return await kafka_client.bounds_of(self._address, name, usual)
 
     def _name(self, topic: str) -> str:
         return f"{self._prefix}.{topic}"
@@ -216,10 +230,10 @@ class KafkaStream:
     async def _consume(self, topic: str, link: Link) -> None:
         await self._ensure_topics()
         name = self._name(topic)
+        partitions, _ = await self._bounds(name)
         consumer = Consumer(self._address)
         await consumer.start()
         try:
-            partitions = await consumer.partitions(name) or self._partitions
             wanted = self._consumed[topic] = self._wanted(topic, partitions)
             await consumer.from_end(name, sorted(wanted))
             link.connected = True
@@ -248,7 +262,7 @@ class KafkaStream:
     def _cared_for(self, subscriptions: Sequence[KafkaSubscription], record: Record) -> bool:
         """Whether a record is worth decoding: it is of a shard that somebody wants, or its key makes no sense."""
         key = record.key
-        if key is None or not key.isdigit():
+        if key is None or not key.isdigit() or len(key) > SHARD_DIGITS_MAX:
             return True
         shard = int(key)
         return not 0 <= shard < self._shards or any(shard in (one.shards or ()) for one in subscriptions)

@@ -41,6 +41,11 @@ class Record(NamedTuple):
     headers: Headers
 
 
+class TopicBounds(NamedTuple):
+    partitions: int
+    record_bytes_max: int
+
+
 async def ensure_topics(address: str, names: Sequence[str], partitions: int, configs: Mapping[str, str]) -> None:
     """Create the topics that are missing."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
@@ -55,17 +60,33 @@ async def ensure_topics(address: str, names: Sequence[str], partitions: int, con
         await admin.close()
 
 
-async def record_bytes_max(address: str, topic: str) -> int:
-    """Return the size of the largest record that a topic takes from us."""
+async def describe_topics(
+    address: str, names: Sequence[str], configs: Sequence[str]
+) -> list[tuple[str, int, dict[str, str]]]:
+    """Return name, number of partitions and the chosen settings of those topics that there are."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
     await admin.start()
     try:
-        asked = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": ""})
-        answers: Any = await admin.describe_configs([asked])
-        entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
-        return min([RECORD_BYTES_MAX, *(int(value) for name, value, *_ in entries if name == "max.message.bytes")])
+        existing = set(await admin.list_topics()).intersection(names)
+        topics: Any = await admin.describe_topics(sorted(existing))
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(configs, "")) for name in existing]
+        answers: Any = await admin.describe_configs(asked)
+        entries = {
+            resource[3]: {name: str(value) for name, value, *_ in resource[4]}
+            for answer in answers
+            for resource in answer.resources
+        }
+        return [(one["topic"], len(one["partitions"]), entries.get(one["topic"], {})) for one in topics]
     finally:
         await admin.close()
+
+
+async def bounds_of(address: str, topic: str, otherwise: TopicBounds) -> TopicBounds:
+    """Return what a topic takes; `otherwise`, if it is so new that the broker does not tell of it yet."""
+    for _, partitions, configs in await describe_topics(address, [topic], ["max.message.bytes"]):
+        largest = int(configs.get("max.message.bytes", otherwise.record_bytes_max))
+        return TopicBounds(partitions, min(largest, RECORD_BYTES_MAX))
+    return otherwise
 
 
 class Producer:
@@ -154,11 +175,6 @@ class Consumer:
     async def stop(self) -> None:
         with suppress(Exception):
             await asyncio.wait_for(self._consumer.stop(), STOP_S_MAX)
-
-    async def partitions(self, topic: str) -> int:
-        """Return how many the topic has; 0 if there is no such topic."""
-        await self._consumer.topics()
-        return len(self._consumer.partitions_for_topic(topic) or ())
 
     async def from_end(self, topic: str, partitions: Iterable[int]) -> None:
         """Read what comes from now on."""

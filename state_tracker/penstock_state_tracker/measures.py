@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, Protocol
 
@@ -83,12 +83,15 @@ def watch(
 
 def idle_s(owned: Mapping[int, Owned], now: float) -> float:
     """Return for how long the run has waited that waits longest: no event, nothing runs, no retry is due later."""
-    since = now
+    return now - min((run.touched for run in idle_runs(owned, now)), default=now)
+
+
+def idle_runs(owned: Mapping[int, Owned], now: float) -> Iterator[Run]:
+    """Yield the open runs that wait: nothing of them runs, and no retry is due later."""
     for one in list(owned.values()):
         for run in list(one.core.runs.values()):
-            if run.touched < since and not run.running and not _delayed(run, now):
-                since = run.touched
-    return now - since
+            if not run.running and not _delayed(run, now):
+                yield run
 
 
 def _delayed(run: Run, now: float) -> bool:

@@ -13,12 +13,14 @@ import grpc.aio
 from penstock_plan.limits import PLAN_BYTES_MAX
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest, DiagnoseResponse
 from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
 
 from . import chunks, runs
 from .consumer import Consumer
 from .database import Database
 from .deployment import Deployment
+from .diagnosis import Diagnosis
 from .errors import Answered, BadRequest, RunNotFound, TooMuch, run_text
 from .inquiry import Inquiry
 from .lookup import Lookup
@@ -51,6 +53,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         reader: Reader,
         values: Values,
         lookups: dict[int, Lookup],
+        diagnosis: Diagnosis,
         artifact_folder: str,
         artifact_address: str,
         action_services: Sequence[str],
@@ -71,6 +74,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         self._reader = reader
         self._values = values
         self._lookups = lookups
+        self._diagnosis = diagnosis
         self._results = Results(routing, values, lookups.__getitem__)
 
     async def Info(self, request: api.InfoRequest, context: Context) -> api.InfoResponse:
@@ -180,6 +184,9 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def Report(self, request: api.ReportRequest, context: Context) -> api.ReportResponse:
         return api.ReportResponse(settled=await self._consumer.report(request.batches))
+
+    async def Diagnose(self, request: DiagnoseRequest, context: Context) -> DiagnoseResponse:
+        return await self._diagnosis.make()
 
     async def _summary(self, run_id: bytes) -> api.RunSummary:
         """Describe a run as memory or the table knows it, once that is committed."""

@@ -1,0 +1,59 @@
+"""`penstock doctor`: looks a deployment over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import exits, terminal
+from .options import Address, AsJson, Data
+
+if TYPE_CHECKING:
+    from ..doctor.findings import Finding
+
+STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
+
+
+def doctor(
+    stuck_after_s: Annotated[
+        float, typer.Option(min=0, help="Seconds without progress after which an open run counts as stuck.")
+    ] = 60.0,
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """Look the services over: what is wrong, and what to do. Exit code 1 if there is an error."""
+    import asyncio
+
+    from ..client.running import choose_address
+    from ..doctor.asking import ask
+    from ..doctor.findings import Severity
+    from ..doctor.judging import judge
+
+    where = choose_address(address, data)
+    found = judge(asyncio.run(ask(where)), stuck_after_s)
+    healthy = all(finding.severity is not Severity.ERROR for finding in found)
+    if as_json:
+        listed = [
+            {"check": each.check, "severity": each.severity.value, "text": each.text, "remedy": each.remedy}
+            for each in found
+        ]
+        terminal.json_out({"address": where, "healthy": healthy, "findings": listed})
+    else:
+        _print(found)
+    return exits.SUCCEEDED if healthy else exits.FAILED
+
+
+def _print(found: Sequence[Finding]) -> None:
+    from rich.text import Text
+
+    from .printing import console
+
+    out = console()
+    for finding in found:
+        mark = Text(f"{finding.severity:<8}", STYLES[finding.severity])
+        out.print(mark + Text(f" {finding.check}: {terminal.clean(finding.text)}"))
+        if finding.remedy:
+            out.print(Text(f"{'':9}{terminal.clean(finding.remedy)}", "dim"))

@@ -1,0 +1,126 @@
+"""What the facts mean, check by check. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from .facts import Facts, Kind
+from .findings import Finding, error, ok, warning
+from .judging_ground import broker, clocks, databases, databases_of
+from .judging_runs import hot_shards, lag, queues, stuck
+
+# Shares and bytes of a disk that are free.
+DISK_FREE_FEW: Final = 0.03
+DISK_FREE_LOW: Final = 0.10
+DISK_FREE_BYTES_FEW: Final = 2**30
+
+
+def judge(facts: Facts, stuck_after_s: float) -> list[Finding]:
+    """Return what was found, in the order in which to repair it."""
+    checks: list[Callable[[Facts], Iterator[Finding]]] = [
+        services, databases, shards, broker, clocks, artifacts, workers, queues, lag, hot_shards,
+    ]  # fmt: skip
+    if facts.info is None:
+        return list(services(facts))
+    return [finding for check in checks for finding in check(facts)] + list(stuck(facts, stuck_after_s))
+
+
+def services(facts: Facts) -> Iterator[Finding]:
+    """Every process that is known answers, and is ready."""
+    for process in facts.processes:
+        name = f"the {process.kind} at {process.address}"
+        if process.trouble:
+            yield error(
+                "services",
+                f"{name} does not answer: {process.trouble}",
+                "start it, read its log; if it runs and only this host cannot reach it, run the doctor where one can",
+            )
+        elif not process.serving:
+            yield error(
+                "services",
+                f"{name} answers, and is not ready",
+                "its log says what it waits for: its databases, or the services before it",
+            )
+        elif facts.info is not None:
+            yield ok("services", f"{name} is ready")
+    if facts.info is not None and not facts.of(Kind.DEPENDENCY_MANAGER):
+        yield error("services", "no Dependency Manager is known", "Action Services name them: start one that answers")
+    if facts.info is not None and facts.info.version != facts.version:
+        yield warning(
+            "services",
+            f"the services have version {facts.info.version}, this program {facts.version}",
+            "install the same version on both sides",
+        )
+
+
+def shards(facts: Facts) -> Iterator[Finding]:
+    """Every shard has one owner, and that one answers for it."""
+    assert facts.info is not None
+    owners = {shard.shard: shard for database in databases_of(facts).values() for shard in database.shards}
+    answering: dict[int, list[str]] = {}
+    for process in facts.of(Kind.STATE_TRACKER):
+        for shard in process.later_heads:
+            answering.setdefault(shard, []).append(process.address)
+    unknown = [shard for shard in range(facts.info.shards) if shard not in owners]
+    free = [shard for shard, one in owners.items() if not one.owner]
+    silent = [shard for shard, one in owners.items() if one.owner and shard not in answering]
+    double = [shard for shard, addresses in answering.items() if len(addresses) > 1]
+    if unknown:
+        yield error("shards", f"nobody tells who owns {_some(unknown)}", "the database with these shards must answer")
+    if free:
+        yield error("shards", f"nobody owns {_some(free)}", "start a State Tracker; it takes free shards within 3 s")
+    if silent:
+        names = ", ".join(sorted({owners[shard].owner for shard in silent}))
+        yield error(
+            "shards",
+            f"{names} owns {_some(silent)}, and does not answer for them",
+            "if it has just started, wait; else read its log, and restart it",
+        )
+    if double:
+        yield warning("shards", f"two State Trackers answer for {_some(double)}", "look again: one was just taken over")
+    if not (unknown or free or silent or double):
+        instances = len({one.owner for one in owners.values()})
+        yield ok("shards", f"{len(owners)} shards, each with one owner, {instances} State Trackers")
+
+
+def artifacts(facts: Facts) -> Iterator[Finding]:
+    """Results can be stored, and there is room for them."""
+    if facts.store_trouble:
+        text = f"nothing can be stored: {facts.store_trouble}"
+        yield error("artifacts", text, "look at the artifact store's disk and log")
+    elif facts.store_trouble is not None:
+        yield ok("artifacts", "the artifact store takes what is put")
+    for disk in facts.disks:
+        share = disk.free_bytes / max(1, disk.total_bytes)
+        text = f"{disk.free_bytes / 2**30:.1f} GiB of {disk.total_bytes / 2**30:.1f} GiB are free at {disk.folder}"
+        if share < DISK_FREE_FEW or disk.free_bytes < DISK_FREE_BYTES_FEW:
+            yield error("disk", text, "free some: when it is full, results cannot be stored and runs fail")
+        elif share < DISK_FREE_LOW:
+            yield warning("disk", text, "free some before it is full")
+        else:
+            yield ok("disk", text)
+
+
+def workers(facts: Facts) -> Iterator[Finding]:
+    """There are workers, and all of the same version as the services."""
+    assert facts.info is not None
+    other = sorted(w.worker for w in facts.workers if w.version != facts.info.version)
+    if other:
+        yield warning(
+            "workers",
+            f"{', '.join(other[:5])} {'has' if len(other) == 1 else 'have'} another version than {facts.info.version}",
+            "restart them with the same version; they drain on SIGTERM",
+        )
+    for pool in facts.pools:
+        if pool.workers:
+            cores = pool.capacity.cpu_milli / 1000
+            used = pool.used.cpu_milli / 1000
+            text = f"pool {pool.pool}: {pool.workers} workers, {used:g} of {cores:g} cores in use, {pool.queued} queued"
+            yield ok("workers", text)
+
+
+def _some(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, sorted(numbers)[:5]))
+    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
+    return f"shard{'s' if len(numbers) > 1 else ''} {shown}{more}"
