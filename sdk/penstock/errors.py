@@ -71,6 +71,10 @@ class OperatorFailed(PenstockError):
         self.node, self.operator, self.text = node, operator, text
 
 
+class GoldenDiffers(PenstockError, AssertionError):
+    """A workflow's plan is not that of its golden file; the message says what differs."""
+
+
 class LoadError(PenstockError):
     """A workflow could not be loaded from a file."""
 
@@ -85,6 +89,10 @@ class NoSuchWorkflow(LoadError):
 
 class NotImportable(LoadError):
     """The file raised while it was imported; the text shows the user's frames only."""
+
+
+class BadGolden(LoadError):
+    """A file is no golden plan, or one of a newer version."""
 
 
 def _shown(path: str) -> str:

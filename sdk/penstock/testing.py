@@ -1,4 +1,4 @@
-"""Running a workflow in the test's own process: compiled, encoded and decoded as ever, but without services."""
+"""For tests of workflows: running one in the test's own process, without services, and comparing its plan."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from .compiler import Compiled, compile
 from .errors import InvalidInputs, OperatorFailed
 from .failures import ActionError, without_own_frames
 from .fakes import Operators, with_fakes
+from .golden import assert_golden
 from .literals import BadLiteral, Literals
 from .workflows import Workflow, workflow_of
+
+__all__ = ["assert_golden", "run"]
 
 R = TypeVar("R")
 

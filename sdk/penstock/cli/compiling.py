@@ -120,6 +120,10 @@ def compile_(
         str | None,
         typer.Option(metavar="FILE", help="Draw the plan into this file, an SVG picture for browsers; - for stdout."),
     ] = None,
+    golden: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write what `penstock diff` compares into this file; - for stdout."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Compile one workflow, without running it, and show its inputs, levels, critical path and resources."""
@@ -134,6 +138,11 @@ def compile_(
 
         _write(svg, draw(compiled.plan, compiled.hash))
         return exits.SUCCEEDED
+    if golden is not None:
+        from ..golden import text_of
+
+        _write(golden, text_of(compiled.plan))
+        return exits.SUCCEEDED
     shown = describe(compiled.plan, compiled.hash)
     if as_json:
         terminal.json_out(shown)
@@ -142,12 +151,12 @@ def compile_(
     return exits.SUCCEEDED
 
 
-def _write(file: str, picture: str) -> None:
+def _write(file: str, text: str) -> None:
     if file == "-":
-        print(picture, end="")
+        print(text, end="")
         return
     try:
-        Path(file).write_text(picture, encoding="utf-8")
+        Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
     terminal.line(f"wrote {file}")

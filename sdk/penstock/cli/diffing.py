@@ -1,0 +1,78 @@
+"""`diff`: what differs between two plans, in words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import exits, terminal
+from .options import Address, AsJson, Data
+
+if TYPE_CHECKING:
+    from penstock_plan.outline import Outline
+
+    from ..client import AsyncClient
+
+Side = Annotated[str, typer.Argument(help="A golden plan (FILE.json), a workflow (FILE.py:WORKFLOW), or a run's id.")]
+
+
+def diff(old: Side, new: Side, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+    """Say what differs between two plans; the exit code is 0 if nothing does, and 1 if something does."""
+    from penstock_plan.differences import differences
+
+    found = differences(_outline(old, address, data), _outline(new, address, data))
+    if as_json:
+        changes = [{"kind": each.kind, "subject": each.subject, "text": str(each)} for each in found]
+        terminal.json_out({"old": old, "new": new, "same": not found, "differences": changes})
+    else:
+        for each in found:
+            terminal.line(str(each))
+        if not found:
+            terminal.line("no difference")
+    return exits.FAILED if found else exits.SUCCEEDED
+
+
+def _outline(side: str, address: str | None, data: Path | None) -> Outline:
+    from ..golden import read
+
+    if side.endswith(".json"):
+        return read(Path(side))
+    if side.endswith(".py") or ".py:" in side:
+        return _compiled(side)
+    return _of_run(side, address, data)
+
+
+def _compiled(spec: str) -> Outline:
+    from penstock_plan.outline import outline
+
+    from ..compiler import compile
+    from ..loading import load_workflow
+
+    imported = set(sys.modules)
+    workflow = load_workflow(spec)
+    plan = compile(workflow, bundle_hash=b"").plan
+    # The other side may be another version of the same files in another folder.
+    folder = Path(workflow.place.file).resolve().parent
+    for name in sys.modules.keys() - imported:
+        file = Path(getattr(sys.modules[name], "__file__", None) or "")
+        if file.is_relative_to(folder) and "site-packages" not in file.parts:
+            del sys.modules[name]
+    return outline(plan)
+
+
+def _of_run(run: str, address: str | None, data: Path | None) -> Outline:
+    from penstock_plan.outline import outline
+
+    from ..client.errors import ClientError
+    from .looking import looked
+
+    async def look(client: AsyncClient) -> Outline:
+        return outline(await client.plan((await client.get(await client.find(run))).plan_hash))
+
+    try:
+        return looked(look, address, data)
+    except ClientError as error:
+        raise typer.BadParameter(str(error)) from error

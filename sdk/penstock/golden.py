@@ -1,0 +1,76 @@
+"""Golden plans: a workflow's plan as a file that people read in reviews, and that tests compare with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .compiler import compile
+from .errors import BadGolden, GoldenDiffers
+
+if TYPE_CHECKING:
+    from penstock_plan.outline import Outline
+    from penstock_proto.plan.v1 import plan_pb2
+
+    from .workflows import Workflow
+
+UPDATE = "PENSTOCK_UPDATE_GOLDEN"
+
+
+def assert_golden(
+    workflow: Workflow[..., Any] | type[Any], path: Path | str, *, code: bool = False, update: bool | None = None
+) -> None:
+    """Compile a workflow and compare its plan with a golden file.
+
+    Args:
+        code: Whether the operators' source must be that of the file, too.
+        update: Write the file instead, if anything differs; by default if PENSTOCK_UPDATE_GOLDEN is 1.
+
+    Raises:
+        GoldenDiffers: The plan is another than the file's, or there is no file; it says what differs.
+        BadGolden: The file is no golden plan.
+        CompileErrors: The workflow is wrong.
+    """
+    from penstock_plan.differences import differences
+    from penstock_plan.outline import outline
+
+    path, plan = Path(path), compile(workflow, bundle_hash=b"", local=True).plan
+    if update is None:
+        update = os.environ.get(UPDATE) == "1"
+    found = differences(read(path), outline(plan)) if path.exists() else None
+    if update and found != []:
+        path.write_text(text_of(plan), encoding="utf-8")
+    elif found is None:
+        raise GoldenDiffers(f"there is no golden plan {path} yet; {UPDATE}=1 writes it")
+    elif shown := [str(each) for each in found if code or each.kind != "code"]:
+        lines = "\n".join(f"  {line}" for line in shown)
+        raise GoldenDiffers(
+            f"the plan of {plan.name} is not that of {path}:\n{lines}\nif it should be, {UPDATE}=1 writes it"
+        )
+
+
+def text_of(plan: plan_pb2.Plan) -> str:
+    """The text of a golden file."""
+    from penstock_plan.outline import Outline, outline
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Outline).dump_json(outline(plan), indent=2, exclude_defaults=True).decode() + "\n"
+
+
+def read(path: Path) -> Outline:
+    """Read a golden file; raise BadGolden."""
+    from penstock_plan.outline import VERSION, Outline
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        found = TypeAdapter(Outline).validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadGolden(f"cannot read {path}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadGolden(f"{path} is no golden plan: {where + ': ' if where else ''}{first['msg']}") from None
+    if found.outline > VERSION:
+        raise BadGolden(f"{path} was written by a newer Penstock (form {found.outline}, this one reads {VERSION})")
+    return found
