@@ -12,6 +12,7 @@ from typer import TyperException
 
 from . import exits
 from .compiling import check, compile_
+from .doctor import doctor
 from .looking import events, runs, show, why, workers
 from .running import run
 from .up import up
@@ -45,6 +46,7 @@ app.command()(cancel)
 app.command()(workers)
 app.command()(worker)
 app.command()(why)
+app.command()(doctor)
 
 
 @app.callback(invoke_without_command=True)
