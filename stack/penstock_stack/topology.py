@@ -71,8 +71,9 @@ class Instance:
             )
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to the process alone, if it runs."""
+        if self.process is not None:
+            self.process.send_signal(number)
 
     def kill(self) -> None:
         """Kill -9, and wait until it is gone."""
@@ -83,10 +84,10 @@ class Instance:
 
     def stop(self) -> int:
         """End in order; return the exit code. What does not end in time is killed."""
+        self.signal(signal.SIGTERM)
         process, self.process = self.process, None
         if process is None:
             return 0
-        process.send_signal(signal.SIGTERM)
         try:
             return process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:
@@ -177,8 +178,7 @@ class Topology:
         """Stop in order: workers first, the database last. Harmless when repeated."""
         for service in STOP_ORDER:
             for instance in self._of(service):
-                if instance.process is not None:
-                    instance.signal(signal.SIGTERM)
+                instance.signal(signal.SIGTERM)
             for instance in self._of(service):
                 instance.stop()
         self._stops.close()
