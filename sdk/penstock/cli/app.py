@@ -12,6 +12,7 @@ from typer import TyperException
 
 from . import exits
 from .compiling import check, compile_
+from .diffing import diff
 from .doctor import doctor
 from .looking import events, runs, show, why, workers
 from .running import run
@@ -37,6 +38,7 @@ app.command()(up)
 app.command(context_settings=_UNPARSED)(run)
 app.command()(check)
 app.command("compile")(compile_)
+app.command()(diff)
 app.command()(runs)
 app.command()(show)
 app.command()(watch)
