@@ -99,6 +99,9 @@ def test_prometheus_asks_every_service() -> None:
     text = (ROOT / "observability" / "prometheus.yml").read_text()
     jobs = yaml.safe_load(text)["scrape_configs"]
     targets = {target for job in jobs for some in job.get("static_configs", []) for target in some["targets"]}
+    targets |= {
+        f"{name}:{some['port']}" for job in jobs for some in job.get("dns_sd_configs", []) for name in some["names"]
+    }
     expected = {
         f"{name}:{one.environment['PENSTOCK_METRICS_LISTEN'].split(':')[1]}"
         for name, one in OURS.items()
