@@ -172,7 +172,15 @@ def _default(default: Expression | None) -> str | None:
 
 
 def _spelt(value: object, absent: str) -> str:
-    return absent if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    match value:
+        case None:
+            return absent
+        case str():
+            return value
+        case float():
+            return f"{value:g}"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def _signature(operator: OperatorOutline) -> str:

@@ -81,7 +81,7 @@ def spell_expression(expression: Expression) -> str:
             return text if len(text) <= LITERAL_LENGTH_SHOWN else text[: LITERAL_LENGTH_SHOWN - 3] + "..."
         case "record":
             fields = ", ".join(f"{name}={spell_expression(part)}" for name, part in expression["fields"].items())
-            return f"{expression['record'].rpartition('.')[2]}({fields})"
+            return f"{expression['record'].replace(':', '.').rpartition('.')[2]}({fields})"
         case "dict":
             pairs = [f"{spell_expression(key)}: {spell_expression(part)}" for key, part in expression["dict"]]
             return f"{{{', '.join(pairs)}}}"
