@@ -22,6 +22,7 @@ from .stream import ACTIONS, EVENTS, REPORTS, Message
 RUN_ID_BYTES: Final = 16
 # Messages are cut at 256 KiB, and one that a single event makes larger still fits an answer by gRPC.
 BODY_BYTES_MAX: Final = 4 * 2**20
+AT_US_MAX: Final = 253_402_300_799_999_999  # the year 9999
 CONTENT_TYPE: Final = b"application/protobuf"
 TYPES: Final = {
     EVENTS: "io.penstock.events.v1",
@@ -43,7 +44,7 @@ def headers(topic: str, source: str, message: Message, body: bytes) -> Headers:
         ("ce_subject", _subject(message).encode()),
         ("content-type", CONTENT_TYPE),
     ]
-    if isinstance(message, EventBatch) and message.recorded_at_us:
+    if isinstance(message, EventBatch) and 0 < message.recorded_at_us <= AT_US_MAX:
         recorded_at = datetime.fromtimestamp(message.recorded_at_us / 1e6, UTC)
         attributes.append(("ce_time", recorded_at.isoformat(timespec="microseconds").encode()))
     return attributes
@@ -71,7 +72,7 @@ def _subject(message: Message) -> str:
 
 def end_of(attributes: Iterable[tuple[str, bytes]]) -> tuple[int, int] | None:
     """Return the shard and the last position that a record of events is about; None if it is none of ours."""
-    found = re.fullmatch(rb"(\d+)/\d+/\d+-(\d+)", dict(attributes).get("ce_id", b""))
+    found = re.fullmatch(rb"(\d+)/\d+/\d+-(\d+)", dict(attributes).get("ce_id") or b"")
     return None if found is None else (int(found[1]), int(found[2]))
 
 
@@ -107,6 +108,8 @@ def check(message: Message, shards: int) -> None:
                 raise UnreadableRecord(
                     f"a range of {len(message.events)} events from {message.from_seq} in epoch {message.epoch}"
                 )
+            if not 0 <= message.recorded_at_us <= AT_US_MAX:
+                raise UnreadableRecord(f"recorded at {message.recorded_at_us}")
             run_ids = {event.run_id for event in message.events}
         case ActionBatch():
             if not 0 <= message.from_seq < message.to_seq or message.epoch < 1:

@@ -34,9 +34,16 @@ class Writer:
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
-    async def put(self, partition: int, body: bytes | None, headers: Mapping[str, bytes], key: bytes = b"") -> int:
+    async def put(
+        self,
+        partition: int,
+        body: bytes | None,
+        headers: Mapping[str, bytes | None],
+        key: bytes = b"",
+        at_ms: int | None = None,
+    ) -> int:
         """Return the record's offset."""
         sent = await self._producer.send_and_wait(
-            self._topic, body, key=key, partition=partition, headers=list(headers.items())
+            self._topic, body, key=key, partition=partition, headers=list(headers.items()), timestamp_ms=at_ms
         )
         return sent.offset

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import cycle
 
 import pytest
 from penstock_eventlog import cloudevents, kafka_client, measures
@@ -46,7 +47,7 @@ def true_message(topic: str, shard: int) -> Message:
             return ReportBatch(shard=shard, reports=[Report(run_id=run(shard), started=Started())])
 
 
-def headers(topic: str, **changes: bytes) -> dict[str, bytes]:
+def headers(topic: str, **changes: bytes) -> dict[str, bytes | None]:
     message = true_message(topic, 0)
     return dict(cloudevents.headers(topic, SOURCE, message, message.SerializeToString())) | changes
 
@@ -56,7 +57,7 @@ async def reading(broker: str, topic: str, prefix: str) -> AsyncIterator[tuple[K
     """A process that reads a topic, and what it got; it has joined when this begins."""
     got: list[Message] = []
     stream = KafkaStream(broker, shards=SHARDS, deployment=DEPLOYMENT, prefix=prefix, partitions=PARTITIONS)
-    stream.subscribe(topic, got.extend)
+    stream.subscribe(topic, got.extend, range(SHARDS))
     await stream.start()
     try:
         await until(lambda: stream.connected)
@@ -75,7 +76,7 @@ def prefix() -> str:
     return f"t-{uuid.uuid4().hex[:8]}"
 
 
-def lies(topic: str) -> list[tuple[str, int, bytes | None, dict[str, bytes]]]:
+def lies(topic: str) -> list[tuple[str, int, bytes | None, dict[str, bytes | None]]]:
     """What must not be believed: a part of the reason, partition, body, headers."""
     true = headers(topic)
 
@@ -97,6 +98,7 @@ def lies(topic: str) -> list[tuple[str, int, bytes | None, dict[str, bytes]]]:
     }[topic]
     told = [
         ("ce_specversion", 0, b"no header at all", {}),
+        ("ce_type", 0, b"", true | {"ce_type": None}),
         ("ce_specversion is '0.3'", 0, body(true_message(topic, 0)), true | {"ce_specversion": b"0.3"}),
         (f"io.penstock.{topic}.v9", 0, b"", true | {"ce_type": f"io.penstock.{topic}.v9".encode()}),
         ("ce_type", 0, b"", true | {"ce_type": b"\xff\xfe" * 5_000}),
@@ -112,6 +114,9 @@ def lies(topic: str) -> list[tuple[str, int, bytes | None, dict[str, bytes]]]:
     if topic != REPORTS:  # nothing at all is a batch of no reports
         told.append(("a range", 0, None, true))
     if topic == EVENTS:
+        told.append(
+            ("recorded at", 0, body(EventBatch(epoch=1, from_seq=1, recorded_at_us=2**62, events=[Event()])), true)
+        )
         told.append(("epoch 0", 0, body(EventBatch(shard=0, from_seq=1, events=[Event(run_id=run(0))])), true))
         told.append(("from -5", 0, body(EventBatch(epoch=1, from_seq=-5, events=[Event(run_id=run(0))])), true))
     if topic == ACTIONS:
@@ -126,7 +131,8 @@ async def test_what_cannot_be_true_is_put_aside_and_the_partition_goes_on(broker
     async with reading(broker, topic, name) as (stream, got), Writer(broker, f"{name}.{topic}") as writer:
         stop = measures.watch(stream)
         counted = REGISTRY.get_sample_value("penstock_dead_letters_total") or 0
-        offsets = [await writer.put(partition, body, given, b"0") for _, partition, body, given in told]
+        keys = cycle([b"0", b"9" * 5_000, b"\xff", b""])
+        offsets = [await writer.put(partition, body, given, next(keys)) for _, partition, body, given in told]
         await writer.put(0, true_message(topic, 2).SerializeToString(), headers(topic), b"2")
         await until(lambda: bool(got))
         assert [message.shard for message in got] == [2]

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 REQUEST_TIMEOUT_MS: Final = 10_000
@@ -27,6 +28,18 @@ class Record(NamedTuple):
     at_ms: int
     value: bytes | None
     headers: list[tuple[str, bytes]]
+
+
+async def partitions_of(address: str, topic: str) -> int:
+    """Return how many a topic has; 0 if there is no such topic. Anything in `AWAY` ends it."""
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    await admin.start()
+    try:
+        # Of all topics: to ask for one that is missing may create it.
+        topics: Any = await admin.describe_topics()
+        return next((len(one["partitions"]) for one in topics if one["topic"] == topic), 0)
+    finally:
+        await admin.close()
 
 
 @asynccontextmanager
@@ -52,11 +65,6 @@ class Link:
 
     def __init__(self, consumer: Any, topic: str) -> None:
         self._consumer, self._topic = consumer, topic
-
-    async def partitions(self) -> int:
-        """Return how many the topic has; 0 if there is no such topic."""
-        await self._consumer.topics()
-        return len(self._consumer.partitions_for_topic(self._topic) or ())
 
     def assign(self, partitions: Iterable[int]) -> None:
         self._consumer.assign([TopicPartition(self._topic, partition) for partition in partitions])

@@ -9,7 +9,7 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2
 
-from .kafka import AWAY, Link, Record, connected
+from .kafka import AWAY, Link, Record, connected, partitions_of
 from .records import Event, Order, UnreadableEvent, decode
 from .starts import Bookmark, Now, Run, Shard, Start, Time
 
@@ -51,6 +51,9 @@ class EventReader:
         self._seen_at_ms: dict[int, int] = {}
         # The last event before a gap, by shard, that was looked for again.
         self._looked_again: dict[int, int] = {}
+        self._partitions = 0
+        # Of `Run`: events that are missing since its last one.
+        self._missed = 0
         # Of `Run`: whether its submission was seen, or looked for from the topic's beginning.
         self._found = False
 
@@ -63,6 +66,7 @@ class EventReader:
         """As `read`."""
         while True:
             try:
+                await self._look_for_topic()
                 async with connected(self._kafka, self._topic) as link:
                     await self._begin(link)
                     async for event in self._events(link):
@@ -72,13 +76,16 @@ class EventReader:
                 log.warning("Kafka at %s: %s; connecting again", self._kafka, str(error) or type(error).__name__)
             await asyncio.sleep(AGAIN_S)
 
-    async def _begin(self, link: Link) -> None:
-        while not (count := await link.partitions()):
+    async def _look_for_topic(self) -> None:
+        while not (count := await partitions_of(self._kafka, self._topic)):
             log.warning("Kafka at %s has no topic %s yet; asking again", self._kafka, self._topic)
             await asyncio.sleep(AGAIN_S)
-        partitions = range(count)
+        self._partitions = count
+
+    async def _begin(self, link: Link) -> None:
+        partitions = range(self._partitions)
         if isinstance(self._start, Shard | Run):
-            partitions = [self._start.shard % count]
+            partitions = [self._start.shard % self._partitions]
         if not self._offsets or not self._ends:
             bounds = await link.bounds(partitions)
             self._ends = {partition: end for partition, (_, end) in bounds.items()}
@@ -134,7 +141,10 @@ class EventReader:
 
     def _decoded(self, record: Record) -> events_pb2.EventBatch | None:
         try:
-            return decode(record.headers, record.value)
+            batch = decode(record.headers, record.value)
+            if batch.shard % self._partitions != record.partition:
+                raise UnreadableEvent(f"shard {batch.shard} is never on this partition")
+            return batch
         except UnreadableEvent as error:
             self.unreadable += 1
             log.warning("%s-%d at %d: %s", self._topic, record.partition, record.offset, error)
@@ -170,6 +180,13 @@ class EventReader:
                 return
             case Run() as run:
                 if batch.shard == run.shard:
-                    yield from (event for event in self._order.take(batch) if event.message.run_id == run.run_id.bytes)
+                    yield from self._of_run(run, batch)
             case _:
                 yield from self._order.take(batch)
+
+    def _of_run(self, run: Run, batch: events_pb2.EventBatch) -> Iterator[Event]:
+        for event in self._order.take(batch):
+            self._missed += event.missed
+            if event.message.run_id == run.run_id.bytes:
+                event.missed, self._missed = self._missed, 0
+                yield event

@@ -14,7 +14,9 @@ from penstock_proto.state_tracker.v1 import events_pb2
 from ..errors import PenstockError
 
 TYPE: Final = "io.penstock.events.v1"
-SPEC_VERSION: Final = b"1.0"
+SPEC_VERSION: Final = "1.0"
+RUN_ID_BYTES: Final = 16
+AT_US_MAX: Final = 253_402_300_799_999_999  # the year 9999
 
 
 class UnreadableEvent(PenstockError):
@@ -62,11 +64,9 @@ class Event:
 def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> events_pb2.EventBatch:
     """Return the range that a record carries; raise UnreadableEvent."""
     attributes = dict(headers)
-    kind = attributes.get("ce_type", b"").decode("utf-8", "replace")
-    if kind != TYPE:
-        raise UnreadableEvent(f"ce_type is {kind[:100]!r}, not {TYPE!r}")
-    if attributes.get("ce_specversion") != SPEC_VERSION:
-        raise UnreadableEvent(f"ce_specversion is {attributes.get('ce_specversion', b'')[:20]!r}, not '1.0'")
+    for name, expected in (("ce_specversion", SPEC_VERSION), ("ce_type", TYPE)):
+        if (given := attributes.get(name) or b"") != expected.encode():
+            raise UnreadableEvent(f"{name} is {given[:100].decode('utf-8', 'replace')!r}, not {expected!r}")
     batch = events_pb2.EventBatch()
     try:
         batch.ParseFromString(value or b"")
@@ -74,6 +74,10 @@ def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> events_
         raise UnreadableEvent(f"the body is no EventBatch: {error}") from error
     if batch.from_seq < 1 or batch.shard < 0 or not batch.events:
         raise UnreadableEvent(f"a range of {len(batch.events)} events from {batch.from_seq} of shard {batch.shard}")
+    if not 0 <= batch.recorded_at_us <= AT_US_MAX:
+        raise UnreadableEvent(f"recorded at {batch.recorded_at_us}")
+    if any(len(event.run_id) != RUN_ID_BYTES for event in batch.events):
+        raise UnreadableEvent("an event of no run")
     return batch
 
 
