@@ -1,0 +1,204 @@
+"""What the doctor says of facts: plain values in, findings out."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from penstock.doctor.facts import Disk, Facts, Kind, Process
+from penstock.doctor.findings import Severity
+from penstock.doctor.judging import judge
+from penstock_proto.action_service.v1 import service_pb2 as actions
+from penstock_proto.state_tracker.v1 import diagnosis_pb2 as diagnosis
+from penstock_proto.state_tracker.v1.service_pb2 import InfoResponse
+
+SHARDS = 8
+STUCK_AFTER_S = 60.0
+RUN = uuid.UUID(int=7)
+
+
+def healthy() -> Facts:
+    """A deployment with nothing wrong with it."""
+    heads = dict.fromkeys(range(SHARDS), 10)
+    broker = diagnosis.BrokerHealth(address="k:9092", connected=True)
+    for name in ("events", "actions", "reports", "dead-letter"):
+        broker.topics.add(name=f"penstock.{name}", partitions=16, configs={"retention.ms": "604800000"})
+    database = diagnosis.DatabaseHealth(name="db:5432/penstock", version="18.1 (Debian)")
+    database.settings.update({"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"})
+    for shard in range(SHARDS):
+        database.shards.add(shard=shard, owner="one", address="t:7733", seq=10)
+    tracker = Process(Kind.STATE_TRACKER, "t:7733", serving=True, heads=heads, later_heads=heads)
+    tracker.diagnosis = diagnosis.DiagnoseResponse(instance="one", databases=[database], broker=broker)
+    manager = Process(Kind.DEPENDENCY_MANAGER, "d:7734", serving=True, heads=heads, later_heads=heads)
+    others = [
+        Process(Kind.ACTION_SERVICE, "a:7735", serving=True),
+        Process(Kind.ARTIFACT_STORE, "s:7736", serving=True),
+    ]
+    return Facts(
+        "1",
+        [tracker, manager, *others],
+        info=InfoResponse(version="1", shards=SHARDS),
+        pools=[actions.Pool(pool="default", workers=1)],
+        workers=[actions.Worker(worker="w", pool="default", version="1")],
+        disks=[Disk("/data", 100 * 2**30, 50 * 2**30)],
+        store_trouble="",
+    )
+
+
+def tracker(facts: Facts) -> Process:
+    return facts.processes[0]
+
+
+def told(facts: Facts) -> diagnosis.DiagnoseResponse:
+    found = tracker(facts).diagnosis
+    assert found is not None
+    return found
+
+
+def silent(facts: Facts) -> None:
+    facts.processes[1].trouble = "connection refused"
+
+
+def not_ready(facts: Facts) -> None:
+    facts.processes[2].serving = False
+
+
+def another_version(facts: Facts) -> None:
+    facts.workers[0].version = "2"
+
+
+def fsync_off(facts: Facts) -> None:
+    told(facts).databases[0].settings["fsync"] = "off"
+
+
+def database_away(facts: Facts) -> None:
+    told(facts).databases[0].CopyFrom(diagnosis.DatabaseHealth(name="db", error="refused"))
+
+
+def old_postgres(facts: Facts) -> None:
+    told(facts).databases[0].version = "13.4"
+
+
+def free_shard(facts: Facts) -> None:
+    told(facts).databases[0].shards[3].owner = ""
+
+
+def owner_silent(facts: Facts) -> None:
+    tracker(facts).later_heads = {shard: 10 for shard in range(SHARDS) if shard != 3}
+
+
+def two_owners(facts: Facts) -> None:
+    facts.processes.append(Process(Kind.STATE_TRACKER, "u:7733", serving=True, later_heads={3: 10}))
+
+
+def broker_away(facts: Facts) -> None:
+    told(facts).broker.error = "refused"
+
+
+def topic_missing(facts: Facts) -> None:
+    del told(facts).broker.topics[0]
+
+
+def short_retention(facts: Facts) -> None:
+    told(facts).broker.topics[0].configs["retention.ms"] = "1000"
+
+
+def garbage(facts: Facts) -> None:
+    told(facts).broker.dead_letters = 4
+
+
+def clock_ahead(facts: Facts) -> None:
+    told(facts).databases[0].ahead_s = 7.0
+
+
+def store_full(facts: Facts) -> None:
+    facts.store_trouble = "RESOURCE_EXHAUSTED: the disk is full"
+
+
+def disk_low(facts: Facts) -> None:
+    facts.disks[0].free_bytes = 5 * 2**30
+
+
+def disk_full(facts: Facts) -> None:
+    facts.disks[0].free_bytes = 2**20
+
+
+def worker_gone(facts: Facts) -> None:
+    facts.pools[0].workers = 0
+    facts.pools[0].queued = 12
+
+
+def idle_pool(facts: Facts) -> None:
+    facts.pools[0].workers = 0
+
+
+def behind(facts: Facts) -> None:
+    facts.processes[1].later_heads = {**dict.fromkeys(range(SHARDS), 10), 2: 4}
+
+
+def not_followed(facts: Facts) -> None:
+    facts.processes[1].later_heads = {shard: 10 for shard in range(SHARDS) if shard != 2}
+
+
+def one_hot(facts: Facts) -> None:
+    later = {shard: 110 for shard in range(SHARDS)} | {5: 3010}
+    tracker(facts).later_heads = facts.processes[1].later_heads = later
+
+
+def stuck(facts: Facts) -> None:
+    told(facts).idle_runs.add(run_id=RUN.bytes, plan_name="m:w", idle_s=99.0)
+    facts.why[RUN] = []
+
+
+def waiting(facts: Facts) -> None:
+    stuck(facts)
+    facts.why[RUN] = [("train", "needs 1 GPU; no worker in pool default has one")]
+
+
+CASES: list[tuple[Callable[[Facts], None], str, Severity, str]] = [
+    (silent, "services", Severity.ERROR, "Dependency Manager at d:7734 does not answer: connection refused"),
+    (not_ready, "services", Severity.ERROR, "Action Service at a:7735 answers, and is not ready"),
+    (another_version, "workers", Severity.WARNING, "w has another version than 1"),
+    (fsync_off, "databases", Severity.ERROR, "fsync is off"),
+    (database_away, "databases", Severity.ERROR, "db does not answer: refused"),
+    (old_postgres, "databases", Severity.WARNING, "is Postgres 13.4"),
+    (free_shard, "shards", Severity.ERROR, "nobody owns shard 3"),
+    (owner_silent, "shards", Severity.ERROR, "one owns shard 3, and does not answer"),
+    (two_owners, "shards", Severity.WARNING, "two State Trackers answer for shard 3"),
+    (broker_away, "broker", Severity.WARNING, "Kafka at k:9092 does not answer: refused"),
+    (topic_missing, "broker", Severity.WARNING, "has no topic events"),
+    (short_retention, "broker", Severity.WARNING, "penstock.events keep records for less than a day"),
+    (garbage, "broker", Severity.WARNING, "4 records could not be read"),
+    (clock_ahead, "clocks", Severity.WARNING, "db:5432/penstock is 7.0 s ahead"),
+    (store_full, "artifacts", Severity.ERROR, "the disk is full"),
+    (disk_low, "disk", Severity.WARNING, "5.0 GiB of 100.0 GiB are free at /data"),
+    (disk_full, "disk", Severity.ERROR, "0.0 GiB of 100.0 GiB are free at /data"),
+    (worker_gone, "queues", Severity.ERROR, "12 actions wait in pool default, which has no worker"),
+    (idle_pool, "queues", Severity.WARNING, "pool default has no worker"),
+    (behind, "lag", Severity.WARNING, "shard 2 lacks 6 events"),
+    (not_followed, "lag", Severity.ERROR, "no Dependency Manager follows 1 of 8 shards, such as 2"),
+    (one_hot, "hot shards", Severity.WARNING, "shard 5 gets 81% of 3700 events/s"),
+    (stuck, "stuck runs", Severity.ERROR, f"run {RUN} of m:w has not moved for 99 s, and no Action Service knows"),
+    (waiting, "stuck runs", Severity.WARNING, "train needs 1 GPU; no worker in pool default has one"),
+]
+
+
+def test_nothing_is_said_against_a_healthy_deployment() -> None:
+    found = judge(healthy(), STUCK_AFTER_S)
+    assert {finding.severity for finding in found} == {Severity.OK}
+    assert {finding.check for finding in found} >= {"services", "databases", "shards", "broker", "clocks", "artifacts"}
+    assert {finding.check for finding in found} >= {"disk", "workers", "queues", "lag", "stuck runs"}
+
+
+@pytest.mark.parametrize(("harm", "check", "severity", "text"), CASES, ids=[harm.__name__ for harm, *_ in CASES])
+def test_what_is_wrong_is_found(harm: Callable[[Facts], None], check: str, severity: Severity, text: str) -> None:
+    facts = healthy()
+    harm(facts)
+    (found,) = [finding for finding in judge(facts, STUCK_AFTER_S) if text in finding.text]
+    assert (found.check, found.severity) == (check, severity)
+    assert found.remedy
+
+
+def test_a_deployment_that_does_not_answer_is_one_error() -> None:
+    facts = Facts("1", [Process(Kind.STATE_TRACKER, "t:7733", trouble="connection refused")])
+    (found,) = judge(facts, STUCK_AFTER_S)
+    assert found.severity is Severity.ERROR
