@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import StackError
-from .lifeline import die_with_parent
+from .lifeline import tied
 
 KAFKA_VERSION: Final = "4.1.1"
 # kafka-clients by name: without it the resolver picks an older one, and the broker dies at its start.
@@ -72,11 +72,10 @@ class EmbeddedKafka:
         log = open(self._folder / "broker.log", "ab")  # noqa: SIM115 (the broker keeps it)
         with log:
             self._process = subprocess.Popen(
-                [*command, "kafka.Kafka", str(settings)],
+                tied([*command, "kafka.Kafka", str(settings)], signal.SIGTERM),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent(signal.SIGTERM),
             )
         self._wait_ready()
 

@@ -26,7 +26,7 @@ from . import compose
 from .compose import Described
 from .errors import NotStarted, StackError
 from .kafka import EmbeddedKafka
-from .lifeline import die_with_parent
+from .lifeline import tied
 from .ports import HOST, choose_port
 from .postgres import EmbeddedPostgres
 
@@ -61,13 +61,12 @@ class Instance:
         script = Path(sys.executable).with_name(self._command[0])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(script), *self._command[1:]],
+                tied([str(script), *self._command[1:]], signal.SIGTERM),
                 env={**_outer_environment(), **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for whoever started all of this
-                preexec_fn=die_with_parent(signal.SIGTERM),
             )
 
     def signal(self, number: int) -> None:
