@@ -44,9 +44,16 @@ def _unpacked() -> Path:
 def _download(work: Path) -> None:
     """Get the package by this machine's lists, else by fresh ones of our own."""
     apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
-    if subprocess.run([*apt, "download", PACKAGE], cwd=work, capture_output=True, check=False).returncode == 0:
+    environment = os.environ | {"TMPDIR": str(work)}
+    if _tried([*apt, "download", PACKAGE], work, environment).returncode == 0:
         return
     (work / "lists" / "partial").mkdir(parents=True)
     apt += ["-o", f"Dir::State::Lists={work / 'lists'}", "-o", f"Dir::Cache={work}"]
     for step in (["update"], ["download", PACKAGE]):
-        subprocess.run([*apt, *step], cwd=work, capture_output=True, check=True)
+        done = _tried([*apt, *step], work, environment)
+        if done.returncode != 0:
+            raise RuntimeError(f"cannot get Prometheus; put it on the PATH. {' '.join(done.args)}:\n{done.stderr}")
+
+
+def _tried(command: list[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
