@@ -22,32 +22,38 @@ from .worker import worker
 
 HELP = """Typed, parallel, durable machine-learning workflows in ordinary Python.
 
-Start with: penstock run examples/hello.py:hello
+Start with `penstock run FILE.py:WORKFLOW`. It needs nothing that runs already: if no services are found, it starts them
+for as long as it takes. `penstock up` keeps them running.
+"""
+EPILOG = """Exit codes: 0 it went well, 1 it failed, 2 what was typed or the workflow is wrong, 3 the run was cancelled,
+130 interrupted. PENSTOCK_DEBUG=1 adds a traceback to errors.
 """
 
 app = typer.Typer(
     name="penstock",
     help=HELP,
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 _UNPARSED: dict[Any, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-app.command()(up)
+# In the order in which people come to need them.
 app.command(context_settings=_UNPARSED)(run)
 app.command()(check)
 app.command("compile")(compile_)
 app.command()(diff)
+app.command()(up)
+app.command()(worker)
 app.command()(runs)
 app.command()(show)
 app.command()(watch)
 app.command()(logs)
 app.command()(events)
+app.command()(why)
 app.command()(cancel)
 app.command()(workers)
-app.command()(worker)
-app.command()(why)
 app.command()(doctor)
 
 
@@ -63,7 +69,7 @@ def options(ctx: typer.Context, version: bool = typer.Option(False, "--version",
 def execute(words: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is a line on stderr; PENSTOCK_DEBUG=1 adds a traceback."""
     try:
-        return int(app(list(words), standalone_mode=False) or 0)
+        return int(app(list(words), prog_name="penstock", standalone_mode=False) or 0)
     except TyperException as error:
         print(f"error: {error.format_message()}", file=sys.stderr)
         return exits.USAGE

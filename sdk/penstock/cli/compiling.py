@@ -24,7 +24,10 @@ def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE.py...", help="Files whose workflows are compiled.")],
     as_json: AsJson = False,
 ) -> int:
-    """Compile all workflows of files without running anything; print every error as FILE:LINE:COLUMN."""
+    """Check the workflows of files, without running anything.
+
+    Compiles all of them and prints every error as FILE:LINE:COLUMN, for editors and CI. Needs no services.
+    """
     found = [_check_file(path) for path in files]
     errors = [error for each in found for error in each["errors"]]
     if as_json:
@@ -126,7 +129,10 @@ def compile_(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Compile one workflow, without running it, and show its inputs, levels, critical path and resources."""
+    """Show the plan of a workflow: nodes by level, critical path.
+
+    Also its inputs and outputs, and what its nodes hold while they run. Nothing is run, and no services are needed.
+    """
     from penstock_plan.describe import describe
 
     from ..compiler import compile

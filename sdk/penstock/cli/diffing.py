@@ -20,7 +20,10 @@ Side = Annotated[str, typer.Argument(help="A golden plan (FILE.json), a workflow
 
 
 def diff(old: Side, new: Side, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Say what differs between two plans; the exit code is 0 if nothing does, and 1 if something does."""
+    """Say in words what differs between two plans.
+
+    The exit code is 0 if nothing does, and 1 if something does.
+    """
     from penstock_plan.differences import differences
 
     found = differences(_outline(old, address, data), _outline(new, address, data))

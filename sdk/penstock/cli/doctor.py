@@ -24,7 +24,10 @@ def doctor(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Look the services over: what is wrong, and what to do. Exit code 1 if there is an error."""
+    """Look the services over: what is wrong, and what to do.
+
+    The exit code is 1 if there is an error.
+    """
     import asyncio
 
     from ..client.running import choose_address

@@ -53,13 +53,13 @@ def runs(
 def show(
     run: RunId,
     node: Annotated[
-        str | None, typer.Argument(help="Only this node: its attempts, and its outputs with a preview of each.")
+        str | None, typer.Argument(metavar="NODE", help="Only this node: its attempts, its outputs.")
     ] = None,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Show a run: its nodes, how each ended, the outputs, and a timeline; or one node of it.
+    """Show a run, or one node of it: how it ended, outputs, timeline.
 
     Tables, arrays, models and files are shown by their shape and their beginning. Nothing is unpickled, and no code of
     the workflow is run.
@@ -96,7 +96,7 @@ async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: boo
 
 
 def events(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Print the run's part of the log, event by event."""
+    """Print everything that was recorded about a run, in order."""
     from ..client.progress import progress
     from . import printing, records
 
@@ -118,7 +118,7 @@ def events(run: RunId, as_json: AsJson = False, address: Address = None, data: D
 
 
 def workers(as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """List the workers that are connected, and what they hold."""
+    """List the connected workers and how busy they are."""
     from . import printing, records
 
     async def look(client: AsyncClient) -> int:
@@ -133,7 +133,7 @@ def workers(as_json: AsJson = False, address: Address = None, data: Data = None)
 
 
 def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Say why the run's nodes have not started yet."""
+    """Say what each node that has not ended is waiting for."""
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Address = Annotated[
     str | None,
-    typer.Option("--address", help="HOST:PORT of the services; else PENSTOCK_ADDRESS, else the stack of this machine."),
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Where the services are; else PENSTOCK_ADDRESS, else the stack on this machine.",
+    ),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Data folder of the stack; else PENSTOCK_HOME, else the user's data folder."),
+    typer.Option("--data", metavar="FOLDER", help="The stack's data; else PENSTOCK_HOME, else a folder in your home."),
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, or enough of its beginning or end.")]

@@ -40,8 +40,7 @@ def parts_of(name: str, value: Any) -> list[tuple[str, Any]]:
 def preview_lines(value: dict[str, Any]) -> list[str]:
     """What there is to see of a value that is no plain JSON: a headline, then its beginning."""
     head, *rest = _lines(value["preview"])
-    facts = [value["type"] if value["codec"] in ("json", "bundle") else "", size(value["size_bytes"])]
-    return [", ".join(filter(None, (head, *facts))), *rest]
+    return [f"{head}, {size(value['size_bytes'])}", *rest]
 
 
 def _lines(shown: dict[str, Any]) -> list[str]:
@@ -60,9 +59,9 @@ def _lines(shown: dict[str, Any]) -> list[str]:
             return _onnx(shown)
         case "file":
             lines: list[str] = shown["lines"] or []
-            return [f"file {shown['name']}, {size(shown['size_bytes'])}", *(INDENT + line for line in lines)]
+            return [f"file {shown['name']}", *(INDENT + line for line in lines)]
         case "bytes":
-            return [f"bytes, {size(shown['size_bytes'])}: {shown['first_hex']}"]
+            return [f"bytes {shown['first_hex']}{'…' if shown['size_bytes'] * 2 > len(shown['first_hex']) else ''}"]
         case "record":
             return [shown["type"].rpartition(".")[2], *_parts(shown["fields"].items(), shown["count"])]
         case "dict":

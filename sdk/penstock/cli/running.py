@@ -31,7 +31,9 @@ def run(
     pool: Annotated[str, typer.Option("--pool", help="Pool that its operators run in.")] = "",
     priority: Annotated[int, typer.Option("--priority", help="Higher goes first within a team.")] = 0,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="The first failure cancels what is left.")] = False,
-    label: Annotated[list[str] | None, typer.Option("--label", help="NAME=VALUE, kept with the run.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="Kept with the run; may be repeated.")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Only submit, and print the run's id.")] = False,
     as_json: AsJson = False,
     address: Address = None,
@@ -39,12 +41,14 @@ def run(
 ) -> int:
     """Run a workflow, show its progress, print its outputs.
 
-    Its inputs are options of this command: `penstock run FILE.py:WORKFLOW --help` lists them. After `--`, every
-    option is an input, also one that is called like an option of this command.
+    The workflow's inputs are options of this command; `penstock run FILE.py:WORKFLOW --help` lists them. After `--`
+    every option is an input, also one that is called like an option of this command.
+
+    Ctrl-C leaves the run as it is: with services that run elsewhere it goes on, else `penstock watch RUN` resumes it.
     """
     words = list(ctx.args)
     if target in HELP_WORDS or target is None:
-        terminal.line(ctx.get_help())
+        print(ctx.get_help())
         return exits.SUCCEEDED if target else exits.USAGE
     prepared = prepare(ctx, target, words)
     if prepared is None:

@@ -12,7 +12,7 @@ from .options import Data
 
 def up(
     data: Data = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = PORT,
+    port: Annotated[int, typer.Option(metavar="PORT", help="Port on 127.0.0.1; 0 takes a free one.")] = PORT,
     cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
     memory: Annotated[
         str | None, typer.Option(help="Memory for operators, such as 8Gi; else most of this machine's.")
@@ -25,7 +25,8 @@ def up(
         bool, typer.Option("--kafka", help="With a real Kafka between the services, its data kept, too.")
     ] = False,
     traces: Annotated[
-        str, typer.Option(help="HOST:PORT of an OpenTelemetry collector (OTLP over gRPC) that gets a trace of each run.")
+        str,
+        typer.Option(help="HOST:PORT of an OpenTelemetry collector (OTLP over gRPC) that gets a trace of each run."),
     ] = "",
     metrics_port: Annotated[
         int | None,
@@ -35,7 +36,11 @@ def up(
         bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")
     ] = True,
 ) -> int:
-    """Run the embedded stack: all services and a worker in this process, its data kept between starts."""
+    """Run all services and a worker on this machine, until Ctrl-C.
+
+    Everything is in one process, over a Postgres of its own. The data folder is kept: runs that had not ended when it
+    stopped go on when it starts again. Other commands find it by themselves.
+    """
     from ..client.running import data_folder
     from ..options import memory_bytes
     from .stack import foreground

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Show a run's progress until it has ended; continues the run if no stack runs."""
+    """Show a run's progress until it has ended.
+
+    If no services are found, it starts them, and the run goes on where it was. The exit code tells the result.
+    """
     from .running import follow_existing
 
     return follow_existing(run, as_json, address, data)
@@ -24,13 +27,13 @@ def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Da
 
 def logs(
     run: RunId,
-    node: Annotated[str | None, typer.Argument(help="Only the lines of this node.")] = None,
+    node: Annotated[str | None, typer.Argument(metavar="NODE", help="Only the lines of this node.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Print what the run's operators printed."""
+    """Print what the operators of a run printed."""
     from . import printing
 
     async def look(client: AsyncClient) -> int:
@@ -56,7 +59,10 @@ def cancel(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Cancel a run: nothing of it starts any more, and what runs is stopped."""
+    """Cancel a run: nothing of it starts any more.
+
+    What runs is stopped. What had ended stays recorded, with its outputs.
+    """
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)

@@ -17,7 +17,9 @@ def worker(
     cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
     gpu: Annotated[int | None, typer.Option(help="GPUs for operators; else all of this machine.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory for operators, such as 64Gi.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="KEY=VALUE that operators may ask for; repeatable.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What operators may ask for; may be repeated.")
+    ] = None,
     executor: Annotated[str, typer.Option(help="What executes: the name of an installed executor.")] = "process",
     folder: Annotated[Path | None, typer.Option(help="For its cache and scratch files.")] = None,
     artifacts: Annotated[str, typer.Option(help="HOST:PORT of the artifact service; else what the stack says.")] = "",
@@ -39,7 +41,11 @@ def worker(
     ] = False,
     drain_s: Annotated[float, typer.Option(help="Seconds that running operators have when it is told to stop.")] = 60.0,
 ) -> int:
-    """Execute operators on this host: connect to an Action Service, stay connected, drain on SIGTERM."""
+    """Execute operators here, for services on another host.
+
+    It connects out, so that no port has to be open here, and comes back after any break. SIGTERM or Ctrl-C drains it:
+    what runs may end, nothing new is taken.
+    """
     from ..client.running import data_folder
     from ..errors import PenstockError
     from ..options import memory_bytes
