@@ -1,5 +1,5 @@
 # One image for each service: docker build --build-arg SERVICE=state-tracker .
-# SERVICE is a member's name with a dash: state-tracker, dependency-manager, action-service, artifact-store or executors.
+# SERVICE is a member's name with a dash: state-tracker, dependency-manager, action-service, artifact-store, tracer or executors.
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM ghcr.io/astral-sh/uv:0.13.9 AS uv
@@ -22,7 +22,7 @@ ARG COMMAND=penstock-${SERVICE}
 COPY --from=build /app /app
 RUN groupadd --system --gid 10001 penstock \
     && useradd --system --uid 10001 --gid penstock --home-dir /data --shell /usr/sbin/nologin penstock \
-    && mkdir -p /data/artifacts /data/worker && chown -R penstock:penstock /data \
+    && mkdir -p /data/artifacts /data/worker /data/tracer && chown -R penstock:penstock /data \
     && ln -s "/app/bin/${COMMAND}" /app/bin/run
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /data
