@@ -37,7 +37,7 @@ READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.05
 # These end before what they need.
-STOP_ORDER: Final = ("worker", "action-service", "dependency-manager", "state-tracker", "artifact-store")
+STOP_ORDER: Final = ("tracer", "worker", "action-service", "dependency-manager", "state-tracker", "artifact-store")
 LOG_TAIL_CHARS: Final = 2_000
 
 
@@ -163,7 +163,9 @@ class Topology:
         self._stops.callback(self.kafka.stop)
         self.kafka.start()
         services = compose.described(compose.load(self._file, {"PENSTOCK_POSTGRES_PASSWORD": "none"}))
-        used = {name: one for name, one in services.items() if not one.profiles}
+        # Traces need a collector, which is none of ours: only if the caller names one.
+        left_out = set[str]() if "PENSTOCK_OTLP" in self._extra else {"tracer"}
+        used = {name: one for name, one in services.items() if not one.profiles and name not in left_out}
         self._places = {"kafka:9092": [self.kafka.address]}
         hosts = {name: self._place(one) for name, one in used.items()}
         for name, one in used.items():
