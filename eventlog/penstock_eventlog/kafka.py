@@ -126,6 +126,11 @@ class KafkaStream:
         return [self._name(topic) for topic in (*TOPICS, DEAD_LETTERS)]
 
     @property
+    def queued(self) -> dict[str, int]:
+        """How many messages of each topic wait to be sent."""
+        return {topic: len(queue) for topic, queue in self._queues.items()}
+
+    @property
     def dropped(self) -> int:
         """Messages that found no room while the broker was slow or away."""
         return sum(queue.dropped for queue in self._queues.values())

@@ -15,6 +15,7 @@ def watch(stream: Stream) -> Callable[[], None]:
     if isinstance(stream, KafkaStream):
         stops = [
             metrics.STREAM_CONNECTED.watch_one(lambda: stream.connected),
+            metrics.STREAM_QUEUED.watch(lambda: [((topic,), count) for topic, count in stream.queued.items()]),
             metrics.STREAM_DROPPED.watch_one(lambda: stream.dropped),
             metrics.DEAD_LETTERS.watch_one(lambda: stream.dead_letters),
         ]

@@ -68,6 +68,7 @@ FOLLOWER_READS: Final = Counter(
     "penstock_follower_reads", "Ranges read from upstream: the stream lacked them.", ["topic"]
 )
 FOLLOWER_LOADS: Final = Counter("penstock_follower_loads", "Snapshots of a shard read from upstream.", ["topic"])
+STREAM_QUEUED: Final = Scraped("penstock_stream_queued_messages", "Messages that wait for the broker.", ["topic"])
 STREAM_DROPPED: Final = Scraped(
     "penstock_stream_dropped_messages_total", "Messages dropped at the stream's bound.", kind="counter"
 )

@@ -72,6 +72,7 @@ def _streams() -> list[Panel]:
             },
             text="What a follower asked of the service before it, since the stream did not bring it.",
         ),
+        lines("Messages that wait for Kafka", {"{{topic}}": "sum by (topic) (penstock_stream_queued_messages)"}),
         lines(
             "Messages that did not get through, a second",
             {
