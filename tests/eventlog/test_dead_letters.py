@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import cycle
 
@@ -17,18 +17,11 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch, Sta
 from prometheus_client import REGISTRY
 
 from tests.eventlog.kafka_records import WAIT_S, Writer, read
-from tests.kafka import kafka
 
 SHARDS = 4
 PARTITIONS = 2
 DEPLOYMENT = "test"
 SOURCE = f"/penstock/{DEPLOYMENT}"
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with kafka() as address:
-        yield address
 
 
 def run(shard: int) -> bytes:

@@ -3,59 +3,21 @@
 import asyncio
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from penstock_eventlog.kafka import KafkaStream
 from penstock_eventlog.source import Published
 from penstock_eventlog.stream import ACTIONS, EVENTS, Message
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
-from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
+from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_stack.kafka import EmbeddedKafka
 
 from tests.eventlog.kafka_records import read
-from tests.kafka import kafka
+from tests.eventlog.memory_log import Log
 
 SHARDS = 4
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with kafka() as address:
-        yield address
-
-
-class Log:
-    """A log in memory, as the State Tracker's is in Postgres."""
-
-    def __init__(self) -> None:
-        self.batches: dict[int, list[EventBatch]] = {shard: [] for shard in range(SHARDS)}
-        self.saved: dict[int, Published] = {}
-
-    def append(self, shard: int, count: int = 1) -> EventBatch:
-        events = [Event(run_id=bytes(15) + bytes([shard])) for _ in range(count)]
-        batch = EventBatch(shard=shard, epoch=1, from_seq=self.heads()[shard] + 1, recorded_at_us=1, events=events)
-        self.batches[shard].append(batch)
-        return batch
-
-    def heads(self) -> Mapping[int, int]:
-        return {shard: sum(len(b.events) for b in batches) for shard, batches in self.batches.items()}
-
-    async def published(self, shards: Collection[int]) -> Mapping[int, Published]:
-        return {shard: self.saved[shard] for shard in shards if shard in self.saved}
-
-    async def save_published(self, positions: Mapping[int, Published]) -> None:
-        self.saved |= positions
-
-    async def oldest(self, shards: Collection[int]) -> Mapping[int, int]:
-        return {}
-
-    async def read(self, shard: int, after_seq: int) -> AsyncIterator[EventBatch]:
-        for batch in self.batches[shard]:
-            if batch.from_seq > after_seq:
-                yield batch
 
 
 def stream(address: str, prefix: str, log: Log | None = None) -> KafkaStream:
@@ -103,7 +65,7 @@ async def test_messages_arrive_in_the_order_of_their_shard(broker: str) -> None:
 
 
 async def test_the_topic_gets_what_it_lacks_before_what_comes(broker: str) -> None:
-    name, log = prefix(), Log()
+    name, log = prefix(), Log(SHARDS)
     for _ in range(3):
         log.append(1)
     log.saved = {1: Published(1, 0)}  # the topic is new all the same: it never held anything
@@ -116,7 +78,7 @@ async def test_the_topic_gets_what_it_lacks_before_what_comes(broker: str) -> No
 
 
 async def test_a_broker_that_lost_its_data_gets_the_whole_log_again() -> None:
-    name, log = prefix(), Log()
+    name, log = prefix(), Log(SHARDS)
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         broker = EmbeddedKafka(Path(first))
         await asyncio.to_thread(broker.start)
