@@ -47,19 +47,19 @@ def _separate(folder: Path) -> Generator[Running]:
 
 @contextmanager
 def _embedded(folder: Path) -> Generator[Running]:
-    port = _free_port()
+    port = free_port()
     script = Path(sys.executable).with_name("penstock")
     command = [str(script), "up", "--data", str(folder / "data"), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        _wait(port, process)
+        wait(port, process)
         yield Running(f"127.0.0.1:{port}", [process.pid])
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait(port: int, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -74,7 +74,7 @@ def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError(f"the stack did not answer within {START_S_MAX:.0f} s")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
