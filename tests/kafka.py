@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 
 @contextmanager
 def kafka() -> Iterator[str]:
@@ -29,6 +31,13 @@ def kafka() -> Iterator[str]:
                 yield broker.address
             finally:
                 broker.stop()
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The HOST:PORT of a broker that all tests of this process share; each uses topics of its own."""
+    with kafka() as address:
+        yield address
 
 
 def _has_container_engine() -> bool:

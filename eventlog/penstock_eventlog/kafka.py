@@ -56,15 +56,18 @@ class Link:
     def __init__(self, what: str, work: Callable[["Link"], Awaitable[None]]) -> None:
         self.connected = False
         self._what, self._work = what, work
+        self._former: set[asyncio.Task[None]] = set()
         self._task = asyncio.create_task(self._run(), name=what)
 
     def restart(self) -> None:
         self._task.cancel()
+        self._former.add(self._task)
+        self._task.add_done_callback(self._former.discard)
         self._task = asyncio.create_task(self._run(), name=self._what)
 
     async def stop(self) -> None:
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(self._task, *self._former, return_exceptions=True)
         self.connected = False
 
     async def _run(self) -> None:

@@ -49,8 +49,8 @@ class TopicBounds(NamedTuple):
 async def ensure_topics(address: str, names: Sequence[str], partitions: int, configs: Mapping[str, str]) -> None:
     """Create the topics that are missing."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    await admin.start()
     try:
+        await admin.start()
         existing = set(await admin.list_topics())
         missing = [NewTopic(name, partitions, 1, topic_configs=dict(configs)) for name in names if name not in existing]
         if missing:
@@ -65,8 +65,8 @@ async def describe_topics(
 ) -> list[tuple[str, int, dict[str, str]]]:
     """Return name, number of partitions and the chosen settings of those topics that there are."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    await admin.start()
     try:
+        await admin.start()
         existing = set(await admin.list_topics()).intersection(names)
         topics: Any = await admin.describe_topics(sorted(existing))
         asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(configs, "")) for name in existing]
@@ -113,6 +113,8 @@ class Producer:
         """Give the connection up, and what is on its way with it."""
         with suppress(Exception):
             await asyncio.wait_for(self._producer.stop(), STOP_S_MAX)
+        with suppress(Exception):  # what could not be sent in time kept it open
+            await self._producer.client.close()
 
     async def partitions(self, topic: str) -> int:
         """Return how many the topic has; 0 if there is no such topic."""

@@ -18,12 +18,13 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.state_tracker.v1.service_pb2 import CancelRequest
 
 from tests.action_service.world import FakeWorker, World, until, world
-from tests.state_tracker.running import CALLER, chain, new_id, wide
+from tests.state_tracker.running import CALLER, SHARDS, chain, new_id, wide
+from tests.streams import MakeStream
 
 
 @pytest.fixture
-async def services(database_url: str) -> AsyncIterator[World]:
-    async with world(database_url) as running:
+async def services(database_url: str, make_stream: MakeStream) -> AsyncIterator[World]:
+    async with world(database_url, make_stream(SHARDS)) as running:
         yield running
 
 

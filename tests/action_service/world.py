@@ -11,6 +11,7 @@ from penstock_action_service.app import ActionService
 from penstock_action_service.errors import ActionServiceError, SessionClosed
 from penstock_dependency_manager import DependencyManager, DependencyManagerError
 from penstock_eventlog import rpc
+from penstock_eventlog.stream import Stream
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
 from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED
@@ -66,9 +67,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(database_url: str) -> AsyncGenerator[World]:
-    """Run a State Tracker and a Dependency Manager until the block ends."""
-    async with running(database_url) as tracker:
+async def world(database_url: str, stream: Stream | None = None) -> AsyncGenerator[World]:
+    """Run a State Tracker and a Dependency Manager until the block ends, over the local stream or the one given."""
+    async with running(database_url, stream=stream) as tracker:
         manager = DependencyManager(tracker.stream, [tracker.server.address], range(SHARDS))
         server = rpc.server(rpc.ServerOptions(errors=DependencyManagerError))
         manager.register(server)

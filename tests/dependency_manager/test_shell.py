@@ -9,8 +9,7 @@ from penstock_dependency_manager import DependencyManager, DependencyManagerErro
 from penstock_dependency_manager.unlocker import EVENTS_AT_ONCE_MAX, pieces
 from penstock_eventlog import following, rpc
 from penstock_eventlog.following import Follower, Snapshot
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import ACTIONS
+from penstock_eventlog.stream import ACTIONS, Stream
 from penstock_eventlog.upstream import DependencyManagerUpstream, action_span
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -18,6 +17,7 @@ from penstock_proto.state_tracker.v1 import reports_pb2
 
 from tests.dags import NodeSpec, plan_of, random_plan
 from tests.dependency_manager.tracker import Tracker
+from tests.streams import MakeStream
 
 SHARDS = 2
 Key = tuple[bytes, int, int]
@@ -54,8 +54,8 @@ def key(what: act.Start | act.Recorded) -> Key:
 class World:
     """A State Tracker, a Dependency Manager and a follower of it, over one stream."""
 
-    def __init__(self) -> None:
-        self.stream = LocalStream()
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
         self.tracker = Tracker(self.stream, SHARDS)
         self.starts = Starts()
 
@@ -123,8 +123,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
+async def world(make_stream: MakeStream) -> AsyncIterator[World]:
+    world = World(make_stream(SHARDS))
     await world.start()
     await world.follower.loaded()
     yield world
@@ -137,7 +137,7 @@ def succeeded(run_id: bytes, node: int) -> reports_pb2.Report:
     return report
 
 
-RUN = bytes(16)
+RUN = bytes(16)  # of shard 0
 
 
 async def test_a_chain_unlocks_step_by_step(world: World) -> None:
@@ -152,13 +152,14 @@ async def test_a_chain_unlocks_step_by_step(world: World) -> None:
 
 
 async def test_a_shard_waits_for_its_plan_alone(world: World) -> None:
+    other = bytes(15) + b"1"
     slow, quick = world.tracker.put(plan_of([NodeSpec()])), world.tracker.put(plan_of([NodeSpec(), NodeSpec()]))
-    world.tracker.submit(1, RUN, quick)
+    world.tracker.submit(1, other, quick)
     await until(world.agrees)
     world.tracker.hide_plans = True
     world.tracker.submit(0, RUN, slow)
     world.tracker.submit(0, bytes(15) + b"2", quick)
-    world.tracker.report(1, succeeded(RUN, 0))
+    world.tracker.report(1, succeeded(other, 0))
     await until(lambda: len(world.starts.open[1]) == 1)
     assert world.starts.open[0] == set()
     world.tracker.hide_plans = False
@@ -196,7 +197,7 @@ async def test_who_missed_too_much_takes_a_snapshot(world: World, monkeypatch: p
     publish = world.stream.publish
     monkeypatch.setattr(world.stream, "publish", lambda topic, sent: None if topic == ACTIONS else publish(topic, sent))
     for index in range(4):
-        world.tracker.submit(0, bytes(15) + bytes([index]), plan)
+        world.tracker.submit(0, bytes(15) + bytes([SHARDS * index]), plan)
     await until(world.agrees)
     assert world.starts.loads >= 1 and len(world.starts.open[0]) == 80
 

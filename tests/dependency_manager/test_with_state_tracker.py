@@ -5,17 +5,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from penstock_dependency_manager import DependencyManager
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import ACTIONS
+from penstock_eventlog.stream import ACTIONS, Stream
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, succeeded
+from tests.streams import MakeStream
 
 
 class Ready:
     """The nodes that `actions` said may start, in the order of their arrival."""
 
-    def __init__(self, stream: LocalStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.nodes: asyncio.Queue[int] = asyncio.Queue()
         stream.subscribe(ACTIONS, self._take)
 
@@ -40,9 +40,9 @@ async def following(tracker: Running) -> AsyncGenerator[Ready]:
         await manager.stop()
 
 
-async def test_a_chain_is_unlocked_across_a_restart(database_url: str) -> None:
+async def test_a_chain_is_unlocked_across_a_restart(database_url: str, make_stream: MakeStream) -> None:
     plan, run_id = chain(4), new_id()
-    async with running(database_url) as tracker:
+    async with running(database_url, stream=make_stream(SHARDS)) as tracker:
         await tracker.put(plan)
         async with following(tracker) as ready:
             await tracker.submit(plan, run_id)

@@ -1,12 +1,12 @@
 """A State Tracker in memory for tests of those who follow it: the real core, its log in a list, over real gRPC."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 import grpc
 from penstock_eventlog import rpc
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import EVENTS
+from penstock_eventlog.source import Published
+from penstock_eventlog.stream import EVENTS, Stream
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -21,7 +21,7 @@ CALLER = ev.Caller(user="ann", team="red")
 class Tracker(service_pb2_grpc.StateTrackerServiceServicer):
     """Accepts commands by method calls and publishes what they cause, unless `silent`."""
 
-    def __init__(self, stream: LocalStream, shards: int) -> None:
+    def __init__(self, stream: Stream, shards: int) -> None:
         self.stream = stream
         self.data: dict[bytes, bytes] = {}
         self.graphs: dict[bytes, PlanGraph] = {}
@@ -30,6 +30,7 @@ class Tracker(service_pb2_grpc.StateTrackerServiceServicer):
         self.silent = False
         self.hide_plans = False
         self.server = rpc.server()
+        stream.attach_source(self)
 
     async def start(self) -> str:
         service_pb2_grpc.add_StateTrackerServiceServicer_to_server(self, self.server.grpc)
@@ -57,6 +58,25 @@ class Tracker(service_pb2_grpc.StateTrackerServiceServicer):
         log += events
         if not self.silent:
             self.stream.publish(EVENTS, [batch])
+
+    # Where a Kafka reads what its topic lacks
+
+    def heads(self) -> Mapping[int, int]:
+        return {shard: len(log) for shard, log in enumerate(self.logs)}
+
+    async def published(self, shards: Collection[int]) -> Mapping[int, Published]:
+        return {}
+
+    async def save_published(self, positions: Mapping[int, Published]) -> None:
+        pass
+
+    async def oldest(self, shards: Collection[int]) -> Mapping[int, int]:
+        return {}
+
+    async def read(self, shard: int, after_seq: int) -> AsyncIterator[ev.EventBatch]:
+        yield ev.EventBatch(shard=shard, epoch=1, from_seq=after_seq + 1, events=self.logs[shard][after_seq:])
+
+    # What followers call
 
     async def Heads(self, request: Any, context: Any) -> Any:
         heads = [service_pb2.Head(shard=shard.shard, epoch=1, seq=shard.seq) for shard in self.shards]

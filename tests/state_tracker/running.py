@@ -8,6 +8,7 @@ from typing import Any, cast
 import grpc.aio
 from penstock_eventlog import rpc
 from penstock_eventlog.local import LocalStream
+from penstock_eventlog.stream import Stream
 from penstock_plan import plan_hash
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -126,7 +127,7 @@ class Client:
 class Running(Client):
     """A State Tracker with its stream, its server, and a client."""
 
-    def __init__(self, tracker: StateTracker, stream: LocalStream, server: rpc.Server, channel: Any) -> None:
+    def __init__(self, tracker: StateTracker, stream: Stream, server: rpc.Server, channel: Any) -> None:
         super().__init__(channel)
         self.tracker = tracker
         self.stream = stream
@@ -134,9 +135,11 @@ class Running(Client):
 
 
 @asynccontextmanager
-async def running(urls: str | list[str], owner: str = "one", shards: int = SHARDS) -> AsyncGenerator[Running]:
-    """Run a State Tracker until the block ends."""
-    stream = LocalStream()
+async def running(
+    urls: str | list[str], owner: str = "one", shards: int = SHARDS, stream: Stream | None = None
+) -> AsyncGenerator[Running]:
+    """Run a State Tracker until the block ends, over the local stream or one that is not started yet."""
+    stream = stream or LocalStream()
     await stream.start()
     tracker = StateTracker([urls] if isinstance(urls, str) else urls, stream, owner, "127.0.0.1:0", shards)
     await tracker.start()

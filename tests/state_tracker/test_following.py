@@ -23,6 +23,7 @@ from tests.state_tracker.running import (
     succeeded,
     wide,
 )
+from tests.streams import MakeStream, connected
 
 
 @pytest.fixture(params=["from memory", "from Postgres"])
@@ -55,17 +56,20 @@ async def test_a_watcher_sees_every_event_of_its_run_once(database_url: str, mem
         assert (await st.get(watched.run_id)).ended_at_us == seen[-1].recorded_at_us
 
 
-async def test_a_range_is_read_as_it_was_published(database_url: str, memory: str) -> None:
+async def test_a_range_is_read_as_it_was_published(database_url: str, memory: str, make_stream: MakeStream) -> None:
     plan = wide(40)
-    async with running(database_url) as st:
+    async with running(database_url, stream=make_stream(SHARDS)) as st:
         published: list[ev.EventBatch] = []
         st.stream.subscribe(streams.EVENTS, published.extend, shards={2})
+        await connected(st.stream)
         await st.put(plan)
         run = await st.submit(plan, new_id(shard=2))
         for node in range(0, 40, 4):
             await st.report(*[succeeded(run.run_id, node + one) for one in range(4)])
-        await asyncio.sleep(0)
         read = await st.log(2)
+        async with asyncio.timeout(30):
+            while not published or published[-1] != read[-1]:
+                await asyncio.sleep(0.01)
         assert [(one.from_seq, one.recorded_at_us, one.events) for one in read] == [
             (one.from_seq, one.recorded_at_us, one.events) for one in published
         ]
@@ -180,9 +184,10 @@ async def test_reports_that_mean_nothing_are_settled(database_url: str) -> None:
         assert await st.report(succeeded(run.run_id, 0), shards=SHARDS) == [1]
 
 
-async def test_reports_of_the_stream_are_recorded(database_url: str) -> None:
+async def test_reports_of_the_stream_are_recorded(database_url: str, make_stream: MakeStream) -> None:
     plan = wide(3)
-    async with running(database_url) as st:
+    async with running(database_url, stream=make_stream(SHARDS)) as st:
+        await connected(st.stream)
         await st.put(plan)
         run = await st.submit(plan)
         live = asyncio.create_task(st.events(run.run_id, follow=True))
