@@ -33,8 +33,8 @@ class Record(NamedTuple):
 async def partitions_of(address: str, topic: str) -> int:
     """Return how many a topic has; 0 if there is no such topic. Anything in `AWAY` ends it."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    await admin.start()
     try:
+        await admin.start()
         # Of all topics: to ask for one that is missing may create it.
         topics: Any = await admin.describe_topics()
         return next((len(one["partitions"]) for one in topics if one["topic"] == topic), 0)
