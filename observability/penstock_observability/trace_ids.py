@@ -7,6 +7,7 @@ from typing import Final
 
 SPAN_ID_BYTES: Final = 8
 SAMPLED: Final = "01"
+NUMBERS: Final = struct.Struct(">ii")
 
 
 def trace_id(run_id: bytes) -> int:
@@ -21,7 +22,8 @@ def run_span(run_id: bytes) -> int:
 
 def attempt_span(run_id: bytes, node: int, item: Sequence[int], attempt: int) -> int:
     """Return the id of the span of one attempt of a node."""
-    return _span(run_id + struct.pack(f">{2 + len(item)}i", node, attempt, *item))
+    name = run_id + NUMBERS.pack(node, attempt)
+    return _span(name + struct.pack(f">{len(item)}i", *item) if item else name)
 
 
 def traceparent(run_id: bytes, node: int, item: Sequence[int], attempt: int) -> str:
