@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import linecache
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +12,7 @@ from .annotations import is_named_tuple
 from .errors import CompileError
 from .modules import Place
 from .signatures import MISSING, Problem, Signature
+from .sources import source_hash
 from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
 
 if TYPE_CHECKING:
@@ -108,14 +106,8 @@ def _message(
         timeout_s=settings.timeout_s or 0.0,
         on_failure=settings.failure_policy(),
         doc=docstrings.first_paragraph(operator.fn),
-        source_hash=_source_hash(operator.place),
+        source_hash=source_hash(operator.place),
     )
-
-
-def _source_hash(place: Place) -> bytes:
-    """SHA-256 of the lines of the function or class; empty where there is no source, as in a shell."""
-    lines = linecache.getlines(place.file)[place.line - 1 :]
-    return hashlib.sha256("".join(inspect.getblock(lines)).encode()).digest() if lines else b""
 
 
 def _not_importable(

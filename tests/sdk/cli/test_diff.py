@@ -106,7 +106,6 @@ def test_two_versions_of_the_same_files(tmp_path: Path, capsys: pytest.CaptureFi
     assert (found["same"], found["old"], found["new"]) == (False, str(old), str(new))
     assert [(each["kind"], each["subject"], each["text"]) for each in found["differences"]] == [
         ("options", "operator flow:add", "operator flow:add: retries is now 4, was 0"),
-        ("code", "operator flow:add", "operator flow:add: its code changed"),
         ("code", "operator parts:Scale", "operator parts:Scale: its code changed"),
         ("arguments", "node Scale", "node Scale: factor is now 3, was 2"),
     ]

@@ -1,0 +1,39 @@
+"""The source of an operator, for telling whether its code changed."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import linecache
+import textwrap
+
+from .modules import Place
+
+
+def source_hash(place: Place) -> bytes:
+    """SHA-256 of the function or class declared there; empty where there is no source, as in a shell.
+
+    The decorator `operator` is left out: a plan tells an operator's options anyhow.
+    """
+    lines = linecache.getlines(place.file)[place.line - 1 :]
+    if not lines:
+        return b""
+    text = textwrap.dedent("".join(inspect.getblock(lines)))
+    return hashlib.sha256(_without_options(text).encode()).digest()
+
+
+def _without_options(text: str) -> str:
+    try:
+        declared = ast.parse(text).body[0]
+    except (SyntaxError, IndexError):
+        return text
+    if not isinstance(declared, ast.FunctionDef | ast.ClassDef):
+        return text
+    others = [ast.unparse(each) for each in declared.decorator_list if not _is_operator(each)]
+    return "\n".join([*others, *text.splitlines()[declared.lineno - 1 :]])
+
+
+def _is_operator(decorator: ast.expr) -> bool:
+    named = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(named) in ("operator", "penstock.operator")
