@@ -1,12 +1,14 @@
 # Needs Python 3.11 and make. Everything else is installed into this folder: uv in .tools, packages in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt proto bench bench-kafka soak simulate uv env light-env
+.PHONY: help demo test lint fmt proto docs suite bench bench-kafka soak simulate uv env light-env
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 RUN := uv run --no-sync
 # Processes that share the tests.
 WORKERS ?= 2
 SEEDS ?= 5000
+# Where clients reach the suite.
+PORT ?= 7733
 ARGS ?=
 JSON ?=
 
@@ -32,6 +34,14 @@ fmt: light-env ## Format the code, and mend what can be mended
 
 proto: uv ## Make the Python code of the .proto files
 	proto/generate.sh
+
+docs: light-env ## Write anew what of docs/ is made from the code
+	$(RUN) python -m penstock.cli.reference > docs/cli.md
+	$(RUN) python -m penstock_observability.reference docs/observability.md
+	$(RUN) python -m penstock_stack.configuration docs/configuration.md
+
+suite: light-env ## Run each service as a process, with Kafka, as docker-compose.yml has it; PORT=n
+	$(RUN) python -m penstock_stack.topology --port $(PORT) $(ARGS)
 
 bench: light-env ## Measure speed on this machine; JSON=file also writes the figures
 	$(RUN) python -m bench $(if $(JSON),--json $(JSON)) $(ARGS)

@@ -82,8 +82,12 @@ class Instance:
             process.wait()
 
     def stop(self) -> int:
-        """End in order; return the exit code. What does not end in time is killed."""
+        """End in order; return the exit code."""
         self.signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Return the exit code of what was told to end. What does not end in time is killed."""
         process, self.process = self.process, None
         if process is None:
             return 0
@@ -181,7 +185,7 @@ class Topology:
             for instance in self._of(service):
                 instance.signal(signal.SIGTERM)
             for instance in self._of(service):
-                instance.stop()
+                instance.ended()
         self._stops.close()
 
     def wait_ready(self, *, workers: bool = True) -> None:
@@ -308,9 +312,11 @@ def _announce(suite: Topology) -> None:
         print(f"  {name:<20} process {instance.pid:<8} {instance.health}", file=sys.stderr)
     print(f"  {'postgres':<20} process {suite.postgres.pid}", file=sys.stderr)
     print(f"  {'kafka':<20} process {suite.kafka.pid:<8} {suite.kafka.address}", file=sys.stderr)
+    penstock = os.path.relpath(Path(sys.executable).with_name("penstock"))
     print(f"Logs are in {suite.folder / 'logs'}. Ctrl-C stops. In another terminal:", file=sys.stderr)
     print(f"  export PENSTOCK_ADDRESS={suite.address}", file=sys.stderr)
-    print("  penstock run examples/hello.py", file=sys.stderr, flush=True)
+    print(f"  {penstock} run examples/hello.py", file=sys.stderr)
+    print(f"  {penstock} workers", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -71,3 +71,9 @@ def test_it_is_built_from_pinned_images_in_two_stages_and_does_not_run_as_root()
     assert re.search(r"^ARG PYTHON=\d+\.\d+\.\d+-slim-\w+$", DOCKERFILE, re.MULTILINE)
     (user,) = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE)
     assert int(user) > 0
+
+
+def test_folders_of_volumes_belong_to_the_user_that_writes_them() -> None:
+    # An empty volume takes its owner from the folder of the image that it covers; without one, it is root's.
+    (made,) = re.findall(r"mkdir -p (.+?) && chown -R penstock:penstock /data", DOCKERFILE)
+    assert {path for one in OURS.values() for path in one.folders} == set(made.split())

@@ -181,7 +181,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_holds(suite: Topology, gated
         worker.signal(signal.SIGTERM)
         wait_for(lambda worker=worker, size=size: "drains" in log_after(worker, size))
     runs.let_go()
-    assert [worker.stop() for worker in workers] == [0, 0]
+    assert [worker.ended() for worker in workers] == [0, 0]
     for worker in workers:
         worker.start()
     assert runs.results() == [RESULT] * RUNS

@@ -1,0 +1,103 @@
+"""What everything can be told, for people: `python -m penstock_stack.configuration FILE` writes the page anew."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.cli.app import app
+from penstock_eventlog.settings import ServiceSettings, StreamSettings
+from penstock_eventlog.variables import Variable, variables
+from typer.main import get_command
+
+HEAD: Final = """# Configuration
+
+Made from the settings of each service by `make docs`; a test compares.
+
+Services take no arguments. Each reads its variables when it starts, and ends with exit code 2 and the variable's name
+if one is missing or makes no sense; `penstock-state-tracker --help`, and so on, tells the same as this page.
+`docker-compose.yml` is an example of all of it, and [deployment.md](deployment.md) says what belongs together.
+"""
+CLIENTS: Final = """
+## Clients: `penstock` and `penstock.Client`
+
+| variable | if it is not set | meaning |
+|---|---|---|
+| `PENSTOCK_ADDRESS` | the stack of this machine, else `127.0.0.1:7733` | HOST:PORT of a State Tracker, or of a stack. |
+| `PENSTOCK_HOME` | the user's folder for data | Data folder of the embedded stack, and of workers. |
+| `PENSTOCK_DEBUG` | | `1` shows the traceback of an error that is otherwise one line. |
+| `TRACEPARENT` | | The span that a submitted run continues, as in W3C Trace Context. |
+"""
+
+
+def page() -> str:
+    """Return the whole page in Markdown."""
+    common, streams = variables(ServiceSettings), variables(StreamSettings)
+    parts = [
+        HEAD,
+        _section("Every service", common),
+        _section("Services that use the streams, too", _others(streams, common)),
+    ]
+    for settings in services():
+        known = streams if issubclass(settings, StreamSettings) else common
+        title, _, meaning = (settings.__doc__ or "").removeprefix("The ").partition(": ")
+        title = f"{_capital(title)}: `{settings.service}`"
+        parts.append(_section(title, _others(variables(settings), known), f"{_capital(meaning)}\n\n"))
+    return "\n".join([*parts, _worker()]) + CLIENTS
+
+
+def services() -> list[type[ServiceSettings]]:
+    """Return the settings of each installed service, in the order of their ports."""
+    scripts = [script for script in entry_points(group="console_scripts") if script.name.startswith("penstock-")]
+    packages = {script.module.partition(".")[0] for script in scripts}
+    found: list[type[ServiceSettings]] = [import_module(f"{package}.settings").Settings for package in packages]
+    return sorted(found, key=lambda settings: str(settings.model_fields["listen"].default))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _others(these: Iterable[Variable], known: Sequence[Variable]) -> list[Variable]:
+    return [one for one in these if one not in known]
+
+
+def _section(title: str, these: Iterable[Variable], text: str = "") -> str:
+    rows = [[f"`{one.name}`", one.kind, _default(one), one.meaning] for one in these]
+    return f"## {title}\n\n{text}{_table(['variable', 'value', 'if it is not set', 'meaning'], rows)}"
+
+
+def _default(one: Variable) -> str:
+    if one.default is None:
+        return "**required**"
+    return f"`{one.default}`" if one.default else ""
+
+
+def _worker() -> str:
+    command: Any = get_command(app)
+    worker = command.commands["worker"]
+    rows = [
+        [f"`{option.opts[0]}`", f"`{option.envvar}`" if option.envvar else "", _shown(option.default), option.help]
+        for option in worker.params
+    ]
+    text = "A worker is started with options; what is written in the second column can be a variable as well.\n\n"
+    return f"## Worker: `penstock worker`\n\n{text}{_table(['option', 'variable', 'default', 'meaning'], rows)}"
+
+
+def _shown(default: object) -> str:
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`" if default not in (None, "") else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:], ""])
+
+
+def main() -> None:
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
