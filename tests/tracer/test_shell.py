@@ -1,6 +1,7 @@
 """The tracer with a real State Tracker, over the local stream, and a collector that may be away."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from penstock_eventlog.stream import EVENTS
 from penstock_observability import trace_ids
+from penstock_tracer import shell
 from penstock_tracer.errors import BadBookmark
 from penstock_tracer.shell import Tracer
 
@@ -158,6 +160,28 @@ async def test_spans_wait_for_a_collector_that_is_away(tracker: Running) -> None
     async with tracing(tracker, collector):
         run_id = await run(tracker)
         with listening(collector):
+            await ended(collector, run_id)
+    assert len(collector.of(run_id)) == 4
+
+
+async def test_what_found_no_room_is_read_from_the_log(tracker: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "WAITING_EVENTS_MAX", 4)
+    collector = Collector()
+    with listening(collector):
+        pass
+    async with tracing(tracker, collector):
+        run_ids = [await run(tracker) for _ in range(12)]
+        with listening(collector):
+            await ended(collector, *run_ids)
+    assert [len(collector.of(run_id)) for run_id in run_ids] == [4] * 12
+
+
+async def test_a_bookmark_ahead_of_the_log_is_not_believed(tracker: Running, collector: Collector) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        marks = {str(shard): [1_000, 2_000] for shard in range(SHARDS)}
+        (Path(folder) / "bookmark.json").write_text(json.dumps({"deployment": "d", "shards": marks}))
+        async with tracing(tracker, collector, Path(folder)):
+            run_id = await run(tracker)
             await ended(collector, run_id)
     assert len(collector.of(run_id)) == 4
 

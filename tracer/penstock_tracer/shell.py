@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +20,10 @@ from .export import SPANS_AT_ONCE, Exporter
 from .plans import Plans
 from .spans import Span
 
-# Taken from the stream and not exported yet; a shard that brings more is held, and its log read later.
+# Taken from the stream and not exported yet; what comes beyond is dropped, and read from the log later.
 WAITING_EVENTS_MAX: Final = 20_000
+# Taken before others of this process have their turn.
+EVENTS_AT_ONCE: Final = 1_000
 READ_AGAIN_S: Final = 1.0
 SAVED_EVERY_S: Final = 1.0
 
@@ -59,8 +61,9 @@ class Tracer:
         self._taken: dict[int, int] = {}
         self._waiting: deque[EventBatch] = deque()
         self._waiting_events = 0
-        self._held: set[int] = set()
-        self._more, self._room = asyncio.Event(), asyncio.Event()
+        # Shards whose log has to be read, up to a position at least: something of it was dropped.
+        self._lacks: dict[int, int] = {}
+        self._more, self._room, self._lacking = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._follower = Follower[EventBatch](
             stream=stream,
@@ -74,7 +77,7 @@ class Tracer:
     async def start(self) -> None:
         """Begin to follow. Raises BadBookmark, OSError."""
         self._marks = self._bookmark.load()
-        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._work, self._catch_up, self._keep)]
         await self._follower.start()
 
     @property
@@ -93,41 +96,72 @@ class Tracer:
         await self._exporter.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tasks:
-            self._save()
+            self._save(dict(self._marks))
         for channel in self._channels:
             await channel.close()
 
     # What the follower calls
 
     def apply(self, batch: EventBatch, after_seq: int) -> bool:
-        """Let a batch wait for the exporter; refuse it while too much waits."""
-        if self._waiting_events >= WAITING_EVENTS_MAX:
-            self._held.add(batch.shard)
-            return False
-        self._wait(batch)
+        """Let a batch wait for the exporter, if there is room for it."""
+        last = batch.from_seq + len(batch.events) - 1
+        follows = batch.from_seq <= self._queued[batch.shard] + 1
+        if batch.shard not in self._lacks and follows and self._waiting_events < WAITING_EVENTS_MAX:
+            self._wait(batch)
+        else:
+            self._lack(batch.shard, last)
         return True
 
-    def load(self, snapshot: Snapshot) -> Awaitable[None]:
-        """Read the log from where the open runs begin, or from where it was left."""
-        return self._load(snapshot)
+    def load(self, snapshot: Snapshot) -> None:
+        """Go on in the log where the open runs begin, or where it was left."""
+        shard, seq = snapshot.shard, snapshot.seq
+        if shard not in self._queued:
+            if (mark := self._marks.get(shard)) is None:
+                # What ended before this tracer's time is past, and not exported.
+                mark = Mark(min((run.first_seq for run in snapshot.items), default=seq + 1), seq)
+            self._marks[shard] = mark
+            self._queued[shard] = self._taken[shard] = mark.from_seq - 1
+        if self._queued[shard] > seq:  # the stream led astray, or the log is that of an older backup
+            self._waiting = deque(batch for batch in self._waiting if batch.shard != shard)
+            self._waiting_events = sum(len(batch.events) for batch in self._waiting)
+            self._marks[shard] = Mark(seq + 1, seq)
+            self._queued[shard] = self._taken[shard] = seq
+            self._lacks.pop(shard, None)
+        elif self._queued[shard] < seq:
+            self._lack(shard, seq)
 
     def flush(self) -> None:
         """Nothing: what waits is worked on by itself."""
 
     # Inside
 
-    async def _load(self, snapshot: Snapshot) -> None:
-        shard = snapshot.shard
-        if shard not in self._queued:
-            if (mark := self._marks.get(shard)) is None:
-                first = min((run.first_seq for run in snapshot.items), default=snapshot.seq + 1)
-                # What ended before this tracer's time is known to be past, and not exported.
-                mark = self._marks[shard] = Mark(first, snapshot.seq)
-            self._queued[shard] = self._taken[shard] = mark.from_seq - 1
-        while self._queued[shard] < snapshot.seq:
-            await self._read(shard, snapshot.seq)
+    def _lack(self, shard: int, to_seq: int) -> None:
+        self._lacks[shard] = max(to_seq, self._lacks.get(shard, 0))
+        self._lacking.set()
 
-    async def _read(self, shard: int, to_seq: int) -> None:
+    def _wait(self, batch: EventBatch) -> None:
+        last = batch.from_seq + len(batch.events) - 1
+        if last > self._queued[batch.shard]:
+            self._queued[batch.shard] = last
+            self._waiting.append(batch)
+            self._waiting_events += len(batch.events)
+            self._more.set()
+
+    async def _catch_up(self) -> None:
+        """Read what was dropped, one shard after another, as there is room for it, for ever."""
+        while True:
+            await self._lacking.wait()
+            for shard in list(self._lacks):
+                before = self._queued[shard]
+                await self._read(shard)
+                if self._queued[shard] >= self._lacks.get(shard, 0):
+                    self._lacks.pop(shard, None)
+                elif self._queued[shard] == before:
+                    await asyncio.sleep(READ_AGAIN_S)
+            if not self._lacks:
+                self._lacking.clear()
+
+    async def _read(self, shard: int) -> None:
         """Let what follows in a shard's log wait, as far as some State Tracker tells."""
         for upstream in self._upstreams:
             try:
@@ -138,20 +172,11 @@ class Tracer:
                     self._wait(batch)
                 return
             except OutOfRange:
-                log.warning("events of shard %d before %d are not in the log any more", shard, to_seq)
-                self._queued[shard] = to_seq
+                log.warning("events of shard %d after %d are not in the log any more", shard, self._queued[shard])
+                self._queued[shard] = self._lacks.get(shard, self._queued[shard])
                 return
             except UpstreamAway as error:
                 log.debug("shard %d: %s", shard, error)
-        await asyncio.sleep(READ_AGAIN_S)
-
-    def _wait(self, batch: EventBatch) -> None:
-        last = batch.from_seq + len(batch.events) - 1
-        if last > self._queued[batch.shard]:
-            self._queued[batch.shard] = last
-            self._waiting.append(batch)
-            self._waiting_events += len(batch.events)
-            self._more.set()
 
     async def _work(self) -> None:
         """Take what waits, in order, and export what it ends, for ever."""
@@ -159,8 +184,10 @@ class Tracer:
             await self._more.wait()
             spans: list[Span] = []
             reached: dict[int, int] = {}
-            while self._waiting and len(spans) < SPANS_AT_ONCE:
+            events = 0
+            while self._waiting and len(spans) < SPANS_AT_ONCE and events < EVENTS_AT_ONCE:
                 batch = self._waiting.popleft()
+                events += len(batch.events)
                 self._waiting_events -= len(batch.events)
                 spans += await self._take(batch)
                 reached[batch.shard] = self._taken[batch.shard]
@@ -170,7 +197,8 @@ class Tracer:
                 self._marks[shard] = Mark(self._traces.needed_from(shard, seq), exported)
             if not self._waiting:
                 self._more.clear()
-            self._resume()
+            self._room.set()
+            await asyncio.sleep(0)
 
     async def _take(self, batch: EventBatch) -> list[Span]:
         shard, at_us, exported_seq = batch.shard, batch.recorded_at_us, self._marks[batch.shard].exported_seq
@@ -190,20 +218,13 @@ class Tracer:
             self._taken[shard] = seq
         return spans
 
-    def _resume(self) -> None:
-        self._room.set()
-        held, self._held = self._held, set()
-        for shard in held:
-            self._follower.resume(shard)
-
     async def _keep(self) -> None:
         """Save the bookmark when it has changed, for ever."""
         while True:
             await asyncio.sleep(SAVED_EVERY_S)
-            await asyncio.to_thread(self._save)
+            await asyncio.to_thread(self._save, dict(self._marks))
 
-    def _save(self) -> None:
-        marks = dict(self._marks)
+    def _save(self, marks: dict[int, Mark]) -> None:
         if marks == self._saved:
             return
         try:
