@@ -13,6 +13,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from penstock.events import Event, EventReader, Now, Run, Start, Time
+from penstock_proto.state_tracker.v1.events_pb2 import RunState
 
 
 def described(event: Event) -> str:
@@ -27,6 +28,8 @@ def described(event: Event) -> str:
             what = f"node {body.node}, attempt {body.attempt}: {body.failure.type}: {body.failure.message}"
         case "nodes_skipped":
             what = f"{len(body.nodes)} nodes, because of {body.because_of}"
+        case "run_ended":
+            what = RunState.Name(body.state).removeprefix("RUN_STATE_").lower()
         case _:
             what = ""
     gap = f"  ({event.missed} events before it are gone)" if event.missed else ""
