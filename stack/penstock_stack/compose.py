@@ -23,7 +23,7 @@ class Described:
 
     Attributes:
         command: Console script and its arguments.
-        folders: Paths inside the container, and the volume that is mounted there.
+        folders: Paths inside the container, and the volume that is mounted there; empty if it is the container's own.
         ports: Published on the host -> inside.
     """
 
@@ -76,7 +76,7 @@ def described(compose: Mapping[str, Any]) -> dict[str, Described]:
 
 def _mounts(volumes: Sequence[str]) -> Iterable[tuple[str, str]]:
     for volume in volumes:
-        name, path, *_ = volume.split(":")
+        name, path = volume.split(":")[:2] if ":" in volume else ("", volume)
         yield path, name
 
 

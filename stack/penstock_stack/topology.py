@@ -237,8 +237,8 @@ class Topology:
         self.instances[name] = Instance(name, command, environment | self._extra, log, health)
 
     def _volume(self, volume: str, name: str) -> Path:
-        """Return the folder that takes a volume's place: instances of a worker have one each."""
-        path = self.folder / (name if volume.endswith("worker") else volume)
+        """Return the folder that takes a volume's place, or that of an instance's own."""
+        path = self.folder / (volume or name)
         path.mkdir(parents=True, exist_ok=True)
         return path
 

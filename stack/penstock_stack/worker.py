@@ -18,7 +18,7 @@ from .printed import Printed
 
 # A third of the lease, so that two may be late.
 HEARTBEATS_A_LEASE = 3
-RECONNECT_S = 0.1
+RECONNECT_S, RECONNECT_MAX_S = 0.1, 2.0
 log = logging.getLogger(__name__)
 
 
@@ -55,6 +55,7 @@ class EmbeddedWorker:
         self._session: Session | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
+        self._refusals = 0
         self._agent = Agent(
             worker=name,
             executor=executor,
@@ -85,9 +86,13 @@ class EmbeddedWorker:
         try:
             self._session = self._connect(self._agent.register(), self._agent.on_orders, self._closed)
         except Exception as error:
-            log.warning("the Action Service does not take the worker in (%s); trying again", error)
-            self._timer = self._loop.call_later(RECONNECT_S, self._link)
+            if not self._refusals:
+                log.warning("the Action Service does not take the worker in (%s); trying again until it does", error)
+            delay_s = min(RECONNECT_MAX_S, RECONNECT_S * 2 ** min(self._refusals, 10))
+            self._refusals += 1
+            self._timer = self._loop.call_later(delay_s, self._link)
             return
+        self._refusals = 0
         self._agent.resend()
         self._beat()
 

@@ -89,7 +89,8 @@ def test_our_containers_can_do_little(name: str) -> None:
 
 
 def test_mounted_files_and_volumes_exist() -> None:
-    mounts = [volume.split(":") for entry in SERVICES.values() for volume in entry.get("volumes", [])]
+    volumes = [volume for entry in SERVICES.values() for volume in entry.get("volumes", [])]
+    mounts = [volume.split(":") for volume in volumes if ":" in volume]
     assert [path for path, *_ in mounts if path.startswith(".") and not (ROOT / path).exists()] == []
     assert {name for name, *_ in mounts if not name.startswith(".")} == set(FILE["volumes"])
     assert all(mode == ["ro"] for path, _, *mode in mounts if path.startswith("."))
