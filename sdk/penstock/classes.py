@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from .declarable import check_class, declaration_of
 from .errors import CompileErrors, InvalidDeclaration
-from .modules import frame_at
+from .modules import frame_at, user_frame
 from .signatures import Problem
 from .trace import Instance, Trace, current
 
@@ -96,7 +96,7 @@ def _constructor(init: Callable[..., None]) -> Callable[..., None]:
         if trace is None or declared is None or cls.__init__ is not __init__:
             init(self, *args, **kwargs)
         else:
-            declared.make(trace, self, args, kwargs, frame_at(1))
+            declared.make(trace, self, args, kwargs, user_frame(1))  # dataclasses.replace makes some, too
 
     return __init__
 

@@ -40,13 +40,10 @@ def check_class(cls: type, what: str) -> None:
         raise InvalidDeclaration(f"{name}.run must be a plain method with self, not {type(run).__name__}")
     check_function(run, what)
     if is_model(cls) or cls.__new__ is not object.__new__:
-        raise InvalidDeclaration(f"{name} must be a plain class or a dataclass to be a {what}, not {_bases(cls)}")
+        bases = " and ".join(base.__name__ for base in cls.__bases__)
+        raise InvalidDeclaration(f"{name} must be a plain class or a dataclass for @{what}, not a subclass of {bases}")
     made = vars(cls).get("__dataclass_params__")
     if not made.init if made else "__init__" in vars(cls):
         raise InvalidDeclaration(
             f"{name} has an __init__: declare what it takes as typed fields, such as rate: float = 0.1"
         )
-
-
-def _bases(cls: type) -> str:
-    return "one of " + ", ".join(base.__name__ for base in cls.__bases__)

@@ -120,7 +120,7 @@ class Trace:
         for name, value in given.items():
             expr = node.arguments.add(name=name).value
             for wrong in self.writer.write(expr, value, lowered.annotations[name], name):
-                self._mismatch(operator.name, wrong, self._place_of(name, frame, instance))
+                self._mismatch(operator.name, wrong, frame, self._made_at(instance, name))
         if operator is not operator.declaration and (changed := self._changes(operator)) is not None:
             node.overrides.CopyFrom(changed)
         if self._after:
@@ -156,7 +156,7 @@ class Trace:
             for problem in unusable:
                 self.error(located(workflow.place, workflow.name, problem))
             for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):
-                self._mismatch(workflow.name, wrong, self._place_of(name, frame, instance))
+                self._mismatch(workflow.name, wrong, frame, self._made_at(instance, name))
         outer = self._prefix, self._depth
         self._prefix, self._depth = _shortened(f"{self._unique(workflow.name)}/"), self._depth + 1
         try:
@@ -212,24 +212,25 @@ class Trace:
         if len(self.errors) >= ERRORS_MAX:
             raise CompileErrors("", [])
 
-    def _place_of(self, argument: str, frame: FrameType, instance: Instance | None) -> modules.Place:
-        """Where an argument was given: a field of an instance where that was made, all else where the call is."""
-        if instance is not None and argument in instance.fields and id(instance.object) in self._made:
-            return self._made[id(instance.object)][1]
-        return modules.place_of(frame)
+    def _made_at(self, instance: Instance | None, argument: str) -> modules.Place | None:
+        """Where the instance was made, if in this workflow, and the argument is one of its fields."""
+        if instance is None or argument not in instance.fields or id(instance.object) not in self._made:
+            return None
+        return self._made[id(instance.object)][1]
 
-    def _mismatch(self, operator: str, wrong: Mismatch, place: modules.Place) -> None:
+    def _mismatch(self, operator: str, wrong: Mismatch, frame: FrameType, made_at: modules.Place | None) -> None:
+        file, line = made_at or modules.place_of(frame)
         error = CompileError(
             problem=wrong.problem,
             operator=operator,
             argument=wrong.argument,
             expected=wrong.expected,
             given=wrong.given,
-            file=place.file,
-            line=place.line,
+            file=file,
+            line=line,
             remedy=wrong.remedy,
         )
-        if error not in self.errors:  # an instance may run many times
+        if made_at is None or error not in self.errors:  # made once, it may run many times
             self.error(error)
 
     def _lower(self, operator: Operator[..., Any]) -> Lowered:

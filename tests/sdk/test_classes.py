@@ -92,10 +92,12 @@ def test_instances_made_anywhere_can_run_more_than_once() -> None:
     def flow() -> list[list[int]]:
         rows = Load(2).run()
         twice = Scale(factor=total(rows))
-        return [SCALE.run(rows), twice.run(rows), twice.run(rows, limit=1)]
+        other = dataclasses.replace(twice, factor=5)
+        return [SCALE.run(rows), twice.run(rows), twice.run(rows, limit=1), other.run(rows)]
 
-    assert [arguments(node).get("factor") for node in plan(flow).nodes] == [None, None, "3", "node 1.0", "node 1.0"]
-    assert testing.run(flow) == [[0, 3], [0, 1], [0, 1]] == flow()
+    factors = [arguments(node).get("factor") for node in plan(flow).nodes]
+    assert factors == [None, None, "3", "node 1.0", "node 1.0", "5"]
+    assert testing.run(flow) == [[0, 3], [0, 1], [0, 1], [0, 5]] == flow()
 
 
 def test_other_options_for_a_call() -> None:
@@ -123,6 +125,7 @@ def test_all_errors_at_once_each_at_its_line() -> None:
             "x",  # type: ignore[arg-type]  # pyright: ignore
         )
         scale.run()  # type: ignore[call-arg]  # pyright: ignore
+        dataclasses.replace(scale, factor="y").run(rows)
         scale.run(rows, factor=3)  # type: ignore[call-arg]  # pyright: ignore
         Scale().run(count)  # type: ignore[call-arg, arg-type]  # pyright: ignore
         total(Load)  # type: ignore[arg-type]  # pyright: ignore
@@ -132,10 +135,11 @@ def test_all_errors_at_once_each_at_its_line() -> None:
         "2 Load(cuont) has no such argument",
         "6 Scale(rows) is missing",
         "3 Scale(factor) expected int, given str 'x'",
-        "7 Scale(factor) has no such argument",
-        "8 Scale(factor) is missing",
-        "8 Scale(rows) expected list[int], given int, input 'count'",
-        "9 total(rows) expected list[int], given Load itself",
+        "7 Scale(factor) expected int, given str 'y'",
+        "8 Scale(factor) has no such argument",
+        "9 Scale(factor) is missing",
+        "9 Scale(rows) expected list[int], given int, input 'count'",
+        "10 total(rows) expected list[int], given Load itself",
         "0 flow(return) expected float, given Load itself",
     ]
 
