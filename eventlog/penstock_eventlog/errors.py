@@ -36,3 +36,10 @@ class RecordTooLarge(EventlogError):
             "Followers read it from the log"
         )
         self.topic, self.size_bytes = topic, size_bytes
+
+
+class CallDropped(EventlogError):
+    """The Kafka client gave up a call without a word, as it does when a connection breaks at some moments."""
+
+    def __init__(self) -> None:
+        super().__init__("the Kafka client gave up a call")

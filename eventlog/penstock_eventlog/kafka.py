@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from . import cloudevents, kafka_client, kafka_consumer
 from .kafka_client import Consumer, Producer, Record, TopicBounds
@@ -53,7 +53,7 @@ class KafkaSubscription:
 class Link:
     """One use of the broker, begun again whenever it fails."""
 
-    def __init__(self, what: str, work: Callable[["Link"], Awaitable[None]]) -> None:
+    def __init__(self, what: str, work: Callable[["Link"], Coroutine[Any, Any, None]]) -> None:
         self.connected = False
         self._what, self._work = what, work
         self._former: set[asyncio.Task[None]] = set()
@@ -73,7 +73,7 @@ class Link:
     async def _run(self) -> None:
         while True:
             try:
-                await self._work(self)
+                await kafka_client.undropped(self._work(self))
             except Exception as error:
                 cause = _first(error)
                 text = str(cause) or type(cause).__name__

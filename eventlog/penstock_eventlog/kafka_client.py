@@ -3,7 +3,7 @@
 # pyright: reportUnknownArgumentType=false
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, cast
 
@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError, TopicAlreadyExistsError
 
-from .errors import RecordTooLarge
+from .errors import CallDropped, RecordTooLarge
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 RECORD_BYTES_MAX: Final = 8 * 2**20
@@ -44,6 +44,17 @@ class Record(NamedTuple):
 class TopicBounds(NamedTuple):
     partitions: int
     record_bytes_max: int
+
+
+async def undropped(work: Coroutine[Any, Any, None]) -> None:
+    """Await work with the broker; where aiokafka cancels it and nobody else did, raise CallDropped."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise CallDropped from None
 
 
 async def ensure_topics(address: str, names: Sequence[str], partitions: int, configs: Mapping[str, str]) -> None:

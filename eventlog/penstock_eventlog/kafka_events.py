@@ -9,7 +9,7 @@ from typing import Final
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 
 from . import cloudevents
-from .kafka_client import Consumer, Record
+from .kafka_client import Consumer, Record, undropped
 from .kafka_publisher import Publisher, Queue
 from .source import Published, Source
 from .stream import Message
@@ -73,9 +73,10 @@ class EventPublisher:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._live())
-            group.create_task(self._refill_all())
-            group.create_task(self._save())
+            # A task that is cancelled would leave the group without a word, and the others would go on without it.
+            group.create_task(undropped(self._live()))
+            group.create_task(undropped(self._refill_all()))
+            group.create_task(undropped(self._save()))
 
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()

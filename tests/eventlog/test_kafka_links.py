@@ -1,0 +1,53 @@
+"""A use of the broker outlives whatever ends it, also what the client gives up without a word."""
+
+import asyncio
+
+from penstock_eventlog.errors import CallDropped
+from penstock_eventlog.kafka import Link
+from penstock_eventlog.kafka_client import undropped
+
+AGAIN_S_MAX = 60.0
+
+
+async def dropped() -> None:
+    """What aiokafka does to a call when its connection breaks: the future is cancelled, and nobody's task is."""
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+
+async def test_a_link_whose_call_was_dropped_begins_again() -> None:
+    begun, going = 0, asyncio.Event()
+
+    async def work(link: Link) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            link.connected = True
+            await dropped()
+        going.set()
+        await asyncio.Event().wait()
+
+    link = Link("work", work)
+    await asyncio.wait_for(going.wait(), AGAIN_S_MAX)
+    assert not link.connected
+    await link.stop()
+    assert begun == 2
+
+
+async def test_what_is_told_to_end_ends() -> None:
+    task = asyncio.create_task(undropped(asyncio.Event().wait()))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    task.cancel()
+    assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+
+
+async def test_a_dropped_call_ends_its_group() -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(undropped(dropped()))
+            group.create_task(asyncio.Event().wait())
+    except* CallDropped as found:
+        assert len(found.exceptions) == 1
+    else:
+        raise AssertionError("the group went on without it")
