@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -37,17 +38,25 @@ Headers = list[tuple[str, bytes]]
 def headers(topic: str, source: str, message: Message, body: bytes) -> Headers:
     """Return the CloudEvents attributes of a message and its encoded form; a repeat, and nothing else, has its id."""
     attributes = [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", TYPES[topic].encode()),
-        ("ce_source", source.encode()),
+        *_same(topic, source),
         ("ce_id", _identity(message, body).encode()),
         ("ce_subject", _subject(message).encode()),
         ("content-type", CONTENT_TYPE),
     ]
     if isinstance(message, EventBatch) and 0 < message.recorded_at_us <= AT_US_MAX:
-        recorded_at = datetime.fromtimestamp(message.recorded_at_us / 1e6, UTC)
-        attributes.append(("ce_time", recorded_at.isoformat(timespec="microseconds").encode()))
+        attributes.append(("ce_time", _time(message.recorded_at_us)))
     return attributes
+
+
+@lru_cache
+def _same(topic: str, source: str) -> Headers:
+    """Return the attributes that all messages of a topic have."""
+    return [("ce_specversion", b"1.0"), ("ce_type", TYPES[topic].encode()), ("ce_source", source.encode())]
+
+
+@lru_cache(64)  # the shards of one commit have one time
+def _time(at_us: int) -> bytes:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="microseconds").encode()
 
 
 def _identity(message: Message, body: bytes) -> str:
@@ -63,9 +72,9 @@ def _identity(message: Message, body: bytes) -> str:
 
 def _subject(message: Message) -> str:
     """Return the run, if the message is about one alone, else the shard."""
-    if isinstance(message, EventBatch) and message.events:
-        run_id = message.events[0].run_id
-        if len(run_id) == RUN_ID_BYTES and all(event.run_id == run_id for event in message.events):
+    if isinstance(message, EventBatch) and (events := message.events):
+        run_id = events[0].run_id
+        if len(run_id) == RUN_ID_BYTES and (len(events) == 1 or all(event.run_id == run_id for event in events)):
             return f"run/{uuid.UUID(bytes=run_id)}"
     return f"shard/{message.shard}"
 
@@ -83,10 +92,9 @@ def decode(topic: str, source: str, attributes: Iterable[tuple[str, bytes]], bod
         UnreadableRecord: It is of another type, version or deployment, or its body is damaged; the text says which.
     """
     found = dict(attributes)
-    expected = {"ce_specversion": "1.0", "ce_type": TYPES[topic], "ce_source": source}
-    for name, value in expected.items():
-        if (given := found.get(name) or b"") != value.encode():
-            raise UnreadableRecord(f"{name} is {given[:100].decode('utf-8', 'replace')!r}, not {value!r}")
+    for name, value in _same(topic, source):
+        if (given := found.get(name) or b"") != value:
+            raise UnreadableRecord(f"{name} is {given[:100].decode('utf-8', 'replace')!r}, not {value.decode()!r}")
     if len(body) > BODY_BYTES_MAX:
         raise UnreadableRecord(f"a body of {len(body):,} bytes; the most is {BODY_BYTES_MAX:,}")
     message = MESSAGES[topic]()

@@ -20,6 +20,7 @@ from . import measures, rpc
 from .errors import EventlogError
 from .kafka import KafkaStream
 from .local import LocalStream
+from .loops import loop_factory
 from .settings import ServiceSettings, StreamSettings, split_address
 from .stream import Stream
 from .variables import Variable, variables
@@ -152,7 +153,7 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
         if settings.metrics_listen:
             host, port = split_address(settings.metrics_listen)
             metrics.serve(port, host)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings, start))
     except (EventlogError, OSError, *errors) as error:
         log.error("%s", error)
@@ -221,11 +222,3 @@ async def _end(process: Process) -> None:
             await process.stops.aclose()
     except TimeoutError:
         log.error("not everything stopped within %.0f s", STOP_S_MAX)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock_eventlog.errors import EventlogError
+from penstock_eventlog.loops import loop_factory
 from penstock_eventlog.settings import BadAddress, UnsafeBind, is_loopback, split_address
 from penstock_observability import logs, metrics
 from penstock_proto.plan.v1.plan_pb2 import Resources
@@ -51,7 +52,8 @@ def run(
         log.error("%s", error)
         return 1
     metrics.WORKER_CONNECTED.watch_one(worker.connected.is_set)
-    return asyncio.run(_work(worker, place.worker, drain_s))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_work(worker, place.worker, drain_s))
 
 
 def _serve_metrics(address: str, allow_insecure_bind: bool) -> None:
