@@ -36,6 +36,7 @@ class Results:
         future = self._waiting.get(run_id)
         if future is None:
             future = self._waiting[run_id] = asyncio.get_running_loop().create_future()
+            future.add_done_callback(_seen)
             self._ask(run_id)
         # Several may wait for the same run, and one of them giving up is not the end for the others.
         return await asyncio.shield(future)
@@ -70,7 +71,6 @@ class Results:
                 self._ask(run_id)
             elif (future := self._take(run_id)) is not None:
                 future.set_exception(error)
-                future.exception()  # seen, also if nobody waits any more
 
     def _ask(self, run_id: bytes) -> None:
         if run_id not in self._waiting:
@@ -102,6 +102,12 @@ class Results:
         self._moving.pop(run_id, None)
         future = self._waiting.pop(run_id, None)
         return None if future is None or future.done() else future
+
+
+def _seen(answer: Answer) -> None:
+    """An error is no news where nobody waits any more."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 class Stream:
