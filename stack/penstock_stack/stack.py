@@ -19,6 +19,7 @@ from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
 from penstock_eventlog import measures, rpc
 from penstock_eventlog.local import LocalStream
+from penstock_eventlog.settings import BadAddress, split_address
 from penstock_eventlog.stream import Stream
 from penstock_executors.process import ProcessExecutor
 from penstock_observability import metrics
@@ -191,19 +192,21 @@ class Stack:
             from penstock_tracer.shell import Tracer
         except ModuleNotFoundError as error:
             raise StackError(f"traces need penstock-stack[traces]: {error}") from error
-        tracer = Tracer(
-            stream,
-            state_trackers=[self.address],
-            shards=range(deployment.shards),
-            deployment=deployment.name,
-            otlp=self._settings.traces,
-            folder=self._folder.path / "tracer",
-        )
-        self._stops.append(("tracer", tracer.stop))
+        collector = self._settings.traces
         try:
+            split_address(collector)
+            tracer = Tracer(
+                stream,
+                state_trackers=[self.address],
+                shards=range(deployment.shards),
+                deployment=deployment.name,
+                otlp=collector,
+                folder=self._folder.path / "tracer",
+            )
+            self._stops.append(("tracer", tracer.stop))
             await tracer.start()
-        except TracerError as error:
-            raise StackError(str(error)) from error
+        except (BadAddress, TracerError) as error:
+            raise StackError(f"no traces can be made: {error}") from error
 
     async def _worker(self, store: LocalStore, granting: ActionService) -> None:
         settings = self._settings

@@ -43,7 +43,7 @@ class Exporter:
             endpoint=f"http://{address}" if address else None, channel_options=direct if address else None
         )
         self._resource = Resource.create({SERVICE_NAME: os.environ.get(OTEL_SERVICE_NAME, SERVICE)})
-        self.away = False
+        self._away = False
 
     async def export(self, spans: Sequence[Span]) -> None:
         """Return once the collector has all of them."""
@@ -58,13 +58,13 @@ class Exporter:
         delay_s = BACKOFF_MIN_S
         while await asyncio.to_thread(self._otlp.export, spans) is not SpanExportResult.SUCCESS:
             _failed.inc(len(spans))
-            self.away = True
+            self._away = True
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, BACKOFF_MAX_S)
         _exported.inc(len(spans))
-        if self.away:
+        if self._away:
             log.info("the collector takes spans again")
-        self.away = False
+        self._away = False
 
     def _readable(self, span: Span) -> ReadableSpan:
         return ReadableSpan(

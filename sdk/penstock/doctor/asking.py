@@ -135,9 +135,13 @@ async def _diagnose(process: Process) -> None:
 
 async def _ask_why(facts: Facts, address: str) -> None:
     idle = [run for one in facts.of(Kind.STATE_TRACKER) if one.diagnosis for run in one.diagnosis.idle_runs]
+    silent = [one.address for one in facts.of(Kind.ACTION_SERVICE) if one.trouble]
     async with AsyncClient(address, program="penstock-doctor") as client:
         for run in sorted(idle, key=lambda run: -run.idle_s)[:WHY_MAX]:
             run_id = uuid.UUID(bytes=run.run_id)
+            if silent:  # a client would wait for it, for each run anew
+                facts.why[run_id] = [("?", f"cannot be asked about: {silent[0]} does not answer")]
+                continue
             try:
                 facts.why[run_id] = await client.why(run_id)
             except ClientError as error:
