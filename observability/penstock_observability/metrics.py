@@ -130,7 +130,9 @@ STAGE_SECONDS: Final = Histogram(
 )
 
 # Tracer
-SPANS: Final = Counter("penstock_tracer_spans", "Spans, by what became of them.", ["outcome"])
+SPANS: Final = Counter(
+    "penstock_tracer_spans", "Spans that the collector took, and that it did not take and are tried again.", ["outcome"]
+)
 
 
 def serve(port: int, address: str = "127.0.0.1") -> tuple[int, Callable[[], None]]:

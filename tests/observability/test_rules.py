@@ -147,6 +147,13 @@ CASES = {
         | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},
         "1GiB are left for artifacts at a:1",
     ),
+    "PenstockCollectorAway": Case(
+        {f"penstock_tracer_spans_total{{{ONE}, outcome='failed'}}": "0+1x20"}
+        | {f"penstock_tracer_spans_total{{{ONE}, outcome='exported'}}": "7x20"},
+        {f"penstock_tracer_spans_total{{{ONE}, outcome='failed'}}": "0+1x20"}
+        | {f"penstock_tracer_spans_total{{{ONE}, outcome='exported'}}": "0+1x20"},
+        "the tracer at a:1 cannot send its spans to the collector",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ def services() -> Dashboard:
         "The log": _log(),
         "The streams": _streams(),
         "Calls": _calls(),
+        "Traces and artifacts": _outputs(),
         "Processes": _processes(),
     }
     return dashboard("services", "Penstock: services", "The log, the streams, calls and processes.", rows)
@@ -91,11 +92,9 @@ def _calls() -> list[Panel]:
     ]
 
 
-def _processes() -> list[Panel]:
+def _outputs() -> list[Panel]:
     return [
-        lines("Cores", {"{{job}} {{instance}}": "rate(process_cpu_seconds_total[$__rate_interval])"}),
-        lines("Memory", {"{{job}} {{instance}}": "process_resident_memory_bytes"}, unit="bytes"),
-        lines("Open files", {"{{job}} {{instance}}": "process_open_fds"}),
+        lines("Spans, a second", {"{{outcome}}": rate("penstock_tracer_spans_total", "outcome")}),
         lines(
             "Artifacts, a second",
             {"{{direction}}": rate("penstock_artifact_bytes_total", "direction")},
@@ -106,4 +105,12 @@ def _processes() -> list[Panel]:
             {"size": "penstock_artifact_disk_bytes", "free": "penstock_artifact_disk_free_bytes"},
             unit="bytes",
         ),
+    ]
+
+
+def _processes() -> list[Panel]:
+    return [
+        lines("Cores", {"{{job}} {{instance}}": "rate(process_cpu_seconds_total[$__rate_interval])"}),
+        lines("Memory", {"{{job}} {{instance}}": "process_resident_memory_bytes"}, unit="bytes"),
+        lines("Open files", {"{{job}} {{instance}}": "process_open_fds"}),
     ]
