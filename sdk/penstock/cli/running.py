@@ -50,6 +50,7 @@ def run(
     if target in HELP_WORDS or target is None:
         print(ctx.get_help())
         return exits.SUCCEEDED if target else exits.USAGE
+    _refuse_undecodable([*words, *(label or []), team, pool])
     prepared = prepare(ctx, target, words)
     if prepared is None:
         return exits.SUCCEEDED
@@ -60,6 +61,13 @@ def run(
     )
     job = Job(as_json=as_json, detach=detach)
     return job.accompany(address, data, submit=(prepared, options))
+
+
+def _refuse_undecodable(words: Sequence[str]) -> None:
+    """Python keeps bytes of the command line that are not text as surrogates, which no message can carry."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+            raise typer.BadParameter(f"{word!r} is not valid UTF-8")
 
 
 def follow_existing(part: str, as_json: bool, address: str | None, data: Path | None) -> int:

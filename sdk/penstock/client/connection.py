@@ -16,7 +16,7 @@ from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
 
-from .errors import ClientError, Overloaded, Refused, Unreachable
+from .errors import REFUSED, ClientError, Overloaded, Refused, Unreachable
 
 CALL_TIMEOUT_S = 30.0
 # How long a call is tried again while nobody answers; starting a stack takes about two seconds.
@@ -212,9 +212,11 @@ def translate(code: str, details: str) -> ClientError:
         return Refused(code, f"the service does not know this call, it is of another version: {details}")
     if code == "DEADLINE_EXCEEDED":
         return Refused(code, f"the service did not answer in time: {details}")
+    if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
+        return Refused(code, f"this is more than one message may carry: {details}")
     return Refused(code, details)
 
 
 def _short(details: str) -> str:
-    """What gRPC says of a connection, less its internal parts."""
-    return "connection refused" if "Connection refused" in details else details[:200]
+    """What gRPC says of a connection, less its internal parts; what a service says, as it says it."""
+    return REFUSED if details.startswith("failed to connect") and "Connection refused" in details else details[:200]

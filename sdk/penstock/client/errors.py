@@ -11,11 +11,18 @@ class ClientError(PenstockError):
     """What went wrong and what to do about it, in one line."""
 
 
+REFUSED = "connection refused"
+
+
 class Unreachable(ClientError):
-    """No service answers at the address, after all retries."""
+    """No service answers, after all retries; or one says that it cannot, for its database is away."""
 
     def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"no Penstock service answers at {address} ({reason}); start one with `penstock up`")
+        super().__init__(
+            f"no Penstock service answers at {address} ({reason}); start one with `penstock up`"
+            if reason == REFUSED
+            else f"the Penstock service at {address} cannot answer: {reason}"
+        )
         self.address, self.reason = address, reason
 
 
