@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from penstock_eventlog.stream import EVENTS
-from penstock_observability import trace_ids
+from penstock_observability import metrics, trace_ids
 from penstock_tracer import shell
 from penstock_tracer.errors import BadBookmark
 from penstock_tracer.shell import Tracer
@@ -68,6 +68,12 @@ async def begin(tracker: Running, nodes: int = 3, shard: int | None = None, retr
 async def ended(collector: Collector, *run_ids: bytes) -> None:
     for run_id in run_ids:
         await asyncio.to_thread(collector.wait, lambda run_id=run_id: collector.ended(run_id))
+
+
+def lag() -> float:
+    """What the metrics show of the shard that is furthest behind."""
+    (family,) = metrics.FOLLOWER_LAG.collect()
+    return max(sample.value for sample in family.samples)
 
 
 async def test_a_run_is_a_trace_with_a_span_an_attempt(tracker: Running, collector: Collector) -> None:
@@ -171,8 +177,10 @@ async def test_what_found_no_room_is_read_from_the_log(tracker: Running, monkeyp
         pass
     async with tracing(tracker, collector):
         run_ids = [await run(tracker) for _ in range(12)]
+        assert lag() > 0
         with listening(collector):
             await ended(collector, *run_ids)
+        assert lag() == 0
     assert [len(collector.of(run_id)) for run_id in run_ids] == [4] * 12
 
 

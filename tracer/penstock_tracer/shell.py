@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from penstock_eventlog.errors import OutOfRange, UpstreamAway
 from penstock_eventlog.following import Follower, Snapshot
 from penstock_eventlog.stream import EVENTS, Stream
 from penstock_eventlog.upstream import StateTrackerUpstream, event_span
+from penstock_observability import metrics
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 
 from .bookmark import Bookmark, Mark
@@ -28,6 +29,10 @@ READ_AGAIN_S: Final = 1.0
 SAVED_EVERY_S: Final = 1.0
 
 log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    pass
 
 
 class Tracer:
@@ -65,6 +70,7 @@ class Tracer:
         self._lacks: dict[int, int] = {}
         self._more, self._room, self._lacking = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._unwatch: Callable[[], None] = _nothing
         self._follower = Follower[EventBatch](
             stream=stream,
             topic=EVENTS,
@@ -78,6 +84,7 @@ class Tracer:
         """Begin to follow. Raises BadBookmark, OSError."""
         self._marks = self._bookmark.load()
         self._tasks = [asyncio.create_task(work()) for work in (self._work, self._catch_up, self._keep)]
+        self._unwatch = metrics.FOLLOWER_LAG.watch(self._lag)
         await self._follower.start()
 
     @property
@@ -90,6 +97,7 @@ class Tracer:
 
     async def stop(self) -> None:
         """What is not exported yet is read again after the next start."""
+        self._unwatch()
         await self._follower.stop()
         for task in self._tasks:
             task.cancel()
@@ -134,6 +142,11 @@ class Tracer:
         """Nothing: what waits is worked on by itself."""
 
     # Inside
+
+    def _lag(self) -> list[tuple[tuple[str, str], float]]:
+        """What waits for the exporter or was dropped: the follower has passed it already."""
+        ends = {shard: max(seq, self._lacks.get(shard, 0)) for shard, seq in list(self._queued.items())}
+        return [((EVENTS, str(shard)), end - self._taken.get(shard, end)) for shard, end in ends.items()]
 
     def _lack(self, shard: int, to_seq: int) -> None:
         self._lacks[shard] = max(to_seq, self._lacks.get(shard, 0))
