@@ -1,7 +1,8 @@
 """Reading and writing topics as an outsider does, for tests."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -9,15 +10,21 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 WAIT_S = 60
 
 
-async def read(address: str, topic: str, count: int) -> list[Any]:
-    """Return the first `count` records of a topic."""
+async def follow(address: str, topic: str) -> AsyncGenerator[Any]:
+    """Yield the records of a topic from its beginning, for ever."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=address, auto_offset_reset="earliest", group_id=None)
     await consumer.start()
     try:
-        async with asyncio.timeout(WAIT_S):
-            return [await consumer.getone() for _ in range(count)]
+        while True:
+            yield await consumer.getone()
     finally:
         await consumer.stop()
+
+
+async def read(address: str, topic: str, count: int) -> list[Any]:
+    """Return the first `count` records of a topic."""
+    async with aclosing(follow(address, topic)) as records, asyncio.timeout(WAIT_S):
+        return [await anext(records) for _ in range(count)]
 
 
 class Writer:

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,19 +21,12 @@ from penstock_stack.kafka import EmbeddedKafka
 from pydantic import TypeAdapter
 
 from tests.eventlog.kafka_records import WAIT_S, Writer
-from tests.kafka import kafka
 
 PARTITIONS = 2
 SHARDS = 4
 RUN = uuid.UUID(int=0)  # of shard 0
 
 Kind = dict[str, object]
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with kafka() as address:
-        yield address
 
 
 class Topic:
