@@ -15,6 +15,7 @@ from typing import Final
 
 from .errors import StackError
 from .lifeline import tied
+from .ports import choose_port
 
 KAFKA_VERSION: Final = "4.1.1"
 # kafka-clients by name: without it the resolver picks an older one, and the broker dies at its start.
@@ -45,7 +46,7 @@ class EmbeddedKafka:
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self._folder = folder
-        self._port = port or _free_port()
+        self._port = port or choose_port(0)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,7 +66,7 @@ class EmbeddedKafka:
         java, class_path = _parts()
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "server.properties"
-        settings.write_text(self._settings(_free_port()))
+        settings.write_text(self._settings(choose_port(0)))
         command = [java, *JAVA_OPTIONS, "-cp", class_path]
         if not (self._folder / "data" / "meta.properties").exists():
             self._format(command, settings)
@@ -166,9 +167,3 @@ def _alone(folder: Path) -> Generator[None]:
     with open(folder / "penstock.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
