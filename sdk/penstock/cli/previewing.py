@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard, cast
 
+from rich.cells import cell_len, set_cell_size
+
 from ..codecs.previews import Preview
 from .terminal import clean, size
 
@@ -101,9 +103,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     fitted = [
         [each if len(each) <= CELL_WIDTH_MAX else each[: CELL_WIDTH_MAX - 1] + "…" for each in row] for row in fitted
     ]
-    widths = [max(map(len, column)) for column in zip(*fitted, strict=False)]
+    widths = [max(map(cell_len, column)) for column in zip(*fitted, strict=False)]
     for row in fitted:
-        yield "  ".join(each.ljust(wide) for each, wide in zip(row, widths, strict=False)).rstrip()
+        yield "  ".join(set_cell_size(each, wide) for each, wide in zip(row, widths, strict=False)).rstrip()
 
 
 def _tensors(shown: dict[str, Any]) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 from ..client.view import Attempt, NodeState, NodeView, RunView
 from .terminal import clean, seconds
 
@@ -22,7 +24,7 @@ def timeline(view: RunView, width: int, now_us: int = 0) -> list[str]:
         return []
     last_us = max(_end_us(attempt, now_us) for node in ran for attempt in node.attempts)
     first_us = min(view.submitted_at_us or ran[0].started_at_us, ran[0].started_at_us)
-    names = min(NAME_WIDTH_MAX, max(len(clean(node.name)) for node in ran[:ROWS_MAX]))
+    names = min(NAME_WIDTH_MAX, max(cell_len(clean(node.name)) for node in ran[:ROWS_MAX]))
     bar = max(BAR_WIDTH_MIN, width - names - 12)
     lines = [_line(node, names, bar, first_us, max(1, last_us - first_us), now_us) for node in ran[:ROWS_MAX]]
     if len(ran) > ROWS_MAX:
@@ -41,9 +43,9 @@ def _line(node: NodeView, names: int, width: int, first_us: int, span_us: int, n
     for attempt in node.attempts:
         _draw(cells, attempt, first_us, span_us, now_us)
     name = clean(node.name)
-    name = name if len(name) <= names else name[: names - 1] + "…"
+    name = name if cell_len(name) <= names else set_cell_size(name, names - 1) + "…"
     took_us = node.duration_us or _end_us(node.attempts[-1], now_us) - node.attempts[-1].started_at_us
-    return f"{name:{names}}  {''.join(cells)}  {seconds(took_us / 1e6):>8}"
+    return f"{set_cell_size(name, names)}  {''.join(cells)}  {seconds(took_us / 1e6):>8}"
 
 
 def _draw(cells: list[str], attempt: Attempt, first_us: int, span_us: int, now_us: int) -> None:

@@ -7,6 +7,7 @@ from penstock.cli.terminal import clean, clean_lines, seconds, size
 from penstock.cli.timeline import timeline
 from penstock.client.view import Attempt, NodeState, RunView
 from penstock_proto.plan.v1 import plan_pb2
+from rich.cells import cell_len
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,13 @@ def test_durations(value: float, text: str) -> None:
 
 
 def test_sizes() -> None:
-    assert [size(10), size(1536), size(3 << 30)] == ["10 B", "1.5 KiB", "3 GiB"]
+    assert [size(10), size(1536), size(1000 << 20), size(3 << 30), size(5 << 40)] == [
+        "10 B",
+        "1.5 KiB",
+        "1000 MiB",
+        "3 GiB",
+        "5 TiB",
+    ]
 
 
 def view_of(*spans: tuple[str, int, int]) -> RunView:
@@ -64,6 +71,12 @@ def test_bars_lie_where_the_nodes_ran() -> None:
     assert first.index("━") < second.index("━")
     assert abs(first.count("━") - second.count("━")) <= 1
     assert first.endswith("1.0 s")
+
+
+def test_wide_letters_leave_the_bars_below_each_other() -> None:
+    lines = timeline(view_of(("поезд 🚂", 1_000_000, 2_000_000), ("漢字" * 20, 1_000_000, 2_000_000)), 60)[:2]
+    assert [cell_len(line) for line in lines] == [60, 60]
+    assert len({cell_len(line[: line.index("━")]) for line in lines}) == 1
 
 
 @given(
