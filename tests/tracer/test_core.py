@@ -101,6 +101,17 @@ def test_the_log_is_needed_from_the_oldest_open_run() -> None:
     assert len(log.traces) == 0
 
 
+def test_a_log_that_is_read_again_makes_the_same_spans() -> None:
+    log = Log()
+    made: list[list[Span | None]] = []
+    for _ in range(2):
+        log.seq = 0
+        log.submit()
+        made.append([log.succeed(0), log.succeed(1), log.succeed(2)])
+    assert made[0] == made[1]
+    assert len(log.traces) == 1
+
+
 def test_beyond_its_bound_it_gives_up_the_oldest_runs_times_and_no_span() -> None:
     log = Log(kept_nodes_max=3)
     log.submit()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from penstock_eventlog.stream import EVENTS
 from penstock_observability import metrics, trace_ids
-from penstock_tracer import shell
+from penstock_tracer import backlog
 from penstock_tracer.errors import BadBookmark
 from penstock_tracer.shell import Tracer
 
@@ -171,7 +171,7 @@ async def test_spans_wait_for_a_collector_that_is_away(tracker: Running) -> None
 
 
 async def test_what_found_no_room_is_read_from_the_log(tracker: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "WAITING_EVENTS_MAX", 4)
+    monkeypatch.setattr(backlog, "WAITING_EVENTS_MAX", 4)
     collector = Collector()
     with listening(collector):
         pass

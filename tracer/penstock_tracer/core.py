@@ -45,6 +45,8 @@ class Traces:
         kind = event.WhichOneof("kind")
         if kind == "run_submitted" and len(event.run_id) == RUN_ID_BYTES:
             submitted = event.run_submitted
+            if (known := runs.pop(event.run_id, None)) is not None:  # the log is read again
+                self._kept -= known.kept
             runs[event.run_id] = OpenRun(event.run_id, submitted, seq, at_us, self._plans.get(submitted.plan))
             return None
         if (run := runs.get(event.run_id)) is None:  # its submission is not in the log any more

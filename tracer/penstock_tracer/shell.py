@@ -2,30 +2,24 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 from penstock_eventlog import rpc
-from penstock_eventlog.errors import OutOfRange, UpstreamAway
 from penstock_eventlog.following import Follower, Snapshot
 from penstock_eventlog.stream import EVENTS, Stream
 from penstock_eventlog.upstream import StateTrackerUpstream, event_span
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 
+from .backlog import Backlog
 from .bookmark import Bookmark, Mark
 from .core import Traces
-from .export import SPANS_AT_ONCE, Exporter
+from .export import Exporter
 from .plans import Plans
 from .spans import Span
 
-# Taken from the stream and not exported yet; what comes beyond is dropped, and read from the log later.
-WAITING_EVENTS_MAX: Final = 20_000
-# Taken before others of this process have their turn.
-EVENTS_AT_ONCE: Final = 1_000
-READ_AGAIN_S: Final = 1.0
 SAVED_EVERY_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -61,14 +55,9 @@ class Tracer:
         self._bookmark = Bookmark(folder, deployment)
         self._marks: dict[int, Mark] = {}
         self._saved: dict[int, Mark] = {}
-        # By shard: the last position that waits or was taken by the core, and the last that the core took.
-        self._queued: dict[int, int] = {}
+        self._backlog = Backlog(self._upstreams)
+        # By shard: the last position that the core took.
         self._taken: dict[int, int] = {}
-        self._waiting: deque[EventBatch] = deque()
-        self._waiting_events = 0
-        # Shards whose log has to be read, up to a position at least: something of it was dropped.
-        self._lacks: dict[int, int] = {}
-        self._more, self._room, self._lacking = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Callable[[], None] = _nothing
         self._follower = Follower[EventBatch](
@@ -83,7 +72,7 @@ class Tracer:
     async def start(self) -> None:
         """Begin to follow. Raises BadBookmark, OSError."""
         self._marks = self._bookmark.load()
-        self._tasks = [asyncio.create_task(work()) for work in (self._work, self._catch_up, self._keep)]
+        self._tasks = [asyncio.create_task(work()) for work in (self._work, self._backlog.catch_up, self._keep)]
         self._unwatch = metrics.FOLLOWER_LAG.watch(self._lag)
         await self._follower.start()
 
@@ -111,32 +100,22 @@ class Tracer:
     # What the follower calls
 
     def apply(self, batch: EventBatch, after_seq: int) -> bool:
-        """Let a batch wait for the exporter, if there is room for it."""
-        last = batch.from_seq + len(batch.events) - 1
-        follows = batch.from_seq <= self._queued[batch.shard] + 1
-        if batch.shard not in self._lacks and follows and self._waiting_events < WAITING_EVENTS_MAX:
-            self._wait(batch)
-        else:
-            self._lack(batch.shard, last)
+        """Let a batch wait for the exporter."""
+        self._backlog.offer(batch)
         return True
 
     def load(self, snapshot: Snapshot) -> None:
         """Go on in the log where the open runs begin, or where it was left."""
         shard, seq = snapshot.shard, snapshot.seq
-        if shard not in self._queued:
+        if shard not in self._taken:
             if (mark := self._marks.get(shard)) is None:
                 # What ended before this tracer's time is past, and not exported.
                 mark = Mark(min((run.first_seq for run in snapshot.items), default=seq + 1), seq)
-            self._marks[shard] = mark
-            self._queued[shard] = self._taken[shard] = mark.from_seq - 1
-        if self._queued[shard] > seq:  # the stream led astray, or the log is that of an older backup
-            self._waiting = deque(batch for batch in self._waiting if batch.shard != shard)
-            self._waiting_events = sum(len(batch.events) for batch in self._waiting)
-            self._marks[shard] = Mark(seq + 1, seq)
-            self._queued[shard] = self._taken[shard] = seq
-            self._lacks.pop(shard, None)
-        elif self._queued[shard] < seq:
-            self._lack(shard, seq)
+            self._begin(shard, mark)
+        if self._backlog.ends[shard] > seq:  # the stream led astray, or the log is that of an older backup
+            mark = self._marks[shard]
+            self._begin(shard, Mark(min(mark.from_seq, seq + 1), min(mark.exported_seq, seq)))
+        self._backlog.reaches(shard, seq)
 
     def flush(self) -> None:
         """Nothing: what waits is worked on by itself."""
@@ -145,73 +124,27 @@ class Tracer:
 
     def _lag(self) -> list[tuple[tuple[str, str], float]]:
         """What waits for the exporter or was dropped: the follower has passed it already."""
-        ends = {shard: max(seq, self._lacks.get(shard, 0)) for shard, seq in list(self._queued.items())}
+        ends = self._backlog.ends
         return [((EVENTS, str(shard)), end - self._taken.get(shard, end)) for shard, end in ends.items()]
 
-    def _lack(self, shard: int, to_seq: int) -> None:
-        self._lacks[shard] = max(to_seq, self._lacks.get(shard, 0))
-        self._lacking.set()
-
-    def _wait(self, batch: EventBatch) -> None:
-        last = batch.from_seq + len(batch.events) - 1
-        if last > self._queued[batch.shard]:
-            self._queued[batch.shard] = last
-            self._waiting.append(batch)
-            self._waiting_events += len(batch.events)
-            self._more.set()
-
-    async def _catch_up(self) -> None:
-        """Read what was dropped, one shard after another, as there is room for it, for ever."""
-        while True:
-            await self._lacking.wait()
-            for shard in list(self._lacks):
-                before = self._queued[shard]
-                await self._read(shard)
-                if self._queued[shard] >= self._lacks.get(shard, 0):
-                    self._lacks.pop(shard, None)
-                elif self._queued[shard] == before:
-                    await asyncio.sleep(READ_AGAIN_S)
-            if not self._lacks:
-                self._lacking.clear()
-
-    async def _read(self, shard: int) -> None:
-        """Let what follows in a shard's log wait, as far as some State Tracker tells."""
-        for upstream in self._upstreams:
-            try:
-                async for batch in upstream.read(shard, self._queued[shard]):
-                    while self._waiting_events >= WAITING_EVENTS_MAX:
-                        self._room.clear()
-                        await self._room.wait()
-                    self._wait(batch)
-                return
-            except OutOfRange:
-                log.warning("events of shard %d after %d are not in the log any more", shard, self._queued[shard])
-                self._queued[shard] = self._lacks.get(shard, self._queued[shard])
-                return
-            except UpstreamAway as error:
-                log.debug("shard %d: %s", shard, error)
+    def _begin(self, shard: int, mark: Mark) -> None:
+        self._marks[shard] = mark
+        self._taken[shard] = mark.from_seq - 1
+        self._backlog.begin(shard, mark.from_seq - 1)
 
     async def _work(self) -> None:
         """Take what waits, in order, and export what it ends, for ever."""
         while True:
-            await self._more.wait()
             spans: list[Span] = []
             reached: dict[int, int] = {}
-            events = 0
-            while self._waiting and len(spans) < SPANS_AT_ONCE and events < EVENTS_AT_ONCE:
-                batch = self._waiting.popleft()
-                events += len(batch.events)
-                self._waiting_events -= len(batch.events)
+            for batch in await self._backlog.take():
                 spans += await self._take(batch)
                 reached[batch.shard] = self._taken[batch.shard]
             await self._exporter.export(spans)
             for shard, seq in reached.items():
                 exported = max(seq, self._marks[shard].exported_seq)
                 self._marks[shard] = Mark(self._traces.needed_from(shard, seq), exported)
-            if not self._waiting:
-                self._more.clear()
-            self._room.set()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # others of this process have their turn
 
     async def _take(self, batch: EventBatch) -> list[Span]:
         shard, at_us, exported_seq = batch.shard, batch.recorded_at_us, self._marks[batch.shard].exported_seq
