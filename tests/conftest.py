@@ -1,5 +1,11 @@
 """Fixtures that every member's tests may ask for."""
 
+import os
+
+# Read when gRPC is loaded. Tests start Postgres while channels are open, as root by a fork, and what gRPC does in a
+# forked process before that becomes another program may never end.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 from hypothesis import HealthCheck, settings
 
 from tests.kafka import broker
