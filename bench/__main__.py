@@ -22,12 +22,12 @@ def main() -> None:
     figures: dict[str, float] = {}
     with stack.running(kafka=chosen.kafka) as running:
         figures.update(asyncio.run(measure(running, quick=chosen.quick)))
+    figures.update(alone.check_10k_nodes())
+    figures.update(alone.bytes_per_open_node())
+    figures.update(asyncio.run(alone.postgres_append()))
     if not chosen.kafka:
-        figures.update(alone.check_10k_nodes())
-        figures.update(alone.bytes_per_open_node())
-        figures.update(asyncio.run(alone.postgres_append()))
         figures.update(asyncio.run(stages.measure()))
-    print(table.render(figures))
+    print(table.render(figures, kafka=chosen.kafka))
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -23,7 +23,7 @@ async def median_of(work: Callable[[], Awaitable[object]], repeats: int) -> floa
 def cpu_s(pids: list[int]) -> float:
     """Return the CPU seconds that these processes and their children have used, ended children included."""
     total = 0.0
-    for process in _trees(pids):
+    for process in processes(pids):
         try:
             times = process.cpu_times()
         except psutil.Error:
@@ -35,7 +35,7 @@ def cpu_s(pids: list[int]) -> float:
 def memory_bytes(pids: list[int]) -> int:
     """Return the proportional set size of these processes and their children."""
     total = 0
-    for process in _trees(pids):
+    for process in processes(pids):
         try:
             total += process.memory_full_info().pss
         except psutil.Error:
@@ -43,7 +43,7 @@ def memory_bytes(pids: list[int]) -> int:
     return total
 
 
-def _trees(pids: list[int]) -> set[psutil.Process]:
+def processes(pids: list[int]) -> set[psutil.Process]:
     """Return the processes with all that descend from them, each once."""
     found: set[psutil.Process] = set()
     for pid in pids:
