@@ -14,12 +14,13 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from penstock_artifact_store import LocalStore
+from penstock_artifact_store.errors import ArtifactStoreError
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1.plan_pb2 import Plan
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from tests.simulation import invariants
-from tests.simulation.invariants import Recorded, RunOfLog, demand
+from tests.simulation.invariants import Recorded, RunOfLog, Violation, demand
 
 from .workload import NODES, RESULT
 
@@ -177,12 +178,17 @@ def _check_artifacts(folder: Path, logs: Logs, verdict: Verdict) -> None:
             for value in record.event.action_succeeded.outputs.values:
                 if value.WhichOneof("body") == "artifact" and value.artifact not in seen:
                     seen.add(value.artifact)
-                    data = store.get(value.artifact)
-                    demand(
-                        hashlib.sha256(data).digest() == value.artifact, f"artifact {value.artifact.hex()} is damaged"
-                    )
-                    demand(len(data) == value.size_bytes, f"artifact {value.artifact.hex()} has another size")
+                    _check_artifact(store, value.artifact, value.size_bytes)
     verdict.artifacts = len(seen)
+
+
+def _check_artifact(store: LocalStore, artifact: bytes, size_bytes: int) -> None:
+    try:
+        data = store.get(artifact)
+    except ArtifactStoreError as error:
+        raise Violation(str(error)) from error
+    demand(hashlib.sha256(data).digest() == artifact, f"artifact {artifact.hex()} is damaged")
+    demand(len(data) == size_bytes, f"artifact {artifact.hex()} has another size")
 
 
 async def _check_topic(deployment: Deployment, logs: Logs, verdict: Verdict) -> None:

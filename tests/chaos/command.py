@@ -12,7 +12,7 @@ from tests.simulation.invariants import Violation
 
 from .faults import FAULTS
 from .figures import table
-from .rounds import Chaos, Report
+from .rounds import CALM_RUNS, Chaos, Report
 from .suite import fresh_folder, running
 
 
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--fault", action="append", choices=FAULTS, metavar="NAME", help="this one only; repeatable")
     parser.add_argument("--seed", type=int, default=None, help="of the faults' order, victims and durations")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--calm-runs", type=int, default=CALM_RUNS, help="that end before the first fault")
     parser.add_argument("--keep", action="store_true", help="keep data and logs; they are kept after a violation")
     parser.add_argument("--list", action="store_true", help="list the faults and end")
     options = parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> int:
         _say(f"seed {seed}; data and logs in {folder}")
         try:
             with running(folder) as suite:
-                report = Chaos(suite, seed, _say).run(
+                report = Chaos(suite, seed, _say, options.calm_runs).run(
                     options.fault or list(FAULTS), rounds=rounds, minutes=options.minutes
                 )
         except Violation as violation:

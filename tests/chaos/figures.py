@@ -95,7 +95,7 @@ def _between(times: Sequence[float], since: float, until: float) -> int:
 def of_runs(journal: Journal, first_fault_at: float) -> dict[str, float]:
     """Return how long clients waited for an acknowledgement and for the end, before the first fault and in all."""
     figures: dict[str, float] = {}
-    for label, until in (("undisturbed", first_fault_at), ("all", float("inf"))):
+    for label, until in (("calm", first_fault_at), ("all", float("inf"))):
         chosen = [(submit_s, run_s) for at, submit_s, run_s in journal.runs if at + run_s <= until]
         for name, values in (("submit", [one for one, _ in chosen]), ("run", [one for _, one in chosen])):
             for percent in (50, 99):

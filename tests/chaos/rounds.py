@@ -18,8 +18,9 @@ from .suite import Suite
 
 CLIENTS: Final = 6
 PAUSE_S: Final = 0.02
-# Before the first fault, to compare with, and between faults.
-UNDISTURBED_RUNS: Final = 30
+# Runs that end before the first fault, to compare with.
+CALM_RUNS: Final = 30
+# Between faults.
 CALM_S_MAX: Final = 2.0
 # I3: no run is stuck for longer, once a fault is over. Two leases, the longest back-off, and 30 s on a busy machine.
 STUCK_S_MAX: Final = 60.0
@@ -52,7 +53,7 @@ class Chaos:
     suite: Suite
     seed: int
     say: Callable[[str], None]
-    undisturbed_runs: int = UNDISTURBED_RUNS
+    calm_runs: int = CALM_RUNS
     struck: list[Struck] = field(default_factory=list[Struck])
 
     def run(self, faults: Sequence[str], *, rounds: int | None, minutes: float | None) -> Report:
@@ -63,7 +64,7 @@ class Chaos:
         load = Load(background, addresses, self.suite.effects, clients=CLIENTS, pause_s=PAUSE_S, seed=self.seed)
         load.start()
         try:
-            self._wait(load, lambda: len(load.journal.runs) >= self.undisturbed_runs, "runs end before any fault")
+            self._wait(load, lambda: len(load.journal.runs) >= self.calm_runs, "runs end before any fault")
             dice = random.Random(self.seed)
             for fault in _order(faults, dice, rounds):
                 if minutes is not None and time.monotonic() - since > minutes * 60:

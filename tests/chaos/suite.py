@@ -84,13 +84,19 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
+def make_effects(folder: Path) -> Path:
+    """Make the database in which the operators count their effects."""
+    path = folder / "effects.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE effects (key TEXT, value INTEGER, pid INTEGER)")
+    return path
+
+
 @contextmanager
 def running(folder: Path) -> Generator[Suite]:
     """Start everything over a folder; stop it at the end."""
-    effects = folder / "effects.sqlite"
-    with closing(sqlite3.connect(effects)) as database, database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("CREATE TABLE effects (key TEXT, value INTEGER, pid INTEGER)")
+    effects = make_effects(folder)
     with Background() as background, Topology(folder / "suite", scale=SCALE, cpu=WORKER_CPU) as topology:
         targets = [topology.addresses(service)[0] for service in ("action-service", "state-tracker", "artifact-store")]
         links = [Link(target) for target in targets]
