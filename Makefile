@@ -1,6 +1,6 @@
 # Needs Python 3.11 and make. Everything else is installed into this folder: uv in .tools, packages in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt proto docs suite bench bench-kafka soak simulate uv env light-env
+.PHONY: help demo test lint fmt proto docs suite bench bench-kafka soak simulate chaos uv env light-env
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 RUN := uv run --no-sync
