@@ -32,7 +32,7 @@ from .postgres import EmbeddedPostgres
 
 COMPOSE_FILE: Final = Path("docker-compose.yml")
 DATABASE: Final = "penstock"
-READY_S_MAX: Final = 60.0
+READY_S_MAX: Final = 120.0
 # Workers have 50 s to end what they hold.
 STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.05

@@ -1,8 +1,11 @@
 """The services as processes of their own, over a real Postgres and a real Kafka: what docker-compose.yml describes."""
 
 import asyncio
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +23,9 @@ from penstock_stack.topology import Instance, Topology
 
 from tests.deployment.described import ROOT
 from tests.system.conftest import wait_for
+
+# Many processes start, also where others keep the machine busy.
+pytestmark = pytest.mark.timeout(300)
 
 PROGRAM = """
 import time
@@ -219,3 +225,21 @@ def test_without_kafka_runs_go_on(suite: Topology, gated: Callable[[], Gated]) -
     assert "connecting again" in log_after(late, size)
     assert gated().results() == [RESULT] * RUNS
     suite.kafka.start()
+
+
+def test_the_command_says_how_to_use_it(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+    printed = tmp_path / "printed"
+    with printed.open("w") as out:
+        command = subprocess.Popen([sys.executable, "-m", "penstock_stack.topology"], cwd=ROOT, stderr=out)
+    try:
+        wait_for(lambda: "In another terminal" in printed.read_text() or command.poll() is not None, 100)
+        lines = [line.strip() for line in printed.read_text().splitlines()]
+        environment["PENSTOCK_ADDRESS"] = next(line for line in lines if line.startswith("export")).split("=")[1]
+        words = next(line for line in lines if line.endswith("examples/hello.py")).split()
+        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, "Hello, world!" in done.stdout) == (0, True), done.stderr
+    finally:
+        command.send_signal(signal.SIGINT)
+        assert command.wait(90) == 0
+    assert printed.read_text().endswith("stopped\n")

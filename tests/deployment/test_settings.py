@@ -1,0 +1,46 @@
+"""What a service does with an environment, and with arguments, that make no sense: it says so and ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from penstock_eventlog.errors import EventlogError
+from penstock_eventlog.process import problems
+from penstock_state_tracker.settings import Settings
+from pydantic import ValidationError
+
+settings: Any = Settings
+SCRIPT = Path(sys.executable).with_name("penstock-state-tracker")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PENSTOCK_DATABASE_URLS", "", "PENSTOCK_DATABASE_URLS: Tuple should have at least 1 item"),
+        ("PENSTOCK_LISTEN", "here", "PENSTOCK_LISTEN: Value error, 'here' is no HOST:PORT"),
+        ("PENSTOCK_LISTEN", "0.0.0.0:7733", "PENSTOCK_LISTEN=0.0.0.0:7733 is open to other machines"),
+        ("PENSTOCK_METRICS_LISTEN", "[::]:9464", "PENSTOCK_METRICS_LISTEN=[::]:9464 is open to other machines"),
+        ("PENSTOCK_SHARDS", "0", "PENSTOCK_SHARDS: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_mistake_is_named(variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_DATABASE_URLS", "postgresql:///one,postgresql:///two")
+    assert settings().database_urls == ("postgresql:///one", "postgresql:///two")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises((ValidationError, EventlogError)) as caught:
+        settings()
+    (line,) = problems(caught.value)
+    assert line.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], "error: PENSTOCK_DATABASE_URLS: Field required\n"), (["--shards"], "unrecognized arguments: --shards\n")],
+)
+def test_a_service_that_cannot_start_ends_with_2(words: list[str], said: str) -> None:
+    done = subprocess.run([SCRIPT, *words], env={}, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.endswith(said)
+    assert "Traceback" not in done.stderr
