@@ -59,27 +59,26 @@ class Plans(dict[bytes, PlanGraph]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _present(self, plan_hash: bytes) -> None:
-        if plan_hash in self:
-            return
-        task = self._fetching.get(plan_hash)
-        if task is None:
-            task = self._fetching[plan_hash] = asyncio.create_task(self._fetch_until_there(plan_hash))
-            task.add_done_callback(lambda _: self._fetching.pop(plan_hash, None))
-        await asyncio.shield(task)
+        while plan_hash not in self:
+            task = self._fetching.get(plan_hash)
+            if task is None:
+                task = self._fetching[plan_hash] = asyncio.create_task(self._fetch_while_held(plan_hash))
+                task.add_done_callback(lambda _: self._fetching.pop(plan_hash, None))
+            await asyncio.shield(task)
 
-    async def _fetch_until_there(self, plan_hash: bytes) -> None:
+    async def _fetch_while_held(self, plan_hash: bytes) -> None:
         delay_s = BACKOFF_MIN_S
-        while True:
+        while self._held[plan_hash]:
             try:
                 async with self._fetches:
                     graph = await self._fetch(plan_hash)
-                break
+                self._make_room()
+                self[plan_hash] = graph
+                return
             except Exception as error:
                 log.warning("%s; trying again", error)
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, BACKOFF_MAX_S)
-        self._make_room()
-        self[plan_hash] = graph
 
     async def _fetch(self, plan_hash: bytes) -> PlanGraph:
         problems: list[str] = []

@@ -51,7 +51,7 @@ class Unlocker:
         self.graphs: dict[int, Graph] = {}  # of the shards that are loaded
         self.recent = Recent()
         self._out: list[act.ActionBatch] = []
-        self._fetches: set[asyncio.Task[None]] = set()
+        self._fetches: dict[int, asyncio.Task[None]] = {}  # by shard, which waits for it
         self._since: float | None = None  # when the burst's first range came, by time.monotonic()
 
     def apply(self, batch: EventBatch, after_seq: int) -> bool:
@@ -59,9 +59,7 @@ class Unlocker:
         plans = self._plans
         missing = [plan for plan in Graph.plans_needed(batch.events) if plan not in plans]
         if missing:
-            task = asyncio.create_task(self._fetch(batch.shard, missing))
-            self._fetches.add(task)
-            task.add_done_callback(self._fetches.discard)
+            self._fetches[batch.shard] = asyncio.create_task(self._fetch(batch.shard, missing))
             return False
         if self._since is None:
             self._since = time.monotonic()
@@ -74,6 +72,8 @@ class Unlocker:
     async def load(self, snapshot: Snapshot) -> None:
         """Replace a shard's state. Followers who are behind it find nothing to read, and take a snapshot here."""
         shard = snapshot.shard
+        if (fetch := self._fetches.pop(shard, None)) is not None:
+            fetch.cancel()  # what it is for may never come
         async with self._plans.held({run.plan for run in snapshot.items}):
             graph = Graph(shard, self._plans.graphs)
             graph.load(snapshot.items, snapshot.seq, snapshot.epoch, self._clock())
@@ -92,9 +92,9 @@ class Unlocker:
             self._since = None
 
     async def stop(self) -> None:
-        for task in self._fetches:
+        for task in self._fetches.values():
             task.cancel()
-        await asyncio.gather(*self._fetches, return_exceptions=True)
+        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
 
     def plans_in_use(self) -> set[bytes]:
         return {run.graph.hash for graph in self.graphs.values() for run in graph.runs.values()}

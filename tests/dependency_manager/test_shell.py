@@ -1,119 +1,19 @@
 """The service: from `events` to `actions`, through lost messages, missing plans and restarts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
-from penstock_dependency_manager import DependencyManager, DependencyManagerError, recent
+from penstock_dependency_manager import recent
 from penstock_dependency_manager.unlocker import EVENTS_AT_ONCE_MAX, pieces
-from penstock_eventlog import following, rpc
-from penstock_eventlog.following import Follower, Snapshot
-from penstock_eventlog.stream import ACTIONS, Stream
-from penstock_eventlog.upstream import DependencyManagerUpstream, action_span
-from penstock_proto.dependency_manager.v1 import actions_pb2 as act
+from penstock_eventlog import following
+from penstock_eventlog.stream import ACTIONS
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_proto.state_tracker.v1 import reports_pb2
 
 from tests.dags import NodeSpec, plan_of, random_plan
-from tests.dependency_manager.tracker import Tracker
+from tests.dependency_manager.world import SHARDS, World, admitted, succeeded, until
 from tests.streams import MakeStream
-
-SHARDS = 2
-Key = tuple[bytes, int, int]
-
-
-class Starts:
-    """A follower of `actions`: which attempts it believes may run."""
-
-    def __init__(self) -> None:
-        self.open: dict[int, set[Key]] = {shard: set() for shard in range(SHARDS)}
-        self.loads = 0
-
-    def apply(self, batch: act.ActionBatch, after_seq: int) -> bool:
-        open_here = self.open[batch.shard]
-        for instruction in batch.instructions:
-            if instruction.HasField("start"):
-                open_here.add(key(instruction.start))
-            elif instruction.HasField("recorded"):
-                open_here.discard(key(instruction.recorded))
-        return True
-
-    def load(self, snapshot: Snapshot) -> None:
-        self.loads += bool(snapshot.items)
-        self.open[snapshot.shard] = {key(start) for start in snapshot.items}
-
-    def flush(self) -> None:
-        pass
-
-
-def key(what: act.Start | act.Recorded) -> Key:
-    return what.run_id, what.node, what.attempt
-
-
-class World:
-    """A State Tracker, a Dependency Manager and a follower of it, over one stream."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-        self.tracker = Tracker(self.stream, SHARDS)
-        self.starts = Starts()
-
-    async def start(self) -> None:
-        await self.stream.start()
-        self.tracker_address = await self.tracker.start()
-        await self.start_dependency_manager(0)
-        self.channel = rpc.channel(self.server.address)
-        self.follower = Follower(
-            stream=self.stream,
-            topic=ACTIONS,
-            upstreams=[DependencyManagerUpstream(self.channel, self.server.address)],
-            shards=range(SHARDS),
-            span=action_span,
-            consumer=self.starts,
-        )
-        await self.follower.start()
-
-    async def start_dependency_manager(self, port: int) -> None:
-        self.manager = DependencyManager(self.stream, [self.tracker_address], range(SHARDS))
-        self.server = rpc.server(rpc.ServerOptions(port=port, errors=DependencyManagerError))
-        self.manager.register(self.server)
-        await self.server.start()
-        await self.manager.start()
-
-    async def stop_dependency_manager(self) -> None:
-        await self.server.stop(0)
-        await self.manager.stop()
-
-    async def stop(self) -> None:
-        await self.follower.stop()
-        await self.channel.close()
-        await self.stop_dependency_manager()
-        await self.tracker.server.stop(0)
-        await self.stream.stop()
-
-    def agrees(self) -> bool:
-        """The follower's starts are those that the State Tracker's state admits, and it has seen the whole log."""
-        return all(
-            self.follower.positions[shard.shard].seq == shard.seq and self.starts.open[shard.shard] == admitted(shard)
-            for shard in self.tracker.shards
-        )
-
-
-def admitted(shard: object) -> set[Key]:
-    runs = shard.runs.values()  # type: ignore[attr-defined]
-    return {
-        (run.run_id, node, run.attempt(node))
-        for run in runs
-        for node in range(run.graph.size)
-        if run.status[node] <= 2 and run.unlocked(node)
-    }
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -129,12 +29,6 @@ async def world(make_stream: MakeStream) -> AsyncIterator[World]:
     await world.follower.loaded()
     yield world
     await world.stop()
-
-
-def succeeded(run_id: bytes, node: int) -> reports_pb2.Report:
-    report = reports_pb2.Report(run_id=run_id, node=node, attempt=1, grant=7, worker="w")
-    report.succeeded.SetInParent()
-    return report
 
 
 RUN = bytes(16)  # of shard 0
