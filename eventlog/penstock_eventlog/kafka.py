@@ -244,9 +244,13 @@ class KafkaStream:
         try:
             wanted = self._consumed[topic] = self._wanted(topic, partitions)
             await consumer.from_end(name, sorted(wanted))
-            link.connected = True
+
+            def heard(connected: bool) -> None:
+                link.connected = connected
+
+            heard(True)
             reader = kafka_consumer.Reader(topic, self._source_name, self._shards, partitions, self._bury)
-            await kafka_consumer.consume(consumer, lambda records: self._deliver(topic, reader, records))
+            await kafka_consumer.consume(consumer, lambda records: self._deliver(topic, reader, records), heard)
         finally:
             self._consumed.pop(topic, None)
             await consumer.stop()

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import MessageSizeTooLargeError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
 
 from .errors import CallDropped, RecordTooLarge
 
@@ -21,6 +21,7 @@ BATCH_BYTES_MAX: Final = 512 * 1024
 STOP_S_MAX: Final = 5.0
 FETCH_WAIT_MS: Final = 500
 POLL_MS: Final = 1_000
+ANSWER_S_MAX: Final = 3.0
 RECORDS_AT_ONCE_MAX: Final = 5_000
 
 Headers = list[tuple[str, bytes]]
@@ -205,6 +206,18 @@ class Consumer:
             for batch in found.values()
             for one in batch
         ]
+
+    async def answers(self) -> bool:
+        """Whether the broker answers about a partition that is read here."""
+        try:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                await undropped(self._ask())
+        except (CallDropped, KafkaError, TimeoutError):
+            return False
+        return True
+
+    async def _ask(self) -> None:
+        await self._consumer.end_offsets(list(self._consumer.assignment())[:1])
 
     async def bounds(self, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Return the first offset that is kept of each partition, and the one that the next record will get."""

@@ -47,8 +47,13 @@ class Reader:
         return message
 
 
-async def consume(consumer: Consumer, deliver: Callable[[Sequence[Record]], None]) -> None:
-    """Deliver what comes, until cancelled or the client gives up."""
+async def consume(
+    consumer: Consumer, deliver: Callable[[Sequence[Record]], None], heard: Callable[[bool], None]
+) -> None:
+    """Deliver what comes, until cancelled or the client gives up; say whether the broker is there."""
     while True:
         if records := await consumer.next():
+            heard(True)
             deliver(records)
+        else:  # nothing came, or nobody sends: the client reconnects without a word
+            heard(await consumer.answers())

@@ -150,7 +150,9 @@ class StateTracker:
         reader = Reader(routing, self._recent)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
         self.consumer = Consumer(routing)
-        self._unwatch = measures.watch(deployment.shards, self.owned, self._committers, self.consumer.dropped)
+        self._unwatch = measures.watch(
+            deployment.shards, self.owned, self._committers, self.consumer.dropped, lambda: self.ready
+        )
         self.service = StateTrackerService(
             deployment,
             routing,

@@ -53,7 +53,6 @@ class Committing(Protocol):
     """What of a committer is looked at."""
 
     pending_events: int
-    away: str
 
 
 def watch(
@@ -61,6 +60,7 @@ def watch(
     owned: Mapping[int, Owned],
     committers: Collection[Committing],
     dropped: Mapping[str, int],
+    ready: Callable[[], bool],
 ) -> Callable[[], None]:
     """Let the metrics show one State Tracker's state; the answer ends that."""
     stops = [
@@ -70,7 +70,7 @@ def watch(
         metrics.OPEN_RUNS.watch_one(lambda: sum(len(one.core.runs) for one in list(owned.values()))),
         metrics.IDLE_RUN_SECONDS.watch_one(lambda: idle_s(owned, time.monotonic())),
         metrics.COMMIT_QUEUE.watch_one(lambda: sum(one.pending_events for one in committers)),
-        metrics.DATABASE_UP.watch_one(lambda: float(not any(one.away for one in committers))),
+        metrics.DATABASE_UP.watch_one(ready),
         metrics.REPORTS_DROPPED.watch(lambda: [((reason,), count) for reason, count in list(dropped.items())]),
     ]
 

@@ -50,7 +50,8 @@ async def test_messages_arrive_in_the_order_of_their_shard(broker: str) -> None:
     await writer.start()
     await eventually(lambda: writer.connected)
     at = 0
-    while len(got) < 20:  # until the reader has joined, what is sent is not for it
+    # Until the reader has joined, what is sent is not for it; it joins one partition after the other.
+    while len(got) < 20 or {message.shard for message in got} < {0, 1}:
         at += 1
         writer.publish(
             ACTIONS, [ActionBatch(shard=shard, epoch=1, from_seq=at - 1, to_seq=at) for shard in range(SHARDS)]
@@ -97,4 +98,24 @@ async def test_a_broker_that_lost_its_data_gets_the_whole_log_again() -> None:
             assert ranges(await read(again.address, f"{name}.events", 6), 2) == [1, 2, 3, 4, 5, 6]
         finally:
             await writer.stop()
+            await asyncio.to_thread(again.stop)
+
+
+async def test_who_only_reads_says_whether_the_broker_is_there() -> None:
+    name, got = prefix(), list[Message]()
+    with tempfile.TemporaryDirectory() as folder:
+        broker = EmbeddedKafka(Path(folder))
+        await asyncio.to_thread(broker.start)
+        reader = stream(broker.address, name)
+        reader.subscribe(ACTIONS, got.extend, shards=[0])
+        await reader.start()
+        await eventually(lambda: reader.connected)
+        await asyncio.to_thread(broker.kill)
+        await eventually(lambda: not reader.connected)
+        again = EmbeddedKafka(Path(folder), int(broker.address.rsplit(":", 1)[1]))
+        await asyncio.to_thread(again.start)
+        try:
+            await eventually(lambda: reader.connected)
+        finally:
+            await reader.stop()
             await asyncio.to_thread(again.stop)
