@@ -159,6 +159,7 @@ class Topology:
 
     def start(self) -> None:
         """Start everything; return once runs can be submitted and executed. Raises StackError."""
+        used = self._described()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
         self._stops.callback(self.postgres.stop)
@@ -166,10 +167,6 @@ class Topology:
         self.dsn = self.postgres.create(DATABASE)
         self._stops.callback(self.kafka.stop)
         self.kafka.start()
-        services = compose.described(compose.load(self._file, {"PENSTOCK_POSTGRES_PASSWORD": "none"}))
-        # Traces need a collector, which is none of ours: only if the caller names one.
-        left_out = set[str]() if "PENSTOCK_OTLP" in self._extra else {"tracer"}
-        used = {name: one for name, one in services.items() if not one.profiles and name not in left_out}
         self._places = {"kafka:9092": [self.kafka.address]}
         hosts = {name: self._place(one) for name, one in used.items()}
         for name, one in used.items():
@@ -201,6 +198,16 @@ class Topology:
     def workers(self) -> int:
         """Return how many workers are connected, to whichever Action Service."""
         return sum(_workers(address) for address in self.addresses("action-service"))
+
+    def _described(self) -> dict[str, Described]:
+        """Read the file; return the services that run here."""
+        services = compose.described(compose.load(self._file, {"PENSTOCK_POSTGRES_PASSWORD": "none"}))
+        # Traces need a collector, which is none of ours: only if the caller names one.
+        left_out = set[str]() if "PENSTOCK_OTLP" in self._extra else {"tracer"}
+        used = {name: one for name, one in services.items() if not one.profiles and name not in left_out}
+        if unknown := self._scale.keys() - used.keys():
+            raise NotStarted(f"there is no {', '.join(sorted(unknown))} here; there is {', '.join(used)}")
+        return used
 
     def _of(self, service: str) -> list[Instance]:
         return [one for name, one in self.instances.items() if re.fullmatch(rf"{service}(-\d+)?", name)]
@@ -278,9 +285,10 @@ def main() -> int:
     parser.add_argument("--file", type=Path, default=COMPOSE_FILE)
     parser.add_argument("--port", type=int, default=0, help="of the first State Tracker, for clients")
     parser.add_argument("--cpu", type=int, default=os.cpu_count() or 1, help="cores that each worker offers")
-    parser.add_argument("--scale", action="append", default=[], metavar="SERVICE=N", help="instances of a service")
+    parser.add_argument(
+        "--scale", action="append", type=_scale, default=[], metavar="SERVICE=N", help="instances of a service"
+    )
     chosen = parser.parse_args()
-    scale = {name: int(count) for name, _, count in (one.partition("=") for one in chosen.scale)}
     # As root, Postgres runs as another user, who has to reach the folder.
     folder = chosen.data or Path(tempfile.mkdtemp(prefix="penstock-suite-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -289,7 +297,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        with Topology(folder, file=chosen.file, scale=scale, cpu=chosen.cpu, port=chosen.port) as suite:
+        with Topology(folder, file=chosen.file, scale=dict(chosen.scale), cpu=chosen.cpu, port=chosen.port) as suite:
             _announce(suite)
             signal.pause()
     except KeyboardInterrupt:
@@ -301,6 +309,11 @@ def main() -> int:
         if chosen.data is None:
             shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _scale(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    return name, int(count)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -19,6 +19,7 @@ from penstock.client import Run
 from penstock.loading import load_workflow
 from penstock_eventlog.health import ready
 from penstock_eventlog.kafka import PARTITIONS
+from penstock_stack.errors import NotStarted
 from penstock_stack.topology import Instance, Topology
 
 from tests.deployment.described import ROOT
@@ -225,6 +226,11 @@ def test_without_kafka_runs_go_on(suite: Topology, gated: Callable[[], Gated]) -
     assert "connecting again" in log_after(late, size)
     assert gated().results() == [RESULT] * RUNS
     suite.kafka.start()
+
+
+def test_a_service_that_is_not_there_cannot_be_scaled(tmp_path: Path) -> None:
+    with pytest.raises(NotStarted, match="there is no registry here; there is state-tracker, "):
+        Topology(tmp_path, file=ROOT / "docker-compose.yml", scale={"registry": 2}).start()
 
 
 def test_the_command_says_how_to_use_it(tmp_path: Path) -> None:
