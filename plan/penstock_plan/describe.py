@@ -101,6 +101,7 @@ def describe(plan: plan_pb2.Plan, plan_hash: bytes) -> PlanShown:
 def _node(plan: plan_pb2.Plan, graph: PlanGraph, index: int) -> NodeShown:
     node = plan.nodes[index]
     used = [parent for parent in graph.value_parents[index] if parent != INPUTS]
+    by_value = set(used)
     return NodeShown(
         name=node.name,
         kind=plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower(),
@@ -108,7 +109,7 @@ def _node(plan: plan_pb2.Plan, graph: PlanGraph, index: int) -> NodeShown:
         call=f"{plan.files[node.file]}:{node.line}" if node.line else "",
         uses=[graph.names[parent] for parent in used],
         uses_inputs=len(used) < len(graph.value_parents[index]),
-        after=[graph.names[parent] for parent in graph.parents[index] if parent not in set(used)],
+        after=[graph.names[parent] for parent in graph.parents[index] if parent not in by_value],
         resources=_shown(graph.resources[index]),
         timeout_s=graph.timeout_s[index],
         retries=graph.retry[index].retries,

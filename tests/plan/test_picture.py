@@ -79,7 +79,7 @@ def test_any_plan_is_drawn_the_same_twice(plan: pb.Plan) -> None:
     assert len(texts(ElementTree.fromstring(picture), "name")) == len(plan.nodes)
 
 
-@pytest.mark.parametrize("width", [100, 998])
+@pytest.mark.parametrize("width", [100, 998, 20_000])
 def test_a_wide_fan_out_is_one_box(width: int) -> None:
     root = parsed(plan_of([[], *[[0]] * width, list(range(1, width + 1))]))
     assert texts(root, "name") == ["step-0", f"step × {width}", f"step-{width + 1}"]  # noqa: RUF001
