@@ -24,9 +24,9 @@ def step(path: str, key: str, x: int, pause_s: float) -> int:
 
 @operator(cpu=0.1, memory=0, retries=3, retry_delay_s=0.05)
 def large(path: str, key: str, x: int) -> bytes:
-    """A value too large for a message: an artifact."""
+    """A value too large for a message: an artifact, each run's its own."""
     effect(path, key, x)
-    return x.to_bytes(8, "big") * 2_000
+    return x.to_bytes(8, "big") + key.encode() * 2_000
 
 
 @operator(cpu=0.1, memory=0, retries=3, retry_delay_s=0.05)
