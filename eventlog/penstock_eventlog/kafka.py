@@ -254,6 +254,8 @@ class KafkaStream:
             await consumer.from_end(name, sorted(wanted))
 
             def heard(connected: bool) -> None:
+                if connected != link.connected:
+                    log.warning("Kafka: %s, the broker %s", name, "answers" if connected else "does not answer")
                 link.connected = connected
 
             heard(True)
