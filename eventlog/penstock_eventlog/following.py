@@ -113,7 +113,7 @@ class Follower(Generic[Batch]):
         self._span = span
         self._consumer = consumer
         self._epochs = Epochs[Batch]()
-        self._ask_now = asyncio.Event()
+        self._ask_now = [asyncio.Event() for _ in upstreams]
         self._astray: dict[int, tuple[int, float]] = {}  # by shard: position, since when
         self._owners: dict[int, tuple[Head, Upstream[Batch]]] = {}
         self._subscription: Subscription | None = None
@@ -137,7 +137,10 @@ class Follower(Generic[Batch]):
     async def start(self) -> None:
         """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
         self._subscription = self._stream.subscribe(self._topic, self._take, frozenset(self._positions))
-        self._polls = [asyncio.create_task(self._poll(upstream)) for upstream in self._upstreams]
+        self._polls = [
+            asyncio.create_task(self._poll(upstream, ask_now))
+            for upstream, ask_now in zip(self._upstreams, self._ask_now, strict=True)
+        ]
         self._unwatch = [metrics.FOLLOWER_LAG.watch(self._lag), metrics.FOLLOWER_LOADING.watch(self._loading)]
 
     @property
@@ -190,7 +193,8 @@ class Follower(Generic[Batch]):
             return True
         verdict = self._epochs.judge(batch, self._span(batch).to_seq)
         if verdict is Verdict.WAITS:
-            self._ask_now.set()
+            for ask_now in self._ask_now:
+                ask_now.set()
         elif verdict is Verdict.FORGED:
             self._refuse(batch, f"epoch {batch.epoch} after position {told.seq}, where epoch {told.epoch} had begun")
         return verdict is Verdict.TRUE
@@ -293,11 +297,11 @@ class Follower(Generic[Batch]):
         if not self._unloaded:
             self._loaded.set()
 
-    async def _poll(self, upstream: Upstream[Batch]) -> None:
+    async def _poll(self, upstream: Upstream[Batch], ask_now: asyncio.Event) -> None:
         """Ask one upstream process for its heads, for ever."""
         away = False
         while True:
-            self._ask_now.clear()
+            ask_now.clear()
             waiting, known = self._epochs.waiting(), {shard: at.known for shard, at in self._positions.items()}
             try:
                 heads = [head for head in await upstream.heads() if head.shard in self._positions]
@@ -315,15 +319,15 @@ class Follower(Generic[Batch]):
                     self._hear(head, waiting.get(head.shard, 0))
                     self._check(head, upstream, known[head.shard])
                 await self._compare(heads)
-            await self._pause()
+            await self._pause(ask_now)
 
-    async def _pause(self) -> None:
+    async def _pause(self, ask_now: asyncio.Event) -> None:
         """Wait until it is time to ask again, or a message makes it so."""
         await asyncio.sleep(FIRST_HEADS_EVERY_S)
         if self._loaded.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEADS_EVERY_S - FIRST_HEADS_EVERY_S):
-                    await self._ask_now.wait()
+                    await ask_now.wait()
 
     def _hear(self, head: Head, asked_for: int) -> None:
         """Take the messages that waited for this head to tell of their epoch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2
@@ -69,8 +70,9 @@ class EventReader:
                 await self._look_for_topic()
                 async with connected(self._kafka, self._topic) as link:
                     await self._begin(link)
-                    async for event in self._events(link):
-                        yield event
+                    async with aclosing(self._events(link)) as events:
+                        async for event in events:
+                            yield event
                     return
             except AWAY as error:
                 log.warning("Kafka at %s: %s; connecting again", self._kafka, str(error) or type(error).__name__)
