@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from penstock import AsyncClient
-from penstock.client import Overloaded, Refused, RunState, Unreachable
+from penstock.client import ClientError, Overloaded, Refused, RunState, Unreachable
 from penstock.client.run_id import new_run_id
 from penstock.client.view import run_state
 
@@ -146,9 +146,10 @@ class Load:
                     return await ask(dice.choice(self._clients))
             except (Unreachable, Overloaded, TimeoutError) as error:
                 self.journal.heard[type(error).__name__] += 1
-            except Refused as error:
-                if error.code not in TROUBLE:
-                    self.journal.lies.append(f"{error.code}: {error}")
+            except ClientError as error:
+                code = error.code if isinstance(error, Refused) else type(error).__name__
+                if code not in TROUBLE:
+                    self.journal.lies.append(f"{code}: {error}")
                     raise
-                self.journal.heard[error.code] += 1
+                self.journal.heard[code] += 1
             await asyncio.sleep(ASK_AGAIN_S)
