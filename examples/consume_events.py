@@ -1,9 +1,9 @@
 """Follow what happens to runs, from outside: the public events, read from Kafka.
 
-    penstock up --kafka                                        # says where its broker is
-    python examples/consume_events.py 127.0.0.1:9092           # from now on
-    python examples/consume_events.py 127.0.0.1:9092 --hours 1
-    python examples/consume_events.py 127.0.0.1:9092 --run 01a6f3f0-5b1c-7cc4-a5a9-0a1b2c3d4e5f
+penstock up --kafka                                        # says where its broker is
+python examples/consume_events.py 127.0.0.1:9092           # from now on
+python examples/consume_events.py 127.0.0.1:9092 --hours 1
+python examples/consume_events.py 127.0.0.1:9092 --run 01a6f3f0-5b1c-7cc4-a5a9-0a1b2c3d4e5f
 """
 
 import argparse
