@@ -35,9 +35,10 @@ fmt: light-env ## Format the code, and mend what can be mended
 proto: uv ## Make the Python code of the .proto files
 	proto/generate.sh
 
-docs: light-env ## Write anew what of docs/ is made from the code
+docs: light-env ## Write anew what is made from the code: parts of docs/, the dashboards
 	$(RUN) python -m penstock.cli.reference > docs/cli.md
 	$(RUN) python -m penstock_observability.reference docs/observability.md
+	$(RUN) python -m penstock_observability.dashboards observability/dashboards
 	$(RUN) python -m penstock_stack.configuration docs/configuration.md
 
 suite: light-env ## Run each service as a process, with Kafka, as docker-compose.yml has it; PORT=n
