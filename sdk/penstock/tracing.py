@@ -5,15 +5,19 @@ OpenTelemetry is the operator's own choice: it is not imported here unless the o
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 # W3C trace context of the attempt, also for the programs that an operator starts.
 VARIABLE: Final = "TRACEPARENT"
+TRACEPARENT_CHARS: Final = 55
+# The variable as the C library has it. It keeps every value that it is given a copy of, some 100 bytes an action.
+_exported = ctypes.create_string_buffer(len(VARIABLE) + 1 + TRACEPARENT_CHARS + 1)
 
 
 def context() -> Context:
@@ -31,8 +35,19 @@ def context() -> Context:
 
 def enter(traceparent: str) -> None:
     """Let what executes from now on in this process be a part of an attempt; called before each operator."""
-    os.environ[VARIABLE] = traceparent
+    _export(traceparent)
     if "opentelemetry.trace" in sys.modules:
         from opentelemetry.context import attach
 
         attach(context())
+
+
+def _export(traceparent: str) -> None:
+    """Set the variable, for Python and for programs that are started, without a new copy of it."""
+    if os.name != "posix" or len(traceparent) != TRACEPARENT_CHARS:
+        os.environ[VARIABLE] = traceparent
+        return
+    _exported.value = f"{VARIABLE}={traceparent}".encode()
+    ctypes.CDLL(None).putenv(_exported)
+    python_has: Any = os.environ
+    python_has._data[VARIABLE.encode()] = traceparent.encode()

@@ -38,3 +38,22 @@ tracing.enter({PARENT!r})
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the size of a process is counted otherwise")
+def test_many_attempts_leave_no_memory_behind_and_programs_find_the_last() -> None:
+    code = """
+import resource, subprocess, sys
+from penstock import tracing
+def enter(number):
+    tracing.enter(f"00-{number:032x}-{number:016x}-01")
+enter(1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for number in range(2, 200_000):
+    enter(number)
+grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert grown_kib < 2_000, grown_kib
+found = subprocess.check_output([sys.executable, "-c", "import os; print(os.environ['TRACEPARENT'])"], text=True)
+assert found == f"00-{199_999:032x}-{199_999:016x}-01\\n", found
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
