@@ -74,6 +74,11 @@ class EmbeddedPostgres:
             raise PostgresFailed("the embedded Postgres has not been started")
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server was started and has ended, other than by `stop`."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Start the server and wait until it answers; the first time, create its data.
 
@@ -93,6 +98,12 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
+
+    def restart(self) -> None:
+        """Start a server that has ended by itself, where it was: DSNs stay good. Raises PostgresFailed."""
+        install, data = _reachable_install(self._user), _data_folder(self._folder, self._user)
+        _stop_orphan(data)
+        self._launch(install, data)
 
     def url(self, database: str = "postgres") -> str:
         """A DSN for asyncpg, over the unix socket."""

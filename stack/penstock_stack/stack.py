@@ -30,6 +30,7 @@ from penstock_state_tracker.deployment import Deployment
 
 from .errors import StackError
 from .folder import DataFolder
+from .keeping import Keeper
 from .ports import HOST, choose_port
 from .postgres import EmbeddedPostgres
 from .worker import EmbeddedWorker
@@ -160,6 +161,7 @@ class Stack:
         postgres = EmbeddedPostgres(folder)
         self._stops.append(("postgres", _blocking(postgres.stop)))
         await asyncio.to_thread(postgres.start)
+        self._stops.append(("postgres' keeper", Keeper(postgres).stop))
         return await asyncio.to_thread(postgres.create, DATABASE)
 
     async def _stream(self, deployment: Deployment, folder: Path) -> Stream:

@@ -141,6 +141,20 @@ def test_a_stack_killed_amid_200_runs_ends_each_of_them_once(own: Served, flow: 
     assert own.stop() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT], ids=["killed", "immediate stop"])
+def test_a_postgres_that_ends_by_itself_is_started_again(own: Served, flow: Path, calls: Path, number: int) -> None:
+    runs = asyncio.run(submit_all(own.address, flow, calls))
+    wait_for(lambda: len(made(calls)) > RUNS // 2)
+    assert own.process is not None
+    (server,) = [child for child in psutil.Process(own.process.pid).children() if child.name() == "postgres"]
+    server.send_signal(number)
+    ended = asyncio.run(ends(own.address, runs))
+    expected = {("action_succeeded", node): 1 for node in range(WIDTH + 2)} | {("run_ended", -1): 1}
+    assert all(terminal == expected for terminal in ended.values())
+    assert "starting it again" in own.log()
+    assert own.stop() == 0
+
+
 def test_what_was_recorded_survives_a_stop_in_order(own: Served, flow: Path, calls: Path) -> None:
     with Client(own.address) as client:
         first = client.submit(load_workflow(f"{flow}:fan"), path=str(calls), key="a")

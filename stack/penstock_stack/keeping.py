@@ -1,0 +1,52 @@
+"""Keeps the embedded Postgres up: what ends by itself is started again, on the same socket."""
+
+import asyncio
+import logging
+from typing import Final
+
+from .errors import StackError
+from .postgres import EmbeddedPostgres
+
+LOOK_EVERY_S: Final = 0.25
+AGAIN_AFTER_MIN_S: Final = 0.5
+AGAIN_AFTER_MAX_S: Final = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Looks after a server that was started, until `stop`. Runs wait meanwhile, as with any database that is away."""
+
+    def __init__(self, postgres: EmbeddedPostgres) -> None:
+        self._postgres = postgres
+        self._stopping = asyncio.Event()
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Return once nothing will start the server any more."""
+        self._stopping.set()
+        await self._task
+
+    async def _keep(self) -> None:
+        pause_s = AGAIN_AFTER_MIN_S
+        while not await self._stopped_within(LOOK_EVERY_S):
+            if not self._postgres.ended:
+                continue
+            log.error("the embedded Postgres ended by itself; starting it again")
+            try:
+                await asyncio.to_thread(self._postgres.restart)
+            except StackError as error:
+                log.error("it does not start, the next try is in %g s: %s", pause_s, error)
+                if await self._stopped_within(pause_s):
+                    return
+                pause_s = min(2 * pause_s, AGAIN_AFTER_MAX_S)
+            else:
+                log.info("the embedded Postgres runs again, as process %d", self._postgres.pid)
+                pause_s = AGAIN_AFTER_MIN_S
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
