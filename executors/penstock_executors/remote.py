@@ -36,7 +36,7 @@ CALL_TIMEOUT_S: Final = 30.0
 OUTGOING_MAX: Final = 10_000
 REPORTS_A_MESSAGE: Final = 500
 OPTIONS: Final = [
-    ("grpc.keepalive_time_ms", 20_000),  # servers refuse pings that come more often than every 10 s, or outside of calls
+    ("grpc.keepalive_time_ms", 20_000),  # servers refuse more than one in 10 s, and any outside of calls
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_receive_message_length", 4 << 20),
     ("grpc.initial_reconnect_backoff_ms", 100),
