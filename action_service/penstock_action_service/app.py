@@ -149,7 +149,7 @@ class ActionService:
             await asyncio.gather(self._renewing, return_exceptions=True)
             self._renewing = None
         epochs = {name: host.epoch for name, host in self.hosts.items()}
-        await self._drop(list(self.hosts))
+        await self._drop(list(self.hosts), "this instance stops")
         if self._leases is not None:
             try:
                 await self._leases.release(epochs)
@@ -172,7 +172,7 @@ class ActionService:
                 log.warning("Postgres does not answer about the leases of pools, trying again: %s", error)
                 await leases.close()
                 if asyncio.get_running_loop().time() > self._held_until:
-                    await self._drop(list(self.hosts))
+                    await self._drop(list(self.hosts), "the lease could not be renewed in time")
             except Exception:
                 log.exception("cannot renew the leases of pools; trying again")
 
@@ -181,7 +181,7 @@ class ActionService:
         epochs = {name: host.epoch for name, host in self.hosts.items()}
         kept = await leases.renew(epochs, self.address) if epochs else set[str]()
         self._held_until = held_until
-        await self._drop([name for name in epochs if name not in kept])
+        await self._drop([name for name in epochs if name not in kept], "another instance has it")
         missing = [name for name in self._pools if name not in self.hosts]
         if missing:
             await self._open(await leases.take(missing, self.address))
@@ -203,7 +203,7 @@ class ActionService:
             await host.start()
             log.info("owns pool %s, epoch %d", name, epoch)
 
-    async def _drop(self, names: Sequence[str]) -> None:
+    async def _drop(self, names: Sequence[str], why: str) -> None:
         for name in names:
-            log.info("gives up pool %s", name)
+            log.info("gives up pool %s: %s", name, why)
             await self.hosts.pop(name).stop()

@@ -31,7 +31,8 @@ def configure(service: str, *, level: str = "INFO", as_json: bool | None = None)
     # A line for each lost connection attempt helps nobody; the services say what it means.
     for noisy in ("grpc", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    for noisy in ("aiokafka", "asyncpg"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 
 def about(run_id: bytes, node: int | None = None, attempt: int | None = None) -> dict[str, Any]:
