@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+IMAGE = "apache/kafka:4.1.1"
+START_MAX_S = 90.0
+
 
 @contextmanager
 def kafka() -> Iterator[str]:
@@ -17,10 +20,8 @@ def kafka() -> Iterator[str]:
     if address := os.environ.get("PENSTOCK_KAFKA"):
         yield address
     elif _has_container_engine():
-        from testcontainers.kafka import KafkaContainer
-
-        with KafkaContainer("apache/kafka:4.1.1").with_kraft() as container:
-            yield container.get_bootstrap_server()
+        with _container() as address:
+            yield address
     else:
         from penstock_stack.kafka import EmbeddedKafka
 
@@ -38,6 +39,32 @@ def broker() -> Iterator[str]:
     """The HOST:PORT of a broker that all tests of this process share; each uses topics of its own."""
     with kafka() as address:
         yield address
+
+
+@contextmanager
+def _container() -> Iterator[str]:
+    """Run Apache's own image; testcontainers' Kafka knows Confluent's alone."""
+    from penstock_stack.ports import choose_port
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.waiting_utils import wait_for_logs
+
+    port = choose_port(0)
+    settings = {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENERS": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://localhost:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+    }
+    container = DockerContainer(IMAGE).with_envs(**settings)
+    container.ports["9092/tcp"] = ("127.0.0.1", port)  # `with_bind_ports` would open it to everybody
+    with container:
+        wait_for_logs(container, "Kafka Server started", timeout=START_MAX_S)
+        yield f"127.0.0.1:{port}"
 
 
 def _has_container_engine() -> bool:
