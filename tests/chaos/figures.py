@@ -98,14 +98,14 @@ def of_runs(journal: Journal, first_fault_at: float) -> dict[str, float]:
     for label, until in (("calm", first_fault_at), ("all", float("inf"))):
         chosen = [(submit_s, run_s) for at, submit_s, run_s in journal.runs if at + run_s <= until]
         for name, values in (("submit", [one for one, _ in chosen]), ("run", [one for _, one in chosen])):
-            for percent in (50, 99):
+            for percent in (50, 99) if values else ():
                 figures[f"{name}_s_p{percent}_{label}"] = _percentile(values, percent)
     return figures
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:
     ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3) if ordered else float("nan")
+    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3)
 
 
 def table(lines: Sequence[Mapping[str, Any]]) -> str:
