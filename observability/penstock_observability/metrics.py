@@ -38,7 +38,9 @@ SHARDS_OWNED: Final = Scraped("penstock_shards_owned", "Shards whose lease is he
 SHARD_EVENTS: Final = Scraped(
     "penstock_shard_events_total", "Events in the log of each shard that is owned here.", ["shard"], kind="counter"
 )
-DATABASE_UP: Final = Scraped("penstock_database_up", "1 while the databases answer, in time for the leases.", combine="min")
+DATABASE_UP: Final = Scraped(
+    "penstock_database_up", "1 while the databases answer, in time for the leases.", combine="min"
+)
 REBUILD_SECONDS: Final = Histogram(
     "penstock_shard_rebuild_duration_seconds",
     "From when shards were taken until their state was known again, a group of shards at a time.",
