@@ -114,11 +114,12 @@ class Expressions:
         kind = self._types[record.type]
         if kind.name != "record":
             return self._fail(f"{what} is put together as a record, but {spell(self._types, record.type)} is none")
-        if len(record.names) != len(record.values) or len(set(record.names)) != len(record.names):
+        given = set(record.names)
+        if len(record.names) != len(record.values) or len(given) != len(record.names):
             return self._fail(f"{what} does not name each of the fields of its record once")
         known = {field.name: field.required for field in kind.fields}
         wrong = [f"no field {quote(name)}" for name in record.names if name not in known]
-        wrong += [f"field {quote(name)} missing" for name, need in known.items() if need and name not in record.names]
+        wrong += [f"field {quote(name)} missing" for name, need in known.items() if need and name not in given]
         if wrong:
             return self._fail(f"{what}: {spell(self._types, record.type)}: {', '.join(wrong[:10])}")
         return self._check_all(what, record.values, used)

@@ -7,14 +7,15 @@ from penstock_proto.plan.v1 import plan_pb2
 
 from .check_exprs import Expressions
 from .check_tables import check_name, check_options
-from .limits import INLINE_NODE_BYTES_MAX
+from .errors import InvalidPlan
+from .limits import INLINE_NODE_BYTES_MAX, PARTS_MAX
 from .order import shortest_cycle
 from .problems import Problems
 from .refs import INPUTS
 from .spelling import quote
 
 KINDS_RUN = frozenset({plan_pb2.NODE_KIND_TASK, plan_pb2.NODE_KIND_PASS})
-CYCLE_NAMES_MAX = 20
+NAMES_MAX = 20
 
 
 class Signature(NamedTuple):
@@ -22,7 +23,7 @@ class Signature(NamedTuple):
 
     what: str  # for messages
     ports: dict[str, int]  # type by name
-    required: frozenset[str]
+    required: tuple[str, ...]
 
 
 def signature_of(operator: plan_pb2.Operator) -> Signature:
@@ -30,14 +31,14 @@ def signature_of(operator: plan_pb2.Operator) -> Signature:
     return Signature(
         f"{operator.module}:{operator.qualname}",
         {port.name: port.type for port in operator.inputs},
-        frozenset(port.name for port in operator.inputs if port.required),
+        tuple(sorted({port.name for port in operator.inputs if port.required})),
     )
 
 
 class Nodes:
     """Checks node after node; keeps what they depend on."""
 
-    __slots__ = ("_expressions", "_files", "_parents", "_problems", "_signatures", "_size", "_typed")
+    __slots__ = ("_expressions", "_files", "_parents", "_ports", "_problems", "_signatures", "_size", "_typed")
 
     def __init__(self, problems: Problems, expressions: Expressions, plan: plan_pb2.Plan, *, typed: bool) -> None:
         """`typed`: whether the table of types is sound, so that arguments can be checked against it."""
@@ -45,6 +46,7 @@ class Nodes:
         self._signatures = [signature_of(operator) for operator in plan.operators]
         self._files = list(plan.files)
         self._size = len(plan.nodes)
+        self._ports = 0
         self._parents: list[set[int]] = []
 
     def check(self, node: plan_pb2.Node, name: str) -> None:
@@ -84,8 +86,8 @@ class Nodes:
         if len(circle) == 1:
             self._problems.add(f"node {quote(names[circle[0]])} depends on itself")
         elif circle:
-            shown = [quote(names[node]) for node in circle[:CYCLE_NAMES_MAX]]
-            more = [f"{len(circle) - CYCLE_NAMES_MAX} more"] if len(circle) > CYCLE_NAMES_MAX else []
+            shown = [quote(names[node]) for node in circle[:NAMES_MAX]]
+            more = [f"{len(circle) - NAMES_MAX} more"] if len(circle) > NAMES_MAX else []
             way = " -> ".join([*shown, *more, shown[0]])
             self._problems.add(f"nodes depend on each other in a circle: {way}")
         else:
@@ -98,6 +100,9 @@ class Nodes:
             self._problems.add(f"{what} calls operator {node.operator}, but the plan has {len(self._signatures)}")
             return
         signature = self._signatures[node.operator]
+        self._ports += len(signature.ports)
+        if self._ports > PARTS_MAX:
+            raise InvalidPlan([f"the plan's calls have more than {PARTS_MAX} inputs"])
         given: set[str] = set()
         inline_bytes = 0
         for argument in node.arguments:
@@ -106,8 +111,8 @@ class Nodes:
                 self._problems.add(f"{what} is given {quote(name)} more than once")
             given.add(name)
             inline_bytes += self._check_argument(what, signature, name, argument.value, used)
-        if missing := signature.required - given:
-            names = ", ".join(map(quote, sorted(missing)))
+        if missing := [name for name in signature.required if name not in given]:
+            names = ", ".join(map(quote, missing[:NAMES_MAX]))
             self._problems.add(f"{what} lacks {names} of {quote(signature.what)}")
         if inline_bytes > INLINE_NODE_BYTES_MAX:
             limit = f"the limit is {INLINE_NODE_BYTES_MAX}, store them as artifacts"
@@ -116,7 +121,7 @@ class Nodes:
     def _check_argument(self, what: str, signature: Signature, name: str, value: plan_pb2.Expr, used: set[int]) -> int:
         port = signature.ports.get(name)
         if port is None:
-            known = ", ".join(map(quote, sorted(signature.ports)[:20])) or "nothing"
+            known = ", ".join(map(quote, sorted(signature.ports)[:NAMES_MAX])) or "nothing"
             self._problems.add(f"{what} is given {quote(name)}, but {quote(signature.what)} takes {known}")
         size = self._expressions.check_refs(f"{what}, argument {quote(name)}", value, used)
         if size < 0 or port is None or not self._typed:

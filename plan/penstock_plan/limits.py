@@ -2,7 +2,10 @@
 
 PLAN_BYTES_MAX = 64 * 2**20
 NODES_MAX = 200_000
-# Arguments with their items, keys and fields, of all nodes together.
+OPERATORS_MAX = 50_000
+# Inputs of a plan, inputs or outputs of an operator: every run, and every call, is checked against all of them.
+PORTS_MAX = 10_000
+# Arguments with their items, keys and fields, of all nodes together; and as many inputs that could be given.
 PARTS_MAX = 2_000_000
 # Comparisons of a part with a type: a part that may be one of several types is compared with each.
 COMPARISONS_MAX = 10_000

@@ -7,7 +7,7 @@ from .check_exprs import Expressions
 from .check_nodes import Nodes
 from .check_tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
 from .errors import InvalidPlan
-from .limits import NODES_MAX, PLAN_BYTES_MAX
+from .limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX
 from .problems import Problems
 from .spelling import quote
 
@@ -33,8 +33,7 @@ def check(plan: plan_pb2.Plan) -> None:
     if plan.schema != SCHEMA:
         remedy = "upgrade the server" if plan.schema > SCHEMA else "compile it again"
         raise InvalidPlan([f"the plan has schema {plan.schema}, this version knows {SCHEMA}: {remedy}"])
-    if len(plan.nodes) > NODES_MAX:
-        raise InvalidPlan([f"the plan has {len(plan.nodes)} nodes; the limit is {NODES_MAX}"])
+    _check_sizes(plan)
     problems = Problems()
     check_name(problems, "the plan", plan.name)
     if plan.bundle:
@@ -48,6 +47,18 @@ def check(plan: plan_pb2.Plan) -> None:
     _check_graph(problems, plan, types, typed=typed and not before)
     if problems:
         raise problems.error()
+
+
+def _check_sizes(plan: plan_pb2.Plan) -> None:
+    """Refuse, before anything else is looked at, what would take too long to look at."""
+    tables = {"nodes": (plan.nodes, NODES_MAX), "operators": (plan.operators, OPERATORS_MAX)}
+    for what, (found, most) in (tables | {"inputs": (plan.inputs, PORTS_MAX)}).items():
+        if len(found) > most:
+            raise InvalidPlan([f"the plan has {len(found)} {what}; the limit is {most}"])
+    for operator in plan.operators:
+        if (ports := max(len(operator.inputs), len(operator.outputs))) > PORTS_MAX:
+            what = quote(f"{operator.module}:{operator.qualname}")
+            raise InvalidPlan([f"operator {what} has {ports} inputs or outputs; the limit is {PORTS_MAX}"])
 
 
 def _check_operators(problems: Problems, plan: plan_pb2.Plan, types: int) -> None:

@@ -17,6 +17,10 @@ INLINE_ALL_BYTES_MAX: Final = 64 * 1024
 HASH_BYTES: Final = 32
 JSON_CODEC: Final = "json"
 CODEC_CHARS_MAX: Final = 100
+# A larger schema is left to the worker: it is read again for every run.
+SCHEMA_CHARS_MAX: Final = 64 * 1024
+# Inputs that do not exist and are named; looking for what was meant takes its time.
+UNKNOWN_NAMED_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,14 @@ class Inputs:
 
     def _unknown(self, given: Mapping[str, value_pb2.Value]) -> list[str]:
         names = [declared.name for declared in self.inputs]
-        if not given.keys() - set(names):
-            return []
+        unknown = sorted(given.keys() - set(names))
         problems: list[str] = []
-        for name in sorted(given.keys() - set(names)):
-            near = difflib.get_close_matches(name, names, 1)
+        for name in unknown[:UNKNOWN_NAMED_MAX]:
+            near = difflib.get_close_matches(name[:CODEC_CHARS_MAX], names, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, names)) or 'none'}"
             problems.append(f"there is no input {name!r}; {hint}")
+        if len(unknown) > UNKNOWN_NAMED_MAX:
+            problems.append(f"there are {len(unknown) - UNKNOWN_NAMED_MAX} more that do not exist")
         return problems
 
 
@@ -84,8 +89,8 @@ def _input(declared: plan_pb2.PlanInput) -> Input:
 
 def _schema(text: str) -> Any:
     try:
-        return json.loads(text) if text else None
-    except ValueError:
+        return json.loads(text) if 0 < len(text) <= SCHEMA_CHARS_MAX else None
+    except (ValueError, RecursionError):
         return None  # the plan's check is where this is said
 
 

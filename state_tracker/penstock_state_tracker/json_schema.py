@@ -3,11 +3,14 @@
 The worker decodes every value by its Python type and has the last word.
 """
 
+import itertools
 import json
-from collections.abc import Callable, Mapping, Sized
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterator, Mapping, Sized
+from typing import Any, Final, NamedTuple, cast
 
 DEPTH_MAX: Final = 32
+# Parts of a schema looked at for one value: choices within choices could go on for ever.
+STEPS_MAX: Final = 4_000
 SHOWN_CHARS_MAX: Final = 80
 
 TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -35,17 +38,30 @@ LENGTHS: Final[Mapping[str, tuple[str, Callable[[int, int], bool]]]] = {
 def problem(schema: Any, value: Any) -> str:
     """Return what is wrong with a decoded value, to follow its name in a sentence; empty if nothing."""
     try:
-        return _problem(schema, value, schema, 0)
-    except (TypeError, AttributeError, KeyError, ValueError):
+        return _problem(schema, value, _Whole(schema, itertools.count()), 0)
+    except (TypeError, AttributeError, KeyError, ValueError, RecursionError, _TooMuch):
         return ""  # a schema of a shape that we do not know
 
 
-def _problem(schema: Any, value: Any, root: Any, depth: int) -> str:
+class _TooMuch(Exception):
+    """The schema has more choices than are looked at."""
+
+
+class _Whole(NamedTuple):
+    """What all parts of one check share."""
+
+    schema: Any
+    steps: Iterator[int]
+
+
+def _problem(schema: Any, value: Any, root: _Whole, depth: int) -> str:
+    if next(root.steps) >= STEPS_MAX:
+        raise _TooMuch
     if not isinstance(schema, dict) or depth > DEPTH_MAX:
         return ""
     rules = cast(dict[str, Any], schema)
     if "$ref" in rules:
-        return _problem(_resolved(rules["$ref"], root), value, root, depth + 1)
+        return _problem(_resolved(rules["$ref"], root.schema), value, root, depth + 1)
     if "anyOf" in rules:
         found = [_problem(choice, value, root, depth + 1) for choice in rules["anyOf"]]
         return "" if "" in found else " and ".join(dict.fromkeys(found))
@@ -92,7 +108,7 @@ def _limits(rules: dict[str, Any], value: Any) -> str:
     return ""
 
 
-def _parts(rules: dict[str, Any], value: Any, root: Any, depth: int) -> str:
+def _parts(rules: dict[str, Any], value: Any, root: _Whole, depth: int) -> str:
     if isinstance(value, list):
         for index, item in enumerate(cast(list[Any], value)):
             if found := _problem(rules.get("items"), item, root, depth + 1):

@@ -57,8 +57,10 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> t
     """Return runs from all databases, newest first, and the token of the next page; empty if there is none."""
     size = _page_size(request.page_size)
     after = _after(request.page_token)
-    states = list(request.states) or list(ALL_STATES)
+    states = _states(request.states)
     filters = [name for name in (request.team, request.plan_name) if name]
+    if any("\0" in name for name in filters):
+        raise BadRequest("neither a team nor a workflow has a zero byte in its name")
     query = LISTS[bool(request.team), bool(request.plan_name)]
     rows: list[Row] = []
     for database in databases:
@@ -70,6 +72,12 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> t
 
 def _key(row: Row) -> tuple[int, bytes]:
     return row["submitted_at_us"], row["run_id"]
+
+
+def _states(wanted: Sequence[int]) -> list[int]:
+    if unknown := set(wanted).difference(ALL_STATES):
+        raise BadRequest(f"{min(unknown)} is no state of a run")
+    return list(set(wanted) or ALL_STATES)
 
 
 def _page_size(wanted: int) -> int:

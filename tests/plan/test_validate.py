@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from penstock_plan import PlanGraph, plan_hash
 from penstock_plan.errors import PROBLEMS_MAX, InvalidPlan
-from penstock_plan.limits import NODES_MAX, PLAN_BYTES_MAX
+from penstock_plan.limits import NODES_MAX, OPERATORS_MAX, PARTS_MAX, PLAN_BYTES_MAX, PORTS_MAX
 from penstock_plan.validate import load
 from penstock_proto.plan.v1 import plan_pb2 as pb
 
@@ -267,6 +267,27 @@ def test_fields_of_the_future_survive() -> None:
 
 def test_too_many_nodes() -> None:
     assert problems_of(plan_of([[]] * (NODES_MAX + 1)))[0].endswith(f"the limit is {NODES_MAX}")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda plan: plan.operators.extend([pb.Operator()] * (OPERATORS_MAX + 1)), "operators; the limit"),
+        (lambda plan: plan.inputs.extend([pb.PlanInput()] * (PORTS_MAX + 1)), "inputs; the limit"),
+        (lambda plan: plan.operators[0].inputs.extend([pb.Port()] * (PORTS_MAX + 1)), "inputs or outputs; the limit"),
+        (lambda plan: plan.operators[0].outputs.extend([pb.Port()] * (PORTS_MAX + 1)), "inputs or outputs; the limit"),
+    ],
+)
+def test_what_every_run_is_checked_against_is_bounded(change: Change, problem: str) -> None:
+    (found,) = problems_of(changed(change))
+    assert problem in found
+
+
+def test_calls_that_would_take_for_ever() -> None:
+    plan = valid_plan()
+    plan.operators[0].inputs.extend([pb.Port(name=str(number), required=True) for number in range(PORTS_MAX - 10)])
+    plan.nodes.extend([pb.Node(name=str(number), kind=pb.NODE_KIND_TASK) for number in range(1_000)])
+    assert problems_of(plan) == [f"the plan's calls have more than {PARTS_MAX} inputs"]
 
 
 def test_types_that_would_take_for_ever() -> None:

@@ -68,3 +68,16 @@ KEYWORDS = st.sampled_from(
 @given(schema=JSON | st.dictionaries(KEYWORDS, JSON), value=JSON)
 def test_no_schema_and_no_value_break_it(schema: Any, value: Any) -> None:
     assert isinstance(problem(schema, value), str)
+
+
+def test_choices_within_choices_end() -> None:
+    """100 ** 16 ways: whoever looks at all of them never answers anybody again."""
+    schema = {"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * 100}}, "$ref": "#/$defs/a"}
+    assert problem(schema, 1) == ""
+
+
+def test_a_schema_as_deep_as_can_be_read_is_accepted() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert problem({"enum": [deep]}, 1) == ""

@@ -129,6 +129,9 @@ async def test_open_runs_are_listed_with_their_counts(database_url: str) -> None
         api.ListRunsRequest(page_token="AAAA"),
         api.ListRunsRequest(page_token="_" * 32),
         api.ListRunsRequest(page_token="é" * 32),
+        api.ListRunsRequest(team="a\0"),
+        api.ListRunsRequest(plan_name="\0"),
+        api.ListRunsRequest(states=[ev.RunState.ValueType(40_000)]),
     ],
 )
 async def test_bad_pages_are_refused(database_url: str, request_: api.ListRunsRequest) -> None:
