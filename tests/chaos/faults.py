@@ -13,13 +13,15 @@ from penstock_action_service.app import WORKER_LEASE_S
 from penstock_stack.kafka import KafkaFailed
 from penstock_state_tracker.leases import SHARD_LEASE_S
 
-from .suite import Suite
+from .suite import FAR_WORKER, Suite
 
 # What was killed is away for up to so long.
 AWAY_S_MAX: Final = 3.0
 # Long enough that others take over, and that whoever wakes up is a former owner.
 ZOMBIE_S: Final = 2 * SHARD_LEASE_S + 1
 WORKER_ZOMBIE_S: Final = WORKER_LEASE_S + 3
+# After which a worker that has just connected holds something.
+CONNECTED_S: Final = 4.0
 KAFKA_AWAY_S: Final = 6.0
 POSTGRES_AWAY_S: Final = 3.0
 POSTGRES_FROZEN_S: Final = 5.0
@@ -129,7 +131,7 @@ def stop_postgres(suite: Suite, dice: Random) -> None:
 
 def cut_worker(suite: Suite, dice: Random) -> None:
     """The far worker reaches nobody, and learns so at once; for longer than its lease."""
-    _until_first_owns(suite)
+    _connect_through_links(suite)
     for link in suite.links:
         suite.background.call(link.cut())
     time.sleep(WORKER_ZOMBIE_S)
@@ -138,7 +140,7 @@ def cut_worker(suite: Suite, dice: Random) -> None:
 
 def hold_worker(suite: Suite, dice: Random) -> None:
     """The far worker's connections carry nothing, and nobody is told; for longer than its lease."""
-    _until_first_owns(suite)
+    _connect_through_links(suite)
     for link in suite.links:
         suite.background.call(link.hold())
     time.sleep(WORKER_ZOMBIE_S)
@@ -198,14 +200,21 @@ def _start_kafka(suite: Suite) -> None:
         suite.topology.kafka.start()
 
 
-def _until_first_owns(suite: Suite) -> None:
-    """Let the first Action Service own the pool: the far worker reaches that one, and the link is in between."""
+def _connect_through_links(suite: Suite) -> None:
+    """Let the first Action Service own the pool, and the far worker connect to it anew.
+
+    A worker that was sent from one owner to the next reaches that one beside the link.
+    """
     first, *others = suite.names("action-service")
     if suite.pool_owner() != first:
         for name in others:
             suite.instance(name).stop()
             suite.instance(name).start()
         suite.topology.wait_ready()
+    suite.instance(FAR_WORKER).stop()
+    suite.instance(FAR_WORKER).start()
+    suite.topology.wait_ready()
+    time.sleep(CONNECTED_S)
 
 
 def _mend(suite: Suite) -> None:
