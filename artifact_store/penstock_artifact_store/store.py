@@ -13,6 +13,7 @@ CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
 HASHED_FIRST_BYTES_MAX = 1 << 20  # larger ones are written while they are hashed, and dropped if they are there
 KNOWN_MAX = 65_536  # hashes remembered by one process as durable or verified
+OWN_ALONE = 0o700  # who wants to share the folder with other users makes it before
 ABANDONED_AFTER_S = 24 * 3600.0  # a temporary file so old belongs to a process that died
 
 
@@ -29,6 +30,7 @@ class LocalStore:
         self._damaged = self.folder / "damaged"
         self._durable: set[bytes] = set()
         self._verified: set[bytes] = set()
+        _make_folder(self.folder, OWN_ALONE)
         for each in (self._objects, self._temporary, self._damaged):
             _make_folder(each)
 
@@ -166,9 +168,9 @@ class LocalStore:
             return  # another reader was faster
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, mode: int = 0o777) -> None:
     if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
         sync_folder(folder.parent)
 
 

@@ -59,7 +59,7 @@ class Agent:
     async def open(self) -> None:
         """Make the executor ready; `on_orders` may be called from now on, on this event loop."""
         self._loop = asyncio.get_running_loop()
-        self._context.scratch.mkdir(parents=True, exist_ok=True)
+        self._context.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # code, and what operators print
         await self._executor.open(self._context)
         self._unwatch = measures.watch(self._core)
         self._open = True

@@ -27,6 +27,10 @@ class Artifacts(Protocol):
         """Return the bytes, verified."""
         ...
 
+    def size(self, artifact: bytes) -> int:
+        """Size in bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from penstock.bundle import BundleError, unpack
+from penstock.bundle import ARCHIVE_BYTES_MAX, BundleError, BundleTooLarge, unpack
 from penstock_artifact_store import ArtifactDamaged, ArtifactMissing, BadHash
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 
@@ -92,9 +92,13 @@ class Prepared:
         self._plans.add(plan)
 
     async def _fetch_bundle(self, bundle: bytes) -> None:
-        data = await asyncio.to_thread(self._context.store.get, bundle)
-        folder = await asyncio.to_thread(unpack, data, self._bundles_folder)
-        self._bundles[bundle] = str(folder)
+        self._bundles[bundle] = await asyncio.to_thread(self._unpacked, bundle)
+
+    def _unpacked(self, bundle: bytes) -> str:
+        """Anything may be called a bundle: one that is too large is not even read."""
+        if (size := self._context.store.size(bundle)) > ARCHIVE_BYTES_MAX:
+            raise BundleTooLarge(f"a bundle of {size} bytes; the limit is {ARCHIVE_BYTES_MAX}")
+        return str(unpack(self._context.store.get(bundle), self._bundles_folder))
 
 
 def _write(path: Path, data: bytes) -> None:

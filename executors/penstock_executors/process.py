@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterable, Sequence
 
 import psutil
+from google.protobuf.message import DecodeError
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.plan.v1.plan_pb2 import Resources
@@ -239,10 +240,10 @@ class ProcessExecutor:
 
     def _read(self, child: ChildProcess, ended: list[Report]) -> None:
         for message in child.channel.received(READ_MAX):
-            answer = FromChild.FromString(bytes(message))
-            if answer.ready:
+            answer = _answer(message)
+            if answer is not None and answer.ready:
                 child.ready = True
-            elif not self._settle(child, answer, ended):
+            elif answer is None or not self._settle(child, answer, ended):
                 child.signal(signal.SIGKILL)
                 break
         if child.waiting:
@@ -399,6 +400,14 @@ class ProcessExecutor:
     def _pass_on(self, grant: Grant, lines: list[str]) -> None:
         if lines:
             self._context.output(grant, lines)
+
+
+def _answer(message: memoryview) -> FromChild | None:
+    """Read what a process says; None if that makes no sense: the operator can write to the socket, too."""
+    try:
+        return FromChild.FromString(bytes(message))
+    except DecodeError:
+        return None
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 FILES_MAX = 10_000
 BUNDLE_BYTES_MAX = 64 * 1024**2  # of the files, not of the archive
+ARCHIVE_BYTES_MAX = 2 * BUNDLE_BYTES_MAX  # with the files' names; no larger one is read
+COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # those that need little memory
 SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist"})
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same in every archive, so that the same files make the same bytes
 NAMED = 5  # files named in an error
@@ -142,7 +144,8 @@ def _check(entries: list[zipfile.ZipInfo]) -> None:
         path = PurePosixPath(entry.filename)
         mode = stat.S_IFMT(entry.external_attr >> 16)
         strange = path.is_absolute() or ".." in path.parts or "\\" in entry.filename or "\0" in entry.orig_filename
-        if strange or path.suffix != ".py" or mode not in (0, stat.S_IFREG):
+        strange |= path.suffix != ".py" or mode not in (0, stat.S_IFREG)
+        if strange or entry.compress_type not in COMPRESSIONS:
             raise BadBundle(f"a bundle may not contain {entry.filename!r}")
 
 

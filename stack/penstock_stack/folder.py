@@ -15,6 +15,8 @@ from .errors import FolderInUse, FolderUnusable, OtherVersion
 FORMAT = 1
 STAMP = "version.json"
 SHARDS = 256
+# Other users have no business in it; root's Postgres, which is another user, has to get through.
+OWN_MODE, ROOTS_MODE = 0o700, 0o711
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class DataFolder:
             FolderUnusable: It cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(ROOTS_MODE if os.geteuid() == 0 else OWN_MODE, parents=True, exist_ok=True)
             self._lock = _locked(self.path)
             return self._stamp(shards)
         except OSError as error:

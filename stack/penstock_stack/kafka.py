@@ -64,7 +64,7 @@ class EmbeddedKafka:
     def start(self) -> None:
         """Resolve the parts, format the folder if it is new, start, and wait until the broker accepts connections."""
         java, class_path = _parts()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = self._folder / "server.properties"
         settings.write_text(self._settings(choose_port(0)))
         command = [java, *JAVA_OPTIONS, "-cp", class_path]

@@ -117,7 +117,7 @@ def _ready(data: Path, stack: Stack, settings: Settings) -> None:
         return
     print(json.dumps({"address": stack.address, "pid": os.getpid()}), flush=True)
     # Whoever started this reads no more: what is printed from now on goes to the log.
-    file = os.open(data / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    file = os.open(data / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for fd in (1, 2):
         os.dup2(file, fd)
     os.close(file)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,21 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     await served.start()
     yield served
     await served.stop()
+
+
+async def test_no_proxy_of_the_environment_gets_to_see_artifacts(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+            monkeypatch.setenv(name, "http://{}:{}".format(*proxy.getsockname()))
+        artifact = await asyncio.to_thread(served.remote().put, b"private")
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert served.store.get(artifact) == b"private"
 
 
 async def status_of(call: Any) -> grpc.StatusCode:

@@ -37,6 +37,13 @@ store = LocalStore(Path(sys.argv[1]))
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+def test_other_users_are_kept_out_unless_the_folder_was_made_for_them(tmp_path: Path) -> None:
+    assert LocalStore(tmp_path / "own").folder.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o750)
+    assert LocalStore(tmp_path / "shared").folder.stat().st_mode & 0o777 == 0o750
+
+
 @given(parts=st.lists(st.binary(max_size=5000), max_size=5))
 def test_what_is_put_is_got(tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]) -> None:
     store = LocalStore(tmp_path_factory.getbasetemp() / "store")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from tests.executors.harness import result, until
@@ -75,10 +76,10 @@ def many(a: int) -> int:
     return 1
 
 @operator
-def forge() -> int:
+def forge(a: str) -> int:
     for fd in range(3, 1000):
         try:
-            os.write(fd, b"\\x0a\\x02\\x28\\x63")
+            os.write(fd, bytes.fromhex(a))
         except OSError:
             pass
     time.sleep(100)
@@ -217,9 +218,10 @@ async def test_all_that_an_action_started_ends_with_it(worker: Any) -> None:
     await until(lambda: all(map(gone, pids)))
 
 
-async def test_a_forged_report_is_not_believed(worker: Any) -> None:
+@pytest.mark.parametrize("message", ["0a022863", "ff"], ids=["of another grant", "garbage"])
+async def test_a_forged_report_is_not_believed(worker: Any, message: str) -> None:
     it = await worker(OPS)
-    number = (await it.run("forge", timeout_s=20.0)).grant
+    number = (await it.run("forge", message, timeout_s=20.0)).grant
     assert it.ends(number)[0].failed.cause == ev.CAUSE_EXITED
     assert {each.grant for each in it.reports} == {number}
 

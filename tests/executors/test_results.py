@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+from penstock_executors import preparing
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from tests.executors.harness import result
@@ -265,6 +267,13 @@ async def test_a_repeated_grant_runs_once(worker: Any) -> None:
     it.order(grant)
     await it.run("add", 1, 2)
     assert all(each.grant != grant.grant for each in it.reports[seen:])
+
+
+async def test_a_bundle_that_no_project_has_is_not_read(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = await worker(OPS)
+    monkeypatch.setattr(preparing, "ARCHIVE_BYTES_MAX", it.store.size(it.bundle) - 1)
+    gone = (await it.run("add", 1, 1)).failed
+    assert gone.cause == ev.CAUSE_NOT_LOADABLE and "the limit is" in gone.failure.message
 
 
 async def test_a_bundle_that_is_not_there_is_said(worker: Any) -> None:

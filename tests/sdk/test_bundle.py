@@ -116,6 +116,15 @@ def test_what_does_not_belong_into_a_bundle_is_refused(tmp_path: Path, name: str
     assert list((tmp_path / "bundles").iterdir()) == []
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_takes_much_memory_to_unpack_is_refused(tmp_path: Path, compression: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as file:
+        file.writestr("a.py", b"x = 1")
+    with pytest.raises(BadBundle, match=r"may not contain 'a\.py'"):
+        unpack(out.getvalue(), tmp_path / "bundles")
+
+
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file, pytest.warns(UserWarning, match="Duplicate"):

@@ -28,6 +28,12 @@ def test_a_folder_keeps_what_it_was_made_with(tmp_path: Path) -> None:
         assert folder.open(4) == stamp
 
 
+def test_other_users_cannot_look_into_it(tmp_path: Path) -> None:
+    with closing(DataFolder(tmp_path / "data")) as folder:
+        folder.open(4)
+        assert folder.path.stat().st_mode & 0o066 == 0
+
+
 def test_another_process_is_named(tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdin is not None and other.stdout is not None

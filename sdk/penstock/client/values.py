@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from contextlib import aclosing
 from pathlib import Path
@@ -80,7 +81,9 @@ class Artifacts:
         if not self._asked:
             info = await self._connection.info()
             folder = Path(info.artifact_folder) if info.artifact_folder else None
-            self._local = LocalStore(folder) if folder and (folder / "objects").is_dir() else None
+            # It may be there and be closed to this user.
+            open_here = folder is not None and os.access(folder / "objects", os.R_OK | os.X_OK)
+            self._local = LocalStore(folder) if folder and open_here else None
             self._asked = True
         return self._local
 

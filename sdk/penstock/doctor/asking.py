@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 import time
 import uuid
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final, cast
 
 import grpc
@@ -160,7 +160,7 @@ async def _store(connection: Connection) -> str:
 
 def _disks(info: tracker.InfoResponse) -> list[Disk]:
     """The disks that this machine sees."""
-    folders = [folder for folder in (info.artifact_folder,) if folder and Path(folder).is_dir()]
+    folders = [folder for folder in (info.artifact_folder,) if folder and os.access(folder, os.X_OK)]
     return [_disk(folder) for folder in folders]
 
 
