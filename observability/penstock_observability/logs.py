@@ -46,6 +46,15 @@ def about(run_id: bytes, node: int | None = None, attempt: int | None = None) ->
     return fields | {"span_id": f"{span_id:016x}", "node": node, "attempt": attempt}
 
 
+def harmless(text: str) -> str:
+    """Return the text with control characters written out, and further lines moved in.
+
+    Names and messages of others are in it: they can neither steer a terminal nor look like a record of their own.
+    """
+    kept = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+    return kept.replace("\n", "\n    ")
+
+
 class PlainFormatter(logging.Formatter):
     """A line for people."""
 
@@ -55,7 +64,11 @@ class PlainFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line, with the run that it is about."""
         shown = [f"{word} {getattr(record, name)}" for name, word in SHOWN.items() if hasattr(record, name)]
-        return super().formatMessage(record) + (f" ({', '.join(shown)})" if shown else "")
+        return harmless(super().formatMessage(record)) + (f" ({', '.join(shown)})" if shown else "")
+
+    def formatException(self, ei: Any) -> str:
+        """Return the traceback; what was raised may quote others, too."""
+        return "    " + harmless(super().formatException(ei))
 
 
 class JsonFormatter(logging.Formatter):

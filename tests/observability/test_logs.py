@@ -31,5 +31,13 @@ def test_people_read_the_run_at_the_end_of_the_line() -> None:
     assert formatter.format(record()).endswith("it failed")
 
 
+def test_what_others_said_neither_steers_a_terminal_nor_looks_like_a_record() -> None:
+    said = "\x1b[2J\x9b31m\u202e\r\n2026-01-01 00:00:00,000 penstock ERROR forged"
+    made = logging.getLogger("m").makeRecord("m", logging.INFO, __file__, 1, "worker %s", (said,), None)
+    first, second = logs.PlainFormatter("penstock").format(made).split("\n")
+    assert first.endswith("worker \\x1b[2J\\x9b31m\\u202e\\r")
+    assert second.startswith("    2026")
+
+
 def test_an_id_that_is_none_is_shown_as_it_is() -> None:
     assert logs.about(b"\x01\x02") == {"run_id": "0102"}

@@ -25,11 +25,11 @@ def clean_lines(text: str) -> str:
 
 
 def _written_out(char: str) -> str:
-    if char == "\t" or unicodedata.category(char) not in _CONTROL:
-        return char
-    if char == "\u200d":  # joins the parts of an emoji
-        return char
-    return char.encode("unicode_escape").decode("ascii")
+    return char.encode("unicode_escape").decode("ascii") if char != "\t" and _steers(char) else char
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) in _CONTROL and char != "\u200d"  # it joins the parts of an emoji
 
 
 def seconds(duration_s: float) -> str:
@@ -68,9 +68,12 @@ def line(text: str, *, to_stderr: bool = False) -> None:
 
 
 def json_out(value: Any) -> None:
-    """Print one JSON value, on one line if it is read by a program."""
+    """Print one JSON value, on one line if it is read by a program; what could steer a terminal is escaped in it."""
     indent = 2 if sys.stdout.isatty() else None
-    print(json.dumps(value, ensure_ascii=False, indent=indent), flush=True)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(json.dumps(char)[1:-1] if char != "\n" and _steers(char) else char for char in text)
+    print(text, flush=True)
 
 
 def json_bytes(value: Any) -> bytes:

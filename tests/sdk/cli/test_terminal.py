@@ -1,9 +1,13 @@
 """What goes to the terminal cannot steer it, and fits."""
 
+import contextlib
+import io
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock.cli.terminal import clean, clean_lines, seconds, size
+from penstock.cli.terminal import clean, clean_lines, json_out, seconds, size
 from penstock.cli.timeline import timeline
 from penstock.client.view import Attempt, NodeState, RunView
 from penstock_proto.plan.v1 import plan_pb2
@@ -30,6 +34,15 @@ def test_nothing_that_is_printed_can_steer_the_terminal(text: str) -> None:
     shown = clean(text)
     assert not any((ord(char) < 32 and char != "\t") or 127 <= ord(char) < 160 for char in shown)
     assert clean_lines(text).count("\n") == text.count("\n")
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_json_is_the_same_value_and_cannot_steer_the_terminal(value: dict[str, str]) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        json_out(value)
+    text = printed.getvalue().removesuffix("\n")
+    assert json.loads(text) == value
+    assert clean(text) == text
 
 
 @pytest.mark.parametrize(
