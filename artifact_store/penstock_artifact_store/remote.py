@@ -15,12 +15,19 @@ from .store import CHUNK_BYTES, LocalStore
 
 Answer = TypeVar("Answer")
 
-TRIES_MAX = 6
+# A restart of the service, or a network that is down for a moment, costs no attempt of an operator.
+PATIENCE_S = 120.0
 RETRY_DELAY_S = 0.1
 RETRY_DELAY_MAX_S = 3.0
 CALL_TIMEOUT_S = 60.0
 TRANSFER_TIMEOUT_S = 3600.0
 MISSING_BATCH = 10_000
+OPTIONS = [
+    # Straight to the service: a proxy of the environment would see, or swallow, every artifact.
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+]
 RETRIED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 
 
@@ -30,8 +37,7 @@ class RemoteStore:
     def __init__(self, address: str, cache: LocalStore) -> None:
         """`address` is "host:port"; the connection is made when it is first used."""
         self.address, self._cache = address, cache
-        # Straight to the service: a proxy of the environment would see, or swallow, every artifact.
-        self._channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
+        self._channel = grpc.insecure_channel(address, options=OPTIONS)
         self._stub: Any = service_pb2_grpc.ArtifactStoreServiceStub(self._channel)
 
     def __repr__(self) -> str:
@@ -113,20 +119,20 @@ class RemoteStore:
             self._tried(lambda: self._stub.Put(_chunks(artifact, path), timeout=TRANSFER_TIMEOUT_S), artifact)
 
     def _tried(self, call: Callable[[], Answer], artifact: bytes = b"") -> Answer:
-        """Call again, later and later, while the service cannot be reached."""
+        """Call again, later and later, while the service cannot be reached; raise StoreUnavailable after PATIENCE_S."""
         delay_s = RETRY_DELAY_S
-        for tries in range(1, TRIES_MAX + 1):
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
             try:
                 return call()
             except grpc.RpcError as error:
                 status, detail = cast(Any, error).code(), cast(Any, error).details()
                 if status not in RETRIED:
                     raise self._translated(status, detail, artifact) from error
-                if tries == TRIES_MAX:
+                if time.monotonic() > give_up_at:
                     raise StoreUnavailable(f"the artifact store at {self.address} does not answer: {detail}") from error
             time.sleep(delay_s * random.uniform(0.5, 1))
             delay_s = min(2 * delay_s, RETRY_DELAY_MAX_S)
-        raise AssertionError("unreachable")
 
     def _translated(self, status: grpc.StatusCode, detail: str, artifact: bytes) -> ArtifactStoreError:
         if status is grpc.StatusCode.NOT_FOUND:

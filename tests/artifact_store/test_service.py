@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -123,11 +124,34 @@ async def test_a_damaged_cache_is_filled_anew(served: Served) -> None:
 async def test_a_service_that_is_away_is_waited_for_and_then_said(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "RETRY_DELAY_S", 0.01)
+    monkeypatch.setattr(remote, "PATIENCE_S", 0.5)
     await served.server.stop(None)
     far = served.remote()
     with pytest.raises(StoreUnavailable, match=served.address):
         await asyncio.to_thread(far.put, b"data")
+
+
+async def test_a_service_that_comes_back_costs_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Semaphore(0)
+
+    class Clock:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            tried.release()
+            time.sleep(min(seconds, 0.02))
+
+    monkeypatch.setattr(remote, "time", Clock)
+    await served.server.stop(None)
+    putting = asyncio.create_task(asyncio.to_thread(served.remote().put, b"data"))
+    for _ in range(20):
+        await asyncio.to_thread(tried.acquire)
+    served.server = grpc.aio.server()
+    served.server.add_insecure_port(served.address)
+    add_to_server(served.store, served.server)
+    await served.server.start()
+    assert served.store.get(await putting) == b"data"
 
 
 async def test_a_transfer_that_breaks_goes_on_where_it_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
