@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, ClassVar
 
-from penstock_eventlog.settings import Address, Addresses, Names, StreamSettings
+from penstock_eventlog.settings import Address, Addresses, Dsn, Names, StreamSettings
 from pydantic import BeforeValidator, Field, PositiveFloat, WithJsonSchema
 from pydantic_settings import NoDecode
 
@@ -42,8 +42,7 @@ class Settings(StreamSettings):
     dependency_managers: Addresses = Field(
         min_length=1, description="HOST:PORT of every Dependency Manager, separated by commas."
     )
-    database_url: str = Field(
-        min_length=1,
+    database_url: Dsn = Field(
         description="DSN of the Postgres database with the leases of pools, the same for every Action Service.",
     )
     pools: Names = Field(

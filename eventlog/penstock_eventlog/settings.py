@@ -2,14 +2,16 @@
 
 import ipaddress
 import socket
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .errors import EventlogError
 
 LOOPBACK = "127.0.0.1"
+DSN_SCHEMES: Final = ("postgresql", "postgres")
 
 
 class BadAddress(ValueError):
@@ -17,6 +19,16 @@ class BadAddress(ValueError):
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text!r} is no HOST:PORT, such as 127.0.0.1:7733 or [::1]:7733")
+
+
+class BadDsn(ValueError):
+    """No DSN of a Postgres database. The text does not quote it, for the sake of its password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no DSN such as postgresql://user:password@host:5432/name; "
+            "/ ? # @ , % in a password are written as %2F %3F %23 %40 %2C %25"
+        )
 
 
 class UnsafeBind(EventlogError):
@@ -44,6 +56,14 @@ def _checked(value: Any) -> str:
     return str(value)
 
 
+def _dsn(url: str) -> str:
+    """Refuse what would be read otherwise than it is meant: parts of the password would turn up in errors."""
+    parts = urlsplit(url)
+    if parts.scheme not in DSN_SCHEMES or parts.fragment or "@" in parts.path + parts.query:
+        raise BadDsn
+    return url
+
+
 def _several(value: Any) -> Any:
     """Split what the environment gives as one text at its commas."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -51,6 +71,8 @@ def _several(value: Any) -> Any:
 
 Address = Annotated[str, BeforeValidator(_checked), WithJsonSchema({"type": "string", "format": "HOST:PORT"})]
 Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_several)]
+Dsn = Annotated[str, AfterValidator(_dsn)]
+Dsns = Annotated[tuple[Dsn, ...], NoDecode, BeforeValidator(_several)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
 
 

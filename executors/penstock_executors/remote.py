@@ -184,7 +184,7 @@ class RemoteWorker:
             store_address = artifacts
 
         async def plan(plan_hash: bytes) -> bytes:
-            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash))
+            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=CALL_TIMEOUT_S)
             return b"".join([response.chunk async for response in call])
 
         self._printed = RemotePrinted(self._channel(artifacts))

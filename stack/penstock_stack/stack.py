@@ -38,6 +38,7 @@ from .worker import EmbeddedWorker
 DATABASE = "penstock"
 NAME = "embedded"
 LOADED_MAX_S = 60.0
+PLAN_MAX_S = 30.0
 log = logging.getLogger(__name__)
 
 
@@ -222,7 +223,7 @@ class Stack:
         stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
 
         async def plan(plan_hash: bytes) -> bytes:
-            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash))
+            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=PLAN_MAX_S)
             return b"".join([response.chunk async for response in call])
 
         scratch = self._folder.path / "scratch"

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from penstock_eventlog.settings import Address, Addresses, Names, StreamSettings
+from penstock_eventlog.settings import Address, Addresses, Dsns, StreamSettings
 from pydantic import Field
 
 
@@ -14,7 +14,7 @@ class Settings(StreamSettings):
     listen: Address = Field(
         default="127.0.0.1:7733", description="HOST:PORT that the gRPC server listens on; clients connect to it."
     )
-    database_urls: Names = Field(
+    database_urls: Dsns = Field(
         min_length=1,
         description="DSNs of the Postgres databases with the logs, separated by commas: the same ones, in the same "
         "order, for every State Tracker of a deployment.",

@@ -35,6 +35,17 @@ def test_a_mistake_is_named(variable: str, value: str, said: str, monkeypatch: p
     assert line.startswith(said)
 
 
+@pytest.mark.parametrize("password", ["se/cret", "se?cret", "se#cret", "se,cret"])
+def test_a_password_that_is_not_encoded_is_not_shown(password: str) -> None:
+    url = f"postgresql://penstock:{password}@127.0.0.1:1/penstock"
+    done = subprocess.run(
+        [SCRIPT], env={"PENSTOCK_DATABASE_URLS": url}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "written as %2F" in done.stderr
+    assert "se" not in done.stderr.replace("password", "").split() and "cret" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [([], "error: PENSTOCK_DATABASE_URLS: Field required\n"), (["--shards"], "unrecognized arguments: --shards\n")],

@@ -208,12 +208,18 @@ def _output(name: str, value: Any) -> list[RenderableType]:
         if {"title", "markdown", "metrics"} <= fields.keys():
             title = Text(f"{clean(name)}: {clean(str(fields['title']))}", style="bold")
             return [title, _markdown(str(fields["markdown"]))]
-        if list(fields) == ["numbers"]:
-            numbers = cast("dict[str, float]", fields["numbers"])
-            return [label, *(Text(f"  {clean(key)}: {number:.6g}") for key, number in numbers.items())]
+        if list(fields) == ["numbers"] and (lines := _number_lines(fields["numbers"])):
+            return [label, *lines]
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     shown = shown if len(shown) <= VALUE_CHARS_MAX else shown[:VALUE_CHARS_MAX] + "…"
     return [label + Text(": " + clean_lines(shown), style="not bold")]
+
+
+def _number_lines(numbers: Any) -> list[Text]:
+    """One line for each number; none if it is something else that has the name."""
+    if not isinstance(numbers, dict) or not all(isinstance(each, int | float) for each in cast(Any, numbers).values()):
+        return []
+    return [Text(f"  {clean(key)}: {each:.6g}") for key, each in cast("dict[str, float]", numbers).items()]
 
 
 def _markdown(text: str) -> Markdown:

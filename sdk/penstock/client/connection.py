@@ -19,6 +19,7 @@ from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
 from .errors import REFUSED, ClientError, Overloaded, Refused, Unreachable
 
 CALL_TIMEOUT_S = 30.0
+TRANSFER_TIMEOUT_S = 3600.0
 # How long a call is tried again while nobody answers; starting a stack takes about two seconds.
 PATIENCE_S = 10.0
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0
@@ -135,7 +136,9 @@ class Connection:
         retry = await self.retry(service)
         while True:
             try:
-                return await getattr(self.stub(service, retry.address), method)(iter(requests))
+                return await getattr(self.stub(service, retry.address), method)(
+                    iter(requests), timeout=TRANSFER_TIMEOUT_S
+                )
             except _grpc.aio.AioRpcError as error:
                 await retry.after(error)
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from penstock.cli.printing import printed_outputs
 from penstock.cli.terminal import clean, clean_lines, json_out, seconds, size
 from penstock.cli.timeline import timeline
 from penstock.client.view import Attempt, NodeState, RunView
@@ -43,6 +44,13 @@ def test_json_is_the_same_value_and_cannot_steer_the_terminal(value: dict[str, s
     text = printed.getvalue().removesuffix("\n")
     assert json.loads(text) == value
     assert clean(text) == text
+
+
+@pytest.mark.parametrize("numbers", [{"a": "x"}, {"a": None}, [1], "x", {}])
+def test_an_output_that_looks_like_metrics_and_is_none_is_shown_as_it_is(numbers: object) -> None:
+    label, *lines = printed_outputs({"result": {"numbers": numbers}})
+    assert label == ""
+    assert [str(each) for each in lines] == [f"result: {json.dumps({'numbers': numbers})}"]
 
 
 @pytest.mark.parametrize(
