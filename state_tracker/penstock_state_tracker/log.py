@@ -65,6 +65,7 @@ READ_FAILURES = """
 SELECT payload FROM events
 WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND run_id = $4 AND kind = $5 ORDER BY seq DESC"""
 
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('make_events_partition'))"
 MAKE_PARTITIONS = """
 SELECT make_events_partition(((now() AT TIME ZONE 'UTC')::date + days)::date) FROM generate_series(0, $1) AS days"""
 
@@ -245,4 +246,7 @@ async def read_failures(
 
 async def make_partitions(database: Database, days_ahead: int) -> None:
     """Make the partitions of today and the days to come."""
-    await database.fetch(MAKE_PARTITIONS, days_ahead)
+    async with database.acquire() as connection, connection.transaction():
+        # Several State Trackers start at the same time.
+        await connection.execute(ONE_AT_A_TIME)
+        await connection.fetch(MAKE_PARTITIONS, days_ahead)

@@ -1,5 +1,6 @@
 """The append statement: fenced by the head row, gapless, and one for all shards."""
 
+import asyncio
 import importlib
 import itertools
 import pkgutil
@@ -94,6 +95,11 @@ async def test_rows_go_into_the_partition_of_their_day(shards: Database) -> None
         await log.append(connection, [part(taken, started())])
     assert await shards.fetchval("SELECT count(*) FROM events_default") == 0
     assert await shards.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass") == 4
+
+
+async def test_several_make_the_same_partitions_at_once(shards: Database) -> None:
+    for days in range(20, 60, 10):
+        await asyncio.gather(*(log.make_partitions(shards, days) for _ in range(4)))
 
 
 async def test_a_deployment_is_what_it_was_created_as(shards: Database) -> None:
