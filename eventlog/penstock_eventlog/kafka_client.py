@@ -58,11 +58,22 @@ async def undropped(work: Coroutine[Any, Any, None]) -> None:
         raise CallDropped from None
 
 
+async def _connected(starting: Coroutine[Any, Any, None]) -> None:
+    """Await the start of a client; whoever cancels that waits, too: aiokafka loses connections that are being made."""
+    task = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await asyncio.wait_for(task, STOP_S_MAX)
+        raise
+
+
 async def ensure_topics(address: str, names: Sequence[str], partitions: int, configs: Mapping[str, str]) -> None:
     """Create the topics that are missing."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await admin.start()
+        await _connected(admin.start())
         existing = set(await admin.list_topics())
         missing = [NewTopic(name, partitions, 1, topic_configs=dict(configs)) for name in names if name not in existing]
         if missing:
@@ -78,7 +89,7 @@ async def describe_topics(
     """Return name, number of partitions and the chosen settings of those topics that there are."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await admin.start()
+        await _connected(admin.start())
         existing = set(await admin.list_topics()).intersection(names)
         topics: Any = await admin.describe_topics(sorted(existing))
         asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(configs, "")) for name in existing]
@@ -116,7 +127,7 @@ class Producer:
 
     async def start(self) -> None:
         try:
-            await self._producer.start()
+            await _connected(self._producer.start())
         except BaseException:
             await self.stop()
             raise
@@ -181,7 +192,7 @@ class Consumer:
 
     async def start(self) -> None:
         try:
-            await self._consumer.start()
+            await _connected(self._consumer.start())
         except BaseException:
             await self.stop()
             raise
