@@ -18,6 +18,8 @@ from .run import CANCELLED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Run
 
 # The serialised outputs of one action: inline values and references.
 OUTPUTS_BYTES_MAX: Final = 80 * 1024
+# No Action Service takes in a worker with a longer name.
+WORKER_CHARS_MAX: Final = 200
 WAITS_OR_RUNS: Final = (WAITING, RUNNING)
 CANCELLED_REASONS: Final = frozenset(
     {ev.SKIP_REASON_UPSTREAM_CANCELLED, ev.SKIP_REASON_RUN_CANCELLED, ev.SKIP_REASON_FAIL_FAST}
@@ -55,6 +57,8 @@ class Shard:
         if run is None or not 0 <= node < run.graph.size or run.status[node] not in WAITS_OR_RUNS:
             return []
         if report.attempt != run.attempt(node) or report.item or not run.unlocked(node):
+            return []
+        if len(report.worker) > WORKER_CHARS_MAX:
             return []
         run.touched = now
         match report.WhichOneof("kind"):

@@ -1,5 +1,6 @@
 """How failures spread and how runs end."""
 
+from operator import le
 from typing import Final
 
 from penstock_proto.plan.v1 import plan_pb2
@@ -10,8 +11,11 @@ from .run import CONTINUE, FAILED, SUCCEEDED, WAITING, Run
 
 # Nodes in one event, so that it fits a message.
 SKIPPED_MAX: Final = 20_000
+TYPE_CHARS_MAX: Final = 255
 MESSAGE_CHARS_MAX: Final = 8 * 1024
 TRACEBACK_CHARS_MAX: Final = 32 * 1024
+# Of all that, in letters of any kind, and what later versions say.
+FAILURE_BYTES_MAX: Final = 192 * 1024
 
 
 def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
@@ -68,10 +72,12 @@ def _failed_node(run: Run) -> int:
 
 def clipped(failure: ev.Failure) -> ev.Failure:
     """Return the failure within the sizes that the log promises."""
-    if len(failure.message) <= MESSAGE_CHARS_MAX and len(failure.traceback) <= TRACEBACK_CHARS_MAX:
+    lengths = len(failure.type), len(failure.message), len(failure.traceback)
+    limits = TYPE_CHARS_MAX, MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
+    if all(map(le, lengths, limits)) and failure.ByteSize() <= FAILURE_BYTES_MAX:
         return failure
     return ev.Failure(
-        type=failure.type[:255],
+        type=failure.type[:TYPE_CHARS_MAX],
         message=failure.message[:MESSAGE_CHARS_MAX],
         traceback=failure.traceback[:TRACEBACK_CHARS_MAX],
     )

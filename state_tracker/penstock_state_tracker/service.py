@@ -27,7 +27,7 @@ from .lookup import Lookup
 from .plans import Plans
 from .results import Results
 from .routing import Routing
-from .submissions import Submissions, check_name
+from .submissions import Submissions, check_caller
 from .values import POSITIONS_MAX, Values, carried
 from .watching import Reader
 
@@ -89,6 +89,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         caller: ev.Caller | None = None
         async for request in request_iterator:
             caller = request.caller if caller is None else caller
+            check_caller(caller)
             data += request.chunk
             if len(data) > PLAN_BYTES_MAX:
                 raise BadRequest(f"the plan has more than {PLAN_BYTES_MAX:,} bytes")
@@ -132,8 +133,7 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def Cancel(self, request: api.CancelRequest, context: Context) -> api.CancelResponse:
         run_id, caller, reason = request.run_id, request.caller, request.reason
-        for name, text in (("user", caller.user), ("team", caller.team), ("client", caller.client)):
-            check_name(name, text)
+        check_caller(caller)
         owned = self._routing.mine(self._routing.shard(run_id))
         events = owned.core.cancel(run_id, caller, reason[:REASON_CHARS_MAX], time.monotonic())
         if events:

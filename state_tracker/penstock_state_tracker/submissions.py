@@ -24,7 +24,10 @@ REQUESTS_MAX: Final = 1_000
 PLAN_HASH_BYTES: Final = 32
 NAME_CHARS_MAX: Final = 200
 LABELS_MAX: Final = 64
+CALLER_BYTES_MAX: Final = 4 * 1024
 OPTIONS_BYTES_MAX: Final = 8 * 1024
+# An event has to fit a message to everybody who follows the log.
+EVENT_BYTES_MAX: Final = 2**20
 RETRY_AFTER_S: Final = 0.5
 
 Outcome = api.RunSummary | Answered
@@ -181,7 +184,7 @@ class Submissions:
 
     def _event(self, request: api.SubmitRequest) -> ev.RunSubmitted:
         graph = self._plans.graphs[request.plan]
-        return ev.RunSubmitted(
+        event = ev.RunSubmitted(
             plan=graph.hash,
             plan_name=graph.name,
             caller=request.caller,
@@ -189,6 +192,11 @@ class Submissions:
             options=request.options,
             nodes=graph.size,
         )
+        if (size := event.ByteSize()) > EVENT_BYTES_MAX:
+            raise BadRequest(
+                f"the run's inputs take {size:,} bytes with all that is said of them; at most 1 MiB is taken"
+            )
+        return event
 
 
 def _accepted(submission: Submission, event: ev.RunSubmitted, first_seq: int) -> api.RunSummary:
@@ -231,16 +239,23 @@ def _again(submission: Submission, row: Row) -> Outcome:
 def _check_request(request: api.SubmitRequest) -> None:
     if len(request.plan) != PLAN_HASH_BYTES:
         raise BadRequest(f"plan is the SHA-256 of a plan's bytes, {PLAN_HASH_BYTES} bytes, not {len(request.plan)}")
-    caller, options = request.caller, request.options
-    named = (("user", caller.user), ("team", caller.team), ("client", caller.client))
-    named += (("options.team", options.team), ("options.pool", options.pool))
-    for name, text in named:
-        check_name(name, text)
+    options = request.options
+    check_caller(request.caller)
+    check_name("options.team", options.team)
+    check_name("options.pool", options.pool)
     if len(options.labels) > LABELS_MAX or options.ByteSize() > OPTIONS_BYTES_MAX:
         raise BadRequest(
             f"the options have {len(options.labels)} labels and {options.ByteSize():,} bytes; "
             f"at most {LABELS_MAX} and {OPTIONS_BYTES_MAX:,} are taken"
         )
+
+
+def check_caller(caller: ev.Caller) -> None:
+    """Raise BadRequest for what no event should hold."""
+    for name, text in (("user", caller.user), ("team", caller.team), ("client", caller.client)):
+        check_name(name, text)
+    if (size := caller.ByteSize()) > CALLER_BYTES_MAX:
+        raise BadRequest(f"the caller is described in {size:,} bytes; at most {CALLER_BYTES_MAX:,} are taken")
 
 
 def check_name(name: str, text: str) -> None:

@@ -137,6 +137,31 @@ def test_outputs_too_large_for_the_log_fail_the_node_and_name_the_limit() -> Non
     assert state_of(end) == ev.RUN_STATE_FAILED
 
 
+def test_no_report_makes_an_event_that_followers_cannot_read() -> None:
+    state = shard([[]])
+    submit(state)
+    much = "ü" * 2**20
+    for report in (started(0), succeeded(0), failed(0)):
+        report.worker = much
+        assert state.report(report, 0.0) == []
+    report = failed(0)
+    report.failed.failure.MergeFrom(ev.Failure(type=much, message=much, traceback=much))
+    assert sum(event.ByteSize() for event in state.report(report, 0.0)) < 2**18
+
+
+@pytest.mark.parametrize(
+    ("later", "kept"), [(b"\xfa\x7f\x64" + bytes(100), True), (b"\xfa\x7f\x80\x80\x40" + bytes(2**20), False)]
+)
+def test_what_a_later_version_says_of_a_failure_is_kept_unless_it_is_too_much(later: bytes, kept: bool) -> None:
+    state = shard([[]])
+    submit(state)
+    report = failed(0)
+    report.failed.failure.MergeFrom(ev.Failure.FromString(b"\x0a\x01E" + later))
+    failure = state.report(report, 0.0)[0].action_failed.failure
+    assert failure.type == "E"
+    assert (later in failure.SerializeToString()) is kept
+
+
 @pytest.mark.parametrize(
     ("policy", "reason"), [(BLOCK, ev.SKIP_REASON_UPSTREAM_FAILED), (CANCEL, ev.SKIP_REASON_UPSTREAM_CANCELLED)]
 )

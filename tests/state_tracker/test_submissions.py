@@ -133,6 +133,15 @@ def many_labels(asked: api.SubmitRequest) -> None:
         asked.options.labels[str(number)] = ""
 
 
+def much_said_of_an_input(asked: api.SubmitRequest) -> None:
+    asked.inputs["n"].type_name = "x" * 2**20
+
+
+def much_said_of_the_caller(asked: api.SubmitRequest) -> None:
+    """By fields that a later version may have."""
+    asked.caller.MergeFromString(b"\xfa\x7f\x80\x80\x01" + bytes(2**14))
+
+
 @pytest.mark.parametrize(
     ("spoil", "text"),
     [
@@ -148,6 +157,8 @@ def many_labels(asked: api.SubmitRequest) -> None:
         (zero_byte, "team has 3 characters or a zero byte"),
         (long_name, "options.pool has 300 characters"),
         (many_labels, "100 labels"),
+        (much_said_of_an_input, "at most 1 MiB is taken"),
+        (much_said_of_the_caller, "the caller is described in"),
     ],
 )
 async def test_a_bad_request_says_what_is_wrong(
