@@ -4,13 +4,15 @@ Counters and histograms change once a batch, never once an event. What is state 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import Counter, Histogram, disable_created_metrics, start_http_server
 
 from .scraped import Scraped
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+# In which whoever connects has to ask, and to take the answer: each of them costs a thread.
+REQUEST_S_MAX: Final = 10.0
 ROWS: Final = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 
 # State Tracker
@@ -145,6 +147,8 @@ def serve(port: int, address: str = "127.0.0.1") -> tuple[int, Callable[[], None
     """
     disable_created_metrics()
     server, thread = start_http_server(port, address)
+    handler: Any = server.RequestHandlerClass
+    handler.timeout = REQUEST_S_MAX
 
     def stop() -> None:
         server.shutdown()

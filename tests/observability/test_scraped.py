@@ -1,5 +1,6 @@
 """Metrics that are looked up when Prometheus asks, and the server that answers it."""
 
+import socket
 import urllib.request
 from collections.abc import Iterable, Sequence
 
@@ -68,4 +69,12 @@ def test_metrics_are_served_until_stopped() -> None:
     stop()
     again, stop = metrics.serve(port)
     assert again == port
+    stop()
+
+
+def test_who_connects_and_asks_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "REQUEST_S_MAX", 0.1)
+    port, stop = metrics.serve(0)
+    with socket.create_connection(("127.0.0.1", port), timeout=60.0) as idle:
+        assert idle.recv(1) == b""
     stop()
