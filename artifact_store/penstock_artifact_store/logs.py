@@ -53,7 +53,7 @@ def path_of(root: Path, key: LogKey) -> Path:
     """The file of one execution: made of numbers and hex only."""
     numbers = (key.node, *key.item, key.attempt, key.grant)
     if min(numbers) < 0 or len(key.item) > ITEM_DEPTH_MAX:
-        raise BadLogKey(f"{key} names no execution")
+        raise BadLogKey(f"node {key.node}, attempt {key.attempt}, {len(key.item)} items: that names no execution")
     item = ".".join(f"{int(each)}" for each in key.item) or "all"
     return folder_of_run(root, key.run_id) / f"{int(key.node)}" / f"{item}-{int(key.attempt)}-{int(key.grant)}.jsonl"
 

@@ -234,6 +234,8 @@ async def test_bad_requests_are_refused(served: Served) -> None:
     assert await status_of(served.stub.AppendLog(iter([pb.AppendLogRequest()]))) is invalid
     nameless = pb.AppendLogRequest(key=pb.LogKey(run_id=b"../.."), lines=[pb.LogLine(text="x")])
     assert await status_of(served.stub.AppendLog(iter([nameless]))) is invalid
+    deep = pb.AppendLogRequest(key=pb.LogKey(run_id=RUN, item=[1] * 200_000), lines=[pb.LogLine(text="x")])
+    assert await status_of(served.stub.AppendLog(iter([deep]))) is invalid
 
 
 async def test_a_full_disk_is_said(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
