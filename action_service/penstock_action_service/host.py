@@ -26,6 +26,7 @@ from .values import Position, ValueCache
 
 TICK_S = 0.05
 MESSAGE_BYTES_MAX = 256 * 1024
+GRANT_BYTES_MAX = 3 * 2**20  # with the values of its inputs; a message to a worker may have 4 MiB
 RESENT_BATCHES_MAX = 8  # in one call
 RESENDING_MAX = 4  # calls at the same time; the reports of others come up again later
 
@@ -203,22 +204,30 @@ class PoolHost:
             if (grant := self._filler.withdraw(number)) is not None:
                 self._end(orders.worker, grant, CAUSE_CANCELLED, "stopped before it was sent")
         filled = [self._filler.fill(granted, orders.worker) for granted in orders.grants]
-        grants = [grant for grant in filled if grant is not None]
+        grants = [grant for grant in filled if grant is not None and self._fits(orders.worker, grant)]
         if grants or orders.recorded or orders.stop:
             session.order(orders.recorded, orders.stop, grants)
 
     def _filled(self, worker: str, grants: list[Grant]) -> None:
         session = self.sessions.get(worker)
-        if session is not None:
-            session.order([], [], grants)
+        if session is not None and (sent := [grant for grant in grants if self._fits(worker, grant)]):
+            session.order([], [], sent)
+
+    def _fits(self, worker: str, grant: Grant) -> bool:
+        """End a grant that no message can carry: it would break the worker's connection, again and again."""
+        if not grant.inputs or (size := grant.ByteSize()) <= GRANT_BYTES_MAX:
+            return True
+        text = f"its inputs take {size:,} bytes, the limit is {GRANT_BYTES_MAX:,}: pass fewer, larger values"
+        self._end(worker, grant, CAUSE_WORKER, text, final=True)
+        return False
 
     def _absent(self, worker: str, grant: Grant, position: Position) -> None:
         shard, seq = position
         self._end(worker, grant, CAUSE_WORKER, f"no value is recorded at position {seq} of shard {shard}")
 
-    def _end(self, worker: str, grant: Grant, cause: Cause, text: str) -> None:
+    def _end(self, worker: str, grant: Grant, cause: Cause, text: str, *, final: bool = False) -> None:
         """Report a grant that its worker never got."""
-        report = outcomes.failed(key_of(grant), grant.grant, worker, cause, text)
+        report = outcomes.failed(key_of(grant), grant.grant, worker, cause, text, final=final)
         self.core.reports(worker, [report], self._loop.time())
         self._wake()
 

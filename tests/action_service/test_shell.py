@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import grpc.aio
 import pytest
+from penstock_action_service import host
 from penstock_action_service.errors import BadWorker, NotOwner, SessionClosed, UnknownPool
 from penstock_eventlog import rpc
 from penstock_proto.action_service.v1 import service_pb2 as api
@@ -13,7 +14,7 @@ from penstock_proto.action_service.v1 import service_pb2_grpc, worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, Grant, Heartbeat, Register, Reports
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.plan.v1.plan_pb2 import Resources
-from penstock_proto.state_tracker.v1.events_pb2 import RUN_STATE_CANCELLED, RUN_STATE_SUCCEEDED
+from penstock_proto.state_tracker.v1.events_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_SUCCEEDED
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.state_tracker.v1.service_pb2 import CancelRequest
 
@@ -50,6 +51,19 @@ async def test_inputs_of_the_run_are_read_from_the_log(services: World) -> None:
         (grant,) = worker.grants
         assert [entry.node for entry in grant.inputs] == [-1]
         assert grant.inputs[0].values.values[0].inline == b"7"
+
+
+async def test_a_grant_that_no_message_carries_fails_its_node_alone(
+    services: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "GRANT_BYTES_MAX", 10)
+    async with services.action_service() as service:
+        worker = FakeWorker()
+        worker.connect(service)
+        plan = chain(2, retries=3)
+        assert await services.state(await services.run(plan)) == RUN_STATE_FAILED
+        assert [(grant.node, grant.attempt) for grant in worker.grants] == [(0, 1)]
+        assert not worker.closed.is_set()
 
 
 async def test_many_runs(services: World) -> None:
