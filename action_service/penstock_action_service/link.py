@@ -10,9 +10,9 @@ from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, ConnectResponse, Orders, Register
 
 from .errors import BadWorker, SessionClosed
+from .outgoing import Outgoing
 from .sessions import Session
 
-ORDERS_QUEUE_MAX = 1024  # messages that a worker has not taken yet; beyond, it is cut off and comes back
 REGISTER_WITHIN_S = 10.0
 
 Connect = Callable[[Register, Callable[[Orders], None], Callable[[], None]], Session]
@@ -28,25 +28,18 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self, request_iterator: AsyncIterator[ConnectRequest], context: Any
     ) -> AsyncIterator[ConnectResponse]:
         register = await _first(request_iterator)
-        out: asyncio.Queue[Orders | None] = asyncio.Queue(ORDERS_QUEUE_MAX)
+        outgoing = Outgoing()
         session: Session | None = None
 
         def send(orders: Orders) -> None:
-            if out.qsize() < ORDERS_QUEUE_MAX - 1:
-                out.put_nowait(orders)
-            elif session is not None:
+            if not outgoing.send(orders) and session is not None:
                 session.close()
 
-        def closed() -> None:
-            while out.full():
-                out.get_nowait()
-            out.put_nowait(None)
-
-        session = self._connect(register, send, closed)
+        session = self._connect(register, send, outgoing.close)
         reader = asyncio.create_task(_read(request_iterator, session))
         try:
             yield ConnectResponse(welcome=session.welcome)
-            while (orders := await out.get()) is not None:
+            async for orders in outgoing.messages():
                 yield ConnectResponse(orders=orders)
         finally:
             session.close()

@@ -16,7 +16,7 @@ from penstock_observability import logs, metrics
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from pydantic import ValidationError
 
-from . import measures, rpc
+from . import garbage, measures, rpc
 from .errors import EventlogError
 from .kafka import KafkaStream
 from .local import LocalStream
@@ -201,6 +201,7 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
+            garbage.settle()
             watching = asyncio.create_task(process.watch())
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if watching.done():

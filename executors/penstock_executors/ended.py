@@ -1,6 +1,7 @@
 """Ends of actions that the log has not confirmed yet, each repeated with back-off until it has."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant
@@ -31,7 +32,7 @@ class Ended:
     def __init__(self) -> None:
         self.due = math.inf  # when something is to be repeated
         self._open: dict[int, Unrecorded] = {}
-        self._forgotten: dict[int, None] = {}
+        self._forgotten: OrderedDict[int, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -56,7 +57,7 @@ class Ended:
         """The grant is over: if it comes again, it comes late."""
         self._forgotten[number] = None
         if len(self._forgotten) > FORGOTTEN_MAX:
-            del self._forgotten[next(iter(self._forgotten))]
+            self._forgotten.popitem(last=False)
 
     def repeated(self, number: int, now: float) -> bool:
         """Whether a grant that arrives was executed already; its report is then repeated soon."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,6 @@ from penstock_proto.action_service.v1.worker_pb2 import (
     ConnectRequest,
     Drain,
     Heartbeat,
-    Reports,
     Welcome,
 )
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
@@ -27,14 +26,12 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from .agent import Agent
 from .errors import ExecutorError
 from .executor import Executor
+from .outgoing import Outgoing
 from .printed import RemotePrinted
 
 HEARTBEATS_A_LEASE: Final = 3
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.1, 2.0
 CALL_TIMEOUT_S: Final = 30.0
-# Messages that wait for a slow stream; beyond, the stream is given up and opened again.
-OUTGOING_MAX: Final = 10_000
-REPORTS_A_MESSAGE: Final = 500
 OPTIONS: Final = [
     ("grpc.keepalive_time_ms", 20_000),  # servers refuse more than one in 10 s, and any outside of calls
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -77,7 +74,7 @@ class RemoteWorker:
         self._agent: Agent | None = None
         self._printed: RemotePrinted | None = None
         self._channels: dict[str, Any] = {}
-        self._outgoing: asyncio.Queue[ConnectRequest | None] | None = None
+        self._outgoing: Outgoing | None = None
         self._draining = False
         self._gone = asyncio.Event()
         self.connected = asyncio.Event()
@@ -131,11 +128,9 @@ class RemoteWorker:
             await self._open(address)
         agent = self._agent
         assert agent is not None
-        outgoing: asyncio.Queue[ConnectRequest | None] = asyncio.Queue(OUTGOING_MAX)
-        self._outgoing = outgoing
-        outgoing.put_nowait(ConnectRequest(register=agent.register()))
+        outgoing = self._outgoing = Outgoing(ConnectRequest(register=agent.register()))
         stub: Any = worker_pb2_grpc.WorkerServiceStub(self._channel(address))
-        call = stub.Connect(_messages(outgoing))
+        call = stub.Connect(outgoing.messages())
         beating: asyncio.Task[None] | None = None
         try:
             async for response in call:
@@ -152,8 +147,7 @@ class RemoteWorker:
         finally:
             self._outgoing = None
             call.cancel()
-            with contextlib.suppress(asyncio.QueueFull):
-                outgoing.put_nowait(None)  # gRPC goes on reading from it where the other side ended the call
+            outgoing.close()  # gRPC goes on reading from it where the other side ended the call
             if beating is not None:
                 beating.cancel()
 
@@ -213,14 +207,13 @@ class RemoteWorker:
         return next(iter(answer.state_trackers), address)
 
     def _send_reports(self, reports: list[Report]) -> None:
-        for at in range(0, len(reports), REPORTS_A_MESSAGE):
-            self._send(ConnectRequest(reports=Reports(reports=reports[at : at + REPORTS_A_MESSAGE])))
-
-    def _send(self, request: ConnectRequest) -> None:
         """What cannot be sent now is reported again over the next stream."""
         if self._outgoing is not None:
-            with contextlib.suppress(asyncio.QueueFull):
-                self._outgoing.put_nowait(request)
+            self._outgoing.report(reports)
+
+    def _send(self, request: ConnectRequest) -> None:
+        if self._outgoing is not None:
+            self._outgoing.send(request)
 
     def _channel(self, address: str) -> Any:
         if address not in self._channels:
@@ -236,12 +229,7 @@ class RemoteWorker:
             await channel.close()
 
 
-async def _messages(outgoing: "asyncio.Queue[ConnectRequest | None]") -> AsyncIterator[ConnectRequest]:
-    while (message := await outgoing.get()) is not None:
-        yield message
-
-
-async def _beat(outgoing: "asyncio.Queue[ConnectRequest | None]", welcome: Welcome) -> None:
+async def _beat(outgoing: Outgoing, welcome: Welcome) -> None:
     while True:
         await asyncio.sleep(welcome.lease_s / HEARTBEATS_A_LEASE)
-        await outgoing.put(ConnectRequest(heartbeat=Heartbeat()))
+        outgoing.send(ConnectRequest(heartbeat=Heartbeat()))

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
+from penstock_eventlog import garbage
 from penstock_eventlog.errors import EventlogError
 from penstock_eventlog.loops import loop_factory
 from penstock_eventlog.settings import BadAddress, UnsafeBind, is_loopback, split_address
@@ -68,6 +69,7 @@ async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
+    garbage.settle()
     running = asyncio.create_task(worker.run())
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)

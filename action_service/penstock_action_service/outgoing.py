@@ -1,0 +1,64 @@
+"""What a remote worker is told: orders that gather while a message is on its way go together in the next."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from penstock_proto.action_service.v1.worker_pb2 import Orders
+
+from .sessions import ORDERS_BYTES_MAX
+
+WAITING_MAX = 1024  # orders that a worker has not taken yet; beyond, it is cut off and comes back
+
+
+class Outgoing:
+    """One stream's orders."""
+
+    def __init__(self) -> None:
+        self._orders: deque[Orders] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def send(self, orders: Orders) -> bool:
+        """Send orders after those that wait; False if there is no room."""
+        if len(self._orders) >= WAITING_MAX:
+            return False
+        self._orders.append(orders)
+        self._wake.set()
+        return True
+
+    def close(self) -> None:
+        """End `messages` after what waits."""
+        self._closed = True
+        self._wake.set()
+
+    async def messages(self) -> AsyncIterator[Orders]:
+        """Yield what there is to send whenever the last message is on its way."""
+        while True:
+            if self._orders:
+                yield self._gathered()
+            elif self._closed:
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    def _gathered(self) -> Orders:
+        """Put together what fits into one message.
+
+        A worker takes `recorded` first, then `stop`, then the grants: what speaks of a grant goes in a later message.
+        """
+        waiting = self._orders
+        orders = waiting.popleft()
+        if not waiting:
+            return orders
+        size = orders.ByteSize()
+        granted = {grant.grant for grant in orders.grants}
+        while waiting:
+            following = waiting[0]
+            size += following.ByteSize()
+            if size > ORDERS_BYTES_MAX or not granted.isdisjoint((*following.recorded, *following.stop)):
+                break
+            granted.update(grant.grant for grant in following.grants)
+            orders.MergeFrom(waiting.popleft())
+        return orders
