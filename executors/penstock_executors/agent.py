@@ -18,6 +18,7 @@ from .executor import Artifacts, Context, Executor
 from .slots import Need
 
 GRACE_S = 5.0  # between asking an action to end and ending it by force
+LINGER_REPORTS_MAX = 64
 SLOTS_A_CORE_MAX = 16  # actions that declare less than a core
 
 
@@ -38,13 +39,21 @@ class Agent:
         grace_s: float = GRACE_S,
         store_address: str = "",
         labels: Mapping[str, str] | None = None,
+        linger_s: float = 0.0,
     ) -> None:
-        """`scratch` is a folder of this worker's own; `output` takes the lines that operators print."""
+        """Connect the parts.
+
+        Args:
+            output: Takes the lines that operators print.
+            scratch: A folder of this worker's own.
+            linger_s: That reports wait for others at most, while every process has more to do anyway.
+        """
         self.worker, self.pool = worker, pool
         self._executor = executor
         self._context = Context(worker, scratch, store, plan, self._on_reports, output, store_address)
         self._send_reports = send_reports
         self._grace_s = grace_s
+        self._linger_s = linger_s
         self._incarnation = uuid.uuid4().hex
         self._capacity = executor.capacity()
         self._capacity.labels.update(labels or {})
@@ -53,6 +62,7 @@ class Agent:
         self._core = Core(worker, need, slots_max, executor.ahead_max)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+        self._reporting: asyncio.TimerHandle | None = None
         self._open = False
         self._unwatch: Callable[[], None] | None = None
 
@@ -72,8 +82,9 @@ class Agent:
     async def close(self) -> None:
         """End everything that runs; what was not recorded is the log's to find lost."""
         self._open = False
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._reporting):
+            if timer is not None:
+                timer.cancel()
         if self._unwatch is not None:
             self._unwatch()
         await self._executor.close()
@@ -129,10 +140,25 @@ class Agent:
             core.starts, core.start_slots = [], []
             self._executor.start(starts, slots)
         if core.outbox:
-            outbox, core.outbox = core.outbox, []
-            self._send_reports(outbox)
+            self._report()
         if core.due < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_at(core.due, self._tick)
             self._timer_at = core.due
+
+    def _report(self) -> None:
+        """Say what has ended: at once if some process may wait for what follows, else with what ends soon after."""
+        core = self._core
+        if self._linger_s and len(core.outbox) < LINGER_REPORTS_MAX and core.busy:
+            if self._reporting is None:
+                self._reporting = self._loop.call_later(self._linger_s, self._report_now)
+        else:
+            self._report_now()
+
+    def _report_now(self) -> None:
+        if self._reporting is not None:
+            self._reporting.cancel()
+            self._reporting = None
+        if outbox := self._core.take_outbox():
+            self._send_reports(outbox)

@@ -41,6 +41,7 @@ class Core:
         self._slots = Slots(capacity, slots_max, ahead_max)
         self._durations: dict[str, float] = {}  # seconds, by operator
         self._arrivals = 0
+        self._dry = False
 
     def holds(self) -> list[Grant]:
         """Grants that wait, run, or have ended and are not recorded."""
@@ -53,6 +54,17 @@ class Core:
     def waiting(self) -> int:
         """Number of grants not yet handed to the executor."""
         return len(self._held) - self.running()
+
+    @property
+    def busy(self) -> bool:
+        """Whether no slot has run dry since the outbox was emptied, and each has more to do after its first action."""
+        slots = self._slots.open
+        return not self._dry and bool(slots) and all(len(slot.queue) > 1 for slot in slots.values())
+
+    def take_outbox(self) -> list[Report]:
+        """Empty the outbox."""
+        outbox, self.outbox, self._dry = self.outbox, [], False
+        return outbox
 
     def unrecorded(self) -> int:
         """Number of grants that have ended and are not recorded."""
@@ -78,6 +90,7 @@ class Core:
 
     def ended(self, ended: Iterable[Report], now: float) -> None:
         """Terminal reports of the executor; what comes about a grant that is not held means nothing."""
+        slots = len(self._slots.open)
         for report in ended:
             held = self._held.pop(report.grant, None)
             if held is None:
@@ -94,6 +107,7 @@ class Core:
                 self._learn(held.grant.operator, report.succeeded.duration_us * 1e-6)
             self._end(held, report, now)
         self._pump(now)
+        self._dry |= len(self._slots.open) < slots
         self._look_soon(now)
 
     def takes_first(self, slot: int) -> bool:

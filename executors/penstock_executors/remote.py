@@ -30,6 +30,8 @@ from .outgoing import Outgoing
 from .printed import RemotePrinted
 
 HEARTBEATS_A_LEASE: Final = 3
+# A message costs more than a report: those of a busy worker go together.
+LINGER_S: Final = 0.003
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.1, 2.0
 CALL_TIMEOUT_S: Final = 30.0
 OPTIONS: Final = [
@@ -193,6 +195,7 @@ class RemoteWorker:
             output=self._printed,
             scratch=self._place.folder / "scratch",
             labels=self._place.labels,
+            linger_s=LINGER_S,
         )
         await agent.open()
         self._agent = agent

@@ -54,11 +54,6 @@ def taken_starts(it: Core) -> list[int]:
     return numbers
 
 
-def taken_outbox(it: Core) -> list[Report]:
-    outbox, it.outbox = it.outbox, []
-    return outbox
-
-
 def test_grants_start_in_order_as_resources_allow() -> None:
     it = core()
     assert order(it, *[grant(number) for number in range(1, 6)]) == [1, 2]
@@ -103,24 +98,24 @@ def test_a_short_action_is_never_reported_as_started() -> None:
     assert it.due == STARTED_AFTER_S
     it.ended([succeeded(1)], 0.004)
     it.tick(0.006)
-    assert [each.WhichOneof("kind") for each in taken_outbox(it)] == ["succeeded"]
+    assert [each.WhichOneof("kind") for each in it.take_outbox()] == ["succeeded"]
 
 
 def test_a_longer_one_is_reported_once_and_those_behind_it_are_freed() -> None:
     it = core()
     order(it, grant(1))
     it.ended([succeeded(1, 0.0001)], 0.0)
-    taken_outbox(it)
+    it.take_outbox()
     order(it, grant(2), grant(3), grant(4), grant(5))
     it.ended([succeeded(3), succeeded(5)], 0.001)
     it.tick(0.006)
-    assert [(each.grant, each.WhichOneof("kind")) for each in taken_outbox(it)][-1] == (2, "started")
+    assert [(each.grant, each.WhichOneof("kind")) for each in it.take_outbox()][-1] == (2, "started")
     slot = it.take_back.pop()
     assert not it.takes_first(slot)
     it.taken_back(slot, [4], 0.006)
     assert taken_starts(it) == [4]
     it.tick(1.0)
-    assert (2, "started") not in [(each.grant, each.WhichOneof("kind")) for each in taken_outbox(it)]
+    assert (2, "started") not in [(each.grant, each.WhichOneof("kind")) for each in it.take_outbox()]
 
 
 def test_a_timeout_counts_from_the_start() -> None:
@@ -137,9 +132,9 @@ def test_a_timeout_counts_from_the_start() -> None:
     assert it.takes_first(slot)
     it.taken_back(slot, [], 101.0)
     assert it.kills == [2]
-    taken_outbox(it)
+    it.take_outbox()
     it.ended([failed(2)], 101.5)
-    (report,) = taken_outbox(it)
+    (report,) = it.take_outbox()
     assert report.failed.cause == ev.CAUSE_TIMEOUT and "1 s" in report.failed.failure.message
 
 
@@ -147,7 +142,7 @@ def test_what_waits_is_cancelled_at_once_wherever_it_stands() -> None:
     it = core()
     assert order(it, grant(1), grant(2, 2000), grant(3, 2000), grant(4)) == [1]
     order(it, stop=[3])
-    assert [(each.grant, each.failed.cause) for each in taken_outbox(it)] == [(3, ev.CAUSE_CANCELLED)]
+    assert [(each.grant, each.failed.cause) for each in it.take_outbox()] == [(3, ev.CAUSE_CANCELLED)]
     it.ended([failed(1)], 1.0)
     assert taken_starts(it) == [2]
     it.ended([failed(2)], 1.0)
@@ -160,7 +155,7 @@ def test_a_success_beats_the_stop() -> None:
     it.orders(Orders(stop=[1]), 1.0)
     it.taken_back(it.take_back.pop(), [], 1.0)
     it.ended([succeeded(1)], 1.0)
-    assert taken_outbox(it)[-1].HasField("succeeded")
+    assert it.take_outbox()[-1].HasField("succeeded")
 
 
 def test_orders_are_carried_out_recorded_first_grants_last() -> None:
@@ -175,18 +170,18 @@ def test_reports_are_repeated_until_they_are_recorded() -> None:
     it = core()
     order(it, grant(1))
     it.ended([succeeded(1)], 0.0)
-    taken_outbox(it)
+    it.take_outbox()
     times: list[float] = []
     now = 0.0
     while now < 60:
         now = it.due
         it.tick(now)
-        times += [now for _ in taken_outbox(it)]
+        times += [now for _ in it.take_outbox()]
     pauses = [round(after - before, 3) for before, after in itertools.pairwise(times)]
     assert times[0] == RESEND_S and pauses[:4] == [1.0, 2.0, 4.0, 8.0] and set(pauses[4:]) == {RESEND_MAX_S}
     order(it, recorded=[1], now=now)
     it.tick(it.due)
-    assert not taken_outbox(it) and it.due == float("inf") and not it.holds()
+    assert not it.take_outbox() and it.due == float("inf") and not it.holds()
 
 
 def test_a_new_link_hears_everything_again() -> None:
@@ -194,10 +189,10 @@ def test_a_new_link_hears_everything_again() -> None:
     order(it, grant(1), grant(2))
     it.ended([succeeded(1)], 0.0)
     it.tick(1.0)
-    taken_outbox(it)
+    it.take_outbox()
     it.resend(1.5)
     it.tick(it.due)
-    assert sorted((each.grant, each.WhichOneof("kind")) for each in taken_outbox(it)) == [
+    assert sorted((each.grant, each.WhichOneof("kind")) for each in it.take_outbox()) == [
         (1, "succeeded"),
         (2, "started"),
     ]
@@ -206,7 +201,7 @@ def test_a_new_link_hears_everything_again() -> None:
 def test_what_can_never_run_is_refused() -> None:
     it = core()
     assert order(it, grant(1, gpu=2), grant(2)) == [2]
-    (report,) = taken_outbox(it)
+    (report,) = it.take_outbox()
     assert (report.grant, report.failed.cause) == (1, ev.CAUSE_WORKER)
 
 
@@ -243,7 +238,7 @@ class Walk(RuleBasedStateMachine):
             queue.append(each)
         self.core.starts.clear()
         self.core.start_slots.clear()
-        for report in taken_outbox(self.core):
+        for report in self.core.take_outbox():
             if not report.HasField("started"):
                 self.ends[report.grant] += 1
                 self.reported.add(report.grant)
@@ -322,3 +317,24 @@ class Walk(RuleBasedStateMachine):
 
 TestWalk = Walk.TestCase
 TestWalk.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_it_is_busy_until_a_slot_runs_dry() -> None:
+    it = Core("w1", Need(1000, 0, 0), 8)
+    order(it, grant(1))
+    it.ended([succeeded(1, 0.0001)], 0.0)
+    assert not it.busy, "nothing is left to do"
+    it.take_outbox()
+    order(it, grant(2), grant(3), grant(4))
+    assert it.busy
+    it.ended([succeeded(2)], 0.0)
+    assert it.busy
+    it.ended([succeeded(3)], 0.0)
+    assert not it.busy, "the last one runs"
+    order(it, grant(5))
+    assert it.busy
+    it.ended([succeeded(4), succeeded(5)], 0.0)
+    order(it, grant(6), grant(7))
+    assert not it.busy, "somebody may wait for the reports of 4 and 5"
+    it.take_outbox()
+    assert it.busy

@@ -134,7 +134,7 @@ class WorkerProcess(Process):
         core.starts, core.start_slots = [], []
         for grant, slot in zip(starts, slots, strict=True):
             self._put(grant, slot)
-        outbox, core.outbox = core.outbox, []
+        outbox = core.take_outbox()
         if outbox and self.link is not None:
             self.link.to_pool(self.link.pool.reports, outbox)
         if core.due < self.timer_at:
