@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VARIABLE: Final = "TRACEPARENT"
 TRACEPARENT_CHARS: Final = 55
 # The variable as the C library has it. It keeps every value that it is given a copy of, some 100 bytes an action.
+_putenv: Any = ctypes.CDLL(None).putenv if os.name == "posix" else None
 _exported = ctypes.create_string_buffer(len(VARIABLE) + 1 + TRACEPARENT_CHARS + 1)
 
 
@@ -44,10 +45,10 @@ def enter(traceparent: str) -> None:
 
 def _export(traceparent: str) -> None:
     """Set the variable, for Python and for programs that are started, without a new copy of it."""
-    if os.name != "posix" or len(traceparent) != TRACEPARENT_CHARS:
+    if _putenv is None or len(traceparent) != TRACEPARENT_CHARS:
         os.environ[VARIABLE] = traceparent
         return
     _exported.value = f"{VARIABLE}={traceparent}".encode()
-    ctypes.CDLL(None).putenv(_exported)
+    _putenv(_exported)
     python_has: Any = os.environ
     python_has._data[VARIABLE.encode()] = traceparent.encode()
