@@ -21,6 +21,7 @@ PARTITIONS: Final = 16
 # Of topics that services alone read: with 4, a message costs a quarter less CPU than with 16, here and at the broker.
 INTERNAL_PARTITIONS_MAX: Final = 4
 RECONNECT_S: Final = 1.0
+CANCEL_AGAIN_S: Final = 2 * kafka_client.STOP_S_MAX
 SHARD_DIGITS_MAX: Final = 9
 DEAD_LETTERS: Final = "dead-letter"
 CONFIGS: Final = {
@@ -58,30 +59,44 @@ class Link:
     def __init__(self, what: str, work: Callable[["Link"], Coroutine[Any, Any, None]]) -> None:
         self.connected = False
         self._what, self._work = what, work
-        self._former: set[asyncio.Task[None]] = set()
-        self._task = asyncio.create_task(self._run(), name=what)
+        self._ending: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = asyncio.create_task(self._run(), name=what)
 
     def restart(self) -> None:
-        self._task.cancel()
-        self._former.add(self._task)
-        self._task.add_done_callback(self._former.discard)
-        self._task = asyncio.create_task(self._run(), name=self._what)
+        former, self._task = self._task, asyncio.create_task(self._run(), name=self._what)
+        self._end(former)
 
     async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, *self._former, return_exceptions=True)
+        former, self._task = self._task, None
+        self._end(former)
+        await asyncio.gather(*self._ending)
         self.connected = False
 
     async def _run(self) -> None:
-        while True:
+        me = asyncio.current_task()
+        while self._task is me:
             try:
                 await kafka_client.undropped(self._work(self))
             except Exception as error:
                 cause = _first(error)
                 text = str(cause) or type(cause).__name__
                 log.warning("Kafka: %s failed, connecting again: %s", self._what, text)
-            self.connected = False
-            await asyncio.sleep(RECONNECT_S)
+            if self._task is me:
+                self.connected = False
+                await asyncio.sleep(RECONNECT_S)
+
+    def _end(self, task: asyncio.Task[None] | None) -> None:
+        if task is not None:
+            ending = asyncio.create_task(_ended(task))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: what awaits its parts with a timeout may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
 
 def _first(error: BaseException) -> BaseException:
@@ -251,6 +266,9 @@ class KafkaStream:
         await consumer.start()
         try:
             wanted = self._consumed[topic] = self._wanted(topic, partitions)
+            if not wanted:  # until somebody subscribes, which begins this anew
+                link.connected = True
+                await asyncio.Event().wait()
             await consumer.from_end(name, sorted(wanted))
 
             def heard(connected: bool) -> None:

@@ -9,7 +9,7 @@ from penstock_eventlog.stream import ACTIONS, Stream
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, succeeded
-from tests.streams import MakeStream
+from tests.streams import MakeStream, connected
 
 
 class Ready:
@@ -35,6 +35,7 @@ async def following(tracker: Running) -> AsyncGenerator[Ready]:
     await manager.start()
     try:
         await asyncio.wait_for(manager.loaded(), 30)
+        await connected(tracker.stream)
         yield ready
     finally:
         await manager.stop()

@@ -18,7 +18,7 @@ from penstock import Client, events
 from penstock.client import Run
 from penstock.loading import load_workflow
 from penstock_eventlog.health import ready
-from penstock_eventlog.kafka import PARTITIONS
+from penstock_eventlog.kafka_client import describe_topics
 from penstock_stack.errors import NotStarted
 from penstock_stack.topology import Instance, Topology
 
@@ -129,10 +129,11 @@ async def shards_by_owner(dsn: str) -> dict[str, int]:
 
 async def records(kafka: str, topic: str) -> int:
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
-        if topic not in await consumer.topics():
-            return 0
-        ends = await consumer.end_offsets([TopicPartition(topic, number) for number in range(PARTITIONS)])
-        return sum(ends.values())
+        total = 0
+        for _, partitions, _ in await describe_topics(kafka, [topic], ["retention.ms"]):
+            ends = await consumer.end_offsets([TopicPartition(topic, number) for number in range(partitions)])
+            total += sum(ends.values())
+        return total
 
 
 async def kinds(kafka: str, run: Run) -> list[str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+from penstock_eventlog import kafka
 from penstock_eventlog.errors import CallDropped
 from penstock_eventlog.kafka import Link
 from penstock_eventlog.kafka_client import undropped
@@ -51,3 +53,24 @@ async def test_a_dropped_call_ends_its_group() -> None:
         assert len(found.exceptions) == 1
     else:
         raise AssertionError("the group went on without it")
+
+
+async def test_a_link_ends_although_a_cancellation_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "CANCEL_AGAIN_S", 0.01)
+    swallowed = 0
+
+    async def stubborn(_link: kafka.Link) -> None:
+        nonlocal swallowed
+        while swallowed < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+
+    link = kafka.Link("test", stubborn)
+    await asyncio.sleep(0)
+    link.restart()
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await link.stop()
+    assert swallowed >= 3

@@ -80,8 +80,8 @@ async def test_two_thousand_single_submits_share_their_queries(
         await st.put(plan)
         runs = await asyncio.gather(*(st.submit(plan) for _ in range(2_000)))
         assert len({run.run_id for run in runs}) == 2_000
-        assert queries < 1_000
-        assert st.tracker.committers[0].batches < 1_000
+        assert queries < 2_000
+        assert st.tracker.committers[0].batches < 2_000
 
 
 def missing(asked: api.SubmitRequest) -> None:
