@@ -273,7 +273,8 @@ class KafkaStream:
 
             def heard(connected: bool) -> None:
                 if connected != link.connected:
-                    log.warning("Kafka: %s, the broker %s", name, "answers" if connected else "does not answer")
+                    level, says = (logging.INFO, "answers") if connected else (logging.WARNING, "does not answer")
+                    log.log(level, "Kafka: %s, the broker %s", name, says)
                 link.connected = connected
 
             heard(True)
