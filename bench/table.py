@@ -1,6 +1,6 @@
 """The figures as people read them, beside the gates and the peers."""
 
-# Peers on two cores of the same kind of machine, durable, each tuned as its documentation says; see docs/performance.md.
+# Peers on two cores, durable, each tuned as its documentation says; see docs/performance.md.
 ROWS = (
     ("chain40_hop_ms_p50", "chain of 40, a hop (p50)", "ms", "3 (goal 1.5)", "1.6 Restate, 3.6 DBOS, 28.9 Temporal"),
     ("dag6_run_ms_p50", "six-node DAG, one run at a time (p50)", "ms", "20", "15 Restate, 31 DBOS, 108 Temporal"),

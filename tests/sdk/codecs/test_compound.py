@@ -114,7 +114,6 @@ def test_whatever_is_nested_comes_back(value: object) -> None:
         (ml.FeatureSet(ONES, numpy.arange(2), ["a", "b", "c"]), ml.FeatureSet[Any]),
         (ml.Model({"w": ONES}, "numpy", {"layers": [1, 2]}), ml.Model[dict[str, Array]]),
     ],
-    ids=lambda each: str(each)[:40].replace("\n", " "),
 )
 def test_types_come_back(value: object, annotation: object) -> None:
     assert same(back(value, annotation), value)
@@ -169,7 +168,6 @@ def test_mapped_leaves_are_aligned_and_may_be_written_to(tmp_path: Path) -> None
         (Split(ONES, cast(Any, "x")), Split, WrongType, "value.size: expected int, given str 'x'"),
         ({1, ONES.tobytes()}, set[int], WrongType, "expected"),
     ],
-    ids=lambda each: str(each)[:30].replace("\n", " "),
 )
 def test_what_is_wrong_within_is_named(value: object, annotation: object, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:

@@ -233,7 +233,6 @@ def test_bytes() -> None:
         (numpy.ones(1), int, "expected int, given numpy.ndarray"),
         ({"a": numpy.ones(1)}, dict[str, int], "value['a']"),
     ],
-    ids=lambda each: str(each)[:30],
 )
 def test_wrong_types_are_named(value: object, annotation: object, text: str) -> None:
     with pytest.raises(WrongType) as caught:
