@@ -14,7 +14,7 @@ from penstock_eventlog import garbage
 from penstock_eventlog.errors import EventlogError
 from penstock_observability import logs
 
-from .errors import StackError
+from .errors import FolderInUse, StackError
 from .stack import Settings, Stack
 
 LOG_FILE = "stack.log"
@@ -63,7 +63,8 @@ def _run(data: Path, settings: Settings) -> int:
             return runner.run(_serve(data, settings))
     except (StackError, EventlogError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        # The command that attends to it tries again.
+        return os.EX_TEMPFAIL if settings.attended and isinstance(error, FolderInUse) else 1
     except Exception as error:
         if os.environ.get("PENSTOCK_DEBUG") == "1":
             raise

@@ -44,6 +44,10 @@ def foreground(data: Path, **settings: Any) -> int:
     return up(data, **settings)
 
 
+class StackInUse(StackFailed):
+    """Another stack has the data folder at this moment."""
+
+
 class Session:
     """The address to call, and whether the stack there ends with this command."""
 
@@ -91,11 +95,11 @@ class Child:
         while True:
             try:
                 return cls._start(data, execute)
-            except StackFailed:
+            except StackFailed as error:
                 # Somebody else's stack may be starting or ending on this folder.
                 if (running := find(data)) is not None:
                     return running
-                if not _locked(data) or time.monotonic() > deadline:
+                if not isinstance(error, StackInUse) or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_S * 4)
 
@@ -114,9 +118,8 @@ class Child:
         line = process.stdout.readline()
         if not line:
             _, text = process.communicate(timeout=STOP_MAX_S)
-            raise StackFailed(
-                text.decode(errors="replace").strip().removeprefix("error: ") or "the stack did not start"
-            )
+            failed = StackInUse if process.returncode == os.EX_TEMPFAIL else StackFailed
+            raise failed(text.decode(errors="replace").strip().removeprefix("error: ") or "the stack did not start")
         return cls(process, json.loads(line)["address"])
 
     def stop(self) -> None:
@@ -128,17 +131,3 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _locked(data: Path) -> bool:
-    """Whether another process has the data folder."""
-    import fcntl
-
-    try:
-        with (data / "lock").open("a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
