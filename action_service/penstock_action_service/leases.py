@@ -38,8 +38,14 @@ SELECT pool, address FROM penstock_action_service.pools
 WHERE pool = ANY($1::text[]) AND expires_at > clock_timestamp()"""
 
 _asyncpg: Any = asyncpg
-# What calls raise while Postgres is away.
-TROUBLE: tuple[type[Exception], ...] = (_asyncpg.PostgresError, _asyncpg.InterfaceError, OSError, TimeoutError)
+# What calls raise while Postgres is away. A connection that ends between two steps of asyncpg is its internal error.
+TROUBLE: tuple[type[Exception], ...] = (
+    _asyncpg.PostgresError,
+    _asyncpg.InterfaceError,
+    _asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 # The server is not there, or not yet.
 ABSENT: tuple[type[Exception], ...] = (_asyncpg.CannotConnectNowError, OSError, TimeoutError)
 
