@@ -237,10 +237,14 @@ class Consumer:
         ends: Any = await self._consumer.end_offsets(asked)
         return {one.partition: (firsts[one], ends[one]) for one in asked}
 
-    async def read_at(self, topic: str, partition: int, offset: int) -> Record | None:
-        """Return the record at an offset that `bounds` allows; None if it is not there after all."""
-        one = TopicPartition(topic, partition)
-        self._consumer.assign([one])
-        self._consumer.seek(one, offset)
-        records = await self.next()
-        return records[0] if records and records[0].offset == offset else None
+    async def read_at(self, topic: str, offsets: Mapping[int, int]) -> dict[int, Record]:
+        """Return by partition the record at an offset that `bounds` allows, unless it is not there after all."""
+        assigned = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+        self._consumer.assign(list(assigned))
+        for one, offset in assigned.items():
+            self._consumer.seek(one, offset)
+        firsts: dict[int, Record] = {}
+        while len(firsts) < len(offsets) and (records := await self.next()):
+            for record in records:
+                firsts.setdefault(record.partition, record)
+        return {partition: record for partition, record in firsts.items() if record.offset == offsets[partition]}

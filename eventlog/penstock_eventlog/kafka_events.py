@@ -136,33 +136,36 @@ class EventPublisher:
         intact = await self._intact(saved)
         for shard in shards:
             here = saved.get(shard)
-            began = here.seq if here is not None and shard % self._publisher.partitions in intact else 0
+            began = here.seq if here is not None and shard in intact else 0
             self._order.sent[shard] = max(began, oldest.get(shard, 0))
 
     async def _intact(self, saved: Mapping[int, Published]) -> set[int]:
-        """Return the partitions that still have what was published: a broker may have lost its data.
+        """Return the shards whose last record is where it was, or out of retention: a broker may have lost its data.
 
-        Asked of each partition's newest record that is known: it is where it was, or out of retention.
+        Each shard is asked for by itself: others on its partition may have been published anew already.
         """
-        newest: dict[int, tuple[int, Published]] = {}
-        for shard, here in saved.items():
-            partition = shard % self._publisher.partitions
-            if partition not in newest or here.offset > newest[partition][1].offset:
-                newest[partition] = (shard, here)
-        bounds = await self._consumer.bounds(self._publisher.name, newest)
+        topic, partitions = self._publisher.name, self._publisher.partitions
+        bounds = await self._consumer.bounds(topic, {shard % partitions for shard in saved})
         intact: set[int] = set()
-        for partition, (shard, here) in newest.items():
-            first, end = bounds[partition]
+        to_read: dict[int, list[int]] = {}
+        for shard, here in saved.items():
+            first, end = bounds[shard % partitions]
             if here.offset < first and first > 0:
-                intact.add(partition)
+                intact.add(shard)
             elif first <= here.offset < end:
-                record = await self._consumer.read_at(self._publisher.name, partition, here.offset)
-                if record is not None and _ends(record, shard, here.seq):
-                    intact.add(partition)
-        if lost := newest.keys() - intact:
-            log.warning(
-                "partitions %s of %s lost their data; they are filled again", sorted(lost), self._publisher.name
+                to_read.setdefault(shard % partitions, []).append(shard)
+        while to_read:  # one shard of each partition at a time
+            asked = {partition: shards.pop() for partition, shards in to_read.items()}
+            to_read = {partition: shards for partition, shards in to_read.items() if shards}
+            offsets = {partition: saved[shard].offset for partition, shard in asked.items()}
+            records = await self._consumer.read_at(topic, offsets)
+            intact.update(
+                shard
+                for partition, shard in asked.items()
+                if partition in records and _ends(records[partition], shard, saved[shard].seq)
             )
+        if lost := saved.keys() - intact:
+            log.warning("%d shards' events are not on %s any more; they are filled in again", len(lost), topic)
         return intact
 
     async def _refill(self, shard: int) -> None:

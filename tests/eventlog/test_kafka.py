@@ -101,6 +101,25 @@ async def test_a_broker_that_lost_its_data_gets_the_whole_log_again() -> None:
             await asyncio.to_thread(again.stop)
 
 
+async def test_a_shard_that_was_lost_is_filled_in_though_another_of_its_partition_is_there(broker: str) -> None:
+    name, log = prefix(), Log(SHARDS)
+    writer = stream(broker, name, log)
+    await writer.start()
+    for _ in range(3):
+        writer.publish(EVENTS, [log.append(0)])
+    await read(broker, f"{name}.events", 3)
+    await eventually(lambda: bool(log.saved))
+    await writer.stop()
+    other = 2  # of the same partition as 0
+    log.append(other)
+    log.append(other)
+    log.saved[other] = Published(1, 1)  # where another record is by now
+    writer = stream(broker, name, log)
+    await writer.start()
+    assert ranges(await read(broker, f"{name}.events", 5), other) == [1, 2]
+    await writer.stop()
+
+
 async def test_who_only_reads_says_whether_the_broker_is_there() -> None:
     name, got = prefix(), list[Message]()
     with tempfile.TemporaryDirectory() as folder:
