@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from penstock_proto.plan.v1 import plan_pb2
 
+from ..sizes import size
+
 # Mean width of a character of a sans-serif face, in parts of its size; wide ones (CJK) take a whole size.
 CHAR_WIDTH = 0.56
 _UNSHOWN = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
@@ -45,18 +47,9 @@ def amounts(cpu_milli: int, gpu: int, memory_bytes: int) -> str:
     """Cores, GPUs and memory in a few words."""
     parts = [f"{cpu_milli / 1000:g} CPU"] if cpu_milli else []
     parts += [f"{gpu} GPU"] if gpu else []
-    parts += [_size(memory_bytes)] if memory_bytes else []
+    parts += [size(memory_bytes)] if memory_bytes else []
     return ", ".join(parts)
 
 
 def _labels(labels: Mapping[str, str]) -> str:
     return "".join(f", {name}={labels[name]}" for name in sorted(labels))
-
-
-def _size(count: float) -> str:
-    unit = "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if count < 1024:
-            break
-        count, unit = count / 1024, larger
-    return f"{count:.0f} {unit}" if count >= 100 else f"{count:.3g} {unit}"

@@ -192,7 +192,7 @@ def _print_plan(shown: PlanShown) -> None:
 
 
 def _resources(shown: Any) -> str:
-    from .terminal import size
+    from penstock_plan.sizes import size
 
     gpu = f", {shown['gpu']} GPU" if shown["gpu"] else ""
     return f"{shown['cpu_milli'] / 1000:g} CPU{gpu}, {size(shown['memory_bytes'])}"

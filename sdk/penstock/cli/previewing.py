@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard, cast
 
+from penstock_plan.sizes import size
 from rich.cells import cell_len, set_cell_size
 
 from ..codecs.previews import Preview
-from .terminal import clean, size
+from .terminal import clean
 
 INDENT = "  "
 CELL_WIDTH_MAX = 24

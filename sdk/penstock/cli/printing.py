@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+from penstock_plan.sizes import size
 from penstock_proto.action_service.v1 import service_pb2
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -17,7 +18,7 @@ from ..client.progress import Progress
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
 from . import previewing
-from .terminal import clean, clean_lines, clock, date, line, seconds, size
+from .terminal import clean, clean_lines, clock, date, line, seconds
 from .timeline import timeline
 
 STYLES = {

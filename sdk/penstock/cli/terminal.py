@@ -43,15 +43,6 @@ def seconds(duration_s: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest_s:02d} s"
 
 
-def size(count: float) -> str:
-    unit = "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if count < 1024:
-            break
-        count, unit = count / 1024, larger
-    return f"{count:.0f} {unit}" if count >= 100 else f"{count:.3g} {unit}"
-
-
 def clock(at_us: int) -> str:
     """Return the local time of day."""
     return datetime.datetime.fromtimestamp(at_us / 1e6).strftime("%H:%M:%S.%f")[:-3] if at_us else ""
