@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc.aio
+from penstock_eventlog.upstream import read_plan
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.state_tracker.v1 import service_pb2_grpc
 
 from .errors import PlanNotRead
 
@@ -84,8 +85,7 @@ class Plans(dict[bytes, PlanGraph]):
         problems: list[str] = []
         for stub in self._stubs:
             try:
-                call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=FETCH_TIMEOUT_S)
-                data = b"".join([response.chunk async for response in call])
+                data = await read_plan(stub, plan_hash, FETCH_TIMEOUT_S)
             except grpc.aio.AioRpcError as error:
                 problems.append(f"{error.code().name}: {error.details()}")
             else:

@@ -89,6 +89,12 @@ class DependencyManagerUpstream:
         return gathered(self.address, responses, [start for response in responses for start in response.starts])
 
 
+async def read_plan(stub: Any, plan_hash: bytes, timeout_s: float) -> bytes:
+    """Return a plan's bytes from a State Tracker, by its stub; raise grpc.aio.AioRpcError."""
+    call = stub.GetPlan(state_tracker.GetPlanRequest(plan=plan_hash), timeout=timeout_s)
+    return b"".join([response.chunk async for response in call])
+
+
 def gathered(address: str, responses: Sequence[Any], items: Sequence[Any]) -> Snapshot:
     """Put a snapshot together from the messages it came in."""
     if not responses:

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store.remote import RemoteStore
+from penstock_eventlog.upstream import read_plan
 from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import (
     ConnectRequest,
@@ -180,8 +181,7 @@ class RemoteWorker:
             store_address = artifacts
 
         async def plan(plan_hash: bytes) -> bytes:
-            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=CALL_TIMEOUT_S)
-            return b"".join([response.chunk async for response in call])
+            return await read_plan(stub, plan_hash, CALL_TIMEOUT_S)
 
         self._printed = RemotePrinted(self._channel(artifacts))
         agent = Agent(

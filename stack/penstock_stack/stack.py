@@ -21,10 +21,11 @@ from penstock_eventlog import measures, rpc
 from penstock_eventlog.local import LocalStream
 from penstock_eventlog.settings import BadAddress, split_address
 from penstock_eventlog.stream import Stream
+from penstock_eventlog.upstream import read_plan
 from penstock_executors.process import ProcessExecutor
 from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
-from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_state_tracker.app import StateTracker, prepare
 from penstock_state_tracker.deployment import Deployment
 
@@ -223,8 +224,7 @@ class Stack:
         stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
 
         async def plan(plan_hash: bytes) -> bytes:
-            call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=PLAN_MAX_S)
-            return b"".join([response.chunk async for response in call])
+            return await read_plan(stub, plan_hash, PLAN_MAX_S)
 
         scratch = self._folder.path / "scratch"
         worker = EmbeddedWorker(NAME, executor, store, plan, scratch, granting.connect)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc.aio
+from penstock_eventlog.upstream import read_plan
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.state_tracker.v1 import service_pb2_grpc
 
 from .errors import PlanNotRead
 
@@ -50,8 +51,7 @@ class Plans(dict[bytes, PlanGraph]):
         problems: list[str] = []
         for stub in self._stubs:
             try:
-                call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=FETCH_TIMEOUT_S)
-                data = b"".join([response.chunk async for response in call])
+                data = await read_plan(stub, plan_hash, FETCH_TIMEOUT_S)
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.NOT_FOUND:
                     return None
