@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from .declarable import check_class, declaration_of
+from .declarable import DECLARATION, check_class, check_function, declaration_of
 from .errors import CompileErrors, InvalidDeclaration
-from .modules import frame_at, user_frame
+from .modules import frame_at, place_of, place_of_function, user_frame
 from .signatures import Problem
 from .trace import Instance, Trace, current
 
@@ -26,6 +26,24 @@ class Runs(Protocol[R_co]):
 
     @property
     def run(self) -> Callable[..., R_co]: ...
+
+
+def declarer(what: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what decorates a function or a class, called by the user's code or, with `depth=2`, by what that called.
+
+    Args:
+        make: Gets a function, the place of what was decorated, and `cls` if it is a class; returns the declaration.
+    """
+
+    def declare(declared: Any, depth: int = 1) -> Any:
+        if isinstance(declared, type):
+            function = adopt(declared, what)
+            setattr(declared, DECLARATION, make(function, place_of(frame_at(depth)), cls=declared))
+            return declared
+        check_function(declared, what)
+        return make(declared, place_of_function(declared))
+
+    return declare
 
 
 def adopt(cls: type[Any], what: str) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
 from . import classes, modules, signatures
-from .declarable import DECLARATION, check_function, declaration_of
+from .declarable import DECLARATION, declaration_of
 from .errors import InvalidDeclaration
 from .options import NAME_LENGTH_MAX, Changes, OnFailure, Options
 from .signatures import Signature
@@ -166,15 +166,10 @@ def operator(
         on_failure=on_failure,
     )
 
-    def declare(declared: Any, depth: int = 1) -> Any:
-        if isinstance(declared, type):
-            fn = classes.adopt(declared, "operator")
-            place = modules.place_of(modules.frame_at(depth))
-            setattr(declared, DECLARATION, Operator(fn, settings, place, cls=declared))
-            return cast("Any", declared)
-        check_function(declared, "operator")
-        return Operator(declared, settings, modules.place_of_function(declared))
+    def make(fn: Callable[..., Any], place: modules.Place, cls: type[Any] | None = None) -> Operator[..., Any]:
+        return Operator(fn, settings, place, cls=cls)
 
+    declare = classes.declarer("operator", make)
     return declare if function is None else declare(function, depth=2)
 
 

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
 from . import classes, modules, signatures
-from .declarable import DECLARATION, check_function, declaration_of
+from .declarable import declaration_of
 from .errors import CompileErrors
 from .options import NAME_LENGTH_MAX, check_name
 from .signatures import Signature
@@ -94,15 +94,10 @@ def workflow(function: Callable[..., Any] | type[Any] | None = None, /, *, name:
     if name is not None:
         check_name(name)
 
-    def declare(declared: Any, depth: int = 1) -> Any:
-        if isinstance(declared, type):
-            fn = classes.adopt(declared, "workflow")
-            place = modules.place_of(modules.frame_at(depth))
-            setattr(declared, DECLARATION, Workflow(fn, name, place, cls=declared))
-            return cast("Any", declared)
-        check_function(declared, "workflow")
-        return Workflow(declared, name, modules.place_of_function(declared))
+    def make(fn: Callable[..., Any], place: modules.Place, cls: type[Any] | None = None) -> Workflow[..., Any]:
+        return Workflow(fn, name, place, cls=cls)
 
+    declare = classes.declarer("workflow", make)
     return declare if function is None else declare(function, depth=2)
 
 
