@@ -231,9 +231,8 @@ class KafkaStream:
             await consumer.stop()
 
     async def _ensure_topics(self) -> None:
-        for topics in ((EVENTS, DEAD_LETTERS), (ACTIONS, REPORTS)):
-            names = [self._name(topic) for topic in topics]
-            await kafka_client.ensure_topics(self._address, names, self._partitions_of(topics[0]), CONFIGS)
+        topics = {self._name(topic): self._partitions_of(topic) for topic in (*TOPICS, DEAD_LETTERS)}
+        await kafka_client.ensure_topics(self._address, topics, CONFIGS)
 
     def _partitions_of(self, topic: str) -> int:
         """Return how many partitions a topic gets that does not exist yet."""

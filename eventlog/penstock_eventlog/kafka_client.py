@@ -69,13 +69,17 @@ async def _connected(starting: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-async def ensure_topics(address: str, names: Sequence[str], partitions: int, configs: Mapping[str, str]) -> None:
-    """Create the topics that are missing."""
+async def ensure_topics(address: str, topics: Mapping[str, int], configs: Mapping[str, str]) -> None:
+    """Create the topics that are missing, each with its number of partitions."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await _connected(admin.start())
         existing = set(await admin.list_topics())
-        missing = [NewTopic(name, partitions, 1, topic_configs=dict(configs)) for name in names if name not in existing]
+        missing = [
+            NewTopic(name, partitions, 1, topic_configs=dict(configs))
+            for name, partitions in topics.items()
+            if name not in existing
+        ]
         if missing:
             with suppress(TopicAlreadyExistsError):
                 await admin.create_topics(missing)

@@ -99,7 +99,7 @@ async def test_the_other_topics_are_cloudevents_too_with_ids_of_their_own(broker
 
 async def test_a_topic_that_somebody_made_with_other_partitions_is_read_whole(broker: str) -> None:
     name, got = f"t-{uuid.uuid4().hex[:8]}", list[Any]()
-    await kafka_client.ensure_topics(broker, [f"{name}.{EVENTS}"], 3, {})
+    await kafka_client.ensure_topics(broker, {f"{name}.{EVENTS}": 3}, {})
     log = Log(SHARDS)
     stream = KafkaStream(broker, shards=SHARDS, deployment="d", prefix=name, partitions=2)
     stream.subscribe(EVENTS, got.extend)

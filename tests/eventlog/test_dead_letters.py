@@ -167,7 +167,7 @@ async def test_a_message_that_a_follower_refuses_is_put_aside(broker: str) -> No
 async def test_a_message_that_the_topic_does_not_take_is_put_aside_and_the_rest_goes_on(broker: str) -> None:
     """Administrators may have made the topic themselves, with a limit of theirs."""
     name = prefix()
-    await kafka_client.ensure_topics(broker, [f"{name}.reports"], PARTITIONS, {"max.message.bytes": "20000"})
+    await kafka_client.ensure_topics(broker, {f"{name}.reports": PARTITIONS}, {"max.message.bytes": "20000"})
     large = ReportBatch(shard=0, reports=[Report(run_id=run(0), worker="w" * 30_000, started=Started())])
     small = [
         ReportBatch(shard=0, reports=[Report(run_id=run(0), grant=grant, worker="w" * 5_000, started=Started())])

@@ -63,7 +63,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
 async def topic(broker: str) -> str:
     """A topic with a failure, garbage, a repeat and a gap."""
     name = f"t-{uuid.uuid4().hex[:8]}.events"
-    await kafka_client.ensure_topics(broker, [name], PARTITIONS, {})
+    await kafka_client.ensure_topics(broker, {name: PARTITIONS}, {})
     failed = Event(run_id=bytes(16), action_failed=ActionFailed(node=1, failure=Failure(message="no such file")))
     async with Writer(broker, name) as writer:
         for from_seq, count in ((1, 2), (1, 3), (6, 1)):
