@@ -3,16 +3,17 @@
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import psutil
 from penstock_action_service.app import WORKER_LEASE_S
 from penstock_stack.kafka import KafkaFailed
 from penstock_state_tracker.leases import SHARD_LEASE_S
 
+from .link import Link
 from .suite import FAR_WORKER, Suite
 
 # What was killed is away for up to so long.
@@ -131,20 +132,12 @@ def stop_postgres(suite: Suite, dice: Random) -> None:
 
 def cut_worker(suite: Suite, dice: Random) -> None:
     """The far worker reaches nobody, and learns so at once; for longer than its lease."""
-    _connect_through_links(suite)
-    for link in suite.links:
-        suite.background.call(link.cut())
-    time.sleep(WORKER_ZOMBIE_S)
-    _mend(suite)
+    _strike_links(suite, Link.cut)
 
 
 def hold_worker(suite: Suite, dice: Random) -> None:
     """The far worker's connections carry nothing, and nobody is told; for longer than its lease."""
-    _connect_through_links(suite)
-    for link in suite.links:
-        suite.background.call(link.hold())
-    time.sleep(WORKER_ZOMBIE_S)
-    _mend(suite)
+    _strike_links(suite, Link.hold)
 
 
 FAULTS: Final[Mapping[str, Fault]] = {
@@ -217,6 +210,11 @@ def _connect_through_links(suite: Suite) -> None:
     time.sleep(CONNECTED_S)
 
 
-def _mend(suite: Suite) -> None:
+def _strike_links(suite: Suite, strike: Callable[[Link], Coroutine[Any, Any, None]]) -> None:
+    """Do something to all connections of the far worker, and mend them after longer than its lease."""
+    _connect_through_links(suite)
+    for link in suite.links:
+        suite.background.call(strike(link))
+    time.sleep(WORKER_ZOMBIE_S)
     for link in suite.links:
         suite.background.call(link.mend())
