@@ -23,6 +23,7 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.plan.v1.plan_pb2 import Plan
 
+from . import forks
 from .channel import MESSAGE_BYTES_MAX, Link
 from .stream_channel import StreamLink
 
@@ -193,6 +194,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.path.insert(0, setup.bundle)
     child = Child(link, setup)
     signal.signal(signal.SIGTERM, child.stop)
+    forks.keep_to_itself(child.stop, end.fileno())
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.collect()
     gc.freeze()
