@@ -15,7 +15,8 @@ import msgspec
 from .errors import BadLogKey
 from .incoming import raise_if_full
 
-LOG_BYTES_MAX = 8 << 20  # of one execution; what it writes beyond is dropped, and said
+# Of one execution; what it writes beyond is dropped, and said. Workers pass on 8 MiB of text, which JSON makes longer.
+LOG_BYTES_MAX = 32 << 20
 LINE_CHARACTERS_MAX = 16 * 1024
 READ_BYTES = 256 * 1024  # more than the longest line takes
 TIME_BYTES_MAX = 32

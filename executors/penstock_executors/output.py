@@ -1,26 +1,31 @@
-"""What operators print: the file of one process is followed, cut into lines, and capped for each action."""
+"""What operators print: the file of one process is followed, cut into lines, and capped for each action.
+
+Of a long output the beginning is passed on as it comes, and the end once the action has ended: a crash's own trace
+stands there.
+"""
 
 import os
 from pathlib import Path
+from typing import Final
 
-OUTPUT_BYTES_MAX = 8 << 20  # of one action
-LINES_MAX = 100_000  # of one action
-LINE_BYTES_MAX = 16 << 10
-IDLE_FILE_BYTES_MAX = 1 << 20  # the file of a process that does nothing is emptied beyond that
+# Of one action, from its beginning, and again from its end.
+HEAD_BYTES_MAX = TAIL_BYTES_MAX = 4 << 20
+HEAD_LINES_MAX = TAIL_LINES_MAX = 50_000
+LINE_BYTES_MAX: Final = 16 << 10
+IDLE_FILE_BYTES_MAX: Final = 1 << 20  # the file of a process that does nothing is emptied beyond that
+FILE_BYTES_MAX = 64 << 20  # beyond, the file of a process that prints is emptied; the end of it is kept in memory
 
 
 class Tail:
     """Reads what a process appends to its output file; actions of one process never overlap."""
 
-    __slots__ = ("_bytes", "_cut", "_fd", "_lines", "_partial", "_position", "path")
+    __slots__ = ("_bytes", "_fd", "_kept", "_left_out", "_lines", "_over", "_partial", "_position", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._position = 0
-        self._partial = b""
-        self._bytes = self._lines = 0
-        self._cut = False
+        self._reset()
 
     @property
     def fd(self) -> int:
@@ -28,30 +33,40 @@ class Tail:
         return self._fd
 
     def lines(self, end: int | None = None) -> list[str]:
-        """Whole lines that are new, up to position `end`, else the end of the file."""
+        """Whole lines that are new, up to position `end`, else the end of the file; none beyond the head's limits."""
         size = os.fstat(self._fd).st_size
         if size == self._position:
             return []
         self._position = min(self._position, size)
-        end = size if end is None else min(end, size)
-        room = OUTPUT_BYTES_MAX - self._bytes
-        data = os.pread(self._fd, max(0, min(end - self._position, room)), self._position)
-        self._position += len(data)
-        self._bytes += len(data)
-        lines = self._split(data)
-        if self._bytes >= OUTPUT_BYTES_MAX or self._lines >= LINES_MAX:
-            self._drop(lines)
+        end = size if end is None else max(self._position, min(end, size))
+        lines: list[str] = []
+        if not self._over:
+            room = HEAD_BYTES_MAX - self._bytes
+            data = os.pread(self._fd, max(0, min(end - self._position, room)), self._position)
+            self._position += len(data)
+            self._bytes += len(data)
+            lines = self._split(data)
+            self._over = self._bytes >= HEAD_BYTES_MAX or self._lines >= HEAD_LINES_MAX
+        if self._over:
+            self._bound()
         return lines
 
     def finish(self, end: int | None = None) -> list[str]:
         """All that is left of the action that ends; the next one starts with nothing printed."""
         lines = self.lines(end)
-        if self._partial and not self._cut:
+        if self._over:
+            size = os.fstat(self._fd).st_size
+            lines += self._last_lines(size if end is None else max(self._position, min(end, size)))
+        elif self._partial:
             lines.append(_text(self._partial))
-        self._partial = b""
-        self._bytes = self._lines = 0
-        self._cut = False
+        self._reset()
         return lines
+
+    def drop(self) -> int:
+        """Skip what was written since the last action ended, by what that one left behind; return its bytes."""
+        size = os.fstat(self._fd).st_size
+        dropped, self._position = max(0, size - self._position), size
+        return dropped
 
     def rest(self) -> None:
         """The process does nothing: keep its file small."""
@@ -68,25 +83,49 @@ class Tail:
         os.close(self._fd)
         self.path.unlink(missing_ok=True)
 
+    def _reset(self) -> None:
+        self._partial = b""
+        self._bytes = self._lines = 0
+        self._over = False
+        self._kept = b""  # the end of what is beyond the head, as far as the file was emptied
+        self._left_out = 0  # bytes
+
     def _split(self, data: bytes) -> list[str]:
-        if self._cut or not data:
+        if not data:
             return []
-        *whole, self._partial = (self._partial + data).split(b"\n", LINES_MAX - self._lines)
-        if len(self._partial) > LINE_BYTES_MAX:
+        *whole, self._partial = (self._partial + data).split(b"\n", HEAD_LINES_MAX - self._lines)
+        if len(self._partial) > LINE_BYTES_MAX and self._lines + len(whole) < HEAD_LINES_MAX:
             whole.append(self._partial)
             self._partial = b""
         self._lines += len(whole)
         return [_text(line) for line in whole]
 
-    def _drop(self, lines: list[str]) -> None:
-        """Beyond the cap the file is emptied whenever it is looked at."""
-        if not self._cut:
-            self._cut = True
-            self._partial = b""
-            lines.append(
-                f"[penstock: the output of this action is cut here, after {self._bytes} bytes in {self._lines} lines]"
-            )
-        self._empty()
+    def _bound(self) -> None:
+        """Beyond the head, keep the end of a file that has grown large, and empty it."""
+        self._kept += self._partial
+        self._partial = b""
+        size = os.fstat(self._fd).st_size
+        if size - self._position > FILE_BYTES_MAX:
+            begin = size - TAIL_BYTES_MAX
+            self._left_out += len(self._kept) + begin - self._position
+            self._kept = os.pread(self._fd, 2 * TAIL_BYTES_MAX, begin)  # with what has come since
+            self._empty()
+
+    def _last_lines(self, end: int) -> list[str]:
+        """The end of what came beyond the head, after a line that says how much lies between."""
+        begin = max(self._position, end - TAIL_BYTES_MAX)
+        self._left_out += begin - self._position
+        rest = self._kept + os.pread(self._fd, end - begin, begin)
+        self._position = end
+        cut = max(0, len(rest) - TAIL_BYTES_MAX)
+        data = rest[cut:]
+        lines = data.removesuffix(b"\n").split(b"\n") if data else []
+        more = lines[:-TAIL_LINES_MAX]
+        left_out = self._left_out + cut + sum(map(len, more)) + len(more)
+        last = [_text(line) for line in lines[len(more) :]]
+        if left_out:
+            last.insert(0, f"[penstock: {left_out} bytes of output are left out here]")
+        return last
 
     def _empty(self) -> None:
         os.ftruncate(self._fd, 0)

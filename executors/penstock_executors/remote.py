@@ -101,6 +101,10 @@ class RemoteWorker:
         finally:
             await self._close()
 
+    def leave(self) -> None:
+        """Leave now: what is held is given up."""
+        self._gone.set()
+
     async def drain(self, timeout_s: float) -> None:
         """Take no more grants, end and report what is held, then leave; what has not ended in time is given up."""
         self._draining = True

@@ -20,6 +20,8 @@ from .gpus import visible_gpus
 from .remote import Place, RemoteWorker
 
 DRAIN_S: Final = 60.0
+# A terminal and a program that passes Ctrl-C on send it twice.
+SAME_SIGNAL_S: Final = 0.5
 log = logging.getLogger(__name__)
 
 
@@ -67,15 +69,30 @@ def _serve_metrics(address: str, allow_insecure_bind: bool) -> None:
 async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
+    told_at = 0.0
+
+    def stop() -> None:
+        nonlocal told_at
+        if not told.is_set():
+            told_at = loop.time()
+            told.set()
+        elif loop.time() > told_at + SAME_SIGNAL_S:
+            log.warning("worker %s stops at once: what it holds is given up", name)
+            worker.leave()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop)
     garbage.settle()
     running = asyncio.create_task(worker.run())
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if told.is_set() and not running.done():
-        log.info("worker %s drains: it ends what it holds, for at most %.0f s", name, drain_s)
+        log.info(
+            "worker %s drains: it ends what it holds, for at most %.0f s; Ctrl-C or SIGTERM again ends it at once",
+            name,
+            drain_s,
+        )
         await worker.drain(drain_s)
     try:
         await running

@@ -36,8 +36,19 @@ def wait(a: str) -> int:
 
 @operator
 def endless() -> int:
-    while True:
-        print("y" * 70)
+    try:
+        while True:
+            print("y" * 70)
+    finally:
+        print("the last words")
+
+@operator
+def flood_and_crash() -> int:
+    for number in range(20_000):
+        print(number, "x" * 1000)
+    print("the line before the crash")
+    os.kill(os.getpid(), 11)
+    return 1
 
 @operator
 def progress() -> int:
@@ -87,13 +98,27 @@ async def test_lines_are_seen_while_the_action_runs(worker: Any) -> None:
     assert not it.ends(number)
 
 
-async def test_printing_without_end_is_cut(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "OUTPUT_BYTES_MAX", 100_000)
+async def test_of_printing_without_end_both_ends_are_kept(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "HEAD_BYTES_MAX", 50_000)
+    monkeypatch.setattr(output, "TAIL_BYTES_MAX", 50_000)
+    monkeypatch.setattr(output, "FILE_BYTES_MAX", 200_000)
     it = await worker(OPS)
-    (number,) = it.order(it.grant("endless", timeout_s=1.5))
+    (number,) = it.order(it.grant("endless", timeout_s=8.0))
     assert (await it.ended(number)).failed.cause == ev.CAUSE_TIMEOUT
-    assert sum(map(len, it.lines[number])) < 110_000
-    assert "cut here" in it.lines[number][-1]
+    lines = it.lines[number]
+    assert sum(map(len, lines)) < 110_000
+    assert sum("left out here" in line for line in lines) == 1
+    assert lines[-1] == "the last words"
+
+
+async def test_the_trace_of_a_crash_after_long_output_is_kept(worker: Any) -> None:
+    it = await worker(OPS)
+    number = (await it.run("flood_and_crash")).grant
+    lines = it.lines[number]
+    assert lines[0] == "0 " + "x" * 1000 and "the line before the crash" in lines
+    assert any("Fatal Python error: Segmentation fault" in line for line in lines)
+    assert any("in flood_and_crash" in line for line in lines)
+    assert sum("left out here" in line for line in lines) == 1
 
 
 async def test_a_progress_bar_is_one_line(worker: Any) -> None:
@@ -122,12 +147,39 @@ def test_a_tail_cuts_lines_and_bytes(folder: Path) -> None:
         assert [len(line) for line in tail.lines()] == [output.LINE_BYTES_MAX]
         writer.write(b"c\n")
         assert tail.lines() == ["bc"]
-        writer.write(b"\n" * (output.LINES_MAX + 10))
+        writer.write(b"\n" * (output.HEAD_LINES_MAX + 10))
         lines = tail.lines()
-        assert len(lines) == output.LINES_MAX - 1 and "cut here" in lines[-1]
-        writer.write(b"dropped\n")
-        assert tail.finish() == []
+        assert len(lines) == output.HEAD_LINES_MAX - 2 and "" in lines
+        writer.write(b"kept\n")
+        assert tail.finish() == [""] * 12 + ["kept"]
         writer.write(b"next\n")
         assert tail.finish() == ["next"]
+        writer.write(b"left behind\n")
+        assert tail.drop() == 12 and tail.finish() == []
     tail.close()
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("chunk", [7, 1000, 100_000])
+def test_head_and_tail_meet_or_say_what_lies_between(folder: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    for name in ("HEAD_BYTES_MAX", "TAIL_BYTES_MAX"):
+        monkeypatch.setattr(output, name, 1000)
+    monkeypatch.setattr(output, "FILE_BYTES_MAX", 4000)
+    for total in (900, 1000, 1900, 2000, 2001, 2500, 7000, 30_000):
+        text = b"".join(b"%08d\n" % number for number in range(total // 9))
+        tail = Tail(folder / "out")
+        seen: list[str] = []
+        with open(folder / "out", "ab", buffering=0) as writer:
+            for begin in range(0, len(text), chunk):
+                writer.write(text[begin : begin + chunk])
+                seen += tail.lines()
+        seen += tail.finish()
+        tail.close()
+        said = [line for line in seen if "left out" in line]
+        if len(text) <= 1990:
+            assert not said and "\n".join(seen) + "\n" == text.decode()
+        elif len(text) > 2000:
+            left_out = int(said[0].split()[1])
+            shown = "".join(f"{line}\n" for line in seen if line not in said)
+            assert len(said) == 1 and left_out + len(shown) in (len(text), len(text) + 1)
+            assert text.decode().endswith("".join(f"{line}\n" for line in seen[seen.index(said[0]) + 1 :]))

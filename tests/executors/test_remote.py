@@ -123,6 +123,21 @@ async def test_a_worker_that_is_told_to_stop_ends_what_it_runs(stack: Stack, tmp
             assert await process.wait() == 0
 
 
+async def test_a_second_signal_ends_a_draining_worker_at_once(stack: Stack, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "w", "--name", "w") as process:
+        run = await client.submit(load(tmp_path, "lasting"), mark=str(mark), seconds=300.0)
+        operator = await started(mark)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(TimeoutError):  # it drains
+            await asyncio.wait_for(process.wait(), 1.0)
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        assert not Path(f"/proc/{operator}").exists()
+        await client.cancel(run)
+
+
 async def test_a_worker_that_is_killed_loses_its_actions_to_another(stack: Stack, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     async with AsyncClient(stack.address) as client:
