@@ -44,7 +44,7 @@ def bytes_per_open_node() -> dict[str, float]:
     import penstock
     from penstock_plan.graph import PlanGraph
     from penstock_proto.state_tracker.v1 import events_pb2, reports_pb2
-    from penstock_state_tracker.core import Shard
+    from penstock_state_tracker.core.shard import Shard
 
     from . import workloads
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import penstock
 from penstock import AsyncClient
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import Message
 from penstock_executors.agent import Agent
 from penstock_stack import stack as stacks
 from penstock_stack import worker as workers
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import Message
 
 from . import workloads
 from .stack import fresh_folder

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from penstock_eventlog import stream as streams
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.shards import shard_of
 from penstock_plan import plan_hash
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import shard_of
 from penstock_stack.postgres import EmbeddedPostgres
 from penstock_state_tracker.app import StateTracker
+from penstock_stream import stream as streams
+from penstock_stream.local import LocalStream
 
 NODES = 10
 # Reports of that many actions come at once, as from a few workers.

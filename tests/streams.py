@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from penstock_eventlog.kafka import KafkaStream
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import Stream
+from penstock_stream.kafka.stream import KafkaStream
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import Stream
 
 PARTITIONS = 2
 CONNECTED_MAX_S = 60.0

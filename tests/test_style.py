@@ -19,19 +19,20 @@ FUNCTION_LINES_MAX = 70
 NAMES_BANNED = {"util", "utils", "helper", "helpers", "common", "base", "manager", "misc"}
 PICKLES = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
 
-SERVICE = {"proto", "plan", "eventlog", "observability"}
+FOLLOWER = {"proto", "plan", "observability", "service", "stream"}
 MAY_IMPORT: dict[str, set[str]] = {
     "proto": set(),
     "plan": {"proto"},
-    "artifact_store": {"proto", "eventlog", "observability"},
+    "artifact_store": {"proto", "observability", "service"},
     "sdk": {"proto", "plan", "artifact_store"},
     "observability": {"proto"},
-    "eventlog": {"proto", "observability"},
-    "state_tracker": SERVICE,
-    "dependency_manager": SERVICE,
-    "action_service": SERVICE,
-    "executors": {"sdk", "artifact_store", *SERVICE},
-    "tracer": SERVICE,
+    "service": {"proto", "observability"},
+    "stream": {"proto", "observability", "service"},
+    "state_tracker": FOLLOWER,
+    "dependency_manager": FOLLOWER,
+    "action_service": FOLLOWER,
+    "executors": {"proto", "plan", "sdk", "artifact_store", "observability", "service"},
+    "tracer": FOLLOWER,
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and

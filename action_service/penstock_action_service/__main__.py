@@ -2,19 +2,21 @@
 
 import sys
 
-from penstock_eventlog import process
-from penstock_eventlog.process import Process, deployment_of, patiently
+from penstock_service import process
+from penstock_service.process import Process, patiently
+from penstock_service.state_trackers import deployment_of
+from penstock_stream.opening import open_stream
 
 from .app import ActionService
 from .errors import ActionServiceError
-from .leases import ABSENT, TROUBLE
 from .settings import Settings
+from .shell.leases import ABSENT, TROUBLE
 
 
 async def start(settings: Settings, here: Process) -> None:
     """Answer at once, and be ready when the state of every shard is known to the pools that are owned here."""
     deployment = await deployment_of(settings.state_trackers)
-    stream = await here.stream(settings, deployment.shards, deployment.deployment_id)
+    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
     service = ActionService(
         stream,
         state_trackers=settings.state_trackers,

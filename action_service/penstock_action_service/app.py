@@ -7,22 +7,22 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from penstock_eventlog import rpc
-from penstock_eventlog.stream import Stream
-from penstock_eventlog.upstream import DependencyManagerUpstream
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc, worker_pb2, worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import Orders, Register
+from penstock_service import channels, grpc_server
+from penstock_stream.stream import Stream
+from penstock_stream.upstreams import DependencyManagerUpstream
 
-from . import sessions
-from .core import DEFAULT_POOL
+from .api.service import Service
+from .api.worker_service import WorkerService
 from .errors import ActionServiceError, NotOwner, UnknownPool
-from .host import PoolHost
-from .leases import LEASE_S, TROUBLE, Leases
-from .link import WorkerService
-from .service import Service
-from .sessions import Session
-from .trackers import Trackers
-from .values import ValueCache
+from .pool.core import DEFAULT_POOL
+from .shell import sessions
+from .shell.leases import LEASE_S, TROUBLE, Leases
+from .shell.pool_host import PoolHost
+from .shell.sessions import Session
+from .shell.trackers import Trackers
+from .shell.values import ValueCache
 
 WORKER_LEASE_S = 10.0
 RENEW_EVERY_S = 1.0
@@ -71,7 +71,7 @@ class ActionService:
         self._weights, self._worker_lease_s = dict(weights or {}), worker_lease_s
         self._state_trackers = list(state_trackers)
         self._trackers = Trackers(state_trackers)
-        self._channels = [rpc.channel(address) for address in dependency_managers]
+        self._channels = [channels.open_channel(address) for address in dependency_managers]
         self._upstreams = [
             DependencyManagerUpstream(channel, upstream)
             for channel, upstream in zip(self._channels, dependency_managers, strict=True)
@@ -104,7 +104,7 @@ class ActionService:
         """Return once the state of every shard is known to every pool that is ours now."""
         await asyncio.gather(*(host.loaded() for host in self.hosts.values()))
 
-    def register(self, server: rpc.Server) -> None:
+    def register(self, server: grpc_server.Server) -> None:
         """Serve workers and questions; errors derive from ActionServiceError."""
         generated: Any = service_pb2_grpc
         service = Service(self.hosts, self._state_trackers, [upstream.address for upstream in self._upstreams])

@@ -7,7 +7,7 @@ from penstock_observability import metrics
 from penstock_observability.scraped import Scraped, Stop
 from penstock_proto.action_service.v1.service_pb2 import Pool as Summary
 
-from .core import Pool
+from .pool.core import Pool
 
 LOOK_EVERY_S: Final = 1.0
 # Teams are named by whoever submits: no more of them have figures of their own.

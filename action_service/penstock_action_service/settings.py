@@ -3,11 +3,12 @@
 import json
 from typing import Annotated, Any, ClassVar
 
-from penstock_eventlog.settings import Address, Addresses, Dsn, Names, StreamSettings
+from penstock_service.settings import Address, Addresses, Dsn, Names
+from penstock_stream.settings import StreamSettings
 from pydantic import BeforeValidator, Field, PositiveFloat, WithJsonSchema
 from pydantic_settings import NoDecode
 
-from .core import DEFAULT_POOL
+from .pool.core import DEFAULT_POOL
 
 
 def _weights(value: Any) -> Any:

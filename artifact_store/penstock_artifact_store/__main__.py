@@ -2,9 +2,9 @@
 
 import sys
 
-from penstock_eventlog import process, rpc
-from penstock_eventlog.process import Process
 from penstock_proto.artifact_store.v1 import service_pb2
+from penstock_service import grpc_server, process
+from penstock_service.process import Process
 
 from . import measures
 from .errors import ArtifactStoreError
@@ -19,7 +19,7 @@ async def start(settings: Settings, here: Process) -> None:
 
     here.stops.callback(measures.watch(store))
 
-    def register(server: rpc.Server) -> None:
+    def register(server: grpc_server.Server) -> None:
         add_to_server(store, server.grpc)
         server.serves(service_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from penstock_eventlog.settings import Address, ServiceSettings
+from penstock_service.settings import Address, ServiceSettings
 from pydantic import Field
 
 

@@ -2,8 +2,10 @@
 
 import sys
 
-from penstock_eventlog import process
-from penstock_eventlog.process import Process, deployment_of
+from penstock_service import process
+from penstock_service.process import Process
+from penstock_service.state_trackers import deployment_of
+from penstock_stream.opening import open_stream
 
 from .errors import DependencyManagerError
 from .settings import Settings
@@ -13,7 +15,7 @@ from .shell import DependencyManager
 async def start(settings: Settings, here: Process) -> None:
     """Answer at once, and be ready when every shard is loaded."""
     deployment = await deployment_of(settings.state_trackers)
-    stream = await here.stream(settings, deployment.shards, deployment.deployment_id)
+    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
     manager = DependencyManager(stream, settings.state_trackers, settings.mine(deployment.shards))
     here.stop(manager.stop)
     await here.serve(settings, DependencyManagerError, manager.register)

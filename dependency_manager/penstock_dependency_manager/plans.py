@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc.aio
-from penstock_eventlog.upstream import read_plan
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
+from penstock_service.state_trackers import read_plan
 
 from .errors import PlanNotRead
 

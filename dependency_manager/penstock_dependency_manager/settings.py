@@ -2,7 +2,8 @@
 
 from typing import ClassVar, Self
 
-from penstock_eventlog.settings import Address, Addresses, StreamSettings
+from penstock_service.settings import Address, Addresses
+from penstock_stream.settings import StreamSettings
 from pydantic import Field, model_validator
 
 

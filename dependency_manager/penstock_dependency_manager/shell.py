@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from penstock_eventlog import rpc
-from penstock_eventlog.following import Follower
-from penstock_eventlog.stream import EVENTS, Stream
-from penstock_eventlog.upstream import StateTrackerUpstream, event_span
 from penstock_proto.dependency_manager.v1 import service_pb2_grpc
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_service import channels, grpc_server
+from penstock_stream.follower import Follower
+from penstock_stream.stream import EVENTS, Stream
+from penstock_stream.upstreams import StateTrackerUpstream, event_span
 
 from .plans import Plans
 from .service import Service
@@ -21,7 +21,7 @@ class DependencyManager:
     """Says what follows from the logs of some shards. Keeps no table and needs no lease: two of them agree."""
 
     def __init__(self, stream: Stream, state_trackers: Sequence[str], shards: Collection[int]) -> None:
-        self._channels = [rpc.channel(address) for address in state_trackers]
+        self._channels = [channels.open_channel(address) for address in state_trackers]
         self._plans = Plans(self._channels, lambda: self._unlocker.plans_in_use())
         self._unlocker = Unlocker(stream, self._plans, lambda shard: self._follower.resume(shard))
         self._follower = Follower[EventBatch](
@@ -45,7 +45,7 @@ class DependencyManager:
         """Whether every shard has a state."""
         return self._follower.is_loaded
 
-    def register(self, server: rpc.Server) -> None:
+    def register(self, server: grpc_server.Server) -> None:
         """Serve those who missed a part of `actions`; its errors derive from DependencyManagerError."""
         generated: Any = service_pb2_grpc
         service = Service(self._unlocker.graphs, self._unlocker.recent)

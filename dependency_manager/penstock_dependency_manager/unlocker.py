@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from penstock_eventlog.following import Snapshot
-from penstock_eventlog.stream import ACTIONS, Stream
 from penstock_observability import metrics
 from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stream.follower import Snapshot
+from penstock_stream.stream import ACTIONS, Stream
 
 from .core import Graph
 from .recent import Recent

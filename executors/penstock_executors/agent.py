@@ -12,7 +12,7 @@ from pathlib import Path
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import measures, telling
+from . import failure_log, measures
 from .core import Core
 from .executor import Artifacts, Context, Executor
 from .slots import Need
@@ -115,7 +115,7 @@ class Agent:
 
     def _on_reports(self, ended: list[Report]) -> None:
         measures.ended(ended)
-        telling.ended(ended)
+        failure_log.ended(ended)
         self._core.ended(ended, self._loop.time())
         if self._open:
             self._act()

@@ -15,8 +15,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from penstock import tracing
-from penstock.failures import ActionError, NotLoadable, raised
-from penstock.invocation import Call
+from penstock.call.failures import ActionError, NotLoadable, raised
+from penstock.call.invocation import Call
 from penstock_artifact_store import LocalStore
 from penstock_observability.trace_ids import traceparent
 from penstock_proto.action_service.v1.worker_pb2 import Grant

@@ -9,8 +9,8 @@ from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import reports
-from .ended import Ended
 from .slots import AHEAD_MAX, UNKNOWN_S, Held, Need, Slots
+from .unrecorded import Ended
 
 STARTED_AFTER_S = 0.005  # an action that ends earlier is not reported as started
 HELD_MAX = 65_536  # grants of one worker

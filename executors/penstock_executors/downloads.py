@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from penstock.bundle import ARCHIVE_BYTES_MAX, BundleError, BundleTooLarge, unpack
+from penstock.compiler.bundle import ARCHIVE_BYTES_MAX, BundleError, BundleTooLarge, unpack
 from penstock_artifact_store import ArtifactDamaged, ArtifactMissing, BadHash
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 

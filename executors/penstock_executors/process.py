@@ -15,12 +15,12 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import exits, reports, traces
+from . import exits, leftovers, reports
 from .channel import MESSAGE_BYTES_MAX
 from .child_process import LINUX, ChildProcess
+from .downloads import Prepared, Unavailable
 from .executor import Context
 from .gpus import visible_gpus
-from .preparing import Prepared, Unavailable
 from .slots import AHEAD_MAX
 
 BLANKS_MAX = 2  # processes that wait for their first bundle
@@ -67,11 +67,11 @@ class ProcessExecutor:
         self._loop = asyncio.get_running_loop()
         self._context = context
         self._folder = context.scratch / "processes"
-        traces.sweep(self._folder)
+        leftovers.sweep(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         self._environment = _environment()
-        self._oom_kills = traces.oom_kills()
+        self._oom_kills = leftovers.oom_kills()
         self._prepared = Prepared(context, self._on_prepared)
         self._fill_up()
 
@@ -307,7 +307,7 @@ class ProcessExecutor:
         except OSError:
             return None
         self._children[child.number] = child
-        traces.note(self._folder, child.number, child.pid)
+        leftovers.note(self._folder, child.number, child.pid)
         self._loop.add_reader(child.channel.fd, self._on_readable, child)
         if child.pidfd >= 0:
             self._loop.add_reader(child.pidfd, self._on_exit, child)
@@ -357,7 +357,7 @@ class ProcessExecutor:
 
     def _death(self, grant: Grant, child: ChildProcess, code: int) -> Report:
         """The action's process ended by itself, or was killed by somebody else, or by `stop`."""
-        if code == -signal.SIGKILL and not child.killed_for and (kills := traces.oom_kills()) > self._oom_kills:
+        if code == -signal.SIGKILL and not child.killed_for and (kills := leftovers.oom_kills()) > self._oom_kills:
             self._oom_kills = kills
             text = "the operator's process was killed because memory ran out; declare more with `memory`, or use less"
             return reports.failed(grant, self._context.worker, Cause.CAUSE_OUT_OF_MEMORY, "OutOfMemory", text)
@@ -375,7 +375,7 @@ class ProcessExecutor:
             if child in group:
                 group.remove(child)
         child.close()
-        traces.forget(self._folder, child.number)
+        leftovers.forget(self._folder, child.number)
         for left in (f"work-{child.number}", f"work-{child.number}-files"):
             self._loop.run_in_executor(None, shutil.rmtree, self._folder / left, True)
 

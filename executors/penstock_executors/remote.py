@@ -13,7 +13,6 @@ import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store.remote import RemoteStore
-from penstock_eventlog.upstream import read_plan
 from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import (
     ConnectRequest,
@@ -23,12 +22,13 @@ from penstock_proto.action_service.v1.worker_pb2 import (
 )
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_service.state_trackers import read_plan
 
 from .agent import Agent
 from .errors import ExecutorError
 from .executor import Executor
-from .outgoing import Outgoing
-from .printed import RemotePrinted
+from .output_upload import RemotePrinted
+from .report_queue import Outgoing
 
 HEARTBEATS_A_LEASE: Final = 3
 # A message costs more than a report: those of a busy worker go together.

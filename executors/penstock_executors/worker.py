@@ -7,12 +7,11 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
-from penstock_eventlog import garbage
-from penstock_eventlog.errors import EventlogError
-from penstock_eventlog.loops import loop_factory
-from penstock_eventlog.settings import BadAddress, UnsafeBind, is_loopback, split_address
 from penstock_observability import logs, metrics
 from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_service.errors import ServiceError
+from penstock_service.runtime import loop_factory, settle_garbage
+from penstock_service.settings import BadAddress, UnsafeBind, is_loopback, split_address
 
 from .errors import ExecutorError
 from .executor import Executor, load_executor
@@ -51,7 +50,7 @@ def run(
         if metrics_listen:
             _serve_metrics(metrics_listen, allow_insecure_bind)
         worker = RemoteWorker(place, _executor(executor, resources, gpu))
-    except (BadAddress, EventlogError, ExecutorError, OSError) as error:
+    except (BadAddress, ServiceError, ExecutorError, OSError) as error:
         log.error("%s", error)
         return 1
     metrics.WORKER_CONNECTED.watch_one(worker.connected.is_set)
@@ -82,7 +81,7 @@ async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    garbage.settle()
+    settle_garbage()
     running = asyncio.create_task(worker.run())
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)

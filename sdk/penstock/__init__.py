@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
-    from .compiler import Compiled, compile
+    from .compiler.compilation import Compiled, compile
+    from .declare.operators import Operator, operator, with_options
+    from .declare.ordering import after, barrier
+    from .declare.workflows import Workflow, workflow
     from .errors import CompileErrors, FutureUsedAsValue, PenstockError
     from .ml import Dataset, FeatureSet, Metrics, Model, Report
-    from .operators import Operator, operator, with_options
-    from .ordering import after, barrier
-    from .workflows import Workflow, workflow
 
 __all__ = [
     "AsyncClient",
@@ -40,12 +40,12 @@ __all__ = [
 # workflows waits neither for gRPC nor for the compiler.
 _MODULES = {
     "client": ("AsyncClient", "Client"),
-    "compiler": ("Compiled", "compile"),
+    "compiler.compilation": ("Compiled", "compile"),
     "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
-    "operators": ("Operator", "operator", "with_options"),
-    "ordering": ("after", "barrier"),
-    "workflows": ("Workflow", "workflow"),
+    "declare.operators": ("Operator", "operator", "with_options"),
+    "declare.ordering": ("after", "barrier"),
+    "declare.workflows": ("Workflow", "workflow"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

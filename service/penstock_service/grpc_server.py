@@ -1,4 +1,4 @@
-"""The edge of every service: gRPC servers and channels with the settings that all of them share."""
+"""The edge of every service: gRPC servers with the settings that all of them share."""
 
 import inspect
 import ipaddress
@@ -16,13 +16,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from penstock_observability import logs, metrics
 
-from .errors import EventlogError, PortInUse
+from .channels import KEEPALIVE_ANSWER_S, KEEPALIVE_EVERY_S, MESSAGE_BYTES_MAX
+from .errors import PortInUse, ServiceError
 
-MESSAGE_BYTES_MAX = 4 * 2**20
-KEEPALIVE_EVERY_S = 20
-KEEPALIVE_ANSWER_S = 10
-RECONNECT_MIN_S = 0.1
-RECONNECT_MAX_S = 1.0
 STOP_GRACE_S = 1.0
 PENDING_CALLS_MAX = 20_000
 CODES: dict[int, str] = {status.value[0]: status.name for status in grpc.StatusCode}
@@ -46,7 +42,7 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 0
     message_bytes_max: int = MESSAGE_BYTES_MAX
-    errors: type[Exception] = EventlogError
+    errors: type[Exception] = ServiceError
 
 
 class Server:
@@ -97,7 +93,7 @@ class Server:
         except RuntimeError as error:
             if port and _taken(host, port):
                 raise PortInUse(address) from None
-            raise EventlogError(f"cannot listen on {address}: {error}") from error
+            raise ServiceError(f"cannot listen on {address}: {error}") from error
 
     async def _report(self, status: Any) -> None:
         for service in ("", *self._services):
@@ -107,23 +103,6 @@ class Server:
 def server(options: ServerOptions | None = None) -> Server:
     """Make a server; register services on its `grpc`, name them with `serves`, then start it."""
     return Server(options or ServerOptions())
-
-
-def channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> grpc.aio.Channel:
-    """Open a channel that reconnects by itself."""
-    return grpc.aio.insecure_channel(
-        address,
-        options=[
-            ("grpc.max_receive_message_length", message_bytes_max),
-            ("grpc.max_send_message_length", message_bytes_max),
-            ("grpc.keepalive_time_ms", KEEPALIVE_EVERY_S * 1000),
-            ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
-            ("grpc.initial_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
-            ("grpc.min_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
-            ("grpc.max_reconnect_backoff_ms", int(RECONNECT_MAX_S * 1000)),
-            ("grpc.enable_http_proxy", 0),
-        ],
-    )
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):

@@ -1,4 +1,4 @@
-"""Ask a service whether it is ready: `python -m penstock_eventlog.health HOST:PORT`, for probes of containers."""
+"""Ask a service whether it is ready: `python -m penstock_service.health HOST:PORT`, for probes of containers."""
 
 import sys
 from typing import Any, Final

@@ -6,28 +6,20 @@ import logging
 import signal
 import sys
 import textwrap
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final, TypeVar
 
-import grpc
-import grpc.aio
 from penstock_observability import logs, metrics
-from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from pydantic import ValidationError
 
-from . import garbage, measures, rpc
-from .errors import EventlogError
-from .kafka import KafkaStream
-from .local import LocalStream
-from .loops import loop_factory
-from .settings import ServiceSettings, StreamSettings, split_address
-from .stream import Stream
+from . import grpc_server
+from .errors import ServiceError
+from .runtime import loop_factory, settle_garbage
+from .settings import ServiceSettings, split_address
 from .variables import Variable, variables
 
 READY_EVERY_S: Final = 0.25
-ASK_AGAIN_S: Final = 0.5
-ASK_TIMEOUT_S: Final = 5.0
 TRY_AGAIN_MIN_S, TRY_AGAIN_MAX_S = 0.25, 5.0
 STOP_S_MAX: Final = 20.0
 BAD_SETTINGS: Final = 2
@@ -51,30 +43,22 @@ class Process:
     def __init__(self) -> None:
         self.stops = AsyncExitStack()
         self.ready: Callable[[], bool] = lambda: True
-        self.server: rpc.Server | None = None
+        self.server: grpc_server.Server | None = None
 
     def stop(self, step: Callable[[], Awaitable[object]]) -> None:
         """Do this at the end, before what was named earlier."""
         self.stops.push_async_callback(step)
 
     async def serve(
-        self, settings: ServiceSettings, errors: type[Exception], register: Callable[[rpc.Server], None]
-    ) -> rpc.Server:
+        self, settings: ServiceSettings, errors: type[Exception], register: Callable[[grpc_server.Server], None]
+    ) -> grpc_server.Server:
         """Listen. Errors of this base are answered as they say."""
         host, port = split_address(settings.listen)
-        server = self.server = rpc.server(rpc.ServerOptions(host=host, port=port, errors=errors))
+        server = self.server = grpc_server.server(grpc_server.ServerOptions(host=host, port=port, errors=errors))
         register(server)
         await server.start()
         self.stop(server.stop)
         return server
-
-    async def stream(self, settings: StreamSettings, shards: int, deployment: str) -> Stream:
-        """Return the started stream of these settings."""
-        stream = stream_of(settings, shards, deployment)
-        await stream.start()
-        self.stop(stream.stop)
-        self.stops.callback(measures.watch(stream))
-        return stream
 
     async def watch(self) -> None:
         """Keep health up to date, for ever."""
@@ -85,35 +69,6 @@ class Process:
                 log.info("ready" if healthy else "not ready")
                 await self.server.ready(healthy)
             await asyncio.sleep(READY_EVERY_S)
-
-
-def stream_of(settings: StreamSettings, shards: int, deployment: str) -> Stream:
-    """Return Kafka's stream, or one that goes nowhere."""
-    if not settings.kafka:
-        log.warning("PENSTOCK_KAFKA is not set: services hear of each other's news once a second only")
-        return LocalStream()
-    return KafkaStream(
-        settings.kafka,
-        shards=shards,
-        deployment=deployment,
-        prefix=settings.topic_prefix,
-        partitions=settings.topic_partitions,
-    )
-
-
-async def deployment_of(state_trackers: Sequence[str]) -> service_pb2.InfoResponse:
-    """Ask the State Trackers what the deployment is, until one answers."""
-    waited = False
-    while True:
-        for address in state_trackers:
-            async with rpc.channel(address) as channel:
-                stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
-                with suppress(grpc.aio.AioRpcError):
-                    return await stub.Info(service_pb2.InfoRequest(), timeout=ASK_TIMEOUT_S)
-        if not waited:
-            log.info("no State Tracker answers yet: %s", ", ".join(state_trackers))
-        waited = True
-        await asyncio.sleep(ASK_AGAIN_S)
 
 
 async def patiently(step: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], what: str) -> T:
@@ -143,7 +98,7 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
     _parser(kind).parse_args()
     try:
         settings = kind()
-    except (ValidationError, EventlogError) as error:
+    except (ValidationError, ServiceError) as error:
         for line in problems(error):
             print(f"error: {line}", file=sys.stderr)
         return BAD_SETTINGS
@@ -155,7 +110,7 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
             metrics.serve(port, host)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings, start))
-    except (EventlogError, OSError, *errors) as error:
+    except (ServiceError, OSError, *errors) as error:
         log.error("%s", error)
         return 1
     except Exception:
@@ -201,7 +156,7 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            garbage.settle()
+            settle_garbage()
             watching = asyncio.create_task(process.watch())
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if watching.done():

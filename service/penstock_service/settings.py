@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .errors import EventlogError
+from .errors import ServiceError
 
 LOOPBACK = "127.0.0.1"
 DSN_SCHEMES: Final = ("postgresql", "postgres")
@@ -31,7 +31,7 @@ class BadDsn(ValueError):
         )
 
 
-class UnsafeBind(EventlogError):
+class UnsafeBind(ServiceError):
     """A service would be open to the network without encryption and access control."""
 
     def __init__(self, variable: str, address: str) -> None:
@@ -121,21 +121,6 @@ class ServiceSettings(BaseSettings):
     def instance(self) -> str:
         """The name, whether given or derived."""
         return self.name or f"{socket.gethostname()}:{split_address(self.listen)[1]}"
-
-
-class StreamSettings(ServiceSettings):
-    """What services have in common that talk through the streams."""
-
-    kafka: Address = Field(
-        default="",
-        description="HOST:PORT of a Kafka broker. If empty, there is no stream: services ask each other once a second.",
-    )
-    topic_prefix: str = Field(
-        default="penstock", pattern=r"^[a-zA-Z0-9._-]{1,200}$", description="Of the topics PREFIX.events and others."
-    )
-    topic_partitions: int = Field(
-        default=16, ge=1, le=1_024, description="Of topics that do not exist yet. Never change it afterwards."
-    )
 
 
 def is_loopback(host: str) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock.cli.app import app
-from penstock_eventlog.settings import ServiceSettings, StreamSettings
-from penstock_eventlog.variables import Variable, variables
+from penstock_service.settings import ServiceSettings
+from penstock_service.variables import Variable, variables
+from penstock_stream.settings import StreamSettings
 from typer.main import get_command
 
 HEAD: Final = """# Configuration

@@ -6,7 +6,7 @@ import secrets
 import socket
 from typing import Final
 
-from penstock_eventlog.errors import PortInUse
+from penstock_service.errors import PortInUse
 
 HOST: Final = "127.0.0.1"
 # Below what systems give to outgoing connections: nobody takes such a port by chance before, or between two starts of,

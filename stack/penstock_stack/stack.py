@@ -11,27 +11,28 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from penstock.client.running import Running, announce, withdraw
+from penstock.client.discovery import Running, announce, withdraw
 from penstock_action_service.app import ActionService
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store import measures as artifact_measures
 from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
-from penstock_eventlog import measures, rpc
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.settings import BadAddress, split_address
-from penstock_eventlog.stream import Stream
-from penstock_eventlog.upstream import read_plan
 from penstock_executors.process import ProcessExecutor
 from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
+from penstock_service import channels, grpc_server
+from penstock_service.settings import BadAddress, split_address
+from penstock_service.state_trackers import read_plan
 from penstock_state_tracker.app import StateTracker, prepare
 from penstock_state_tracker.deployment import Deployment
+from penstock_stream import measures
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import Stream
 
 from .errors import StackError
 from .folder import DataFolder
-from .keeping import Keeper
+from .keeper import Keeper
 from .ports import HOST, choose_port
 from .postgres import EmbeddedPostgres
 from .worker import EmbeddedWorker
@@ -120,7 +121,7 @@ class Stack:
         self._stops.append(("stream's metrics", _blocking(measures.watch(stream), here=True)))
         store = LocalStore(path / "artifacts")
         self._stops.append(("artifacts' metrics", _blocking(artifact_measures.watch(store), here=True)))
-        server = rpc.server(rpc.ServerOptions(host=HOST, port=port, errors=Exception))
+        server = grpc_server.server(grpc_server.ServerOptions(host=HOST, port=port, errors=Exception))
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
         self._stops.append(("state tracker", tracker.stop))
         await tracker.start()
@@ -169,7 +170,7 @@ class Stack:
     async def _stream(self, deployment: Deployment, folder: Path) -> Stream:
         if not self._settings.kafka:
             return LocalStream()
-        from penstock_eventlog.kafka import KafkaStream
+        from penstock_stream.kafka.stream import KafkaStream
 
         from .kafka import EmbeddedKafka
 
@@ -219,7 +220,7 @@ class Stack:
             memory_bytes=settings.memory_bytes,
             gpus=None if settings.gpu is None else [str(index) for index in range(settings.gpu)],
         )
-        channel = rpc.channel(self.address)
+        channel = channels.open_channel(self.address)
         self._stops.append(("worker's channel", channel.close))
         stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
 

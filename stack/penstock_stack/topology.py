@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
-from penstock_eventlog.health import ready
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc
+from penstock_service.health import ready
 
 from . import compose
 from .compose import Described

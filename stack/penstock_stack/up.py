@@ -10,9 +10,9 @@ import signal
 import sys
 from pathlib import Path
 
-from penstock_eventlog import garbage
-from penstock_eventlog.errors import EventlogError
 from penstock_observability import logs
+from penstock_service.errors import ServiceError
+from penstock_service.runtime import settle_garbage
 
 from .errors import FolderInUse, StackError
 from .stack import Settings, Stack
@@ -61,7 +61,7 @@ def _run(data: Path, settings: Settings) -> int:
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(data, settings))
-    except (StackError, EventlogError) as error:
+    except (StackError, ServiceError) as error:
         print(f"error: {error}", file=sys.stderr)
         # The command that attends to it tries again.
         return os.EX_TEMPFAIL if settings.attended and isinstance(error, FolderInUse) else 1
@@ -93,7 +93,7 @@ async def _serve(data: Path, settings: Settings) -> int:
             await asyncio.gather(starting, return_exceptions=True)
             return 0
         starting.result()
-        garbage.settle()
+        settle_garbage()
         _ready(data, stack, settings)
         await stopping
         return 0

@@ -14,7 +14,7 @@ from penstock_executors.executor import Executor
 from penstock_proto.action_service.v1.worker_pb2 import Orders, Register, Welcome
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from .printed import Printed
+from .output_files import Printed
 
 # A third of the lease, so that two may be late.
 HEARTBEATS_A_LEASE = 3

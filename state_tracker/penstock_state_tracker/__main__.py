@@ -2,8 +2,9 @@
 
 import sys
 
-from penstock_eventlog import process
-from penstock_eventlog.process import Process, patiently
+from penstock_service import process
+from penstock_service.process import Process, patiently
+from penstock_stream.opening import open_stream
 
 from .app import StateTracker, prepare
 from .database import ABSENT, TROUBLE
@@ -14,7 +15,7 @@ from .settings import Settings
 async def start(settings: Settings, here: Process) -> None:
     """Take part in owning the shards, then answer."""
     deployment = await patiently(lambda: prepare(settings.database_urls, settings.shards), ABSENT, "Postgres")
-    stream = await here.stream(settings, deployment.shards, deployment.name)
+    stream = await open_stream(here, settings, deployment.shards, deployment.name)
     tracker = StateTracker(
         settings.database_urls,
         stream,

@@ -4,31 +4,31 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from penstock_eventlog import rpc
-from penstock_eventlog import stream as streams
-from penstock_eventlog.stream import Stream, Subscription
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_service import grpc_server
+from penstock_stream import stream as streams
+from penstock_stream.stream import Stream, Subscription
 
 from . import deployment as deployments
 from . import measures
-from .committer import Committer
-from .consumer import Consumer
+from .api.diagnosis import Diagnosis
+from .api.lookup import Lookup
+from .api.reader import Reader
+from .api.reports import Consumer
+from .api.service import StateTrackerService
+from .api.submissions import Submissions
+from .api.topic_source import PublishedSource
+from .api.values import Values
 from .database import Database
 from .deployment import Deployment
-from .diagnosis import Diagnosis
 from .errors import StateTrackerError
-from .lookup import Lookup
+from .log.committer import Committer
+from .log.recent import Recent
+from .log.shard_state import Owned
 from .migrate import migrate
-from .owned import Owned
-from .owner import Owner
+from .ownership.owner import Owner
+from .ownership.routing import Routing
 from .plans import Plans
-from .published import PublishedSource
-from .recent import Recent
-from .routing import Routing
-from .service import StateTrackerService
-from .submissions import Submissions
-from .values import Values
-from .watching import Reader
 
 STOP_GRACE_S: Final = 5.0
 
@@ -168,7 +168,7 @@ class StateTracker:
         )
         self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
 
-    def register(self, server: rpc.Server) -> None:
+    def register(self, server: grpc_server.Server) -> None:
         """Serve on a server that has not started yet; after `start`."""
         if self.service is None:
             raise StateTrackerError("start the State Tracker before its server")

@@ -7,7 +7,7 @@ from typing import Final
 from penstock_observability import logs
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from .log import ACTION_FAILED, RUN_ENDED, Part
+from .log.event_log import ACTION_FAILED, RUN_ENDED, Part
 from .measures import CAUSES, STATES
 
 # Of one commit: when everything fails at once, a part of it says as much.

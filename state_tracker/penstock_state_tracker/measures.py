@@ -9,9 +9,9 @@ from typing import Final, Protocol
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from . import log as logs
-from .owned import Owned
-from .run import Run
+from .core.run import Run
+from .log import event_log as logs
+from .log.shard_state import Owned
 
 NAMES: Final = {number: name for name, number in logs.KINDS.items() if name != "run_id"}
 STATES: Final = {number: name.removeprefix("RUN_STATE_").lower() for name, number in ev.RunState.items()}

@@ -5,14 +5,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from penstock_plan import PlanGraph, plan_hash, validate
+from penstock_plan import PlanGraph, plan_hash
+from penstock_plan.check import validation
 from penstock_plan.errors import InvalidPlan
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
+from .core.inputs import Inputs
 from .database import Database
 from .errors import BadRequest, PlanNotFound
-from .inputs import Inputs
 
 GRAPHS_BYTES_MAX: Final = 256 * 2**20
 # What a graph holds, about: its columns, and what each node adds to them.
@@ -119,5 +120,5 @@ def _size(graph: PlanGraph) -> int:
 
 async def _loaded(data: bytes) -> plan_pb2.Plan:
     if len(data) < LARGE_PLAN_BYTES:
-        return validate.load(data)
-    return await asyncio.to_thread(validate.load, data)
+        return validation.load(data)
+    return await asyncio.to_thread(validation.load, data)

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from penstock_eventlog.settings import Address, Addresses, Dsns, StreamSettings
+from penstock_service.settings import Address, Addresses, Dsns
+from penstock_stream.settings import StreamSettings
 from pydantic import Field
 
 

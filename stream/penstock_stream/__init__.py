@@ -1,1 +1,1 @@
-"""How news of the log travels: the stream port, positions, catching up, and the gRPC edge that all services share."""
+"""How news of the log travels: the stream port, positions, catching up. Kafka is one of two adapters."""

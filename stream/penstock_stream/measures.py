@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from penstock_observability import metrics
 
-from .kafka import KafkaStream
+from .kafka.stream import KafkaStream
 from .local import LocalStream
 from .stream import Stream
 

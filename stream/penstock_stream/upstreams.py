@@ -13,7 +13,7 @@ from penstock_proto.state_tracker.v1 import service_pb2_grpc as state_tracker_gr
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 
 from .errors import OutOfRange, UpstreamAway
-from .following import Head, Snapshot, Span
+from .follower import Head, Snapshot, Span
 
 HEADS_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
@@ -87,12 +87,6 @@ class DependencyManagerUpstream:
             call = self._stub.Snapshot(dependency_manager.SnapshotRequest(shard=shard), timeout=READ_TIMEOUT_S)
             responses = [response async for response in call]
         return gathered(self.address, responses, [start for response in responses for start in response.starts])
-
-
-async def read_plan(stub: Any, plan_hash: bytes, timeout_s: float) -> bytes:
-    """Return a plan's bytes from a State Tracker, by its stub; raise grpc.aio.AioRpcError."""
-    call = stub.GetPlan(state_tracker.GetPlanRequest(plan=plan_hash), timeout=timeout_s)
-    return b"".join([response.chunk async for response in call])
 
 
 def gathered(address: str, responses: Sequence[Any], items: Sequence[Any]) -> Snapshot:

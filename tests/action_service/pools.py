@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock_action_service.core import Pool
-from penstock_action_service.effects import Effect, Granted, Learnt, Publish, Resend, ToWorker
+from penstock_action_service.pool.core import Pool
+from penstock_action_service.pool.effects import Effect, Granted, Learnt, Publish, Resend, ToWorker
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction, Recorded, Start, Stop
 from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_TASK, Resources

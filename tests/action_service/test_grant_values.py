@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from penstock_action_service import filling
-from penstock_action_service.effects import Granted
 from penstock_action_service.errors import TrackerAway
-from penstock_action_service.filling import Filler
-from penstock_action_service.host import MESSAGE_BYTES_MAX, cut
-from penstock_action_service.values import ENTRY_BYTES, Position, ValueCache
+from penstock_action_service.pool.effects import Granted
+from penstock_action_service.shell import grant_values
+from penstock_action_service.shell.grant_values import Filler
+from penstock_action_service.shell.pool_host import MESSAGE_BYTES_MAX, cut
+from penstock_action_service.shell.values import ENTRY_BYTES, Position, ValueCache
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.value.v1.value_pb2 import Value, Values
@@ -93,7 +93,7 @@ async def test_what_is_missing_is_asked_for_once_and_together() -> None:
 
 
 async def test_a_tracker_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filling, "BACKOFF_MIN_S", 0.001)
+    monkeypatch.setattr(grant_values, "BACKOFF_MIN_S", 0.001)
     log = Log(5)
     log.away = 3
     filled = Filled(log)

@@ -1,7 +1,7 @@
 """Orders gather while a worker's stream is busy, and mean the same as one after the other."""
 
-from penstock_action_service.outgoing import WAITING_MAX, Outgoing
-from penstock_action_service.sessions import ORDERS_BYTES_MAX
+from penstock_action_service.api.order_queue import WAITING_MAX, Outgoing
+from penstock_action_service.shell.sessions import ORDERS_BYTES_MAX
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
 
 

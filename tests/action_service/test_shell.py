@@ -6,9 +6,8 @@ from typing import Any, cast
 
 import grpc.aio
 import pytest
-from penstock_action_service import host
 from penstock_action_service.errors import BadWorker, NotOwner, SessionClosed, UnknownPool
-from penstock_eventlog import rpc
+from penstock_action_service.shell import pool_host
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1 import service_pb2_grpc, worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, Grant, Heartbeat, Register, Reports
@@ -17,6 +16,7 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_SUCCEEDED
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.state_tracker.v1.service_pb2 import CancelRequest
+from penstock_service import channels
 
 from tests.action_service.world import FakeWorker, World, until, world
 from tests.state_tracker.running import CALLER, SHARDS, chain, new_id, wide
@@ -56,7 +56,7 @@ async def test_inputs_of_the_run_are_read_from_the_log(services: World) -> None:
 async def test_a_grant_that_no_message_carries_fails_its_node_alone(
     services: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "GRANT_BYTES_MAX", 10)
+    monkeypatch.setattr(pool_host, "GRANT_BYTES_MAX", 10)
     async with services.action_service() as service:
         worker = FakeWorker()
         worker.connect(service)
@@ -197,7 +197,7 @@ class Remote(FakeWorker):
     """A worker at the other end of gRPC."""
 
     async def serve(self, address: str, end: asyncio.Event) -> None:
-        async with rpc.channel(address) as channel:
+        async with channels.open_channel(address) as channel:
             stub: Any = cast(Any, worker_pb2_grpc).WorkerServiceStub(channel)
             call = stub.Connect()
             await call.write(ConnectRequest(register=self.register()))
@@ -232,7 +232,7 @@ async def test_a_remote_worker(services: World) -> None:
 
 @pytest.mark.parametrize("request_", [ConnectRequest(heartbeat=Heartbeat()), ConnectRequest(register=Register())])
 async def test_a_remote_worker_that_does_not_register(services: World, request_: ConnectRequest) -> None:
-    async with services.action_service() as service, rpc.channel(service.address) as channel:
+    async with services.action_service() as service, channels.open_channel(service.address) as channel:
         call = cast(Any, worker_pb2_grpc).WorkerServiceStub(channel).Connect(iter([request_]))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             async for _ in call:
@@ -241,7 +241,7 @@ async def test_a_remote_worker_that_does_not_register(services: World, request_:
 
 
 async def test_what_people_may_ask(services: World) -> None:
-    async with services.action_service() as service, rpc.channel(service.address) as channel:
+    async with services.action_service() as service, channels.open_channel(service.address) as channel:
         stub: Any = cast(Any, service_pb2_grpc).ActionServiceStub(channel)
         run_id = await services.run(wide(3))
         await service.loaded()

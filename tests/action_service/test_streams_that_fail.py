@@ -6,15 +6,15 @@ from pathlib import Path
 from random import Random
 
 from aiokafka.admin import AIOKafkaAdminClient
-from penstock_eventlog.kafka import KafkaStream
-from penstock_eventlog.stream import TOPICS, Message
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.events_pb2 import RUN_STATE_SUCCEEDED
 from penstock_stack.kafka import EmbeddedKafka
+from penstock_stream.kafka.stream import KafkaStream
+from penstock_stream.stream import TOPICS, Message
 
 from tests.action_service.world import FakeWorker, World, world
-from tests.eventlog.whole import whole
 from tests.state_tracker.running import SHARDS, chain, wide
+from tests.stream.whole import whole
 from tests.streams import connected, kafka_stream
 
 

@@ -8,8 +8,8 @@ import cProfile
 import pstats
 import time
 
-from penstock_action_service.core import Pool
-from penstock_action_service.effects import Publish, ToWorker
+from penstock_action_service.pool.core import Pool
+from penstock_action_service.pool.effects import Publish, ToWorker
 from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.plan.v1.plan_pb2 import Resources

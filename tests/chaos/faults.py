@@ -11,7 +11,7 @@ from typing import Any, Final
 import psutil
 from penstock_action_service.app import WORKER_LEASE_S
 from penstock_stack.kafka import KafkaFailed
-from penstock_state_tracker.leases import SHARD_LEASE_S
+from penstock_state_tracker.ownership.leases import SHARD_LEASE_S
 
 from .link import Link
 from .suite import FAR_WORKER, Suite

@@ -12,7 +12,7 @@ from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
-from penstock_state_tracker.core import Shard
+from penstock_state_tracker.core.shard import Shard
 
 from tests.dags import NodeSpec, graph_of, plan_of, random_plan
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from penstock_dependency_manager.core import Graph
 from penstock_dependency_manager.errors import UnknownRun
-from penstock_eventlog import following
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import ACTIONS, EVENTS
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_stream import follower
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import ACTIONS, EVENTS
 
 from tests.dags import NodeSpec, plan_of
 from tests.dependency_manager.world import World, succeeded, until
@@ -21,9 +21,9 @@ STRANGER = bytes(15) + b"2"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "HEADS_EVERY_S", 0.05)
-    monkeypatch.setattr(following, "MESSAGES_LATE_S", 0.01)
-    monkeypatch.setattr(following, "ASTRAY_S_MAX", 0.2)
+    monkeypatch.setattr(follower, "HEADS_EVERY_S", 0.05)
+    monkeypatch.setattr(follower, "MESSAGES_LATE_S", 0.01)
+    monkeypatch.setattr(follower, "ASTRAY_S_MAX", 0.2)
 
 
 @pytest.fixture

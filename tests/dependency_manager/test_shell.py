@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from penstock_dependency_manager import recent
 from penstock_dependency_manager.unlocker import EVENTS_AT_ONCE_MAX, pieces
-from penstock_eventlog import following
-from penstock_eventlog.stream import ACTIONS
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_stream import follower
+from penstock_stream.stream import ACTIONS
 
 from tests.dags import NodeSpec, plan_of, random_plan
 from tests.dependency_manager.world import SHARDS, World, admitted, succeeded, until
@@ -18,8 +18,8 @@ from tests.streams import MakeStream
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "HEADS_EVERY_S", 0.05)
-    monkeypatch.setattr(following, "MESSAGES_LATE_S", 0.01)
+    monkeypatch.setattr(follower, "HEADS_EVERY_S", 0.05)
+    monkeypatch.setattr(follower, "MESSAGES_LATE_S", 0.01)
 
 
 @pytest.fixture

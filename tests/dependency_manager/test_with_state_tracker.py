@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from penstock_dependency_manager import DependencyManager
-from penstock_eventlog.stream import ACTIONS, Stream
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
+from penstock_stream.stream import ACTIONS, Stream
 
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, succeeded
 from tests.streams import MakeStream, connected

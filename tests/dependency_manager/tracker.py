@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 import grpc
-from penstock_eventlog import rpc
-from penstock_eventlog.source import Published
-from penstock_eventlog.stream import EVENTS, Stream
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2, service_pb2, service_pb2_grpc
-from penstock_state_tracker.core import Shard
+from penstock_service import grpc_server
+from penstock_state_tracker.core.shard import Shard
+from penstock_stream.source import Published
+from penstock_stream.stream import EVENTS, Stream
 
 from tests.dags import graph_of
 
@@ -29,7 +29,7 @@ class Tracker(service_pb2_grpc.StateTrackerServiceServicer):
         self.logs: list[list[ev.Event]] = [[] for _ in range(shards)]
         self.silent = False
         self.hide_plans = False
-        self.server = rpc.server()
+        self.server = grpc_server.server()
         stream.attach_source(self)
 
     async def start(self) -> str:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 from penstock_dependency_manager import DependencyManager, DependencyManagerError
-from penstock_eventlog import rpc
-from penstock_eventlog.following import Follower, Snapshot
-from penstock_eventlog.stream import ACTIONS, Stream
-from penstock_eventlog.upstream import DependencyManagerUpstream, action_span
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_service import channels, grpc_server
+from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.stream import ACTIONS, Stream
+from penstock_stream.upstreams import DependencyManagerUpstream, action_span
 
 from tests.dependency_manager.tracker import Tracker
 
@@ -57,7 +57,7 @@ class World:
         await self.stream.start()
         self.tracker_address = await self.tracker.start()
         await self.start_dependency_manager(0)
-        self.channel = rpc.channel(self.server.address)
+        self.channel = channels.open_channel(self.server.address)
         self.follower = Follower(
             stream=self.stream,
             topic=ACTIONS,
@@ -70,7 +70,7 @@ class World:
 
     async def start_dependency_manager(self, port: int) -> None:
         self.manager = DependencyManager(self.stream, [self.tracker_address], range(SHARDS))
-        self.server = rpc.server(rpc.ServerOptions(port=port, errors=DependencyManagerError))
+        self.server = grpc_server.server(grpc_server.ServerOptions(port=port, errors=DependencyManagerError))
         self.manager.register(self.server)
         await self.server.start()
         await self.manager.start()

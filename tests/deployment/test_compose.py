@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 import yaml
 from penstock.cli.app import app
-from penstock_eventlog.settings import ServiceSettings
-from penstock_eventlog.variables import variables
+from penstock_service.settings import ServiceSettings
+from penstock_service.variables import variables
 from penstock_stack import compose
 from penstock_stack.errors import NotStarted
 from typer.main import get_command

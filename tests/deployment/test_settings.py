@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from penstock_eventlog.errors import EventlogError
-from penstock_eventlog.process import problems
+from penstock_service.errors import ServiceError
+from penstock_service.process import problems
 from penstock_state_tracker.settings import Settings
 from pydantic import ValidationError
 
@@ -29,7 +29,7 @@ def test_a_mistake_is_named(variable: str, value: str, said: str, monkeypatch: p
     monkeypatch.setenv("PENSTOCK_DATABASE_URLS", "postgresql:///one,postgresql:///two")
     assert settings().database_urls == ("postgresql:///one", "postgresql:///two")
     monkeypatch.setenv(variable, value)
-    with pytest.raises((ValidationError, EventlogError)) as caught:
+    with pytest.raises((ValidationError, ServiceError)) as caught:
         settings()
     (line,) = problems(caught.value)
     assert line.startswith(said)

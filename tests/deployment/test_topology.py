@@ -16,11 +16,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from penstock import Client, events
 from penstock.client import Run
-from penstock.loading import load_workflow
-from penstock_eventlog.health import ready
-from penstock_eventlog.kafka_client import describe_topics
+from penstock.compiler.loader import load_workflow
+from penstock_service.health import ready
 from penstock_stack.errors import NotStarted
 from penstock_stack.topology import Instance, Topology
+from penstock_stream.kafka.client import describe_topics
 
 from tests.deployment.described import ROOT
 from tests.system.conftest import wait_for

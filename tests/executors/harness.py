@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from penstock import bundle
+from penstock.compiler import bundle
 from penstock_artifact_store import LocalStore
 from penstock_executors.agent import Agent
 from penstock_executors.process import ProcessExecutor

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from penstock_executors.core import STARTED_AFTER_S, Core
-from penstock_executors.ended import RESEND_MAX_S, RESEND_S
 from penstock_executors.slots import Need
+from penstock_executors.unrecorded import RESEND_MAX_S, RESEND_S
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1.reports_pb2 import Report

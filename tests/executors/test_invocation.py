@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pydantic
 import pytest
 from penstock import codecs, operator
-from penstock.failures import ActionError, BadResult, NotLoadable, OutOfMemory, Raised, StoreTrouble
-from penstock.invocation import Call, execute
+from penstock.call.failures import ActionError, BadResult, NotLoadable, OutOfMemory, Raised, StoreTrouble
+from penstock.call.invocation import Call, execute
 from penstock_artifact_store import LocalStore, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev

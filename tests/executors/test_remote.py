@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from penstock import AsyncClient, loading
+from penstock import AsyncClient
+from penstock.compiler import loader
 from penstock_stack.stack import Settings, Stack
 
 PROGRAM = """
@@ -87,8 +88,8 @@ async def started(mark: Path) -> int:
     return int(mark.read_text())
 
 
-def load(tmp_path: Path, name: str) -> loading.Workflow:
-    return loading.load_workflow(f"{tmp_path / 'program.py'}:{name}")
+def load(tmp_path: Path, name: str) -> loader.Workflow:
+    return loader.load_workflow(f"{tmp_path / 'program.py'}:{name}")
 
 
 async def test_values_and_output_travel_by_grpc_alone(stack: Stack, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a worker says gathers while its stream is busy, and is bounded."""
 
-from penstock_executors.outgoing import REPORTS_A_MESSAGE, REPORTS_MAX, Outgoing
+from penstock_executors.report_queue import REPORTS_A_MESSAGE, REPORTS_MAX, Outgoing
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, Heartbeat, Register
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from penstock_executors import preparing
+from penstock_executors import downloads
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from tests.executors.harness import result
@@ -271,7 +271,7 @@ async def test_a_repeated_grant_runs_once(worker: Any) -> None:
 
 async def test_a_bundle_that_no_project_has_is_not_read(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = await worker(OPS)
-    monkeypatch.setattr(preparing, "ARCHIVE_BYTES_MAX", it.store.size(it.bundle) - 1)
+    monkeypatch.setattr(downloads, "ARCHIVE_BYTES_MAX", it.store.size(it.bundle) - 1)
     gone = (await it.run("add", 1, 1)).failed
     assert gone.cause == ev.CAUSE_NOT_LOADABLE and "the limit is" in gone.failure.message
 

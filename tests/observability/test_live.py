@@ -18,7 +18,7 @@ import pytest
 import yaml
 from penstock import Client
 from penstock.client.errors import RunFailed
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 from penstock_observability.reference import declared
 from penstock_stack.ports import HOST, choose_port
 from penstock_stack.topology import Topology

@@ -2,7 +2,7 @@
 
 import json
 
-from penstock_plan.describe import describe
+from penstock_plan.show.description import describe
 
 from tests.plan.plans import valid_plan
 

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from penstock_plan.differences import differences
-from penstock_plan.expressions import spell_expression
-from penstock_plan.outline import outline
+from penstock_plan.show.differences import differences
+from penstock_plan.show.expressions import spell_expression
+from penstock_plan.show.outline import outline
 from penstock_proto.plan.v1 import plan_pb2 as pb
 from penstock_proto.value.v1.value_pb2 import Value
 

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock_plan.order import shortest_cycle
+from penstock_plan.check.order import shortest_cycle
 
 SIZE = 7
 GRAPHS = st.lists(st.sets(st.integers(0, SIZE - 1), max_size=3), min_size=SIZE, max_size=SIZE)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock_plan import PlanGraph, plan_hash
+from penstock_plan.check.validation import load
 from penstock_plan.errors import PROBLEMS_MAX, InvalidPlan
 from penstock_plan.limits import NODES_MAX, OPERATORS_MAX, PARTS_MAX, PLAN_BYTES_MAX, PORTS_MAX
-from penstock_plan.validate import load
 from penstock_proto.plan.v1 import plan_pb2 as pb
 
 from tests.plan.plans import (

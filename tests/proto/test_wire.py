@@ -2,7 +2,7 @@
 
 import uuid
 
-from penstock_eventlog.shards import shard_of
+from penstock_proto.wire import shard_of
 
 
 def test_a_shard_follows_from_the_last_four_bytes() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from penstock import bundle
-from penstock.bundle import BadBundle, BundleError, BundleTooLarge, build, unpack
+from penstock.compiler import bundle
+from penstock.compiler.bundle import BadBundle, BundleError, BundleTooLarge, build, unpack
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import penstock
 import pytest
 from penstock import CompileErrors, operator, testing, with_options, workflow
 from penstock.errors import InvalidDeclaration, OperatorFailed
-from penstock_plan import validate
+from penstock_plan.check import validation
 from penstock_proto.plan.v1 import plan_pb2
 from pydantic import BaseModel
 
@@ -25,7 +25,7 @@ SCALE = Scale(3)
 
 def plan(definition: Any) -> plan_pb2.Plan:
     made = penstock.compile(definition, bundle_hash=b"", local=True)
-    validate.load(made.data)
+    validation.load(made.data)
     return made.plan
 
 

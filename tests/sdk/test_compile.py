@@ -9,7 +9,7 @@ import penstock
 import pytest
 from google.protobuf.json_format import MessageToDict
 from penstock import Compiled, Workflow, after, barrier, workflow
-from penstock_plan import validate
+from penstock_plan.check import validation
 from penstock_proto.plan.v1 import plan_pb2
 
 from tests.sdk.programs import Config, Evaluation, Settings, Split, add, evaluate, fit, load, note, split, total
@@ -22,7 +22,7 @@ class Both(NamedTuple):
 
 def compiled(definition: Workflow[..., Any]) -> Compiled:
     made = penstock.compile(definition, bundle_hash=b"")
-    validate.load(made.data)
+    validation.load(made.data)
     return made
 
 
@@ -287,7 +287,7 @@ def test_outputs_by_field_by_key_or_single() -> None:
 
     def outputs(definition: Workflow[..., Any]) -> list[tuple[str, str]]:
         made = penstock.compile(definition, bundle_hash=b"", local=True)
-        validate.load(made.data)
+        validation.load(made.data)
         from penstock_plan.spelling import spell
 
         return [(output.name, spell(made.plan.types, output.type)) for output in made.plan.outputs]
@@ -323,7 +323,7 @@ def test_literals_of_one_node_stay_within_the_limit_of_a_grant() -> None:
         take([text, *(str(number) * 1000 for number in range(10)), *("y" * 1000 for _ in range(90))], text)
 
     made = penstock.compile(many, bundle_hash=b"", local=True)
-    validate.load(made.data)
+    validation.load(made.data)
     assert made.artifacts
 
 

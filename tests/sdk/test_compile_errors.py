@@ -303,7 +303,7 @@ def test_a_list_that_contains_itself() -> None:
 
 
 def test_a_loop_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.trace.NODES_MAX", 100)
+    monkeypatch.setattr("penstock.compiler.trace.NODES_MAX", 100)
 
     def body() -> None:
         while True:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from penstock import Operator, Workflow, operator, workflow
+from penstock.declare.options import memory_bytes
 from penstock.errors import InvalidDeclaration
-from penstock.options import memory_bytes
 
 from tests.sdk.programs import add, load, split
 

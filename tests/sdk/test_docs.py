@@ -13,8 +13,8 @@ import penstock
 import pytest
 from penstock import CompileErrors, FutureUsedAsValue, testing
 from penstock.cli.app import execute
-from penstock.loading import workflows_in
-from penstock_plan import validate
+from penstock.compiler.loader import workflows_in
+from penstock_plan.check import validation
 
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
 
@@ -34,7 +34,7 @@ def example(tmp_path: Path) -> Iterator[ModuleType]:
 def test_the_workflows_compile_and_run(example: Any) -> None:
     for name in ("measure", "compare", "publishing", "Measure", "SmoothMeasure"):
         compiled = penstock.compile(getattr(example, name), bundle_hash=b"")
-        validate.load(compiled.data)
+        validation.load(compiled.data)
     assert [each.doc for each in penstock.compile(example.measure, bundle_hash=b"").plan.inputs] == [
         "How many to load.",
         "How many of them are for training.",

@@ -15,12 +15,12 @@ from hypothesis import strategies as some
 from penstock.client.run_id import new_run_id
 from penstock.events import Bookmark, Event, EventReader, Now, Run, Shard, Start, Time, UnreadableEvent, read
 from penstock.events.records import decode
-from penstock_eventlog import cloudevents, kafka_client
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_stack.kafka import EmbeddedKafka
+from penstock_stream.kafka import client, cloudevents
 from pydantic import TypeAdapter
 
-from tests.eventlog.kafka_records import WAIT_S, Writer
+from tests.stream.kafka_records import WAIT_S, Writer
 
 PARTITIONS = 2
 SHARDS = 4
@@ -54,7 +54,7 @@ class Topic:
 @asynccontextmanager
 async def topic(address: str) -> AsyncIterator[Topic]:
     name = f"t-{uuid.uuid4().hex[:8]}.events"
-    await kafka_client.ensure_topics(address, {name: PARTITIONS}, {})
+    await client.ensure_topics(address, {name: PARTITIONS}, {})
     async with Writer(address, name) as writer:
         yield Topic(address, name, writer)
 
@@ -182,14 +182,14 @@ async def test_a_broker_that_comes_back_empty_and_is_filled_again() -> None:
         again = EmbeddedKafka(Path(second), int(broker.address.rsplit(":", 1)[1]))
         name, seen = "penstock.events", list[int]()
         try:
-            await kafka_client.ensure_topics(broker.address, {name: PARTITIONS}, {})
+            await client.ensure_topics(broker.address, {name: PARTITIONS}, {})
             async with Writer(broker.address, name) as writer:
                 await Topic(broker.address, name, writer).put(0, 1, *some_events(3))
             async with aclosing(read(broker.address, Shard(0))) as events:
                 seen += [(await anext(events)).seq for _ in range(3)]
                 await asyncio.to_thread(broker.kill)
                 await asyncio.to_thread(again.start)
-                await kafka_client.ensure_topics(again.address, {name: PARTITIONS}, {})
+                await client.ensure_topics(again.address, {name: PARTITIONS}, {})
                 async with Writer(again.address, name) as writer:
                     for seq in range(1, 6):
                         await Topic(again.address, name, writer).put(0, seq, *some_events(1))

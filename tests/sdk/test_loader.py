@@ -8,8 +8,8 @@ from pathlib import Path
 
 import penstock
 import pytest
+from penstock.compiler.loader import load_workflow, workflows_in
 from penstock.errors import NoSuchFile, NoSuchWorkflow, NotImportable
-from penstock.loading import load_workflow, workflows_in
 
 TWO = """
 from penstock import operator, workflow

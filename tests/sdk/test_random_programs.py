@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock import after, operator, testing, workflow
-from penstock_plan import PlanGraph, validate
+from penstock_plan import PlanGraph
+from penstock_plan.check import validation
 
 
 @operator
@@ -64,7 +65,7 @@ def test_the_plan_has_the_structure_of_the_program(program: list[Any]) -> None:
         return build(program, start, parents)
 
     compiled = penstock.compile(made, bundle_hash=b"")
-    graph = PlanGraph.of(validate.load(compiled.data), compiled.hash)
+    graph = PlanGraph.of(validation.load(compiled.data), compiled.hash)
     assert [set(each) for each in graph.parents] == parents
     for node, used in zip(compiled.plan.nodes, graph.value_parents, strict=True):
         assert not set(node.after) & set(used)  # an order that data gives is not written twice
@@ -139,7 +140,7 @@ def _hash_of(arguments: list[str], folder: Path, seed: str) -> str:
 def test_the_hash_is_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     loaded = (
-        "import sys, penstock; from penstock.loading import load_workflow; "
+        "import sys, penstock; from penstock.compiler.loader import load_workflow; "
         "print(penstock.compile(load_workflow(sys.argv[1]), bundle_hash=b'').hash.hex())"
     )
     elsewhere = tmp_path / "elsewhere"

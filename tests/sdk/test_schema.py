@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import penstock
 import pytest
-from penstock import Dataset, Metrics, docstrings, operator, schema, workflow
-from penstock.literals import BadLiteral, Literals
+from penstock import Dataset, Metrics, operator, workflow
+from penstock.compiler import schema
+from penstock.compiler.literals import BadLiteral, Literals
+from penstock.declare import docstrings
 from pydantic import Field
 
 from tests.sdk.programs import Digits, Row, Settings, add

@@ -6,8 +6,8 @@ import linecache
 from pathlib import Path
 
 import pytest
-from penstock.modules import Place
-from penstock.sources import source_hash
+from penstock.compiler.sources import source_hash
+from penstock.declare.modules import Place
 
 FUNCTION = "@operator(\n    retries=1,\n)\ndef add(a: int) -> int:\n    return a + 1\n\n\ndef other() -> None: ...\n"
 

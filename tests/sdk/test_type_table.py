@@ -18,10 +18,10 @@ from annotated_types import Ge, Interval, Len
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock import Dataset, FeatureSet, Metrics, Model, Report
-from penstock.annotations import union
-from penstock.type_table import TypeTable, UnsupportedAnnotation
-from penstock_plan.check_tables import check_types
-from penstock_plan.problems import Problems
+from penstock.compiler.type_table import TypeTable, UnsupportedAnnotation
+from penstock.declare.annotations import union
+from penstock_plan.check.problems import Problems
+from penstock_plan.check.tables import check_types
 from penstock_proto.plan.v1 import plan_pb2
 from pydantic import BaseModel, Field, PositiveInt
 

@@ -10,10 +10,11 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from penstock_eventlog import rpc
-from penstock_eventlog.errors import PortInUse, UpstreamAway
-from penstock_eventlog.upstream import StateTrackerUpstream
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_service import channels, grpc_server
+from penstock_service.errors import PortInUse
+from penstock_stream.errors import UpstreamAway
+from penstock_stream.upstreams import StateTrackerUpstream
 
 SERVICE = "penstock.state_tracker.v1.StateTrackerService"
 
@@ -45,8 +46,8 @@ class Fake(service_pb2_grpc.StateTrackerServiceServicer):
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[rpc.Server]:
-    server = rpc.server(rpc.ServerOptions(errors=Refused))
+async def server() -> AsyncIterator[grpc_server.Server]:
+    server = grpc_server.server(grpc_server.ServerOptions(errors=Refused))
     service_pb2_grpc.add_StateTrackerServiceServicer_to_server(Fake(), server.grpc)
     server.serves(SERVICE)
     await server.start()
@@ -55,12 +56,12 @@ async def server() -> AsyncIterator[rpc.Server]:
 
 
 @pytest.fixture
-async def channel(server: rpc.Server) -> AsyncIterator[grpc.aio.Channel]:
-    async with rpc.channel(server.address) as channel:
+async def channel(server: grpc_server.Server) -> AsyncIterator[grpc.aio.Channel]:
+    async with channels.open_channel(server.address) as channel:
         yield channel
 
 
-async def test_it_is_healthy_once_ready(server: rpc.Server, channel: grpc.aio.Channel) -> None:
+async def test_it_is_healthy_once_ready(server: grpc_server.Server, channel: grpc.aio.Channel) -> None:
     stub = health_pb2_grpc.HealthStub(channel)
     request = health_pb2.HealthCheckRequest(service=SERVICE)
     assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -125,13 +126,13 @@ async def test_a_port_in_use_is_said() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = rpc.server(rpc.ServerOptions(port=port))
+        server = grpc_server.server(grpc_server.ServerOptions(port=port))
         with pytest.raises(PortInUse, match=f"127.0.0.1:{port}: the port is in use"):
             await server.start()
         await server.stop(0)
 
 
-async def test_followers_read_over_it(channel: grpc.aio.Channel, server: rpc.Server) -> None:
+async def test_followers_read_over_it(channel: grpc.aio.Channel, server: grpc_server.Server) -> None:
     upstream = StateTrackerUpstream(channel, server.address)
     assert await upstream.heads() == [(1, 2, 3)]
     with pytest.raises(UpstreamAway, match="FAILED_PRECONDITION"):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock_eventlog.errors import UpstreamAway
+from penstock_stream.errors import UpstreamAway
 
 if TYPE_CHECKING:
     from .process import Process

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from penstock_eventlog.shards import shard_of
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1.value_pb2 import Value, Values
+from penstock_proto.wire import shard_of
 
 from .calls import Refused
 from .process import Process

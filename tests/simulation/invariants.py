@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_state_tracker.core import Shard
+from penstock_state_tracker.core.shard import Shard
 
 # Causes that use up no retry, and how many of them a node may have.
 FREE_CAUSES = (ev.CAUSE_LOST, ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED)

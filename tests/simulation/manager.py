@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from penstock_dependency_manager.errors import TooLongAgo
 from penstock_dependency_manager.unlocker import Unlocker
-from penstock_eventlog.errors import OutOfRange
-from penstock_eventlog.following import Follower, Head, Snapshot
-from penstock_eventlog.stream import EVENTS
-from penstock_eventlog.upstream import event_span
 from penstock_plan.graph import PlanGraph
+from penstock_stream.errors import OutOfRange
+from penstock_stream.follower import Follower, Head, Snapshot
+from penstock_stream.stream import EVENTS
+from penstock_stream.upstreams import event_span
 
 from .calls import Refused
 from .process import Process

@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from penstock_action_service.book import Book
-from penstock_action_service.core import Pool
-from penstock_action_service.resends import Unrecorded
+from penstock_action_service.pool.book import Book
+from penstock_action_service.pool.core import Pool
+from penstock_action_service.pool.unrecorded import Unrecorded
 from penstock_dependency_manager import core
 from penstock_dependency_manager.core import Graph
 from penstock_dependency_manager.open_run import OpenRun
-from penstock_eventlog.position import Position
 from penstock_executors.slots import Slots
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
-from penstock_state_tracker import ending, retries, snapshots
-from penstock_state_tracker.core import Shard
-from penstock_state_tracker.run import Run
+from penstock_state_tracker.core import outcomes, retries, snapshots
+from penstock_state_tracker.core.run import Run
+from penstock_state_tracker.core.shard import Shard
+from penstock_stream.position import Position
 
 from .database import Database
 from .invariants import Violation
@@ -171,9 +171,9 @@ MUTATIONS = [
     ),
     Mutation("nodes start before their last parent", OpenRun, "_count_down", _started_before_parents),
     Mutation(
-        "nothing is skipped after a failure", ending, "downstream", lambda right: lambda r, f: ([], right(r, f)[1])
+        "nothing is skipped after a failure", outcomes, "downstream", lambda right: lambda r, f: ([], right(r, f)[1])
     ),
-    Mutation("outputs of a run are elsewhere", ending, "ended", _other_outputs),
+    Mutation("outputs of a run are elsewhere", outcomes, "ended", _other_outputs),
     Mutation("checkpoints forget attempts", snapshots, "describe", _without_attempts),
     Mutation(
         "the end of an attempt is not told", Graph, "_recorded", lambda right: lambda s, *a: _ignored(right(s, *a))

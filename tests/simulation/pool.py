@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock_action_service.effects import ToWorker
 from penstock_action_service.errors import SessionClosed, TrackerAway
-from penstock_action_service.host import PoolHost
-from penstock_action_service.sessions import Session
-from penstock_action_service.values import Position, ValueCache
-from penstock_eventlog.errors import UpstreamAway
+from penstock_action_service.pool.effects import ToWorker
+from penstock_action_service.shell.pool_host import PoolHost
+from penstock_action_service.shell.sessions import Session
+from penstock_action_service.shell.values import Position, ValueCache
 from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
 from penstock_proto.value.v1.value_pb2 import Values
+from penstock_stream.errors import UpstreamAway
 
 from .manager import Guarded, Upstream
 from .process import Process

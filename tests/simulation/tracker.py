@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from penstock_eventlog.following import Head, Snapshot
-from penstock_eventlog.stream import EVENTS, REPORTS
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
-from penstock_state_tracker.core import Shard
+from penstock_state_tracker.core.shard import Shard
+from penstock_stream.follower import Head, Snapshot
+from penstock_stream.stream import EVENTS, REPORTS
 
 from .calls import Refused
 from .database import LEASE_S, Checkpoint, Part

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from penstock_action_service.core import Pool
-from penstock_action_service.effects import Granted
+from penstock_action_service.pool.core import Pool
+from penstock_action_service.pool.effects import Granted
 from penstock_dependency_manager import recent
-from penstock_eventlog import following, position
 from penstock_plan.graph import PlanGraph
 from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_stream import follower, position
 
 from tests.dags import graph_of, random_plan
 
@@ -42,7 +42,7 @@ TRACE_KEPT = 60
 # Bounds that are rarely met, and for some seeds are met all the time.
 SMALL_BOUNDS = (
     (recent, "KEPT_INSTRUCTIONS_MAX", 6),
-    (following, "RANGE_MAX", 4),
+    (follower, "RANGE_MAX", 4),
     (position, "BUFFERED_MESSAGES_MAX", 2),
 )
 HEALED = Faults(**{name: 0 for name in Faults.__dataclass_fields__})

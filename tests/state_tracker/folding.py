@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from google.protobuf.message import Message
 from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_state_tracker.core import Shard
+from penstock_state_tracker.core.shard import Shard
 from penstock_state_tracker.database import connect
 
 

@@ -6,9 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import grpc.aio
-from penstock_eventlog import rpc
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import Stream
 from penstock_plan import plan_hash
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -16,8 +13,11 @@ from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_proto.value.v1 import value_pb2
+from penstock_service import channels, grpc_server
 from penstock_state_tracker.app import StateTracker
 from penstock_state_tracker.errors import StateTrackerError
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import Stream
 
 CALLER = ev.Caller(user="ada", team="vision", client="tests/1")
 SHARDS = 4
@@ -127,7 +127,7 @@ class Client:
 class Running(Client):
     """A State Tracker with its stream, its server, and a client."""
 
-    def __init__(self, tracker: StateTracker, stream: Stream, server: rpc.Server, channel: Any) -> None:
+    def __init__(self, tracker: StateTracker, stream: Stream, server: grpc_server.Server, channel: Any) -> None:
         super().__init__(channel)
         self.tracker = tracker
         self.stream = stream
@@ -143,12 +143,12 @@ async def running(
     await stream.start()
     tracker = StateTracker([urls] if isinstance(urls, str) else urls, stream, owner, "127.0.0.1:0", shards)
     await tracker.start()
-    server = rpc.server(rpc.ServerOptions(errors=StateTrackerError))
+    server = grpc_server.server(grpc_server.ServerOptions(errors=StateTrackerError))
     tracker.register(server)
     await server.start()
     tracker.address = server.address
     await server.ready()
-    channel = rpc.channel(server.address)
+    channel = channels.open_channel(server.address)
     try:
         yield Running(tracker, stream, server, channel)
     finally:

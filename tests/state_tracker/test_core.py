@@ -8,9 +8,9 @@ from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.value.v1 import value_pb2
-from penstock_state_tracker.core import OUTPUTS_BYTES_MAX, Shard
+from penstock_state_tracker.core.retries import LOST_MAX
+from penstock_state_tracker.core.shard import OUTPUTS_BYTES_MAX, Shard
 from penstock_state_tracker.errors import CorruptLog
-from penstock_state_tracker.retries import LOST_MAX
 
 RUN = b"r" * 16
 PLAN = b"p" * 32

@@ -2,7 +2,7 @@
 
 import pytest
 from penstock_proto.state_tracker.v1 import diagnosis_pb2
-from penstock_state_tracker.diagnosis import name_of
+from penstock_state_tracker.api.diagnosis import name_of
 
 from tests.state_tracker.proxy import proxied
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, started, succeeded

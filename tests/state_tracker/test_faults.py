@@ -10,9 +10,9 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
-from penstock_eventlog import rpc
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service import channels
 from penstock_state_tracker.database import connect
 
 from tests.state_tracker.folding import check_once, described, folded, logs_of
@@ -140,7 +140,7 @@ async def test_killed_and_started_again_it_knows_what_the_log_says(database_url:
         sys.executable, "-c", TRACKER, database_url, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
     assert process.stdout is not None
-    channel = rpc.channel((await process.stdout.readline()).decode().strip())
+    channel = channels.open_channel((await process.stdout.readline()).decode().strip())
     st = Client(channel)
     await st.put(plan)
     submits = [asyncio.create_task(st.submit(plan, run_id)) for run_id in run_ids]

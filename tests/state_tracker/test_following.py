@@ -4,10 +4,10 @@ import asyncio
 
 import grpc.aio
 import pytest
-from penstock_eventlog import stream as streams
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_state_tracker import recent
+from penstock_state_tracker.log import recent
+from penstock_stream import stream as streams
 
 from tests.state_tracker.folding import described, folded, logs_of
 from tests.state_tracker.running import (

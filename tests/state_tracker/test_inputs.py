@@ -2,8 +2,8 @@
 
 import pytest
 from penstock_proto.plan.v1 import plan_pb2 as pl
+from penstock_state_tracker.core.inputs import SCHEMA_CHARS_MAX, UNKNOWN_NAMED_MAX, Inputs
 from penstock_state_tracker.errors import BadRequest
-from penstock_state_tracker.inputs import SCHEMA_CHARS_MAX, UNKNOWN_NAMED_MAX, Inputs
 
 from tests.state_tracker.running import value
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock_state_tracker.json_schema import problem
+from penstock_state_tracker.core.json_schema import problem
 
 POINT = {"type": "object", "required": ["x"], "properties": {"x": {"type": "integer"}, "y": {"$ref": "#/$defs/side"}}}
 

@@ -9,10 +9,12 @@ import re
 import penstock_state_tracker
 import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_state_tracker import deployment, leases, log
-from penstock_state_tracker.committer import MESSAGE_BYTES_MAX, messages
+from penstock_state_tracker import deployment
 from penstock_state_tracker.database import Database, connect
 from penstock_state_tracker.errors import WrongDatabase
+from penstock_state_tracker.log import event_log
+from penstock_state_tracker.log.committer import MESSAGE_BYTES_MAX, messages
+from penstock_state_tracker.ownership import leases
 
 from tests.state_tracker.running import SHARDS, new_id
 
@@ -31,8 +33,8 @@ def started(count: int = 1, run_id: bytes | None = None) -> list[ev.Event]:
     return [ev.Event(run_id=run_id or new_id(), action_started=action) for _ in range(count)]
 
 
-def part(taken: leases.Taken, events: list[ev.Event], after_seq: int | None = None) -> log.Part:
-    return log.part_of(taken.shard, taken.epoch, taken.seq if after_seq is None else after_seq, events, {})
+def part(taken: leases.Taken, events: list[ev.Event], after_seq: int | None = None) -> event_log.Part:
+    return event_log.part_of(taken.shard, taken.epoch, taken.seq if after_seq is None else after_seq, events, {})
 
 
 async def take(pool: Database, owner: str = "one", lease_s: float = 3.0) -> dict[int, leases.Taken]:
@@ -43,36 +45,36 @@ async def test_a_new_owner_fences_the_old_and_only_in_its_shards(shards: Databas
     old = await take(shards)
     new = {one.shard: one for one in await leases.take(shards, [2], "one", "here:1")}
     async with shards.acquire() as connection:
-        held = await log.append(connection, [part(old[shard], started(2)) for shard in ALL])
+        held = await event_log.append(connection, [part(old[shard], started(2)) for shard in ALL])
         assert held.keys() == {0, 1, 3}
-        assert (await log.append(connection, [part(new[2], started())])).keys() == {2}
-    found = await log.heads(shards, ALL)
+        assert (await event_log.append(connection, [part(new[2], started())])).keys() == {2}
+    found = await event_log.heads(shards, ALL)
     assert {shard: (head.epoch, head.seq) for shard, head in found.items()} == {
         0: (1, 2),
         1: (1, 2),
         2: (2, 1),
         3: (1, 2),
     }
-    assert [row[0] for row in await log.read(shards, 2, 1, 9)] == [1]
+    assert [row[0] for row in await event_log.read(shards, 2, 1, 9)] == [1]
 
 
 async def test_a_batch_appends_once_however_often_it_is_tried(shards: Database) -> None:
     taken = (await take(shards))[0]
     batch = part(taken, started(3))
     async with shards.acquire() as connection:
-        assert await log.append(connection, [batch]) != {}
-        assert await log.append(connection, [batch]) == {}
-        assert await log.append(connection, [part(taken, started(), after_seq=2)]) == {}
-        assert await log.append(connection, [part(taken, started(), after_seq=4)]) == {}
-    assert [row[0] for row in await log.read(shards, 0, 1, 9)] == [1, 2, 3]
+        assert await event_log.append(connection, [batch]) != {}
+        assert await event_log.append(connection, [batch]) == {}
+        assert await event_log.append(connection, [part(taken, started(), after_seq=2)]) == {}
+        assert await event_log.append(connection, [part(taken, started(), after_seq=4)]) == {}
+    assert [row[0] for row in await event_log.read(shards, 0, 1, 9)] == [1, 2, 3]
 
 
 async def test_recorded_time_never_goes_back(shards: Database) -> None:
     taken = (await take(shards))[0]
     await shards.execute("UPDATE heads SET recorded_at = now() + interval '1 hour' WHERE shard = 0")
-    ahead = (await log.heads(shards, [0]))[0].recorded_at_us
+    ahead = (await event_log.heads(shards, [0]))[0].recorded_at_us
     async with shards.acquire() as connection:
-        assert await log.append(connection, [part(taken, started())]) == {0: ahead}
+        assert await event_log.append(connection, [part(taken, started())]) == {0: ahead}
 
 
 async def test_a_lease_is_anothers_until_it_ends(shards: Database) -> None:
@@ -89,17 +91,17 @@ async def test_a_lease_is_anothers_until_it_ends(shards: Database) -> None:
 
 async def test_rows_go_into_the_partition_of_their_day(shards: Database) -> None:
     taken = (await take(shards))[0]
-    await log.make_partitions(shards, 2)
-    await log.make_partitions(shards, 2)
+    await event_log.make_partitions(shards, 2)
+    await event_log.make_partitions(shards, 2)
     async with shards.acquire() as connection:
-        await log.append(connection, [part(taken, started())])
+        await event_log.append(connection, [part(taken, started())])
     assert await shards.fetchval("SELECT count(*) FROM events_default") == 0
     assert await shards.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass") == 4
 
 
 async def test_several_make_the_same_partitions_at_once(shards: Database) -> None:
     for days in range(20, 60, 10):
-        await asyncio.gather(*(log.make_partitions(shards, days) for _ in range(4)))
+        await asyncio.gather(*(event_log.make_partitions(shards, days) for _ in range(4)))
 
 
 async def test_a_deployment_is_what_it_was_created_as(shards: Database) -> None:
@@ -116,10 +118,10 @@ async def test_a_deployment_is_what_it_was_created_as(shards: Database) -> None:
 def statements() -> list[tuple[str, str]]:
     """Every SQL statement of the package, by the name of its constant."""
     found: list[tuple[str, str]] = []
-    for module in pkgutil.iter_modules(penstock_state_tracker.__path__):
-        if module.name == "__main__":
+    for module in pkgutil.walk_packages(penstock_state_tracker.__path__, f"{penstock_state_tracker.__name__}."):
+        if module.name.endswith("__main__"):
             continue
-        names = vars(importlib.import_module(f"penstock_state_tracker.{module.name}"))
+        names = vars(importlib.import_module(module.name))
         for name, text in names.items():
             texts = list(text.values()) if name == "LISTS" else [text]
             for one in texts:
@@ -151,7 +153,7 @@ def test_a_large_part_is_cut_into_messages_that_follow_each_other() -> None:
     run_id = new_id()
     failure = ev.Failure(traceback="x" * 30_000)
     events = [ev.Event(run_id=run_id, action_failed=ev.ActionFailed(node=node, failure=failure)) for node in range(40)]
-    cut = messages(log.part_of(3, 5, 100, events, {}), 77)
+    cut = messages(event_log.part_of(3, 5, 100, events, {}), 77)
     assert len(cut) > 1 and all(batch.ByteSize() < MESSAGE_BYTES_MAX + 1000 for batch in cut)
     assert cut[0].from_seq == 101
     assert [event.action_failed.node for batch in cut for event in batch.events] == list(range(40))

@@ -7,11 +7,12 @@ import grpc.aio
 import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_state_tracker import checkpoints, leases
 from penstock_state_tracker.database import connect
 from penstock_state_tracker.errors import WrongDatabase
-from penstock_state_tracker.owner import Owner
-from penstock_state_tracker.shares import share
+from penstock_state_tracker.log import checkpoints
+from penstock_state_tracker.ownership import leases
+from penstock_state_tracker.ownership.owner import Owner
+from penstock_state_tracker.ownership.shares import share
 
 from tests.state_tracker.folding import check_once, described, folded, logs_of
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, started, status, succeeded

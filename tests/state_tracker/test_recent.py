@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock_state_tracker.recent import EVENT_BYTES, RANGE_BYTES, Range, Recent
+from penstock_state_tracker.log.recent import EVENT_BYTES, RANGE_BYTES, Range, Recent
 
 
 def kept(from_seq: int, count: int) -> Range:

@@ -8,7 +8,8 @@ import pytest
 from penstock_plan import plan_hash
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_state_tracker import committer, submissions
+from penstock_state_tracker.api import submissions
+from penstock_state_tracker.log import committer
 
 from tests.state_tracker.folding import check_once, logs_of
 from tests.state_tracker.running import chain, new_id, request, running, status, succeeded, value, wide

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from penstock_eventlog.errors import OutOfRange, UpstreamAway
-from penstock_eventlog.following import Follower, Head, Snapshot
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import EVENTS
-from penstock_eventlog.upstream import event_span
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
+from penstock_stream.errors import OutOfRange, UpstreamAway
+from penstock_stream.follower import Follower, Head, Snapshot
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import EVENTS
+from penstock_stream.upstreams import event_span
 
 SHARDS = 3
 

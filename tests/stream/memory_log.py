@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-from penstock_eventlog.source import Published
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
+from penstock_stream.source import Published
 
 
 class Log:

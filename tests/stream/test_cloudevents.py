@@ -8,15 +8,15 @@ from typing import Any
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.base import Format
 from cloudevents.core.v1.event import CloudEvent
-from penstock_eventlog import kafka_client
-from penstock_eventlog.kafka import KafkaStream
-from penstock_eventlog.stream import ACTIONS, EVENTS, REPORTS
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import ActionStarted, Event, EventBatch, RunSubmitted
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch, Started
+from penstock_stream.kafka import client
+from penstock_stream.kafka.stream import KafkaStream
+from penstock_stream.stream import ACTIONS, EVENTS, REPORTS
 
-from tests.eventlog.kafka_records import WAIT_S, read
-from tests.eventlog.memory_log import Log
+from tests.stream.kafka_records import WAIT_S, read
+from tests.stream.memory_log import Log
 
 SHARDS = 4
 RUN, OTHER = uuid.UUID(int=(7 << 76) | 1), uuid.UUID(int=(7 << 76) | 5)  # both of shard 1
@@ -99,7 +99,7 @@ async def test_the_other_topics_are_cloudevents_too_with_ids_of_their_own(broker
 
 async def test_a_topic_that_somebody_made_with_other_partitions_is_read_whole(broker: str) -> None:
     name, got = f"t-{uuid.uuid4().hex[:8]}", list[Any]()
-    await kafka_client.ensure_topics(broker, {f"{name}.{EVENTS}": 3}, {})
+    await client.ensure_topics(broker, {f"{name}.{EVENTS}": 3}, {})
     log = Log(SHARDS)
     stream = KafkaStream(broker, shards=SHARDS, deployment="d", prefix=name, partitions=2)
     stream.subscribe(EVENTS, got.extend)

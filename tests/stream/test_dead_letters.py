@@ -7,16 +7,17 @@ from contextlib import asynccontextmanager
 from itertools import cycle
 
 import pytest
-from penstock_eventlog import cloudevents, kafka_client, measures
-from penstock_eventlog.kafka import KafkaStream
-from penstock_eventlog.kafka_dead_letters import BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MAX, DeadLetter
-from penstock_eventlog.stream import ACTIONS, EVENTS, REPORTS, Message
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction, Start
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch, RunEnded
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch, Started, Succeeded
+from penstock_stream import measures
+from penstock_stream.kafka import client, cloudevents
+from penstock_stream.kafka.dead_letters import BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MAX, DeadLetter
+from penstock_stream.kafka.stream import KafkaStream
+from penstock_stream.stream import ACTIONS, EVENTS, REPORTS, Message
 from prometheus_client import REGISTRY
 
-from tests.eventlog.kafka_records import WAIT_S, Writer, read
+from tests.stream.kafka_records import WAIT_S, Writer, read
 
 SHARDS = 4
 PARTITIONS = 2
@@ -167,7 +168,7 @@ async def test_a_message_that_a_follower_refuses_is_put_aside(broker: str) -> No
 async def test_a_message_that_the_topic_does_not_take_is_put_aside_and_the_rest_goes_on(broker: str) -> None:
     """Administrators may have made the topic themselves, with a limit of theirs."""
     name = prefix()
-    await kafka_client.ensure_topics(broker, {f"{name}.reports": PARTITIONS}, {"max.message.bytes": "20000"})
+    await client.ensure_topics(broker, {f"{name}.reports": PARTITIONS}, {"max.message.bytes": "20000"})
     large = ReportBatch(shard=0, reports=[Report(run_id=run(0), worker="w" * 30_000, started=Started())])
     small = [
         ReportBatch(shard=0, reports=[Report(run_id=run(0), grant=grant, worker="w" * 5_000, started=Started())])

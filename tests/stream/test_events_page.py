@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from penstock_eventlog import cloudevents, kafka_client
-from penstock_eventlog.kafka import PARTITIONS
-from penstock_eventlog.kafka_dead_letters import DeadLetter
-from penstock_eventlog.source import RETENTION_S
-from penstock_eventlog.stream import EVENTS
 from penstock_proto.state_tracker.v1.events_pb2 import ActionFailed, Event, EventBatch, Failure
+from penstock_stream.kafka import client, cloudevents
+from penstock_stream.kafka.dead_letters import DeadLetter
+from penstock_stream.kafka.stream import PARTITIONS
+from penstock_stream.source import RETENTION_S
+from penstock_stream.stream import EVENTS
 
-from tests.eventlog.kafka_records import Writer
+from tests.stream.kafka_records import Writer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -63,7 +63,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
 async def topic(broker: str) -> str:
     """A topic with a failure, garbage, a repeat and a gap."""
     name = f"t-{uuid.uuid4().hex[:8]}.events"
-    await kafka_client.ensure_topics(broker, {name: PARTITIONS}, {})
+    await client.ensure_topics(broker, {name: PARTITIONS}, {})
     failed = Event(run_id=bytes(16), action_failed=ActionFailed(node=1, failure=Failure(message="no such file")))
     async with Writer(broker, name) as writer:
         for from_seq, count in ((1, 2), (1, 3), (6, 1)):

@@ -4,17 +4,17 @@ import asyncio
 import random
 
 import pytest
-from penstock_eventlog import following
-from penstock_eventlog.stream import EVENTS
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stream import follower
+from penstock_stream.stream import EVENTS
 
-from tests.eventlog.followed import SHARDS, Logs, World, batch, until
+from tests.stream.followed import SHARDS, Logs, World, batch, until
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "HEADS_EVERY_S", 0.05)
-    monkeypatch.setattr(following, "MESSAGES_LATE_S", 0.01)
+    monkeypatch.setattr(follower, "HEADS_EVERY_S", 0.05)
+    monkeypatch.setattr(follower, "MESSAGES_LATE_S", 0.01)
 
 
 async def test_it_starts_from_a_snapshot_and_follows_the_stream() -> None:
@@ -72,7 +72,7 @@ async def test_a_service_that_forgot_gives_a_snapshot() -> None:
 
 
 async def test_a_very_long_way_back_is_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "RANGE_MAX", 10)
+    monkeypatch.setattr(follower, "RANGE_MAX", 10)
     logs = Logs()
     async with World(logs) as world:
         await world.follower.loaded()

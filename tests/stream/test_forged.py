@@ -1,19 +1,19 @@
 """Messages that nobody who owns a log has sent: refused, or undone, and the shard goes on."""
 
 import pytest
-from penstock_eventlog import following
-from penstock_eventlog.epochs import WAITING_MAX, Epochs, Told, Verdict
-from penstock_eventlog.stream import EVENTS
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stream import follower
+from penstock_stream.epochs import WAITING_MAX, Epochs, Told, Verdict
+from penstock_stream.stream import EVENTS
 
-from tests.eventlog.followed import Logs, World, batch, until
+from tests.stream.followed import Logs, World, batch, until
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "HEADS_EVERY_S", 0.05)
-    monkeypatch.setattr(following, "MESSAGES_LATE_S", 0.01)
-    monkeypatch.setattr(following, "ASTRAY_S_MAX", 0.2)
+    monkeypatch.setattr(follower, "HEADS_EVERY_S", 0.05)
+    monkeypatch.setattr(follower, "MESSAGES_LATE_S", 0.01)
+    monkeypatch.setattr(follower, "ASTRAY_S_MAX", 0.2)
 
 
 async def test_an_epoch_that_no_owner_has_is_refused() -> None:

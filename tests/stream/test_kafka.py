@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from penstock_eventlog.kafka import KafkaStream
-from penstock_eventlog.source import Published
-from penstock_eventlog.stream import ACTIONS, EVENTS, Message
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_stack.kafka import EmbeddedKafka
+from penstock_stream.kafka.stream import KafkaStream
+from penstock_stream.source import Published
+from penstock_stream.stream import ACTIONS, EVENTS, Message
 
-from tests.eventlog.kafka_records import read
-from tests.eventlog.memory_log import Log
+from tests.stream.kafka_records import read
+from tests.stream.memory_log import Log
 
 SHARDS = 4
 

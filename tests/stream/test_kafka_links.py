@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from penstock_eventlog import kafka
-from penstock_eventlog.errors import CallDropped
-from penstock_eventlog.kafka import Link
-from penstock_eventlog.kafka_client import undropped
+from penstock_stream.errors import CallDropped
+from penstock_stream.kafka import stream
+from penstock_stream.kafka.client import undropped
+from penstock_stream.kafka.stream import Link
 
 AGAIN_S_MAX = 60.0
 
@@ -56,10 +56,10 @@ async def test_a_dropped_call_ends_its_group() -> None:
 
 
 async def test_a_link_ends_although_a_cancellation_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka, "CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(stream, "CANCEL_AGAIN_S", 0.01)
     swallowed = 0
 
-    async def stubborn(_link: kafka.Link) -> None:
+    async def stubborn(_link: stream.Link) -> None:
         nonlocal swallowed
         while swallowed < 3:
             try:
@@ -67,7 +67,7 @@ async def test_a_link_ends_although_a_cancellation_is_swallowed(monkeypatch: pyt
             except asyncio.CancelledError:
                 swallowed += 1
 
-    link = kafka.Link("test", stubborn)
+    link = stream.Link("test", stubborn)
     await asyncio.sleep(0)
     link.restart()
     await asyncio.sleep(0)

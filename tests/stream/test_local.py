@@ -5,10 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from penstock_eventlog import local
-from penstock_eventlog.local import LocalStream
-from penstock_eventlog.stream import EVENTS, REPORTS
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stream import local
+from penstock_stream.local import LocalStream
+from penstock_stream.stream import EVENTS, REPORTS
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as some
-from penstock_eventlog.position import BUFFERED_MESSAGES_MAX, Mode, Position
+from penstock_stream.position import BUFFERED_MESSAGES_MAX, Mode, Position
 
 
 @dataclass(frozen=True)

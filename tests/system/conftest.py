@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from penstock.client.running import find
+from penstock.client.discovery import find
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
 START_MAX_S = 90.0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from penstock.client.running import find
+from penstock.client.discovery import find
 
 from tests.system.conftest import Cli, wait_for
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from penstock import Client
 from penstock.client import RunFailed
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Cli, Served
 

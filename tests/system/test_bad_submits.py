@@ -10,7 +10,7 @@ import pytest
 from penstock import Client
 from penstock.client import BadInputs, PlanRefused, Refused
 from penstock.client.submission import Prepared, prepare
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 from penstock_plan import plan_hash
 from penstock_proto.plan.v1 import plan_pb2
 

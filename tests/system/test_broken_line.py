@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from penstock import AsyncClient
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 
 from tests.chaos.link import Link
 from tests.system.conftest import Served

@@ -22,7 +22,7 @@ from penstock.client import (
     Unreachable,
 )
 from penstock.client.run_id import new_run_id
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Served
 

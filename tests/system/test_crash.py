@@ -13,7 +13,7 @@ import psutil
 import pytest
 from penstock import AsyncClient, Client
 from penstock.client import Run, RunState
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Served, wait_for
 

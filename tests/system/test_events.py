@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-from tests.eventlog.kafka_records import WAIT_S, Writer, follow
+from tests.stream.kafka_records import WAIT_S, Writer, follow
 from tests.system.conftest import COMMAND_MAX_S, SHARDS, Done, Served
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "consume_events.py"

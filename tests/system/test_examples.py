@@ -4,7 +4,7 @@ from pathlib import Path
 
 from penstock import Client
 from penstock.cli.timeline import overlaps
-from penstock.loading import load_workflow
+from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Cli, Served
 

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from penstock import AsyncClient
 from penstock.client import Run
-from penstock.loading import Workflow, load_workflow
+from penstock.compiler.loader import Workflow, load_workflow
 from penstock_stack.kafka import EmbeddedKafka
 
-from tests.eventlog.whole import whole
+from tests.stream.whole import whole
 from tests.system.conftest import Served
 
 # A broker starts three times here, which takes its time on a busy machine.

@@ -28,8 +28,8 @@ def test_every_line_about_a_run_names_it(stack: Served, project: Callable[[str, 
     for attempt in (1, 2):
         of_attempt = [line for line in lines if line.endswith(f"(run {run}, node 0, attempt {attempt})")]
         assert {line.split()[4].removesuffix(":") for line in of_attempt} == {
-            "penstock_executors.telling",
-            "penstock_state_tracker.telling",
+            "penstock_executors.failure_log",
+            "penstock_state_tracker.failure_log",
         }
         assert all("ValueError: no room for 7" in line for line in of_attempt)
     assert any("tried again in 0" in line for line in lines)

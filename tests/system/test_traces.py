@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from penstock_eventlog.health import ready
+from penstock_service.health import ready
 from penstock_stack.ports import choose_port
 
 from tests.system.conftest import Served, wait_for

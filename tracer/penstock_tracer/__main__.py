@@ -2,8 +2,10 @@
 
 import sys
 
-from penstock_eventlog import process, rpc
-from penstock_eventlog.process import Process, deployment_of
+from penstock_service import grpc_server, process
+from penstock_service.process import Process
+from penstock_service.state_trackers import deployment_of
+from penstock_stream.opening import open_stream
 
 from .errors import TracerError
 from .settings import Settings
@@ -13,7 +15,7 @@ from .shell import Tracer
 async def start(settings: Settings, here: Process) -> None:
     """Answer at once, and be ready when every shard is followed."""
     deployment = await deployment_of(settings.state_trackers)
-    stream = await here.stream(settings, deployment.shards, deployment.deployment_id)
+    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
     tracer = Tracer(
         stream,
         state_trackers=settings.state_trackers,
@@ -28,7 +30,7 @@ async def start(settings: Settings, here: Process) -> None:
     here.ready = lambda: tracer.ready
 
 
-def _health_alone(server: rpc.Server) -> None:
+def _health_alone(server: grpc_server.Server) -> None:
     """There is nothing to ask it."""
 
 

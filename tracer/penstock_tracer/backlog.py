@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from penstock_eventlog.errors import OutOfRange, UpstreamAway
-from penstock_eventlog.upstream import StateTrackerUpstream
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stream.errors import OutOfRange, UpstreamAway
+from penstock_stream.upstreams import StateTrackerUpstream
 
 WAITING_EVENTS_MAX: Final = 20_000
 # Taken out together, before others of this process have their turn.

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import ClassVar
 
-from penstock_eventlog.settings import Address, Addresses, StreamSettings
+from penstock_service.settings import Address, Addresses
+from penstock_stream.settings import StreamSettings
 from pydantic import Field
 
 

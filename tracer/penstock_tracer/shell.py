@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from penstock_eventlog import rpc
-from penstock_eventlog.following import Follower, Snapshot
-from penstock_eventlog.stream import EVENTS, Stream
-from penstock_eventlog.upstream import StateTrackerUpstream, event_span
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_service import channels
+from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.stream import EVENTS, Stream
+from penstock_stream.upstreams import StateTrackerUpstream, event_span
 
 from .backlog import Backlog
 from .bookmark import Bookmark, Mark
@@ -47,7 +47,7 @@ class Tracer:
         otlp: str = "",
         folder: Path | None = None,
     ) -> None:
-        self._channels = [rpc.channel(address) for address in state_trackers]
+        self._channels = [channels.open_channel(address) for address in state_trackers]
         self._upstreams = [StateTrackerUpstream(c, a) for c, a in zip(self._channels, state_trackers, strict=True)]
         self._plans = Plans(self._channels)
         self._traces = Traces(self._plans)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from penstock_proto.action_service.v1.worker_pb2 import Orders
 
-from .sessions import ORDERS_BYTES_MAX
+from ..shell.sessions import ORDERS_BYTES_MAX
 
 WAITING_MAX = 1024  # orders that a worker has not taken yet; beyond, it is cut off and comes back
 

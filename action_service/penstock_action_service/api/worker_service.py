@@ -9,9 +9,9 @@ from typing import Any
 from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, ConnectResponse, Orders, Register
 
-from .errors import BadWorker, SessionClosed
-from .outgoing import Outgoing
-from .sessions import Session
+from ..errors import BadWorker, SessionClosed
+from ..shell.sessions import Session
+from .order_queue import Outgoing
 
 REGISTER_WITHIN_S = 10.0
 

@@ -15,8 +15,8 @@ from .action import Action, Key, State
 from .durations import Durations
 from .effects import Granted
 from .placement import Placement
-from .resends import Unrecorded
 from .teams import Teams
+from .unrecorded import Unrecorded
 from .workers import AHEAD_S
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Record
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_TIMEOUT
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import returning, schedule, telling
+from . import reconciliation, scheduler, status
 from .action import UNCLAIMED, Action, State, key_of
 from .book import Book
 from .effects import Effect, Learnt, Publish, Resend
@@ -88,7 +88,7 @@ class Pool:
         unseen = dict(book.by_shard.get(shard, {}))
         for start in starts:
             if (start.pool or DEFAULT_POOL) == self.name:
-                action = returning.told_again(book, start, shard, now)
+                action = reconciliation.told_again(book, start, shard, now)
                 unseen.pop(action, None)
         for action in unseen:
             book.forget(action)
@@ -114,7 +114,7 @@ class Pool:
         action = book.open.get(key)
         if action is not None:
             if action.shard == UNCLAIMED:
-                returning.claim(book, action, start, shard, now)
+                reconciliation.claim(book, action, start, shard, now)
             return
         action = book.admit(key, shard, start, now)
         # Another owner of the pool may have granted it, not knowing yet that it is the former one.
@@ -137,7 +137,7 @@ class Pool:
     def _stop(self, stop: Stop, now: float) -> None:
         action = self._book.open.get(key_of(stop))
         if action is not None:
-            returning.stop(self._book, action, now)
+            reconciliation.stop(self._book, action, now)
 
     # What workers say
 
@@ -147,7 +147,7 @@ class Pool:
         known = self._book.placement.workers.get(register.worker)
         if known is not None and known.register.incarnation != register.incarnation:
             self.gone(register.worker, now)
-        returning.register(self._book, register, now, settled=self._caught_up)
+        reconciliation.register(self._book, register, now, settled=self._caught_up)
 
     def heartbeat(self, worker: str, now: float) -> None:
         known = self._book.placement.workers.get(worker)
@@ -202,7 +202,7 @@ class Pool:
             action = held.get(report.grant)
             kind = report.WhichOneof("kind")
             if action is None:
-                returning.foreign(book, known, report, now, settled=self._caught_up)
+                reconciliation.foreign(book, known, report, now, settled=self._caught_up)
             elif kind is None or not _speaks_of(report, action):
                 self.refused += 1
             elif kind == "started":
@@ -265,7 +265,7 @@ class Pool:
         if now - self._since > self.lease_s:
             for name, actions in list(book.awaited.items()):
                 for action in list(actions):
-                    returning.lose_awaited(book, action, name, now)
+                    reconciliation.lose_awaited(book, action, name, now)
         if not self._caught_up and now - self._since > UNCLAIMED_MAX_S:
             self.caught_up(now)
 
@@ -300,7 +300,7 @@ class Pool:
         """Grant what can be granted, and return all that is to be done, in order."""
         self._begin(now)
         book = self._book
-        schedule.grant_all(book, now)
+        scheduler.grant_all(book, now)
         effects: list[Effect] = [*self._learnt]
         effects += [Publish(shard, reports) for shard, reports in book.published.items()]
         effects += self._resends
@@ -312,13 +312,13 @@ class Pool:
 
     def why(self, run_id: bytes, now: float) -> list[api.WhyLine]:
         """Say of each open attempt of a run what it waits for."""
-        return telling.why(self._book, self.name, run_id, now)
+        return status.why(self._book, self.name, run_id, now)
 
     def workers(self, now: float) -> list[api.Worker]:
-        return telling.workers(self._book, self.name, now)
+        return status.workers(self._book, self.name, now)
 
     def summary(self) -> api.Pool:
-        return telling.summary(self._book, self.name, self.epoch)
+        return status.summary(self._book, self.name, self.epoch)
 
     def longest_queued_s(self, now: float) -> float:
         """Return for how long the action has been queued that waits longest."""

@@ -11,8 +11,8 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.dependency_manager.v1.actions_pb2 import Start
 from penstock_proto.value.v1.value_pb2 import Values
 
-from .effects import Granted
-from .errors import TrackerAway
+from ..errors import TrackerAway
+from ..pool.effects import Granted
 from .trackers import Trackers
 from .values import Position, ValueCache
 

@@ -6,20 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from penstock_eventlog.following import Follower, Snapshot
-from penstock_eventlog.stream import ACTIONS, REPORTS, Stream
-from penstock_eventlog.upstream import DependencyManagerUpstream, action_span
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_WORKER, Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
+from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.stream import ACTIONS, REPORTS, Stream
+from penstock_stream.upstreams import DependencyManagerUpstream, action_span
 
-from . import outcomes
-from .action import key_of
-from .core import Pool
-from .effects import Learnt, Publish, Resend, ToWorker
-from .filling import Filler
-from .measures import Measures
+from ..measures import Measures
+from ..pool import outcomes
+from ..pool.action import key_of
+from ..pool.core import Pool
+from ..pool.effects import Learnt, Publish, Resend, ToWorker
+from .grant_values import Filler
 from .sessions import Session
 from .trackers import Trackers
 from .values import Position, ValueCache

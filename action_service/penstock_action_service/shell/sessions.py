@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register, Welcome
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from .errors import BadWorker, SessionClosed
+from ..errors import BadWorker, SessionClosed
 
 if TYPE_CHECKING:
-    from .host import PoolHost
+    from .pool_host import PoolHost
 
 NAME_CHARS_MAX = 200
 LABELS_MAX = 64

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc.aio
-from penstock_eventlog import rpc
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
 from penstock_proto.value.v1.value_pb2 import Values
+from penstock_service import channels
 
-from .errors import TrackerAway
+from ..errors import TrackerAway
 from .values import Position
 
 CALL_TIMEOUT_S = 5.0
@@ -25,7 +25,7 @@ class Trackers:
     """All State Trackers; which of them owns a shard is found by trying, and remembered."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
-        self._channels = [rpc.channel(address) for address in addresses]
+        self._channels = [channels.open_channel(address) for address in addresses]
         generated: Any = service_pb2_grpc
         self._stubs: list[Any] = [generated.StateTrackerServiceStub(channel) for channel in self._channels]
         self._owner: dict[int, int] = {}  # index of the stub, by shard

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from .check_tables import check_value
-from .errors import InvalidPlan
-from .limits import COMPARISONS_MAX, COMPARISONS_PER_PART_MAX, PARTS_MAX
+from ..errors import InvalidPlan
+from ..limits import COMPARISONS_MAX, COMPARISONS_PER_PART_MAX, PARTS_MAX
+from ..refs import INPUTS
+from ..spelling import quote, spell, spell_both
+from ..types import CONTAINERS, ML_TYPES, SCALARS, Relation, leaves
 from .problems import Problems
-from .refs import INPUTS
-from .spelling import quote, spell, spell_both
-from .types import CONTAINERS, ML_TYPES, SCALARS, Relation, leaves
+from .tables import check_value
 
 # Names of types as SDKs write them into Value.type_name; a literal of another type is the SDK's to check.
 _LITERAL_TYPES = {name: name for name in SCALARS | CONTAINERS} | {"NoneType": "none"}

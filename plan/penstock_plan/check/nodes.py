@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from .check_exprs import Expressions
-from .check_tables import check_name, check_options
-from .errors import InvalidPlan
-from .limits import INLINE_NODE_BYTES_MAX, PARTS_MAX
+from ..errors import InvalidPlan
+from ..limits import INLINE_NODE_BYTES_MAX, PARTS_MAX
+from ..refs import INPUTS
+from ..spelling import quote
+from .expressions import Expressions
 from .order import shortest_cycle
 from .problems import Problems
-from .refs import INPUTS
-from .spelling import quote
+from .tables import check_name, check_options
 
 KINDS_RUN = frozenset({plan_pb2.NODE_KIND_TASK, plan_pb2.NODE_KIND_PASS})
 NAMES_MAX = 20

@@ -1,6 +1,6 @@
 """Everything that is wrong with a plan, gathered before any of it is said."""
 
-from .errors import PROBLEMS_MAX, InvalidPlan
+from ..errors import PROBLEMS_MAX, InvalidPlan
 
 
 class Problems:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from . import constraints
-from .limits import (
+from .. import constraints
+from ..limits import (
     HASH_BYTES,
     INLINE_BYTES_MAX,
     MEMBERS_MAX,
@@ -17,9 +17,9 @@ from .limits import (
     TYPE_DEPTH_MAX,
     TYPES_MAX,
 )
-from .literals import value_of
+from ..literals import value_of
+from ..spelling import quote
 from .problems import Problems
-from .spelling import quote
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PATH = re.compile(r"[/\\]|^\.|\.\.|\.$")

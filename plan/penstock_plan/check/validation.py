@@ -3,13 +3,13 @@
 from google.protobuf.message import DecodeError
 from penstock_proto.plan.v1 import plan_pb2
 
-from .check_exprs import Expressions
-from .check_nodes import Nodes
-from .check_tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
-from .errors import InvalidPlan
-from .limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX
+from ..errors import InvalidPlan
+from ..limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX
+from ..spelling import quote
+from .expressions import Expressions
+from .nodes import Nodes
 from .problems import Problems
-from .spelling import quote
+from .tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
 
 SCHEMA = 1
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from ..describe import PlanShown, PortShown
 from ..graph import PlanGraph
 from ..refs import add_refs
+from ..show.description import PlanShown, PortShown
 from . import text
 from .boxes import Box
 

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from ..describe import describe
 from ..graph import PlanGraph
+from ..show.description import describe
 from . import captions, text
 from .boxes import Link, boxes_of
 from .geometry import BEND, BOLD, MARGIN, NAME_SIZE, PADDING, SMALL_SIZE, TEXT_LINE, Geometry, Piece, Words

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from ..sizes import size
+from ..show.sizes import size
 
 # Mean width of a character of a sans-serif face, in parts of its size; wide ones (CJK) take a whole size.
 CHAR_WIDTH = 0.56

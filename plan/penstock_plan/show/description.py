@@ -5,9 +5,9 @@ from typing import TypedDict
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from .graph import PlanGraph
-from .refs import INPUTS
-from .spelling import spell
+from ..graph import PlanGraph
+from ..refs import INPUTS
+from ..spelling import spell
 
 
 class ResourcesShown(TypedDict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from .expressions import Expression, renamed, spell_expression
-from .matching import match_nodes, match_operators
+from .matches import match_nodes, match_operators
 from .outline import NodeOutline, OperatorOutline, Outline
 
 T = TypeVar("T")

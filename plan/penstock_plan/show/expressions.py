@@ -13,7 +13,7 @@ from typing import Any, cast
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from .spelling import spell
+from ..spelling import spell
 
 LITERAL_LENGTH_SHOWN = 60
 

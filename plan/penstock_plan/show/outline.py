@@ -9,8 +9,8 @@ from typing import Any
 
 from penstock_proto.plan.v1 import plan_pb2
 
+from ..spelling import spell
 from .expressions import Expression, expression, literal
-from .spelling import spell
 
 VERSION = 1
 

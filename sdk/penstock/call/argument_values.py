@@ -9,11 +9,11 @@ from typing import Any, get_args, get_origin
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from . import codecs
-from .annotations import ACCEPTING, is_record, members, record_fields, unwrap
-from .codecs.scalars import READERS
+from .. import codecs
+from ..codecs.scalars import READERS
+from ..declare.annotations import ACCEPTING, is_record, members, record_fields, unwrap
+from ..declare.modules import find_class, qualified_name
 from .failures import NotLoadable
-from .modules import find_class, qualified_name
 
 INPUTS = -1  # the "node" whose outputs are the inputs of the run
 Values = Mapping[int, Sequence[Value]]

@@ -8,12 +8,12 @@ from types import TracebackType
 
 from penstock_proto.state_tracker.v1.events_pb2 import Cause, Failure
 
-from .codecs.encoded import type_name
-from .errors import PenstockError
+from ..codecs.encoded import type_name
+from ..errors import PenstockError
 
 MESSAGE_BYTES_MAX = 8 << 10
 TRACEBACK_BYTES_MAX = 32 << 10
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _IMPORT_MACHINERY = ("<frozen importlib", "<frozen runpy")
 
 

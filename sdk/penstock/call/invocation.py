@@ -11,11 +11,12 @@ from penstock_artifact_store import ArtifactStoreError, StoreFull, StoreUnavaila
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from . import codecs, signatures
+from .. import codecs
+from ..declare import signatures
+from ..declare.operators import operator_of
+from ..declare.signatures import Signature
 from .argument_values import Builder, Builders
 from .failures import BadResult, NotLoadable, OutOfMemory, StoreTrouble, described, out_of_memory, raised, shown
-from .operators import operator_of
-from .signatures import Signature
 
 LoadOperator = Callable[[str, str], Callable[..., Any]]
 Values = Mapping[int, Sequence[Value]]

@@ -11,13 +11,13 @@ import typer
 from typer import TyperException
 
 from . import exits
-from .compiling import check, compile_
-from .diffing import diff
+from .compile import check, compile_
+from .diff import diff
 from .doctor import doctor
-from .looking import events, runs, show, why, workers
-from .running import run
+from .run import run
+from .show import events, runs, show, why, workers
 from .up import up
-from .watching import cancel, logs, watch
+from .watch import cancel, logs, watch
 from .worker import worker
 
 HELP = """Typed, parallel, durable machine-learning workflows in ordinary Python.

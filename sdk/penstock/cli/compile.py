@@ -11,7 +11,7 @@ from . import exits, terminal
 from .options import AsJson
 
 if TYPE_CHECKING:
-    from penstock_plan.describe import PlanShown
+    from penstock_plan.show.description import PlanShown
 
     from ..errors import CompileError
 
@@ -39,9 +39,9 @@ def check(
 
 
 def _check_file(path: Path) -> dict[str, Any]:
-    from ..compiler import compile
+    from ..compiler.compilation import compile
+    from ..compiler.loader import workflows_in
     from ..errors import CompileErrors, LoadError
-    from ..loading import workflows_in
 
     shown: dict[str, Any] = {"file": str(path), "workflows": [], "errors": []}
     try:
@@ -133,10 +133,10 @@ def compile_(
 
     Also its inputs and outputs, and what its nodes hold while they run. Nothing is run, and no services are needed.
     """
-    from penstock_plan.describe import describe
+    from penstock_plan.show.description import describe
 
-    from ..compiler import compile
-    from ..loading import load_workflow
+    from ..compiler.compilation import compile
+    from ..compiler.loader import load_workflow
 
     compiled = compile(load_workflow(target))
     if svg is not None:
@@ -145,7 +145,7 @@ def compile_(
         _write(svg, draw(compiled.plan, compiled.hash))
         return exits.SUCCEEDED
     if golden is not None:
-        from ..golden import text_of
+        from ..testing.golden import text_of
 
         _write(golden, text_of(compiled.plan))
         return exits.SUCCEEDED
@@ -192,7 +192,7 @@ def _print_plan(shown: PlanShown) -> None:
 
 
 def _resources(shown: Any) -> str:
-    from penstock_plan.sizes import size
+    from penstock_plan.show.sizes import size
 
     gpu = f", {shown['gpu']} GPU" if shown["gpu"] else ""
     return f"{shown['cpu_milli'] / 1000:g} CPU{gpu}, {size(shown['memory_bytes'])}"

@@ -12,7 +12,7 @@ from . import exits, terminal
 from .options import Address, AsJson, Data
 
 if TYPE_CHECKING:
-    from penstock_plan.outline import Outline
+    from penstock_plan.show.outline import Outline
 
     from ..client import AsyncClient
 
@@ -24,7 +24,7 @@ def diff(old: Side, new: Side, as_json: AsJson = False, address: Address = None,
 
     The exit code is 0 if nothing does, and 1 if something does.
     """
-    from penstock_plan.differences import differences
+    from penstock_plan.show.differences import differences
 
     found = differences(_outline(old, address, data), _outline(new, address, data))
     if as_json:
@@ -39,7 +39,7 @@ def diff(old: Side, new: Side, as_json: AsJson = False, address: Address = None,
 
 
 def _outline(side: str, address: str | None, data: Path | None) -> Outline:
-    from ..golden import read
+    from ..testing.golden import read
 
     if side.endswith(".json"):
         return read(Path(side))
@@ -49,10 +49,10 @@ def _outline(side: str, address: str | None, data: Path | None) -> Outline:
 
 
 def _compiled(spec: str) -> Outline:
-    from penstock_plan.outline import outline
+    from penstock_plan.show.outline import outline
 
-    from ..compiler import compile
-    from ..loading import load_workflow
+    from ..compiler.compilation import compile
+    from ..compiler.loader import load_workflow
 
     imported = set(sys.modules)
     workflow = load_workflow(spec)
@@ -67,10 +67,10 @@ def _compiled(spec: str) -> Outline:
 
 
 def _of_run(run: str, address: str | None, data: Path | None) -> Outline:
-    from penstock_plan.outline import outline
+    from penstock_plan.show.outline import outline
 
     from ..client.errors import ClientError
-    from .looking import looked
+    from .show import looked
 
     async def look(client: AsyncClient) -> Outline:
         return outline(await client.plan((await client.get(await client.find(run))).plan_hash))

@@ -30,10 +30,10 @@ def doctor(
     """
     import asyncio
 
-    from ..client.running import choose_address
-    from ..doctor.asking import ask
+    from ..client.discovery import choose_address
     from ..doctor.findings import Severity
-    from ..doctor.judging import judge
+    from ..doctor.probe import ask
+    from ..doctor.rules import judge
 
     where = choose_address(address, data)
     found = judge(asyncio.run(ask(where)), stuck_after_s)
@@ -52,7 +52,7 @@ def doctor(
 def _print(found: Sequence[Finding]) -> None:
     from rich.text import Text
 
-    from .printing import console
+    from .texts import console
 
     out = console()
     for finding in found:

@@ -13,7 +13,7 @@ from rich.live import Live
 
 from ..client.progress import progress
 from ..client.view import RunView
-from . import printing, terminal
+from . import terminal, texts
 
 REFRESHES_PER_S = 8
 # Lines of the terminal that are not nodes.
@@ -26,7 +26,7 @@ class Display:
     def __init__(self, view: RunView, *, to_stderr: bool) -> None:
         self._view = view
         self._to_stderr = to_stderr
-        self._console = printing.console(to_stderr=to_stderr)
+        self._console = texts.console(to_stderr=to_stderr)
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
@@ -53,7 +53,7 @@ class Display:
         """Take in events that came; the view has them already."""
         if self._live is None:
             for event in events:
-                terminal.line(printing.progress_line(progress(self._view.plan, event)), to_stderr=self._to_stderr)
+                terminal.line(texts.progress_line(progress(self._view.plan, event)), to_stderr=self._to_stderr)
 
     @property
     def width(self) -> int:
@@ -61,7 +61,7 @@ class Display:
 
     def _picture(self) -> Group:
         rows = max(3, self._console.height - OTHER_ROWS)
-        return Group(printing.headline(self._view), printing.nodes_table(self._view, rows))
+        return Group(texts.headline(self._view), texts.nodes_table(self._view, rows))
 
 
 def say(text: str) -> None:

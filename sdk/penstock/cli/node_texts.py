@@ -7,8 +7,8 @@ from typing import Any
 from rich.text import Text
 
 from ..client.view import NodeState, NodeView, RunView
-from .printing import console, failure, plain_table, printed_outputs, state_text
 from .terminal import clean, clock, seconds
+from .texts import console, failure, plain_table, printed_outputs, state_text
 
 
 def whole_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> None:

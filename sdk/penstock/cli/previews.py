@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard, cast
 
-from penstock_plan.sizes import size
+from penstock_plan.show.sizes import size
 from rich.cells import cell_len, set_cell_size
 
 from ..codecs.previews import Preview

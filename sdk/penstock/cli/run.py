@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, terminal
-from .looking import program
 from .options import Address, AsJson, Data
+from .show import program
 
 if TYPE_CHECKING:
     import uuid
@@ -78,7 +78,7 @@ def follow_existing(part: str, as_json: bool, address: str | None, data: Path | 
 def prepare(ctx: typer.Context, target: str, words: Sequence[str]) -> Prepared | None:
     """Compile and read the inputs; None if only help was asked for. Raise what is wrong, all of it at once."""
     from ..client import submission
-    from ..loading import load_workflow
+    from ..compiler.loader import load_workflow
     from .flags import parse
 
     workflow = load_workflow(target)
@@ -228,13 +228,13 @@ class Job:
         return view, await client.outputs_json(run_id)
 
     def _finish(self, view: RunView, outputs: dict[str, Any] | None) -> int:
-        from . import printing, records
+        from . import records, texts
 
         if self.as_json:
             terminal.json_out(records.of_view(view, outputs))
         else:
-            out = printing.console()
-            for part in printing.ending(view, outputs, out.width):
+            out = texts.console()
+            for part in texts.ending(view, outputs, out.width):
                 out.print(part)
         return {"succeeded": exits.SUCCEEDED, "cancelled": exits.CANCELLED}.get(view.state, exits.FAILED)
 

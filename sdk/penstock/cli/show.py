@@ -32,7 +32,7 @@ def runs(
 ) -> int:
     """List runs, newest first."""
     from ..client.view import RunState
-    from . import printing, records
+    from . import records, texts
 
     known = {each.value: each for each in RunState}
     if unknown := [each for each in state or () if each not in known]:
@@ -44,7 +44,7 @@ def runs(
         if as_json:
             terminal.json_out([records.of_info(run) for run in found])
         else:
-            printing.runs_table(found)
+            texts.runs_table(found)
         return exits.SUCCEEDED
 
     return looked(look, address, data)
@@ -71,13 +71,13 @@ def show(
         if node is not None:
             await _show_node(client, view, node, as_json)
             return exits.SUCCEEDED
-        from . import printing, records
+        from . import records, texts
 
         outputs = await client.outputs_json(run_id, previews=True) if view.state.ended else None
         if as_json:
             terminal.json_out(records.of_view(view, outputs))
         else:
-            printing.whole_run(view, outputs)
+            texts.whole_run(view, outputs)
         return exits.SUCCEEDED
 
     return looked(look, address, data)
@@ -85,20 +85,20 @@ def show(
 
 async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: bool) -> None:
     from ..client.submission import node_index
-    from . import printing_node, records
+    from . import node_texts, records
 
     node = view.nodes[node_index(view.plan, name)]
     outputs = await client.node_outputs_json(view.id, name)
     if as_json:
         terminal.json_out(records.of_node(view, node, outputs))
     else:
-        printing_node.whole_node(view, node, outputs)
+        node_texts.whole_node(view, node, outputs)
 
 
 def events(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
     """Print everything that was recorded about a run, in order."""
     from ..client.progress import progress
-    from . import printing, records
+    from . import records, texts
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
@@ -109,7 +109,7 @@ def events(run: RunId, as_json: AsJson = False, address: Address = None, data: D
                 if as_json:
                     found.append(records.of_event(event))
                 else:
-                    terminal.line(f"{event.seq:>8}  {printing.progress_line(progress(plan, event))}")
+                    terminal.line(f"{event.seq:>8}  {texts.progress_line(progress(plan, event))}")
         if as_json:
             terminal.json_out(found)
         return exits.SUCCEEDED
@@ -119,14 +119,14 @@ def events(run: RunId, as_json: AsJson = False, address: Address = None, data: D
 
 def workers(as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
     """List the connected workers and how busy they are."""
-    from . import printing, records
+    from . import records, texts
 
     async def look(client: AsyncClient) -> int:
         found = await client.workers()
         if as_json:
             terminal.json_out([records.of_message(worker) for worker in found])
         else:
-            printing.workers_table(found)
+            texts.workers_table(found)
         return exits.SUCCEEDED
 
     return looked(look, address, data)

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from ..client.running import Running, choose_address, data_folder, find
+from ..client.discovery import Running, choose_address, data_folder, find
 from ..errors import PenstockError
 
 # A first start creates the database; on a busy machine that takes a while.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-from penstock_plan.sizes import size
+from penstock_plan.show.sizes import size
 from penstock_proto.action_service.v1 import service_pb2
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -17,7 +17,7 @@ from rich.text import Text
 from ..client.progress import Progress
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
-from . import previewing
+from . import previews
 from .terminal import clean, clean_lines, clock, date, line, seconds
 from .timeline import timeline
 
@@ -177,7 +177,7 @@ def printed_outputs(outputs: dict[str, Any]) -> list[RenderableType]:
     """Each output by its name, with an empty line before it."""
     parts: list[RenderableType] = []
     for name, value in outputs.items():
-        for each, part in previewing.parts_of(name, value):
+        for each, part in previews.parts_of(name, value):
             parts += ["", *_output(each, part)]
     return parts
 
@@ -199,9 +199,9 @@ def failure(node: NodeView) -> Text:
 def _output(name: str, value: Any) -> list[RenderableType]:
     """An output, a report as the text that it is, everything else as short JSON."""
     label = Text(clean(name), style="bold")
-    if previewing.is_previewed(value):
-        if (plain := previewing.plain_value(value)) is None:
-            first, *rest = previewing.preview_lines(value)
+    if previews.is_previewed(value):
+        if (plain := previews.plain_value(value)) is None:
+            first, *rest = previews.preview_lines(value)
             return [label + Text(": " + clean(first), style="not bold"), *(Text(clean(line)) for line in rest)]
         value = plain
     if isinstance(value, dict):

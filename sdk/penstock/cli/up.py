@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..client.running import PORT
+from ..client.discovery import PORT
 from .options import Data
 
 
@@ -41,8 +41,8 @@ def up(
     Everything is in one process, over a Postgres of its own. The data folder is kept: runs that had not ended when it
     stopped go on when it starts again. Other commands find it by themselves.
     """
-    from ..client.running import data_folder
-    from ..options import memory_bytes
+    from ..client.discovery import data_folder
+    from ..declare.options import memory_bytes
     from .stack import foreground
 
     return foreground(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import exits, terminal
-from .looking import looked
 from .options import Address, AsJson, Data, RunId
+from .show import looked
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -20,7 +20,7 @@ def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Da
 
     If no services are found, it starts them, and the run goes on where it was. The exit code tells the result.
     """
-    from .running import follow_existing
+    from .run import follow_existing
 
     return follow_existing(run, as_json, address, data)
 
@@ -34,7 +34,7 @@ def logs(
     data: Data = None,
 ) -> int:
     """Print what the operators of a run printed."""
-    from . import printing
+    from . import texts
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
@@ -44,7 +44,7 @@ def logs(
                 if as_json:
                     found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})
                 else:
-                    printing.log_line(line, one_node=node is not None)
+                    texts.log_line(line, one_node=node is not None)
         if as_json:
             terminal.json_out(found)
         return exits.SUCCEEDED

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..client.running import PORT
+from ..client.discovery import PORT
 
 
 def worker(
@@ -46,9 +46,9 @@ def worker(
     It connects out, so that no port has to be open here, and comes back after any break. SIGTERM or Ctrl-C drains it:
     what runs may end, nothing new is taken.
     """
-    from ..client.running import data_folder
+    from ..client.discovery import data_folder
+    from ..declare.options import memory_bytes
     from ..errors import PenstockError
-    from ..options import memory_bytes
 
     try:
         from penstock_executors import worker as working

@@ -16,16 +16,17 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.value.v1 import value_pb2
 
-from . import expressions, previewing, submission, uploading
+from . import expressions, submission, uploads
 from .connection import Connection, Retry
+from .discovery import choose_address
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
 from .identity import user_name
+from .previews import shown_with_previews
 from .progress import Progress, progress
 from .results import Results
 from .run_id import parse_run_id
-from .running import choose_address
 from .runs import LogLine, Run, RunInfo, run_info
-from .submitting import Submitting
+from .submit_queue import Submitting
 from .values import Artifacts, decode_outputs
 from .view import RunState, RunView, cause_text, run_state
 
@@ -55,7 +56,7 @@ class AsyncClient:
         self._connection = Connection(choose_address(address, data))
         self._submitting = Submitting(self._connection)
         self._results = Results(self._connection)
-        self._uploads = uploading.Uploads()
+        self._uploads = uploads.Uploads()
         self._artifacts = Artifacts(self._connection)
         self._plans: dict[bytes, plan_pb2.Plan] = {}
         self._caller = events_pb2.Caller(
@@ -116,7 +117,7 @@ class AsyncClient:
         """Submit what `submission.prepare` made; for callers whose inputs have names that `submit` takes itself."""
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
         if prepared.input_artifacts:
-            await uploading.send_artifacts(self._connection, prepared.input_artifacts)
+            await uploads.send_artifacts(self._connection, prepared.input_artifacts)
         await self._send(prepared, request)
         if prepared.plan_hash not in self._plans:
             self._keep_plan(prepared.plan_hash, prepared.plan)
@@ -150,7 +151,7 @@ class AsyncClient:
         if not previews:
             return expressions.as_json(plan, values)
         used = expressions.values_used(plan, values)
-        return expressions.as_json(plan, values, await previewing.shown_with_previews(self._artifacts, used))
+        return expressions.as_json(plan, values, await shown_with_previews(self._artifacts, used))
 
     async def node_outputs_json(self, run: AnyRun, node: str) -> dict[str, Any] | None:
         """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
@@ -306,7 +307,7 @@ class AsyncClient:
         return [(plan.nodes[line.node].name, line.text) for line in lines]
 
     async def _named_outputs(self, plan: plan_pb2.Plan, node: int, values: Sequence[value_pb2.Value]) -> dict[str, Any]:
-        show = await previewing.shown_with_previews(self._artifacts, values)
+        show = await shown_with_previews(self._artifacts, values)
         names = [output.name for output in plan.operators[plan.nodes[node].operator].outputs] if values else []
         return {name: show(value) for name, value in zip(names, values, strict=False)}
 
@@ -338,8 +339,8 @@ class AsyncClient:
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise
-            await uploading.send_artifacts(self._connection, prepared.plan_artifacts)
-            await uploading.send_plan(self._connection, prepared.plan_data, self._caller)
+            await uploads.send_artifacts(self._connection, prepared.plan_artifacts)
+            await uploads.send_plan(self._connection, prepared.plan_data, self._caller)
             await self._submitting.submit(request)
         self._uploads.remember(request.plan)
 

@@ -16,12 +16,12 @@ from penstock_proto.value.v1 import value_pb2
 from .. import codecs
 from .errors import BadInputs, ClientError
 from .run_id import new_run_id, parse_run_id
-from .uploading import Outgoing
+from .uploads import Outgoing
 
 if TYPE_CHECKING:
-    from ..compiler import Compiled
-    from ..returning import Shape
-    from ..workflows import Workflow
+    from ..compiler.compilation import Compiled
+    from ..compiler.shape import Shape
+    from ..declare.workflows import Workflow
 
 UNDERSTOOD_MAX = 256
 _compiled: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
@@ -61,8 +61,8 @@ class _Understood:
 
 def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
     """Compile, once a workflow and process, and encode the inputs; raise CompileErrors, BadInputs."""
-    from ..compiler import Compiled
-    from ..workflows import workflow_of
+    from ..compiler.compilation import Compiled
+    from ..declare.workflows import workflow_of
 
     compiled = workflow if isinstance(workflow, Compiled) else compiled_once(workflow)
     understood = _understood.get(compiled.hash)
@@ -86,8 +86,8 @@ def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping
 
 def compiled_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
     """Compile a workflow the first time it is asked for: the code that this process has does not change."""
-    from ..compiler import compile
-    from ..workflows import workflow_of
+    from ..compiler.compilation import compile
+    from ..declare.workflows import workflow_of
 
     declared = workflow_of(workflow)
     if declared is None:
@@ -157,8 +157,8 @@ def node_index(plan: plan_pb2.Plan, name: str) -> int:
 
 def _declared(compiled: Compiled) -> Workflow[..., Any] | None:
     """The workflow that was compiled, if this process can find it."""
-    from .. import modules
-    from ..workflows import workflow_of
+    from ..declare import modules
+    from ..declare.workflows import workflow_of
 
     module, _, qualname = compiled.plan.name.partition(":")
     return workflow_of(modules.lookup(module, qualname))
@@ -172,7 +172,7 @@ def _annotations(workflow: Workflow[..., Any] | None) -> dict[str, Any]:
 
 def _output_annotations(compiled: Compiled, workflow: Workflow[..., Any] | None) -> dict[str, Any]:
     """What is said about each output: by the workflow, else by the operator that it comes from."""
-    from ..signatures import MISSING, RESULT, fields_of
+    from ..declare.signatures import MISSING, RESULT, fields_of
 
     returns = workflow.signature.returns if workflow is not None else MISSING
     fields = {} if returns is MISSING else fields_of(returns)

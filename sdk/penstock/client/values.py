@@ -14,11 +14,12 @@ from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1 import value_pb2
 
-from .. import codecs, signatures
-from ..argument_values import Builders
+from .. import codecs
+from ..call.argument_values import Builders
+from ..call.failures import ActionError
 from ..codecs.mapping import mapped
 from ..codecs.previews import HEAD_BYTES_MAX, Head
-from ..failures import ActionError
+from ..declare import signatures
 from . import expressions
 from .connection import Connection
 from .errors import BadOutput

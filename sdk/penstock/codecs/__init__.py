@@ -2,7 +2,7 @@
 
 from .arrow import ArrowCodec
 from .encoded import INLINE_BYTES_MAX, INLINE_TOTAL_BYTES_MAX, RESULT_BYTES_MAX, Encoded
-from .encoding import decode, encode, register
+from .encoder import decode, encode, register
 from .errors import BadValue, CodecError, NoCodec, ResultTooLarge, Undecodable, WrongType
 from .files import FileCodec
 from .numpy_array import NumpyCodec

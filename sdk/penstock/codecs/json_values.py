@@ -22,7 +22,7 @@ from .encoded import annotation_name
 from .errors import BadValue, NoCodec, Undecodable
 from .json_problems import CLIPPED_MAX, SURROGATE, first_line, surrogate_within, unwritable, wrong_type
 from .misfit import find_misfit
-from .rewriting import for_pydantic
+from .rewrites import for_pydantic
 from .scalars import DIGITS_MAX, READERS
 from .walk import same, with_sorted_sets, without_numpy_scalars
 

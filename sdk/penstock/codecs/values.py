@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from penstock_proto.value.v1 import value_pb2
 
 from .encoded import INLINE_BYTES_MAX, INLINE_TOTAL_BYTES_MAX, Buffer, Encoded
-from .encoding import decode
+from .encoder import decode
 from .errors import Undecodable
 
 MAPPED_FROM_BYTES = 1 << 20  # a smaller artifact is read whole

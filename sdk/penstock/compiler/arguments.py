@@ -8,7 +8,7 @@ from typing import Any, cast, get_args, get_origin
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from .annotations import (
+from ..declare.annotations import (
     ACCEPTING,
     ANYTHING,
     RecordField,
@@ -19,8 +19,8 @@ from .annotations import (
     record_fields,
     unwrap,
 )
-from .containing import CONTAINERS, DEPTH_MAX, class_of_value, holds_future
-from .declarable import declaration_of
+from ..declare.declarable import declaration_of
+from .containers import CONTAINERS, DEPTH_MAX, class_of_value, holds_future
 from .future import WHOLE, Future, describe
 from .literals import BadLiteral, Literals
 from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from . import docstrings, modules, pydantic_futures, schema
+from ..declare import docstrings, modules
+from ..declare.signatures import Parameter, Problem
+from ..declare.workflows import Workflow, workflow_of
+from ..errors import CompileError, CompileErrors, InvalidDeclaration
+from . import pydantic_futures, schema
 from .arguments import Mismatch
-from .errors import CompileError, CompileErrors, InvalidDeclaration
 from .future import Future
 from .literals import BadLiteral
 from .lowering import checked, located
-from .returning import Shape, results_of
-from .signatures import Parameter, Problem
+from .shape import Shape, results_of
 from .trace import Origin, Trace, current
-from .workflows import Workflow, workflow_of
 
 if TYPE_CHECKING:
+    from ..declare.operators import Operator
     from .bundle import Bundle
-    from .operators import Operator
 
 TEXT_SHOWN_MAX = 300
 

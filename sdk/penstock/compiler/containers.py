@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .annotations import is_model, union
+from ..declare.annotations import is_model, union
 from .future import Future
 
 # The protobuf parser admits messages nested 100 deep; each level here takes two.

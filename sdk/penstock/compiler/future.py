@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import CompileError, FutureUsedAsValue, UnknownOutput
-from .modules import frame_at, user_frame
+from ..declare.modules import frame_at, user_frame
+from ..errors import CompileError, FutureUsedAsValue, UnknownOutput
 
 if TYPE_CHECKING:
     from .trace import Origin, Trace

@@ -10,8 +10,8 @@ import msgspec
 from penstock_proto.value.v1.value_pb2 import Value
 from typing_extensions import is_typeddict
 
-from . import modules
-from .annotations import ANYTHING, ML_TYPES, class_of, is_record, members
+from ..declare import modules
+from ..declare.annotations import ANYTHING, ML_TYPES, class_of, is_record, members
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -144,7 +144,7 @@ def _scalar(value: object) -> bytes | None:
 
 
 def _encode(value: object, annotation: Any) -> tuple[str, bytes, str]:
-    from . import codecs
+    from .. import codecs
 
     try:
         encoded = codecs.encode(value, annotation)

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import modules
-from .errors import NoSuchFile, NoSuchWorkflow, NotImportable
-from .workflows import Workflow, workflow_of
+from ..declare import modules
+from ..declare.workflows import Workflow, workflow_of
+from ..errors import NoSuchFile, NoSuchWorkflow, NotImportable
 
 _loaded: dict[str, Path] = {}  # what this module imported, by the module's name
 

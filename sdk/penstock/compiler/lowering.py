@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from . import docstrings, modules
-from .annotations import is_named_tuple
-from .errors import CompileError
-from .modules import Place
-from .signatures import MISSING, Problem, Signature
+from ..declare import docstrings, modules
+from ..declare.annotations import is_named_tuple
+from ..declare.modules import Place
+from ..declare.signatures import MISSING, Problem, Signature
+from ..errors import CompileError
 from .sources import source_hash
 from .type_table import UNKNOWN, TypeTable, UnsupportedAnnotation
 
 if TYPE_CHECKING:
-    from .operators import Operator
+    from ..declare.operators import Operator
 
 
 @dataclass(slots=True)

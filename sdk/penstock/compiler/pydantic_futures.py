@@ -16,10 +16,10 @@ from collections.abc import Generator
 from types import FrameType
 from typing import Any
 
-from .annotations import class_of, record_fields
-from .containing import holds_future
-from .errors import CompileError, CompileErrors
-from .modules import user_frame
+from ..declare.annotations import class_of, record_fields
+from ..declare.modules import user_frame
+from ..errors import CompileError, CompileErrors
+from .containers import holds_future
 from .trace import current
 
 _lock = threading.Lock()

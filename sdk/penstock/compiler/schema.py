@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, get_origin
 
-from . import modules
-from .annotations import ML_TYPES, is_record, unwrap
+from ..declare import modules
+from ..declare.annotations import ML_TYPES, is_record, unwrap
 from .literals import adapter
 
 _SCALARS = {int: {"type": "integer"}, float: {"type": "number"}, str: {"type": "string"}, bool: {"type": "boolean"}}

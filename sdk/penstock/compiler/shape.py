@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import typing_extensions
 
-from .annotations import ANYTHING, class_of, is_record, members, record_fields, unwrap
-from .containing import inferred
+from ..declare.annotations import ANYTHING, class_of, is_record, members, record_fields, unwrap
+from ..declare.signatures import MISSING, RESULT, fields_of
+from .containers import inferred
 from .future import WHOLE, Future
-from .signatures import MISSING, RESULT, fields_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import inspect
 import linecache
 import textwrap
 
-from .modules import Place
+from ..declare.modules import Place
 
 
 def source_hash(place: Place) -> bytes:

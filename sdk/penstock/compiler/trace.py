@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from penstock_plan.limits import NODES_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
-from . import modules
+from ..declare import modules
+from ..declare.options import Options, overrides
+from ..declare.signatures import Problem, bind
+from ..errors import CompileError, CompileErrors
 from .arguments import Mismatch, Writer
-from .containing import futures_in
-from .errors import CompileError, CompileErrors
+from .containers import futures_in
 from .future import WHOLE, Future
 from .literals import Literals
 from .lowering import Lowered, checked, located, lower
-from .options import Options, overrides
-from .signatures import Problem, bind
 from .type_table import TypeTable
 
 if TYPE_CHECKING:
-    from .operators import Operator
-    from .workflows import Workflow
+    from ..declare.operators import Operator
+    from ..declare.workflows import Workflow
 
 # Workflows that call themselves without end are met before Python's own limit.
 WORKFLOW_DEPTH_MAX = 50

@@ -15,8 +15,16 @@ from penstock_plan.spelling import spell, spell_both
 from penstock_plan.types import Relation
 from penstock_proto.plan.v1 import plan_pb2
 
-from . import constraints, modules
-from .annotations import ANYTHING, ML_TYPES, class_of, is_literal, is_record, record_fields, unwrap
+from ..declare import constraints, modules
+from ..declare.annotations import (
+    ANYTHING,
+    ML_TYPES,
+    class_of,
+    is_literal,
+    is_record,
+    record_fields,
+    unwrap,
+)
 
 _SCALARS = {int: "int", float: "float", bool: "bool", str: "str", bytes: "bytes", type(None): "none"}
 _CONTAINERS: dict[Any, str] = {

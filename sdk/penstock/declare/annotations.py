@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import typing_extensions
 
-from . import ml
+from .. import ml
 
 ML_TYPES: tuple[type, ...] = (ml.Dataset, ml.FeatureSet, ml.Model, ml.Metrics, ml.Report)
 ANYTHING = (Any, object, typing_extensions.Any)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from ..compiler.trace import Instance, Trace, current
+from ..errors import CompileErrors, InvalidDeclaration
 from .declarable import DECLARATION, check_class, check_function, declaration_of
-from .errors import CompileErrors, InvalidDeclaration
 from .modules import frame_at, place_of, place_of_function, user_frame
 from .signatures import Problem
-from .trace import Instance, Trace, current
 
 R_co = TypeVar("R_co", covariant=True)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from ..errors import InvalidDeclaration
 from .annotations import is_model
-from .errors import InvalidDeclaration
 
 DECLARATION = "__penstock__"
 

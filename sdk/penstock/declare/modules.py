@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
-OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # Frame of the caller that many calls up; inspect.stack() would read every source file on the way.
 frame_at = sys._getframe  # pyright: ignore[reportPrivateUsage]
 

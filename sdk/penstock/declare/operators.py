@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
+from ..compiler.trace import Trace, current
+from ..errors import InvalidDeclaration
 from . import classes, modules, signatures
 from .declarable import DECLARATION, declaration_of
-from .errors import InvalidDeclaration
 from .options import NAME_LENGTH_MAX, Changes, OnFailure, Options
 from .signatures import Signature
-from .trace import Trace, current
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,7 +9,7 @@ from typing import Literal, TypedDict
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from .errors import InvalidDeclaration
+from ..errors import InvalidDeclaration
 
 OnFailure = Literal["block", "cancel", "continue"]
 

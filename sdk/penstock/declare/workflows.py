@@ -8,12 +8,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
+from ..compiler.trace import Trace, current
+from ..errors import CompileErrors
 from . import classes, modules, signatures
 from .declarable import declaration_of
-from .errors import CompileErrors
 from .options import NAME_LENGTH_MAX, check_name
 from .signatures import Signature
-from .trace import Trace, current
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -23,7 +23,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as tracker
 from ..client import AsyncClient
 from ..client.connection import Connection
 from ..client.errors import ClientError
-from ..client.uploading import send_artifacts
+from ..client.uploads import send_artifacts
 from .facts import Disk, Facts, Heads, Kind, Process
 
 ANSWER_MAX_S: Final = 10.0

@@ -7,8 +7,8 @@ from typing import Final
 
 from .facts import Facts, Kind
 from .findings import Finding, error, ok, warning
-from .judging_ground import broker, clocks, databases, databases_of
-from .judging_runs import hot_shards, lag, queues, stuck
+from .ground_rules import broker, clocks, databases, databases_of
+from .run_rules import hot_shards, lag, queues, stuck
 
 # Shares and bytes of a disk that are free.
 DISK_FREE_FEW: Final = 0.03

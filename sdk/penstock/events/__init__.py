@@ -6,7 +6,7 @@
 Needs the extra `penstock[kafka]`. For one run on a stack without Kafka, `AsyncClient.events` reads the log itself.
 """
 
-from .reading import EventReader, read
+from .reader import EventReader, read
 from .records import Event, UnreadableEvent
 from .starts import Bookmark, Now, Run, Shard, Start, Time
 

@@ -7,9 +7,9 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .compiler import Compiled
-from .errors import InvalidDeclaration
-from .operators import Operator, operator_of
+from ..compiler.compilation import Compiled
+from ..declare.operators import Operator, operator_of
+from ..errors import InvalidDeclaration
 
 Operators = dict[tuple[str, str], Operator[..., Any]]
 

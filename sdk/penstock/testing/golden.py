@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .compiler import compile
-from .errors import BadGolden, GoldenDiffers
+from ..compiler.compilation import compile
+from ..errors import BadGolden, GoldenDiffers
 
 if TYPE_CHECKING:
-    from penstock_plan.outline import Outline
+    from penstock_plan.show.outline import Outline
     from penstock_proto.plan.v1 import plan_pb2
 
-    from .workflows import Workflow
+    from ..declare.workflows import Workflow
 
 UPDATE = "PENSTOCK_UPDATE_GOLDEN"
 
@@ -32,8 +32,8 @@ def assert_golden(
         BadGolden: The file is no golden plan.
         CompileErrors: The workflow is wrong.
     """
-    from penstock_plan.differences import differences
-    from penstock_plan.outline import outline
+    from penstock_plan.show.differences import differences
+    from penstock_plan.show.outline import outline
 
     path, plan = Path(path), compile(workflow, bundle_hash=b"", local=True).plan
     if update is None:
@@ -52,7 +52,7 @@ def assert_golden(
 
 def text_of(plan: plan_pb2.Plan) -> str:
     """The text of a golden file."""
-    from penstock_plan.outline import Outline, outline
+    from penstock_plan.show.outline import Outline, outline
     from pydantic import TypeAdapter
 
     return TypeAdapter(Outline).dump_json(outline(plan), indent=2, exclude_defaults=True).decode() + "\n"
@@ -60,7 +60,7 @@ def text_of(plan: plan_pb2.Plan) -> str:
 
 def read(path: Path) -> Outline:
     """Read a golden file; raise BadGolden."""
-    from penstock_plan.outline import VERSION, Outline
+    from penstock_plan.show.outline import VERSION, Outline
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -12,17 +12,17 @@ from typing import Any, TypeVar, cast
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from . import invocation
-from .argument_values import Builders
-from .classes import Runs
-from .codecs.encoded import Buffer
-from .compiler import Compiled, compile
-from .errors import InvalidInputs, OperatorFailed
-from .failures import ActionError, without_own_frames
+from ..call import invocation
+from ..call.argument_values import Builders
+from ..call.failures import ActionError, without_own_frames
+from ..codecs.encoded import Buffer
+from ..compiler.compilation import Compiled, compile
+from ..compiler.literals import BadLiteral, Literals
+from ..declare.classes import Runs
+from ..declare.workflows import Workflow, workflow_of
+from ..errors import InvalidInputs, OperatorFailed
 from .fakes import Operators, with_fakes
 from .golden import assert_golden
-from .literals import BadLiteral, Literals
-from .workflows import Workflow, workflow_of
 
 __all__ = ["assert_golden", "run"]
 

@@ -7,14 +7,14 @@ from heapq import nsmallest
 from typing import Final
 from urllib.parse import urlsplit
 
-from penstock_eventlog import broker
-from penstock_eventlog.stream import Stream
 from penstock_proto.state_tracker.v1 import diagnosis_pb2 as api
+from penstock_stream.kafka import broker
+from penstock_stream.stream import Stream
 
-from . import measures
-from .database import Database
-from .errors import DatabaseAway
-from .owned import Owned
+from .. import measures
+from ..database import Database
+from ..errors import DatabaseAway
+from ..log.shard_state import Owned
 
 IDLE_RUNS_MAX: Final = 20
 ANSWER_MAX_S: Final = 5.0

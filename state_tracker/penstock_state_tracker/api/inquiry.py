@@ -7,13 +7,13 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from . import log as logs
-from .database import Row
-from .errors import Answered, BadRequest, NotOwner, RunNotFound, ShardAway
+from ..database import Row
+from ..errors import Answered, BadRequest, NotOwner, RunNotFound, ShardAway
+from ..log import event_log as logs
+from ..log.shard_state import Listener, Owned
+from ..ownership.routing import Routing
 from .lookup import Lookup
-from .owned import Listener, Owned
 from .results import Ended, Results, messages, refused
-from .routing import Routing
 
 RUNS_MAX: Final = 100_000
 # Runs looked up at once; a caller that names more waits for its turn.

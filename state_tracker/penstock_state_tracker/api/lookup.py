@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from ..database import Database, Row
 from . import runs
-from .database import Database, Row
 
 RUNS_AT_ONCE_MAX: Final = 5_000
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from . import log as logs
-from .errors import ShardAway
-from .recent import Range, Recent
-from .routing import Routing
+from ..errors import ShardAway
+from ..log import event_log as logs
+from ..log.recent import Range, Recent
+from ..ownership.routing import Routing
 
 MESSAGE_BYTES_MAX = 256 * 1024
 

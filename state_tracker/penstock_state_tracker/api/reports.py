@@ -9,10 +9,10 @@ from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 
-from .committer import PENDING_EVENTS_MAX
-from .errors import Answered
-from .owned import Owned
-from .routing import Routing
+from ..errors import Answered
+from ..log.committer import PENDING_EVENTS_MAX
+from ..log.shard_state import Owned
+from ..ownership.routing import Routing
 
 log = logging.getLogger(__name__)
 

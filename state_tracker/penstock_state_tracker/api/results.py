@@ -7,11 +7,11 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from . import log as logs
-from .database import Row
-from .errors import Answered, RunNotFound
+from ..database import Row
+from ..errors import Answered, RunNotFound
+from ..log import event_log as logs
+from ..ownership.routing import Routing
 from .lookup import Found, Lookup
-from .routing import Routing
 from .values import Position, Values, carried
 
 MESSAGE_BYTES_MAX: Final = 256 * 1024

@@ -16,20 +16,21 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest, DiagnoseResponse
 from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
 
-from . import chunks, runs
-from .consumer import Consumer
-from .database import Database
-from .deployment import Deployment
+from ..database import Database
+from ..deployment import Deployment
+from ..errors import Answered, BadRequest, RunNotFound, TooMuch, run_text
+from ..log import snapshot_chunks
+from ..ownership.routing import Routing
+from ..plans import Plans
+from . import runs
 from .diagnosis import Diagnosis
-from .errors import Answered, BadRequest, RunNotFound, TooMuch, run_text
 from .inquiry import Inquiry
 from .lookup import Lookup
-from .plans import Plans
+from .reader import Reader
+from .reports import Consumer
 from .results import Results
-from .routing import Routing
 from .submissions import Submissions, check_caller
 from .values import POSITIONS_MAX, Values, carried
-from .watching import Reader
 
 CHUNK_BYTES: Final = 256 * 1024
 VALUES_AT_ONCE: Final = 500
@@ -161,7 +162,7 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def Snapshot(self, request: api.SnapshotRequest, context: Context) -> AsyncIterator[api.SnapshotResponse]:
         self._routing.check_shard(request.shard)
-        for message in await chunks.committed(self._routing.mine(request.shard)):
+        for message in await snapshot_chunks.committed(self._routing.mine(request.shard)):
             yield message
 
     async def Heads(self, request: api.HeadsRequest, context: Context) -> api.HeadsResponse:

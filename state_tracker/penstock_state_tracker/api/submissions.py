@@ -10,15 +10,15 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
+from ..core.run import Run
+from ..database import Row
+from ..errors import Answered, BadRequest, DatabaseAway, Overloaded, PlanNotFound, RunExists, ShardAway
+from ..log.committer import PENDING_EVENTS_FOR_SUBMITS
+from ..log.shard_state import Owned
+from ..ownership.routing import Routing
+from ..plans import Plans
 from . import runs
-from .committer import PENDING_EVENTS_FOR_SUBMITS
-from .database import Row
-from .errors import Answered, BadRequest, DatabaseAway, Overloaded, PlanNotFound, RunExists, ShardAway
 from .lookup import Found, Lookup
-from .owned import Owned
-from .plans import Plans
-from .routing import Routing
-from .run import Run
 
 REQUESTS_MAX: Final = 1_000
 PLAN_HASH_BYTES: Final = 32

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 
-from penstock_eventlog.source import RETENTION_S, Published
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stream.source import RETENTION_S, Published
 
-from .database import Database
-from .owned import Owned
-from .watching import Reader
+from ..database import Database
+from ..log.shard_state import Owned
+from .reader import Reader
 
 READ = "SELECT shard, seq, topic_offset FROM published WHERE shard = ANY($1::int[])"
 

@@ -6,9 +6,9 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1 import value_pb2
 
-from . import log as logs
-from .recent import Recent
-from .routing import Routing
+from ..log import event_log as logs
+from ..log.recent import Recent
+from ..ownership.routing import Routing
 
 POSITIONS_MAX: Final = 10_000
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1 import value_pb2
 
+from ..errors import BadRequest
 from . import json_schema
-from .errors import BadRequest
 
 INLINE_BYTES_MAX: Final = 1024
 INLINE_ALL_BYTES_MAX: Final = 64 * 1024

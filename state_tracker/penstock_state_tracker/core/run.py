@@ -9,7 +9,7 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from .errors import CorruptLog
+from ..errors import CorruptLog
 
 WAITING: Final = int(api.NODE_STATUS_WAITING)
 RUNNING: Final = int(api.NODE_STATUS_RUNNING)

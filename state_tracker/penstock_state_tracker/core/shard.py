@@ -12,8 +12,8 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from . import ending, retries, snapshots
-from .errors import CorruptLog
+from ..errors import CorruptLog
+from . import outcomes, retries, snapshots
 from .run import CANCELLED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Run
 
 # The serialised outputs of one action: inline values and references.
@@ -168,7 +168,7 @@ class Shard:
                 grant=report.grant,
                 worker=report.worker,
                 cause=failed.cause or ev.CAUSE_USER,
-                failure=ending.clipped(failed.failure),
+                failure=outcomes.clipped(failed.failure),
                 duration_us=failed.duration_us,
                 retry_delay_s=delay_s,
             )
@@ -187,7 +187,7 @@ class Shard:
             run.failing_fast = True
             asked = ev.Event(run_id=run.run_id, cancel_requested=ev.CancelRequested(fail_fast=True))
             return [asked, *self._skip_waiting(run, ev.SKIP_REASON_FAIL_FAST, node)]
-        nodes, reason = ending.downstream(run, node)
+        nodes, reason = outcomes.downstream(run, node)
         return self._skip(run, nodes, reason, node)
 
     def _skip_waiting(self, run: Run, reason: ev.SkipReason, because_of: int = -1) -> list[ev.Event]:
@@ -196,7 +196,7 @@ class Shard:
 
     def _skip(self, run: Run, nodes: list[int], reason: ev.SkipReason, because_of: int) -> list[ev.Event]:
         run.skip(nodes, CANCELLED if reason in CANCELLED_REASONS else SKIPPED)
-        events = ending.skipped(run.run_id, nodes, reason, because_of)
+        events = outcomes.skipped(run.run_id, nodes, reason, because_of)
         self.seq += len(events)
         return events
 
@@ -206,7 +206,7 @@ class Shard:
     def _end(self, run: Run) -> ev.Event:
         self.seq += 1
         del self.runs[run.run_id]
-        return ending.ended(run)
+        return outcomes.ended(run)
 
     def _apply(self, run: Run, event: ev.Event, now: float) -> None:
         run.touched = now

@@ -6,9 +6,9 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from . import chunks
-from .database import Database
-from .owned import Owned
+from ..database import Database
+from . import snapshot_chunks
+from .shard_state import Owned
 
 # Events between checkpoints, at least: a shard with much open state waits for as many events as it has open nodes.
 CHECKPOINT_EVENTS_MIN: Final = 2_000
@@ -33,7 +33,7 @@ class Checkpoint:
 
 async def write(database: Database, owned: Owned) -> None:
     """Write a shard's state as of now, once all of it is committed; raise ShardAway if it is lost meanwhile."""
-    messages = await chunks.committed(owned)
+    messages = await snapshot_chunks.committed(owned)
     seq = messages[0].seq
     data = [message.SerializeToString() for message in messages]
     await database.execute(WRITE, owned.shard, seq, owned.epoch, data)

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from penstock_eventlog import stream as streams
-from penstock_eventlog.stream import Stream
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_stream import stream as streams
+from penstock_stream.stream import Stream
 
-from . import log as logs
-from . import measures, telling
-from .database import DEFINITE, Connection, connect
-from .owned import Owned
+from .. import failure_log, measures
+from ..database import DEFINITE, Connection, connect
+from . import event_log as logs
 from .recent import Range, Recent
+from .shard_state import Owned
 
 BATCH_ROWS_MAX: Final = 8_192
 BATCH_BYTES_MAX: Final = 8 * 2**20
@@ -110,7 +110,7 @@ class Committer:
                     waited_s = 0.0 if since is None else begun - since
                     parts = [part for _, part in pairs]
                     measures.committed(parts, time.monotonic() - begun, waited_s)
-                    telling.committed(parts)
+                    failure_log.committed(parts)
                 except Exception:
                     # A mistake of ours: what these shards remember can no longer be trusted.
                     log.exception("a commit failed in a way that nobody foresaw; its shards are read anew")

@@ -6,7 +6,7 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from .database import Connection, Database
+from ..database import Connection, Database
 
 READ_ROWS: Final = 2_000
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from .core import Shard
-from .errors import ShardAway
+from ..core.shard import Shard
+from ..errors import ShardAway
 
 # Called on the loop when an event of a run was committed: the kind of the event and its position. Both 0: the shard
 # was lost, and nothing more is heard of the run here.

@@ -6,7 +6,7 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from .owned import Owned
+from .shard_state import Owned
 
 CHUNK_BYTES_MAX: Final = 256 * 1024
 

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from . import checkpoints, leases
-from . import log as logs
-from .committer import Committer
-from .database import Database
-from .errors import DatabaseAway, ShardAway
-from .owned import Owned
-from .plans import Plans
+from ..database import Database
+from ..errors import DatabaseAway, ShardAway
+from ..log import checkpoints
+from ..log import event_log as logs
+from ..log.committer import Committer
+from ..log.shard_state import Owned
+from ..plans import Plans
+from . import leases
 from .rebuild import rebuild
 from .shares import coming, share, too_many
 

@@ -8,14 +8,14 @@ from typing import Final
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from . import checkpoints, chunks
-from .checkpoints import Checkpoint
-from .core import Shard
-from .database import Connection, Database, Row
-from .errors import CorruptLog, PlanNotFound
+from ..core.shard import Shard
+from ..database import Connection, Database, Row
+from ..errors import CorruptLog, PlanNotFound
+from ..log import checkpoints, snapshot_chunks
+from ..log.checkpoints import Checkpoint
+from ..log.shard_state import Owned
+from ..plans import Plans
 from .leases import Taken
-from .owned import Owned
-from .plans import Plans
 
 SHARDS_AT_ONCE: Final = 32
 ROWS_AT_ONCE: Final = 2_000
@@ -62,7 +62,7 @@ def _owned(core: Shard, taken: Taken, found: dict[int, Checkpoint]) -> Owned:
 async def _restore(core: Shard, plans: Plans, checkpoint: Checkpoint | None) -> None:
     if checkpoint is None:
         return
-    runs = chunks.runs(checkpoint.messages)
+    runs = snapshot_chunks.runs(checkpoint.messages)
     await plans.ensure(run.plan for run in runs)
     core.restore(runs, checkpoint.seq, checkpoint.epoch, time.monotonic())
 

@@ -7,7 +7,7 @@ up what it has beyond that. N changes when one starts or stops, or 3 seconds aft
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from .owned import Owned
+from ..log.shard_state import Owned
 
 
 def share(shards: int, members: int) -> int:

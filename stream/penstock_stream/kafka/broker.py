@@ -5,9 +5,9 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1.diagnosis_pb2 import BrokerHealth, TopicHealth
 
-from . import kafka_client
-from .kafka import KafkaStream
-from .stream import Stream
+from ..stream import Stream
+from . import client
+from .stream import KafkaStream
 
 ANSWER_MAX_S: Final = 5.0
 CONFIGS: Final = ("retention.ms", "max.message.bytes", "min.insync.replicas", "cleanup.policy")
@@ -25,7 +25,7 @@ async def health(stream: Stream) -> BrokerHealth | None:
     )
     try:
         async with asyncio.timeout(ANSWER_MAX_S):
-            topics = await kafka_client.describe_topics(stream.address, stream.topics, CONFIGS)
+            topics = await client.describe_topics(stream.address, stream.topics, CONFIGS)
     except Exception as error:  # whatever aiokafka makes of a broker's absence
         answer.error = str(error) or type(error).__name__
         return answer

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
 
-from .errors import CallDropped, RecordTooLarge
+from ..errors import CallDropped, RecordTooLarge
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 RECORD_BYTES_MAX: Final = 8 * 2**20

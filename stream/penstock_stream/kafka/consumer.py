@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..errors import UnreadableRecord
+from ..stream import Message
 from . import cloudevents
-from .errors import UnreadableRecord
-from .kafka_client import Consumer, Record
-from .kafka_dead_letters import DeadLetter
-from .stream import Message
+from .client import Consumer, Record
+from .dead_letters import DeadLetter
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final, NamedTuple
 
-from .kafka_client import Headers, Outgoing, Producer
+from .client import Headers, Outgoing, Producer
 
 WAITING_MAX: Final = 1_000
 # Of what is kept of a record: enough to see what it is.

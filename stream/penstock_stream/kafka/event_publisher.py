@@ -8,11 +8,11 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 
+from ..source import Published, Source
+from ..stream import Message
 from . import cloudevents
-from .kafka_client import Consumer, Record, undropped
-from .kafka_publisher import Publisher, Queue
-from .source import Published, Source
-from .stream import Message
+from .client import Consumer, Record, undropped
+from .publisher import Publisher, Queue
 
 SAVED_EVERY_S: Final = 1.0
 # Messages read from the log that are sent together.

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ..errors import RecordTooLarge
+from ..stream import Message
 from . import cloudevents
-from .errors import RecordTooLarge
-from .kafka_client import Headers, Outgoing, Producer
-from .kafka_dead_letters import DeadLetter
-from .stream import Message
+from .client import Headers, Outgoing, Producer
+from .dead_letters import DeadLetter
 
 # Messages of a topic that wait for the broker; more are dropped, and events are read again from the log.
 PENDING_MESSAGES_MAX: Final = 20_000

@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from . import cloudevents, kafka_client, kafka_consumer
-from .kafka_client import Consumer, Producer, Record, TopicBounds
-from .kafka_dead_letters import DeadLetter, DeadLetters
-from .kafka_events import EventPublisher
-from .kafka_publisher import Publisher, Queue, publish_plain
-from .source import RETENTION_S, Source
-from .stream import ACTIONS, EVENTS, REPORTS, TOPICS, Handler, Message, Shards, live
+from ..source import RETENTION_S, Source
+from ..stream import ACTIONS, EVENTS, REPORTS, TOPICS, Handler, Message, Shards, live
+from . import client, cloudevents
+from .client import Consumer, Producer, Record, TopicBounds
+from .consumer import Reader, consume
+from .dead_letters import DeadLetter, DeadLetters
+from .event_publisher import EventPublisher
+from .publisher import Publisher, Queue, publish_plain
 
 # Not one a shard: a client asks for all of its partitions at every fetch. Measured, one way: 16 partitions 0.9 ms
 # and 12 us of CPU a message; 256 partitions 6.9 ms and 84 us.
@@ -21,12 +22,12 @@ PARTITIONS: Final = 16
 # Of topics that services alone read: with 4, a message costs a quarter less CPU than with 16, here and at the broker.
 INTERNAL_PARTITIONS_MAX: Final = 4
 RECONNECT_S: Final = 1.0
-CANCEL_AGAIN_S: Final = 2 * kafka_client.STOP_S_MAX
+CANCEL_AGAIN_S: Final = 2 * client.STOP_S_MAX
 SHARD_DIGITS_MAX: Final = 9
 DEAD_LETTERS: Final = "dead-letter"
 CONFIGS: Final = {
     "retention.ms": str(RETENTION_S * 1000),
-    "max.message.bytes": str(kafka_client.RECORD_BYTES_MAX),
+    "max.message.bytes": str(client.RECORD_BYTES_MAX),
 }
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Link:
         me = asyncio.current_task()
         while self._task is me:
             try:
-                await kafka_client.undropped(self._work(self))
+                await client.undropped(self._work(self))
             except Exception as error:
                 cause = _first(error)
                 text = str(cause) or type(cause).__name__
@@ -232,7 +233,7 @@ class KafkaStream:
 
     async def _ensure_topics(self) -> None:
         topics = {self._name(topic): self._partitions_of(topic) for topic in (*TOPICS, DEAD_LETTERS)}
-        await kafka_client.ensure_topics(self._address, topics, CONFIGS)
+        await client.ensure_topics(self._address, topics, CONFIGS)
 
     def _partitions_of(self, topic: str) -> int:
         """Return how many partitions a topic gets that does not exist yet."""
@@ -240,8 +241,8 @@ class KafkaStream:
 
     async def _bounds(self, topic: str) -> TopicBounds:
         """Return what a topic takes, which somebody else may have made."""
-        usual = TopicBounds(self._partitions_of(topic), kafka_client.RECORD_BYTES_MAX)
-        return await kafka_client.bounds_of(self._address, self._name(topic), usual)
+        usual = TopicBounds(self._partitions_of(topic), client.RECORD_BYTES_MAX)
+        return await client.bounds_of(self._address, self._name(topic), usual)
 
     def _name(self, topic: str) -> str:
         return f"{self._prefix}.{topic}"
@@ -277,8 +278,8 @@ class KafkaStream:
                 link.connected = connected
 
             heard(True)
-            reader = kafka_consumer.Reader(topic, self._source_name, self._shards, partitions, self._bury)
-            await kafka_consumer.consume(consumer, lambda records: self._deliver(topic, reader, records), heard)
+            reader = Reader(topic, self._source_name, self._shards, partitions, self._bury)
+            await consume(consumer, lambda records: self._deliver(topic, reader, records), heard)
         finally:
             self._consumed.pop(topic, None)
             await consumer.stop()
@@ -291,7 +292,7 @@ class KafkaStream:
             wanted.update(shard % partitions for shard in fixed)
         return wanted
 
-    def _deliver(self, topic: str, reader: kafka_consumer.Reader, records: Sequence[Record]) -> None:
+    def _deliver(self, topic: str, reader: Reader, records: Sequence[Record]) -> None:
         subscriptions = tuple(self._subscriptions[topic])
         if all(subscription.shards is not None for subscription in subscriptions):
             records = [record for record in records if self._cared_for(subscriptions, record)]

@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock.cli.printing import printed_outputs
 from penstock.cli.terminal import clean, clean_lines, json_out, seconds
+from penstock.cli.texts import printed_outputs
 from penstock.cli.timeline import timeline
 from penstock.client.view import Attempt, NodeState, RunView
-from penstock_plan.sizes import size
+from penstock_plan.show.sizes import size
 from penstock_proto.plan.v1 import plan_pb2
 from rich.cells import cell_len
 

@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 
 import pytest
+from penstock.client.discovery import ADDRESS, Running, alive, announce, choose_address, find, withdraw
 from penstock.client.errors import NoSuchRun
 from penstock.client.run_id import new_run_id, parse_run_id
-from penstock.client.running import ADDRESS, Running, alive, announce, choose_address, find, withdraw
 
 
 def test_ids_are_version_7_and_unique() -> None:

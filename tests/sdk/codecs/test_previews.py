@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock import Dataset, Metrics, Model, codecs
-from penstock.cli.previewing import preview_lines
+from penstock.cli.previews import preview_lines
 from penstock.codecs.previews import Head, Preview, preview
 
 arrow: Any = pa

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from penstock.doctor.facts import Disk, Facts, Kind, Process
 from penstock.doctor.findings import Severity
-from penstock.doctor.judging import judge
+from penstock.doctor.rules import judge
 from penstock_proto.action_service.v1 import service_pb2 as actions
 from penstock_proto.state_tracker.v1 import diagnosis_pb2 as diagnosis
 from penstock_proto.state_tracker.v1.service_pb2 import InfoResponse

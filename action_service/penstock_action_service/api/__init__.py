@@ -1,0 +1,1 @@
+"""The gRPC services of the Action Service: for people and tools, and for workers."""

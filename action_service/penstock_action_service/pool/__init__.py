@@ -1,0 +1,1 @@
+"""One pool's decisions, without I/O: who runs where and when."""

@@ -1,0 +1,1 @@
+"""A plan for people: described, outlined, and compared with another."""

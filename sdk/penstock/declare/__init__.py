@@ -1,0 +1,1 @@
+"""Operators and workflows as people declare them."""

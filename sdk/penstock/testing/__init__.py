@@ -1,0 +1,6 @@
+"""For tests of workflows: running one in the test's own process, without services, and comparing its plan."""
+
+from .golden import assert_golden
+from .run import run
+
+__all__ = ["assert_golden", "run"]

@@ -1,0 +1,28 @@
+"""Connections to other services, with the settings that all of them share."""
+
+from typing import Final
+
+import grpc.aio
+
+MESSAGE_BYTES_MAX: Final = 4 * 2**20
+KEEPALIVE_EVERY_S: Final = 20
+KEEPALIVE_ANSWER_S: Final = 10
+RECONNECT_MIN_S: Final = 0.1
+RECONNECT_MAX_S: Final = 1.0
+
+
+def open_channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> grpc.aio.Channel:
+    """Open a channel that reconnects by itself."""
+    return grpc.aio.insecure_channel(
+        address,
+        options=[
+            ("grpc.max_receive_message_length", message_bytes_max),
+            ("grpc.max_send_message_length", message_bytes_max),
+            ("grpc.keepalive_time_ms", KEEPALIVE_EVERY_S * 1000),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
+            ("grpc.initial_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
+            ("grpc.min_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
+            ("grpc.max_reconnect_backoff_ms", int(RECONNECT_MAX_S * 1000)),
+            ("grpc.enable_http_proxy", 0),
+        ],
+    )

@@ -1,0 +1,38 @@
+"""What every service asks of the State Trackers: what the deployment is, and the bytes of a plan."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import grpc.aio
+from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+
+from . import channels
+
+ASK_AGAIN_S: Final = 0.5
+ASK_TIMEOUT_S: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+async def deployment_of(state_trackers: Sequence[str]) -> service_pb2.InfoResponse:
+    """Ask the State Trackers what the deployment is, until one answers."""
+    waited = False
+    while True:
+        for address in state_trackers:
+            async with channels.open_channel(address) as channel:
+                stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
+                with suppress(grpc.aio.AioRpcError):
+                    return await stub.Info(service_pb2.InfoRequest(), timeout=ASK_TIMEOUT_S)
+        if not waited:
+            log.info("no State Tracker answers yet: %s", ", ".join(state_trackers))
+        waited = True
+        await asyncio.sleep(ASK_AGAIN_S)
+
+
+async def read_plan(stub: Any, plan_hash: bytes, timeout_s: float) -> bytes:
+    """Return a plan's bytes from a State Tracker, by its stub; raise grpc.aio.AioRpcError."""
+    call = stub.GetPlan(service_pb2.GetPlanRequest(plan=plan_hash), timeout=timeout_s)
+    return b"".join([response.chunk async for response in call])

@@ -1,0 +1,1 @@
+"""What callers ask of a State Tracker, one file for each kind of question."""

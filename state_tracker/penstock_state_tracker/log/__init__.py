@@ -1,0 +1,1 @@
+"""The logs: appending for many shards at once, reading by range, checkpoints."""

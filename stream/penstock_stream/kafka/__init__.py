@@ -1,0 +1,1 @@
+"""The stream over Apache Kafka. Nothing outside this folder knows of it."""
