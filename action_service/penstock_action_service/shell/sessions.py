@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register, Welcome
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from ..errors import BadWorker, SessionClosed
-
-if TYPE_CHECKING:
-    from .pool_host import PoolHost
 
 NAME_CHARS_MAX = 200
 LABELS_MAX = 64
@@ -21,11 +18,23 @@ ORDERS_BYTES_MAX = 256 * 1024
 GRANT_BYTES = 300  # of a grant without its values
 
 
+class Host(Protocol):
+    """The pool's owner, as far as a session speaks to it."""
+
+    epoch: int
+    lease_s: float
+
+    def reports(self, session: Session, reports: Sequence[Report]) -> None: ...
+    def heartbeat(self, session: Session) -> None: ...
+    def drain(self, worker: str) -> None: ...
+    def left(self, session: Session, *, gone: bool = False) -> None: ...
+
+
 class Session:
     """One registered worker. Everything it says is checked to be about itself."""
 
     def __init__(
-        self, host: PoolHost, register: Register, send: Callable[[Orders], None], closed: Callable[[], None]
+        self, host: Host, register: Register, send: Callable[[Orders], None], closed: Callable[[], None]
     ) -> None:
         self.worker = register.worker
         self.welcome = Welcome(epoch=host.epoch, lease_s=host.lease_s)

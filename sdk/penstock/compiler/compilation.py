@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import docstrings, modules
+from ..declare.recorder import current
 from ..declare.signatures import Parameter, Problem
 from ..declare.workflows import Workflow, workflow_of
 from ..errors import CompileError, CompileErrors, InvalidDeclaration
 from . import pydantic_futures, schema
 from .arguments import Mismatch
-from .future import Future
+from .future import Future, Origin
 from .literals import BadLiteral
 from .lowering import checked, located
 from .shape import Shape, results_of
-from .trace import Origin, Trace, current
+from .trace import Trace
 
 if TYPE_CHECKING:
     from ..declare.operators import Operator

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ..declare.modules import frame_at, user_frame
+from ..declare.recorder import Recorder
 from ..errors import CompileError, FutureUsedAsValue, UnknownOutput
-
-if TYPE_CHECKING:
-    from .trace import Origin, Trace
 
 WHOLE = -1  # all outputs of a node together, as the object that its operator returns
 _IN_OPERATOR = "do it in an operator, which gets the value: write a small one and pass the future to it"
@@ -19,6 +18,18 @@ _CONTROL = (
     "or decide by a plain Python value"
 )
 _LOOP = "how often to loop must be known at compile time: loop over plain Python values, or loop in an operator"
+
+
+@dataclass(slots=True)
+class Origin:
+    """The node that a future comes from; -1 for an input of the run."""
+
+    node: int
+    name: str
+    operator: str
+    line: int
+    outputs: Mapping[str, tuple[int, Any, int]]  # by name: position, annotation, type
+    unpackable: bool = False
 
 
 class Future:
@@ -30,7 +41,7 @@ class Future:
 
     __slots__ = ("penstock_annotation", "penstock_origin", "penstock_output", "penstock_trace", "penstock_type")
 
-    def __init__(self, trace: Trace, origin: Origin, output: int, annotation: Any, type: int) -> None:
+    def __init__(self, trace: Recorder, origin: Origin, output: int, annotation: Any, type: int) -> None:
         set_ = object.__setattr__
         set_(self, "penstock_trace", trace)
         set_(self, "penstock_origin", origin)

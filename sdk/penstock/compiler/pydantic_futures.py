@@ -18,9 +18,9 @@ from typing import Any
 
 from ..declare.annotations import class_of, record_fields
 from ..declare.modules import user_frame
+from ..declare.recorder import current
 from ..errors import CompileError, CompileErrors
 from .containers import holds_future
-from .trace import current
 
 _lock = threading.Lock()
 _compilations = 0

@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from penstock_plan.limits import NODES_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import modules
+from ..declare.operators import Operator
 from ..declare.options import Options, overrides
+from ..declare.recorder import Instance
 from ..declare.signatures import Problem, bind
+from ..declare.workflows import Workflow
 from ..errors import CompileError, CompileErrors
 from .arguments import Mismatch, Writer
 from .containers import futures_in
-from .future import WHOLE, Future
+from .future import WHOLE, Future, Origin
 from .literals import Literals
 from .lowering import Lowered, checked, located, lower
 from .type_table import TypeTable
-
-if TYPE_CHECKING:
-    from ..declare.operators import Operator
-    from ..declare.workflows import Workflow
 
 # Workflows that call themselves without end are met before Python's own limit.
 WORKFLOW_DEPTH_MAX = 50
 ERRORS_MAX = 100
 # With the name of an operator it stays below what a plan admits as a node's name.
 PREFIX_LENGTH_MAX = 140
-
-current: ContextVar[Trace | None] = ContextVar("penstock_trace", default=None)
-
-
-@dataclass(slots=True)
-class Origin:
-    """The node that a future comes from; -1 for an input of the run."""
-
-    node: int
-    name: str
-    operator: str
-    line: int
-    outputs: Mapping[str, tuple[int, Any, int]]  # by name: position, annotation, type
-    unpackable: bool = False
-
-
-class Instance(NamedTuple):
-    """An instance of an operator or workflow class whose `run` is called."""
-
-    object: Any
-    fields: Mapping[str, Any]  # what it was made of
-    run: Callable[..., Any]  # as it was written
 
 
 class Trace:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from ..compiler.trace import Instance, Trace, current
 from ..errors import CompileErrors, InvalidDeclaration
 from .declarable import DECLARATION, check_class, check_function, declaration_of
 from .modules import frame_at, place_of, place_of_function, user_frame
+from .recorder import Instance, Recorder, current
 from .signatures import Problem
 
 R_co = TypeVar("R_co", covariant=True)
@@ -141,7 +141,7 @@ def _as_written(replaced: Any) -> Callable[..., Any]:
     return replaced.__wrapped__
 
 
-def _not_declared(trace: Trace, cls: type, frame: FrameType) -> NoReturn:
+def _not_declared(trace: Recorder, cls: type, frame: FrameType) -> NoReturn:
     problem = Problem("is a subclass without a decorator", remedy="put the decorator of its base class above it, too")
     trace.problem(cls.__name__, problem, frame)
     raise CompileErrors("", [])

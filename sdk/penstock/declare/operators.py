@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
-from ..compiler.trace import Trace, current
 from ..errors import InvalidDeclaration
 from . import classes, modules, signatures
 from .declarable import DECLARATION, declaration_of
 from .options import NAME_LENGTH_MAX, Changes, OnFailure, Options
+from .recorder import Recorder, current
 from .signatures import Signature
 
 P = ParamSpec("P")
@@ -73,12 +73,12 @@ class Operator(Generic[P, R]):
         """What the function's signature says; read once, when it is first needed."""
         return signatures.read(self.fn) if self.cls is None else signatures.read_class(self.cls, self.cls.run)
 
-    def make(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
+    def make(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """An instance of the class is made in a workflow's body."""
         given, _ = trace.made(self, instance, args, kwargs, frame)
         classes.fill(instance, given)
 
-    def call(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+    def call(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """The `run` of an instance is called in a workflow's body."""
         return trace.call(self, args, kwargs, frame, classes.seen(instance))
 

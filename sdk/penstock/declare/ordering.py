@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from contextlib import AbstractContextManager
 
-from ..compiler.trace import current
 from .modules import frame_at
+from .recorder import current
 
 
 def after(*dependencies: object) -> AbstractContextManager[None]:

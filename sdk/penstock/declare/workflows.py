@@ -8,11 +8,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
-from ..compiler.trace import Trace, current
 from ..errors import CompileErrors
 from . import classes, modules, signatures
 from .declarable import declaration_of
 from .options import NAME_LENGTH_MAX, check_name
+from .recorder import Recorder, current
 from .signatures import Signature
 
 P = ParamSpec("P")
@@ -54,14 +54,14 @@ class Workflow(Generic[P, R]):
             return signatures.read(self.fn, needs_return=False)
         return signatures.read_class(self.cls, self.cls.run, needs_return=False)
 
-    def make(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
+    def make(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """An instance of the class is made in another workflow's body."""
         _, problems = trace.made(self, instance, args, kwargs, frame)
         if problems:
             raise CompileErrors("", [])
         classes.make_body(instance, args, kwargs)
 
-    def call(self, trace: Trace, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+    def call(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
         """The `run` of an instance is called in another workflow's body."""
         return trace.inline(self, args, kwargs, frame, classes.seen(instance))
 
