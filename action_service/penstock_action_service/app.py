@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc, worker_pb2, worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import Orders, Register
+from penstock_proto.wire import DEFAULT_POOL
 from penstock_service import channels, grpc_server
 from penstock_stream.stream import Stream
 from penstock_stream.upstreams import DependencyManagerUpstream
@@ -16,7 +17,6 @@ from penstock_stream.upstreams import DependencyManagerUpstream
 from .api.service import Service
 from .api.worker_service import WorkerService
 from .errors import ActionServiceError, NotOwner, UnknownPool
-from .pool.core import DEFAULT_POOL
 from .shell import sessions
 from .shell.leases import LEASE_S, TROUBLE, Leases
 from .shell.pool_host import PoolHost

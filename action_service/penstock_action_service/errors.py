@@ -1,5 +1,7 @@
 """Everything that this service raises; `status` and `detail` are what callers over gRPC see."""
 
+from penstock_proto.wire import OWNER_TRAILER
+
 
 class ActionServiceError(Exception):
     """The parent of all errors of this package."""
@@ -34,7 +36,7 @@ class NotOwner(ActionServiceError):
         where = address or "nobody at the moment"
         super().__init__(f"pool {pool!r} is owned by {where}; connect there, or try again in a few seconds")
         self.pool, self.address = pool, address
-        self.trailers = (("penstock-owner", address),) if address else ()
+        self.trailers = ((OWNER_TRAILER, address),) if address else ()
 
 
 class BadWorker(ActionServiceError):

@@ -3,12 +3,11 @@
 import json
 from typing import Annotated, Any, ClassVar
 
+from penstock_proto.wire import DEFAULT_POOL
 from penstock_service.settings import Address, Addresses, Dsn, Names
 from penstock_stream.settings import StreamSettings
 from pydantic import BeforeValidator, Field, PositiveFloat, WithJsonSchema
 from pydantic_settings import NoDecode
-
-from .pool.core import DEFAULT_POOL
 
 
 def _weights(value: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from penstock_proto.wire import RUN_ID_BYTES
 
 from .errors import BadLogKey
 from .incoming import raise_if_full
@@ -20,7 +21,6 @@ LOG_BYTES_MAX = 32 << 20
 LINE_CHARACTERS_MAX = 16 * 1024
 READ_BYTES = 256 * 1024  # more than the longest line takes
 TIME_BYTES_MAX = 32
-RUN_ID_BYTES = 16
 ITEM_DEPTH_MAX = 16
 TRUNCATED = f"[truncated: the output of one execution is kept up to {LOG_BYTES_MAX >> 20} MiB]"
 

@@ -9,9 +9,9 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import DEFAULT_POOL
 
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
-DEFAULT_POOL: Final = "default"
 
 
 class Pending:

@@ -6,12 +6,11 @@ from typing import Any
 
 from penstock_proto.dependency_manager.v1 import service_pb2 as api
 from penstock_proto.dependency_manager.v1 import service_pb2_grpc
+from penstock_proto.wire import pieces
 
 from .core import Graph
 from .errors import NotLoaded
 from .recent import Recent
-
-SNAPSHOT_MESSAGE_BYTES = 256 * 1024
 
 
 class Service(service_pb2_grpc.DependencyManagerServiceServicer):
@@ -42,12 +41,7 @@ class Service(service_pb2_grpc.DependencyManagerServiceServicer):
 
 def snapshot(graph: Graph) -> list[api.SnapshotResponse]:
     """Return all that may run or runs, as of now: the graph moves on while the messages are sent."""
-    responses = [api.SnapshotResponse(shard=graph.shard, seq=graph.seq, epoch=graph.epoch)]
-    size = 0
-    for start in graph.starts(time.monotonic()):
-        size += start.ByteSize()
-        if size > SNAPSHOT_MESSAGE_BYTES and responses[-1].starts:
-            responses.append(api.SnapshotResponse(shard=graph.shard, seq=graph.seq, epoch=graph.epoch))
-            size = start.ByteSize()
-        responses[-1].starts.append(start)
-    return responses
+    starts = list(graph.starts(time.monotonic()))
+    sizes = (start.ByteSize() for start in starts)
+    shard, seq, epoch = graph.shard, graph.seq, graph.epoch
+    return [api.SnapshotResponse(shard=shard, seq=seq, epoch=epoch, starts=starts[piece]) for piece in pieces(sizes)]

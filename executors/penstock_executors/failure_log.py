@@ -7,12 +7,13 @@ from typing import Final
 from penstock_observability import logs
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.wire import names_of
 
 MESSAGE_CHARS_MAX: Final = 300
 # Of one burst of results.
 LINES_MAX: Final = 20
 
-CAUSES: Final = {number: name.removeprefix("CAUSE_").lower() for name, number in Cause.items()}
+CAUSES: Final = names_of(Cause)
 
 log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from penstock_proto.action_service.v1.worker_pb2 import (
 )
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.wire import OWNER_TRAILER
 from penstock_service.state_trackers import read_plan
 
 from .agent import Agent
@@ -122,7 +123,7 @@ class RemoteWorker:
         """Return where to connect next; raise if trying again cannot help."""
         trailers = {str(key): str(value) for key, value in error.trailing_metadata() or ()}
         code = error.code()
-        if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get("penstock-owner")):
+        if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get(OWNER_TRAILER)):
             return owner
         if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
             raise ExecutorError(f"the Action Service at {address} refuses this worker: {error.details()}")

@@ -10,11 +10,12 @@ import time
 import uuid
 from typing import Any, Final
 
+from penstock_proto.wire import RUN_ID_BYTES
+
 from . import trace_ids
 
 # Attributes that every record has; what else is on it was given by `extra`.
 STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-RUN_ID_BYTES: Final = 16
 # By which people find the run; the ids of its trace follow from these.
 SHOWN: Final = {"run_id": "run", "node": "node", "attempt": "attempt"}
 

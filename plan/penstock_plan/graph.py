@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.wire import INPUTS_NODE
 
 from .errors import PlanError
-from .refs import INPUTS, add_refs
+from .refs import add_refs
 
 Message = TypeVar("Message", plan_pb2.Resources, plan_pb2.RetryPolicy)
 
@@ -112,8 +113,8 @@ def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
         after = node.after
         if after:
             used.update(after)
-        used.discard(INPUTS)
-        parents = tuple(sorted(used)) if after or by_value[:1] == (INPUTS,) else by_value
+        used.discard(INPUTS_NODE)
+        parents = tuple(sorted(used)) if after or by_value[:1] == (INPUTS_NODE,) else by_value
         if parents and not 0 <= parents[0] <= parents[-1] < index:
             raise PlanError(f"node {node.name!r} does not come after its parents; validate the plan first")
         graph.value_parents.append(by_value)

@@ -15,8 +15,6 @@ TYPE_DEPTH_MAX = 32
 # Members of a union, values of a literal type, fields of a record: each is compared with each.
 MEMBERS_MAX = 256
 NAME_LENGTH_MAX = 255
-INLINE_BYTES_MAX = 1024
 # Literals of one node: a grant carries them all.
 INLINE_NODE_BYTES_MAX = 64 * 1024
 RETRIES_MAX = 1_000_000
-HASH_BYTES = 32

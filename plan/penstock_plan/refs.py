@@ -1,19 +1,19 @@
 """What an argument is put together from: the nodes and inputs that an expression refers to."""
 
 from penstock_proto.plan.v1.plan_pb2 import Expr
+from penstock_proto.wire import INPUTS_NODE
 
 # How inputs of the run are referred to wherever a node's index could stand.
-INPUTS = -1
 
 
 def add_refs(expr: Expr, found: set[int]) -> None:
-    """Add the node of every output that the expression uses; `INPUTS` if it uses an input of the run."""
+    """Add the node of every output that the expression uses; `INPUTS_NODE` if it uses an input of the run."""
     # Recursion is as deep as one expression is nested, which the protobuf parser limits to 100.
     match expr.WhichOneof("kind"):
         case "output":
             found.add(expr.output.node)
         case "input":
-            found.add(INPUTS)
+            found.add(INPUTS_NODE)
         case "sequence":
             for item in expr.sequence.items:
                 add_refs(item, found)

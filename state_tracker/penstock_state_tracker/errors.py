@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
+
 # gRPC sends it as a header, and headers are small.
 DETAIL_CHARS_MAX: Final = 3_000
 
@@ -88,7 +90,7 @@ class NotOwner(Answered):
 
     @property
     def trailers(self) -> tuple[tuple[str, str], ...]:
-        return (("penstock-owner", self.address),)
+        return ((OWNER_TRAILER, self.address),)
 
 
 class ShardAway(Answered):
@@ -112,7 +114,7 @@ class Overloaded(Answered):
 
     @property
     def trailers(self) -> tuple[tuple[str, str], ...]:
-        return (("retry-after-s", f"{self.retry_after_s:g}"),)
+        return ((RETRY_AFTER_TRAILER, f"{self.retry_after_s:g}"),)
 
 
 class TooMuch(Answered):

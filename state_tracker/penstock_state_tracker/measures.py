@@ -8,14 +8,15 @@ from typing import Final, Protocol
 
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import names_of
 
 from .core.run import Run
 from .log import event_log as logs
 from .log.shard_state import Owned
 
 NAMES: Final = {number: name for name, number in logs.KINDS.items() if name != "run_id"}
-STATES: Final = {number: name.removeprefix("RUN_STATE_").lower() for name, number in ev.RunState.items()}
-CAUSES: Final = {number: name.removeprefix("CAUSE_").lower() for name, number in ev.Cause.items()}
+STATES: Final = names_of(ev.RunState)
+CAUSES: Final = names_of(ev.Cause)
 
 _events: Final = {number: metrics.EVENTS.labels(name) for number, name in NAMES.items()}
 _ended: Final = {number: metrics.RUNS_ENDED.labels(name) for number, name in STATES.items() if number >= 3}

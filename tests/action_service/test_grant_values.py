@@ -8,11 +8,12 @@ from penstock_action_service.errors import TrackerAway
 from penstock_action_service.pool.effects import Granted
 from penstock_action_service.shell import grant_values
 from penstock_action_service.shell.grant_values import Filler
-from penstock_action_service.shell.pool_host import MESSAGE_BYTES_MAX, cut
+from penstock_action_service.shell.pool_host import cut
 from penstock_action_service.shell.values import ENTRY_BYTES, Position, ValueCache
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.value.v1.value_pb2 import Value, Values
+from penstock_proto.wire import MESSAGE_BYTES_MAX
 
 from tests.action_service.pools import RUN, start
 

@@ -7,6 +7,7 @@ from penstock_observability import trace_ids
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import RUN_ID_BYTES
 
 from .open_run import Key, OpenRun
 from .spans import Attribute, Place, Span
@@ -14,7 +15,6 @@ from .spans import Attribute, Place, Span
 # Of all open runs: nodes whose times are kept. Beyond it the oldest run's are given up.
 KEPT_NODES_MAX: Final = 2_000_000
 LINKS_MAX: Final = 128
-RUN_ID_BYTES: Final = 16
 MESSAGE_CHARS_MAX: Final = 1_000
 TRACEBACK_CHARS_MAX: Final = 4_000
 

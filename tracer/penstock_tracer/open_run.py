@@ -6,13 +6,13 @@ from typing import Final
 from penstock_observability import trace_ids
 from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import DEFAULT_POOL
 
 from .spans import Attribute, Place
 
 Key = tuple[int, tuple[int, ...], int]  # node, item, attempt
 
 TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-DEFAULT_POOL: Final = "default"
 
 
 class OpenRun:

@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from penstock_proto.action_service.v1.worker_pb2 import Orders
-
-from ..shell.sessions import ORDERS_BYTES_MAX
+from penstock_proto.wire import MESSAGE_BYTES_MAX
 
 WAITING_MAX = 1024  # orders that a worker has not taken yet; beyond, it is cut off and comes back
 
@@ -57,7 +56,7 @@ class Outgoing:
         while waiting:
             following = waiting[0]
             size += following.ByteSize()
-            if size > ORDERS_BYTES_MAX or not granted.isdisjoint((*following.recorded, *following.stop)):
+            if size > MESSAGE_BYTES_MAX or not granted.isdisjoint((*following.recorded, *following.stop)):
                 break
             granted.update(grant.grant for grant in following.grants)
             orders.MergeFrom(waiting.popleft())

@@ -8,10 +8,10 @@ from typing import Any
 
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1 import service_pb2_grpc
+from penstock_proto.wire import RUN_ID_BYTES
 
 from ..errors import BadRequest
 from ..shell.pool_host import PoolHost
-from ..shell.sessions import RUN_ID_BYTES
 
 
 class Service(service_pb2_grpc.ActionServiceServicer):

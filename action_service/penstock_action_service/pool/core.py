@@ -14,6 +14,7 @@ from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Recorded, Start, Stop
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_TIMEOUT
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.wire import DEFAULT_POOL
 
 from . import reconciliation, scheduler, status
 from .action import UNCLAIMED, Action, State, key_of
@@ -21,7 +22,6 @@ from .book import Book
 from .effects import Effect, Learnt, Publish, Resend
 from .workers import Worker
 
-DEFAULT_POOL = "default"
 TIMEOUT_SLACK_S = 15.0  # the worker enforces timeouts; so much later this service does
 STALLED_S = 0.2  # nothing ended at a worker for so long: what waits there is asked back
 CHECK_EVERY_S = 1.0

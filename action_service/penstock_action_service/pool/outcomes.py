@@ -2,6 +2,7 @@
 
 from penstock_proto.state_tracker.v1.events_pb2 import Cause, Failure
 from penstock_proto.state_tracker.v1.reports_pb2 import Failed, Report
+from penstock_proto.wire import name_of
 
 from .action import Key
 
@@ -16,7 +17,7 @@ def passed(key: Key, grant: int) -> Report:
 def failed(key: Key, grant: int, worker: str, cause: Cause, message: str, *, final: bool = False) -> Report:
     """An attempt ended without its worker's word."""
     report = _report(key, grant, worker)
-    failure = Failure(type=Cause.Name(cause).removeprefix("CAUSE_").lower(), message=message)
+    failure = Failure(type=name_of(Cause, cause), message=message)
     report.failed.CopyFrom(Failed(cause=cause, failure=failure, final=final))
     return report
 

@@ -10,6 +10,7 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_WORKER, Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
+from penstock_proto.wire import MESSAGE_BYTES_MAX, pieces
 from penstock_stream.follower import Follower, Snapshot
 from penstock_stream.stream import ACTIONS, REPORTS, Stream
 from penstock_stream.upstreams import DependencyManagerUpstream, action_span
@@ -25,7 +26,6 @@ from .trackers import Trackers
 from .values import Position, ValueCache
 
 TICK_S = 0.05
-MESSAGE_BYTES_MAX = 256 * 1024
 GRANT_BYTES_MAX = 3 * 2**20  # with the values of its inputs; a message to a worker may have 4 MiB
 RESENT_BATCHES_MAX = 8  # in one call
 RESENDING_MAX = 4  # calls at the same time; the reports of others come up again later
@@ -247,7 +247,7 @@ class PoolHost:
 def cut(shard: int, reports: Sequence[Report]) -> list[ReportBatch]:
     """Put reports into messages of bounded size."""
     batch = ReportBatch(shard=shard, reports=reports)
-    if batch.ByteSize() <= MESSAGE_BYTES_MAX or len(reports) == 1:
+    if batch.ByteSize() <= MESSAGE_BYTES_MAX:
         return [batch]
-    half = len(reports) // 2
-    return cut(shard, reports[:half]) + cut(shard, reports[half:])
+    sizes = (report.ByteSize() for report in reports)
+    return [ReportBatch(shard=shard, reports=reports[piece]) for piece in pieces(sizes)]

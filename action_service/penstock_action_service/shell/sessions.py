@@ -7,14 +7,13 @@ from typing import Protocol
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register, Welcome
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
+from penstock_proto.wire import RUN_ID_BYTES, pieces
 
 from ..errors import BadWorker, SessionClosed
 
 NAME_CHARS_MAX = 200
 LABELS_MAX = 64
 HELD_MAX = 65_536
-RUN_ID_BYTES = 16
-ORDERS_BYTES_MAX = 256 * 1024
 GRANT_BYTES = 300  # of a grant without its values
 
 
@@ -78,13 +77,10 @@ class Session:
         """Send orders, cut into messages of bounded size."""
         if not self.open:
             return
-        size, first = 0, 0
-        for index, grant in enumerate(grants):
-            size += GRANT_BYTES + (grant.ByteSize() if grant.inputs else 0)
-            if size > ORDERS_BYTES_MAX and index > first:
-                self._send(Orders(recorded=recorded, stop=stop, grants=grants[first:index]))
-                recorded, stop, first, size = [], [], index, 0
-        self._send(Orders(recorded=recorded, stop=stop, grants=grants[first:]))
+        sizes = (GRANT_BYTES + (grant.ByteSize() if grant.inputs else 0) for grant in grants)
+        for piece in pieces(sizes):
+            self._send(Orders(recorded=recorded, stop=stop, grants=grants[piece]))
+            recorded, stop = [], []
 
     def end(self) -> None:
         """Tell the other side that this connection is over."""

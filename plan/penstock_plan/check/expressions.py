@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import INPUTS_NODE
 
 from ..errors import InvalidPlan
 from ..limits import COMPARISONS_MAX, COMPARISONS_PER_PART_MAX, PARTS_MAX
-from ..refs import INPUTS
 from ..spelling import quote, spell, spell_both
 from ..types import CONTAINERS, ML_TYPES, SCALARS, Relation, leaves
 from .problems import Problems
@@ -47,7 +47,7 @@ class Expressions:
             case "literal":
                 return self._check_literal(what, expr.literal)
             case "input":
-                used.add(INPUTS)
+                used.add(INPUTS_NODE)
                 if 0 <= expr.input < len(self._inputs):
                     return 0
                 return self._fail(f"{what} uses input {expr.input}, but the plan has {len(self._inputs)}")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.wire import INPUTS_NODE
 
 from ..errors import InvalidPlan
 from ..limits import INLINE_NODE_BYTES_MAX, PARTS_MAX
-from ..refs import INPUTS
 from ..spelling import quote
 from .expressions import Expressions
 from .order import shortest_cycle
@@ -74,7 +74,7 @@ class Nodes:
         if node.HasField("overrides"):
             over = node.overrides
             check_options(self._problems, what, over.resources, over.retry, over.timeout_s, over.on_failure)
-        used.discard(INPUTS)
+        used.discard(INPUTS_NODE)
         self._parents.append(used)
 
     def check_order(self, names: Sequence[str]) -> None:

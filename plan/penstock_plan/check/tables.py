@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
 
 from .. import constraints
 from ..limits import (
-    HASH_BYTES,
-    INLINE_BYTES_MAX,
     MEMBERS_MAX,
     NAME_LENGTH_MAX,
     RETRIES_MAX,

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.wire import INPUTS_NODE
 
 from ..graph import PlanGraph
-from ..refs import INPUTS
 from ..spelling import spell
 
 
@@ -100,7 +100,7 @@ def describe(plan: plan_pb2.Plan, plan_hash: bytes) -> PlanShown:
 
 def _node(plan: plan_pb2.Plan, graph: PlanGraph, index: int) -> NodeShown:
     node = plan.nodes[index]
-    used = [parent for parent in graph.value_parents[index] if parent != INPUTS]
+    used = [parent for parent in graph.value_parents[index] if parent != INPUTS_NODE]
     by_value = set(used)
     return NodeShown(
         name=node.name,

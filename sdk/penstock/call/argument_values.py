@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import INPUTS_NODE
 
 from .. import codecs
 from ..codecs.scalars import READERS
@@ -15,7 +16,6 @@ from ..declare.annotations import ACCEPTING, is_record, members, record_fields, 
 from ..declare.modules import find_class, qualified_name
 from .failures import NotLoadable
 
-INPUTS = -1  # the "node" whose outputs are the inputs of the run
 Values = Mapping[int, Sequence[Value]]
 Builder = Callable[[Values], Any]
 
@@ -48,7 +48,7 @@ class Builders:
             case "output":
                 return self._value(expr.output.node, expr.output.output, annotation, name)
             case "input":
-                return self._value(INPUTS, expr.input, annotation, name)
+                return self._value(INPUTS_NODE, expr.input, annotation, name)
             case "sequence":
                 return self._sequence(expr.sequence, annotation, name)
             case "mapping":
@@ -67,7 +67,7 @@ class Builders:
         return lambda values: self._decode(literal, annotation)  # anew, since the operator may change it
 
     def _value(self, node: int, index: int, annotation: Any, name: str) -> Builder:
-        whose = "inputs of the run" if node == INPUTS else f"outputs of node {node}"
+        whose = "inputs of the run" if node == INPUTS_NODE else f"outputs of node {node}"
         read = READERS.get(annotation) if isinstance(annotation, collections.abc.Hashable) else None
 
         def build(values: Values) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from penstock_artifact_store import ArtifactStoreError, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import INLINE_BYTES_MAX
 
 from .. import codecs
 from ..declare import signatures
@@ -120,7 +121,7 @@ class Call:
         values: list[Value] = []
         for part, annotation, where in self._parts(result):
             encoded = codecs.encode(part, annotation, where=where)
-            value = codecs.to_value(encoded, self._store, inline_bytes_max=min(room, codecs.INLINE_BYTES_MAX))
+            value = codecs.to_value(encoded, self._store, inline_bytes_max=min(room, INLINE_BYTES_MAX))
             room -= len(value.inline)
             values.append(value)
         return values

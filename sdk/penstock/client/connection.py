@@ -15,6 +15,7 @@ from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
+from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER, shard_of
 
 from .errors import REFUSED, ClientError, Overloaded, Refused, Unreachable
 
@@ -108,7 +109,7 @@ class Connection:
         self._owners = {shard: owner for shard, owner in self._owners.items() if owner != address}
 
     def _shard(self, run_id: bytes) -> int:
-        return int.from_bytes(run_id[-4:], "big") % self._info.shards if self._info is not None else 0
+        return shard_of(run_id, self._info.shards) if self._info is not None else 0
 
     async def retry(self, service: str, patience_s: float | None = None) -> Retry:
         """Return what knows where a service is called, and again after failures."""
@@ -178,9 +179,9 @@ class Retry:
         trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
         if code == "UNAVAILABLE" or details == LOST_STATUS:
             await self._again(details)
-        elif code == "RESOURCE_EXHAUSTED" and "retry-after-s" in trailers:
-            await self._spare(details, trailers["retry-after-s"])
-        elif code == "FAILED_PRECONDITION" and (owner := trailers.get("penstock-owner")) and self._owners < OWNERS_MAX:
+        elif code == "RESOURCE_EXHAUSTED" and RETRY_AFTER_TRAILER in trailers:
+            await self._spare(details, trailers[RETRY_AFTER_TRAILER])
+        elif code == "FAILED_PRECONDITION" and (owner := trailers.get(OWNER_TRAILER)) and self._owners < OWNERS_MAX:
             self._owners += 1
             self.address = str(owner)
         else:

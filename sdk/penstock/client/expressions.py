@@ -9,10 +9,10 @@ import msgspec
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import INPUTS_NODE
 
 from .errors import BadOutput
 
-INPUTS = -1
 Recorded = Mapping[int, Sequence[value_pb2.Value]]
 Show = Callable[[value_pb2.Value], Any]
 
@@ -58,7 +58,7 @@ def _lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
         return expr.literal
     if kind not in ("output", "input"):
         return None
-    node, index = (INPUTS, expr.input) if kind == "input" else (expr.output.node, expr.output.output)
+    node, index = (INPUTS_NODE, expr.input) if kind == "input" else (expr.output.node, expr.output.output)
     try:
         return values[node][index]
     except (KeyError, IndexError):

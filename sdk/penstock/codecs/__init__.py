@@ -1,7 +1,7 @@
 """How values become bytes and values again, by their type and annotation. Nothing is ever pickled."""
 
 from .arrow import ArrowCodec
-from .encoded import INLINE_BYTES_MAX, INLINE_TOTAL_BYTES_MAX, RESULT_BYTES_MAX, Encoded
+from .encoded import INLINE_TOTAL_BYTES_MAX, RESULT_BYTES_MAX, Encoded
 from .encoder import decode, encode, register
 from .errors import BadValue, CodecError, NoCodec, ResultTooLarge, Undecodable, WrongType
 from .files import FileCodec
@@ -20,7 +20,6 @@ refuse(["sklearn.BaseEstimator"], "return its learned arrays, or convert it to O
 refuse(["scipy._data_matrix", "scipy.spmatrix", "scipy.sparray"], "return its data, indices and indptr as arrays")
 
 __all__ = [
-    "INLINE_BYTES_MAX",
     "INLINE_TOTAL_BYTES_MAX",
     "RESULT_BYTES_MAX",
     "BadValue",

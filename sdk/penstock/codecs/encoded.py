@@ -5,7 +5,6 @@ from typing import NamedTuple, TypeAlias
 
 Buffer: TypeAlias = bytes | memoryview
 
-INLINE_BYTES_MAX = 1024  # a larger value travels as an artifact
 INLINE_TOTAL_BYTES_MAX = 64 * 1024  # of all outputs of one action
 RESULT_BYTES_MAX = 10 * 1024**3
 

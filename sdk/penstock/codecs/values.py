@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import INLINE_BYTES_MAX
 
-from .encoded import INLINE_BYTES_MAX, INLINE_TOTAL_BYTES_MAX, Buffer, Encoded
+from .encoded import INLINE_TOTAL_BYTES_MAX, Buffer, Encoded
 from .encoder import decode
 from .errors import Undecodable
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import INLINE_BYTES_MAX
 from typing_extensions import is_typeddict
 
 from ..declare import modules
@@ -16,7 +17,6 @@ from ..declare.annotations import ANYTHING, ML_TYPES, class_of, is_record, membe
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-INLINE_BYTES_MAX = 1024
 INLINE_NODE_BYTES_MAX = 64 * 1024
 _INT_MAX = 2**63
 _SCALARS = frozenset({int, float, bool, str, type(None)})

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from penstock_proto.state_tracker.v1 import events_pb2
+from penstock_proto.wire import RUN_ID_BYTES
 
 from ..errors import PenstockError
 
 TYPE: Final = "io.penstock.events.v1"
 SPEC_VERSION: Final = "1.0"
-RUN_ID_BYTES: Final = 16
 AT_US_MAX: Final = 253_402_300_799_999_999  # the year 9999
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from penstock_proto.wire import shard_of
+
 # The time in a run's id is of its client's clock, the time of a record of a State Tracker's.
 CLOCKS_APART_S: Final = 600
 VERSION_WITH_TIME: Final = 7
@@ -49,7 +51,7 @@ class Run:
 
     @property
     def shard(self) -> int:
-        return int.from_bytes(self.run_id.bytes[-4:], "big") % self.shards
+        return shard_of(self.run_id.bytes, self.shards)
 
     @property
     def at_ms(self) -> int:

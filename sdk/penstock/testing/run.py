@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import INPUTS_NODE
 
 from ..call import invocation
 from ..call.argument_values import Builders
@@ -27,8 +28,6 @@ from .golden import assert_golden
 __all__ = ["assert_golden", "run"]
 
 R = TypeVar("R")
-
-INPUTS = -1
 
 
 def run(
@@ -54,7 +53,7 @@ def run(
     declared = cast("Workflow[..., Any]", workflow_of(workflow))
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
         store = MemoryStore(Path(folder), compiled.artifacts)
-        values: dict[int, Sequence[Value]] = {INPUTS: _inputs(declared, compiled, inputs, store)}
+        values: dict[int, Sequence[Value]] = {INPUTS_NODE: _inputs(declared, compiled, inputs, store)}
         for index, node in enumerate(compiled.plan.nodes):
             is_task = node.kind == plan_pb2.NODE_KIND_TASK
             values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []

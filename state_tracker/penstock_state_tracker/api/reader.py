@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.wire import MESSAGE_BYTES_MAX, pieces
 
 from ..errors import ShardAway
 from ..log import event_log as logs
 from ..log.recent import Range, Recent
 from ..ownership.routing import Routing
-
-MESSAGE_BYTES_MAX = 256 * 1024
 
 Rows = Sequence[tuple[int, int, bytes]]  # seq, recorded_at_us, payload
 
@@ -118,15 +117,13 @@ def _rows_of_run(one: Range, run_id: bytes, from_seq: int, to_seq: int) -> list[
 
 
 def _watched(shard: int, rows: Rows) -> list[api.WatchResponse]:
-    responses = [api.WatchResponse()]
-    size = 0
-    for seq, recorded_at_us, payload in rows:
-        if size and size + len(payload) > MESSAGE_BYTES_MAX:
-            responses.append(api.WatchResponse())
-            size = 0
-        size += len(payload)
-        event = ev.Event.FromString(payload)
-        responses[-1].events.add(shard=shard, seq=seq, recorded_at_us=recorded_at_us, event=event)
+    responses: list[api.WatchResponse] = []
+    for piece in pieces(len(payload) for _, _, payload in rows):
+        response = api.WatchResponse()
+        for seq, recorded_at_us, payload in rows[piece]:
+            event = ev.Event.FromString(payload)
+            response.events.add(shard=shard, seq=seq, recorded_at_us=recorded_at_us, event=event)
+        responses.append(response)
     return responses
 
 

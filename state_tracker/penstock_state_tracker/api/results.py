@@ -1,11 +1,12 @@
 """How runs have ended and what came out of them: put together from the log, for many runs at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.wire import OWNER_TRAILER, pieces
 
 from ..database import Row
 from ..errors import Answered, RunNotFound
@@ -14,7 +15,6 @@ from ..ownership.routing import Routing
 from .lookup import Found, Lookup
 from .values import Position, Values, carried
 
-MESSAGE_BYTES_MAX: Final = 256 * 1024
 # gRPC's numbers of the statuses that a run may be refused with.
 STATUS_CODES: Final = {"INVALID_ARGUMENT": 3, "NOT_FOUND": 5, "FAILED_PRECONDITION": 9, "UNAVAILABLE": 14}
 
@@ -84,20 +84,12 @@ class Results:
 
 
 def refused(run_id: bytes, error: Answered) -> api.RunResult:
-    owner = dict(error.trailers).get("penstock-owner", "")
+    owner = dict(error.trailers).get(OWNER_TRAILER, "")
     code = STATUS_CODES.get(error.status, 2)
     return api.RunResult(run_id=run_id, failed_node=-1, code=code, detail=error.detail, owner=owner)
 
 
-def messages(results: Iterable[api.RunResult]) -> list[api.ResultsResponse]:
+def messages(results: Sequence[api.RunResult]) -> list[api.ResultsResponse]:
     """Put as many results into each message as fit."""
-    cut = [api.ResultsResponse()]
-    size = 0
-    for result in results:
-        result_bytes = result.ByteSize()
-        if size and size + result_bytes > MESSAGE_BYTES_MAX:
-            cut.append(api.ResultsResponse())
-            size = 0
-        cut[-1].results.append(result)
-        size += result_bytes
-    return cut
+    sizes = (result.ByteSize() for result in results)
+    return [api.ResultsResponse(results=results[piece]) for piece in pieces(sizes)]

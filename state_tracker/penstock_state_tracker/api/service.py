@@ -15,6 +15,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest, DiagnoseResponse
 from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
+from penstock_proto.wire import MESSAGE_BYTES_MAX, OWNER_TRAILER
 
 from ..database import Database
 from ..deployment import Deployment
@@ -32,7 +33,6 @@ from .results import Results
 from .submissions import Submissions, check_caller
 from .values import POSITIONS_MAX, Values, carried
 
-CHUNK_BYTES: Final = 256 * 1024
 VALUES_AT_ONCE: Final = 500
 # Below what a gRPC message may have.
 VALUES_BYTES_MAX: Final = 3 * 2**20
@@ -98,8 +98,8 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def GetPlan(self, request: api.GetPlanRequest, context: Context) -> AsyncIterator[api.GetPlanResponse]:
         data = await self._plans.data(request.plan)
-        for at in range(0, len(data), CHUNK_BYTES):
-            yield api.GetPlanResponse(chunk=data[at : at + CHUNK_BYTES])
+        for at in range(0, len(data), MESSAGE_BYTES_MAX):
+            yield api.GetPlanResponse(chunk=data[at : at + MESSAGE_BYTES_MAX])
 
     # Runs
 
@@ -228,5 +228,5 @@ async def _ask(inquiry: Inquiry, requests: AsyncIterator[api.ResultsRequest]) ->
 def _outcome(outcome: api.RunSummary | Answered) -> api.SubmitOutcome:
     if isinstance(outcome, api.RunSummary):
         return api.SubmitOutcome(run=outcome)
-    owner = dict(outcome.trailers).get("penstock-owner", "")
+    owner = dict(outcome.trailers).get(OWNER_TRAILER, "")
     return api.SubmitOutcome(code=STATUS_CODES[outcome.status], detail=outcome.detail, owner=owner)

@@ -9,6 +9,7 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.wire import HASH_BYTES
 
 from ..core.run import Run
 from ..database import Row
@@ -21,7 +22,6 @@ from . import runs
 from .lookup import Found, Lookup
 
 REQUESTS_MAX: Final = 1_000
-PLAN_HASH_BYTES: Final = 32
 NAME_CHARS_MAX: Final = 200
 LABELS_MAX: Final = 64
 CALLER_BYTES_MAX: Final = 4 * 1024
@@ -237,8 +237,8 @@ def _again(submission: Submission, row: Row) -> Outcome:
 
 
 def _check_request(request: api.SubmitRequest) -> None:
-    if len(request.plan) != PLAN_HASH_BYTES:
-        raise BadRequest(f"plan is the SHA-256 of a plan's bytes, {PLAN_HASH_BYTES} bytes, not {len(request.plan)}")
+    if len(request.plan) != HASH_BYTES:
+        raise BadRequest(f"plan is the SHA-256 of a plan's bytes, {HASH_BYTES} bytes, not {len(request.plan)}")
     options = request.options
     check_caller(request.caller)
     check_name("options.team", options.team)

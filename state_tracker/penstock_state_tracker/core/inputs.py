@@ -8,13 +8,12 @@ from typing import Any, Final
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
 
 from ..errors import BadRequest
 from . import json_schema
 
-INLINE_BYTES_MAX: Final = 1024
 INLINE_ALL_BYTES_MAX: Final = 64 * 1024
-HASH_BYTES: Final = 32
 JSON_CODEC: Final = "json"
 CODEC_CHARS_MAX: Final = 100
 # A larger schema is left to the worker: it is read again for every run.

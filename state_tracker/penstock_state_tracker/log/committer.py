@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import MESSAGE_BYTES_MAX, pieces
 from penstock_stream import stream as streams
 from penstock_stream.stream import Stream
 
@@ -23,7 +24,6 @@ BATCH_BYTES_MAX: Final = 8 * 2**20
 # Above this many events that wait, new runs are refused; far above, reports are dropped, and sent again later.
 PENDING_EVENTS_FOR_SUBMITS: Final = 20_000
 PENDING_EVENTS_MAX: Final = 200_000
-MESSAGE_BYTES_MAX: Final = 256 * 1024
 RETRY_DELAY_MIN_S: Final = 0.05
 RETRY_DELAY_MAX_S: Final = 1.0
 # The connection runs one statement, whose plan is made while the tables may be empty: it must not be one that
@@ -262,24 +262,9 @@ def messages(part: logs.Part, recorded_at_us: int) -> list[ev.EventBatch]:
     shard, epoch, seq, events = part.shard, part.epoch, part.after_seq + 1, part.events
     if sum(map(len, part.payloads)) <= MESSAGE_BYTES_MAX:
         return [ev.EventBatch(shard=shard, epoch=epoch, from_seq=seq, recorded_at_us=recorded_at_us, events=events)]
-    cut: list[ev.EventBatch] = []
-    start = size = 0
-    for index, payload in enumerate(part.payloads):
-        if index > start and size + len(payload) > MESSAGE_BYTES_MAX:
-            cut.append(
-                ev.EventBatch(
-                    shard=shard,
-                    epoch=epoch,
-                    from_seq=seq + start,
-                    recorded_at_us=recorded_at_us,
-                    events=events[start:index],
-                )
-            )
-            start, size = index, 0
-        size += len(payload)
-    cut.append(
+    return [
         ev.EventBatch(
-            shard=shard, epoch=epoch, from_seq=seq + start, recorded_at_us=recorded_at_us, events=events[start:]
+            shard=shard, epoch=epoch, from_seq=seq + piece.start, recorded_at_us=recorded_at_us, events=events[piece]
         )
-    )
-    return cut
+        for piece in pieces(map(len, part.payloads))
+    ]

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.wire import pieces
 
 from .shard_state import Owned
-
-CHUNK_BYTES_MAX: Final = 256 * 1024
 
 
 async def committed(owned: Owned) -> list[api.SnapshotResponse]:
@@ -30,16 +28,8 @@ async def committed(owned: Owned) -> list[api.SnapshotResponse]:
 
 def _cut(shard: int, epoch: int, seq: int, runs: Sequence[api.OpenRun]) -> list[api.SnapshotResponse]:
     """Put as many runs into each message as fit; a run that is larger has one of its own."""
-    messages = [api.SnapshotResponse(shard=shard, epoch=epoch, seq=seq)]
-    size = 0
-    for run in runs:
-        run_bytes = run.ByteSize()
-        if size and size + run_bytes > CHUNK_BYTES_MAX:
-            messages.append(api.SnapshotResponse(shard=shard, epoch=epoch, seq=seq))
-            size = 0
-        messages[-1].runs.append(run)
-        size += run_bytes
-    return messages
+    sizes = (run.ByteSize() for run in runs)
+    return [api.SnapshotResponse(shard=shard, epoch=epoch, seq=seq, runs=runs[piece]) for piece in pieces(sizes)]
 
 
 def runs(messages: Iterable[api.SnapshotResponse]) -> list[api.OpenRun]:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from penstock_proto.wire import shard_of
+from penstock_proto.wire import RUN_ID_BYTES, shard_of
 
 from ..database import Database
 from ..errors import BadRequest, DatabaseAway, NotOwner, ShardAway, run_text
 from ..log.committer import Committer
 from ..log.shard_state import Owned
-
-RUN_ID_BYTES = 16
 
 
 class Routing:

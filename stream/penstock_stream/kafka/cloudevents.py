@@ -15,12 +15,11 @@ from google.protobuf.message import DecodeError
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
-from penstock_proto.wire import shard_of
+from penstock_proto.wire import RUN_ID_BYTES, shard_of
 
 from ..errors import UnreadableRecord
 from ..stream import ACTIONS, EVENTS, REPORTS, Message
 
-RUN_ID_BYTES: Final = 16
 # Messages are cut at 256 KiB, and one that a single event makes larger still fits an answer by gRPC.
 BODY_BYTES_MAX: Final = 4 * 2**20
 AT_US_MAX: Final = 253_402_300_799_999_999  # the year 9999
