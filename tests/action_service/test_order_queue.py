@@ -1,8 +1,8 @@
 """Orders gather while a worker's stream is busy, and mean the same as one after the other."""
 
 from penstock_action_service.api.order_queue import WAITING_MAX, Outgoing
-from penstock_action_service.shell.sessions import ORDERS_BYTES_MAX
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
+from penstock_proto.wire import MESSAGE_BYTES_MAX
 
 
 def orders(recorded: tuple[int, ...] = (), stop: tuple[int, ...] = (), grants: tuple[int, ...] = ()) -> Orders:
@@ -30,8 +30,8 @@ async def test_a_grant_is_never_stopped_or_settled_before_it_comes() -> None:
 
 
 async def test_messages_and_what_waits_are_bounded() -> None:
-    large = Orders(grants=[Grant(grant=1, operator="x" * (ORDERS_BYTES_MAX // 2 + 1))])
-    other = Orders(grants=[Grant(grant=2, operator="x" * (ORDERS_BYTES_MAX // 2 + 1))])
+    large = Orders(grants=[Grant(grant=1, operator="x" * (MESSAGE_BYTES_MAX // 2 + 1))])
+    other = Orders(grants=[Grant(grant=2, operator="x" * (MESSAGE_BYTES_MAX // 2 + 1))])
     assert await sent(large, other) == [large, other]
     outgoing = Outgoing()
     assert sum(outgoing.send(Orders(stop=[1])) for _ in range(WAITING_MAX + 5)) == WAITING_MAX

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -35,7 +36,7 @@ def test_pieces_are_whole_and_as_large_as_fits(sizes: list[int], bytes_max: int)
         total <= bytes_max or len([size for size in sizes[piece] if size]) == 1
         for piece, total in zip(cut, totals, strict=True)
     )
-    for piece, following in zip(cut, cut[1:], strict=False):
+    for piece, following in pairwise(cut):
         assert sum(sizes[piece]) + sizes[following.start] > bytes_max
 
 
