@@ -26,7 +26,7 @@ lint: env ## Check style, types and contracts
 	$(RUN) ruff format --check
 	$(RUN) pyright
 	proto/lint.sh
-	$(RUN) pytest -q tests/test_style.py
+	$(RUN) pytest -q tests/test_style.py tests/test_imports.py
 
 fmt: light-env ## Format the code, and mend what can be mended
 	$(RUN) ruff check --fix
