@@ -63,10 +63,11 @@ class Plans:
             plan = await _loaded(data)
         except InvalidPlan as error:
             raise BadRequest(str(error)) from None
-        graph = self._keep(name, plan)
         who = caller.SerializeToString()
         for database in self._databases:
-            await database.execute(PUT, name, len(data), graph.size, graph.name, who, data)
+            await database.execute(PUT, name, len(data), len(plan.nodes), plan.name, who, data)
+        # Only now: what is in memory counts as stored, and runs of it must outlive this process.
+        self._keep(name, plan)
         return name
 
     async def data(self, plan: bytes) -> bytes:

@@ -161,3 +161,24 @@ async def test_killed_and_started_again_it_knows_what_the_log_says(database_url:
         for run_id in run_ids:
             await drive(again, plan, run_id)
         await check(again, database_url, RUNS)
+
+
+REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
+CREATE TRIGGER refusing BEFORE INSERT ON plans FOR EACH ROW EXECUTE FUNCTION refuse()"""
+
+
+async def test_a_plan_that_could_not_be_stored_does_not_count_as_stored(database_url: str) -> None:
+    plan = chain(LENGTH)
+    async with running(database_url) as st:
+        connection = await connect(database_url)
+        await connection.execute(REFUSE)
+        with pytest.raises(grpc.aio.AioRpcError, match="the disk is full"):
+            await st.put(plan)
+        await connection.execute("DROP TRIGGER refusing ON plans")
+        run_id = new_id()
+        await st.put(plan)
+        await st.submit(plan, run_id)
+        await connection.close()
+    async with running(database_url, owner="two") as st:
+        assert (await st.get(run_id)).state == ev.RUN_STATE_RUNNING

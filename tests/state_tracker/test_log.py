@@ -70,6 +70,16 @@ async def test_a_batch_appends_once_however_often_it_is_tried(shards: Database) 
     assert [row[0] for row in await event_log.read(shards, 0, 1, 9)] == [1, 2, 3]
 
 
+def test_a_batch_is_cut_between_decisions_only() -> None:
+    skipped = [ev.Event(nodes_skipped=ev.NodesSkipped(nodes=[node])) for node in range(3)]
+    ended, stopped = ev.Event(run_ended=ev.RunEnded()), ev.Event(cancel_requested=ev.CancelRequested(fail_fast=True))
+    asked = ev.Event(cancel_requested=ev.CancelRequested())
+    failed, begun = ev.Event(action_failed=ev.ActionFailed()), started()[0]
+    events = [begun, failed, stopped, *skipped, ended, begun, asked, *skipped, ended]
+    assert [log.whole(events, count) for count in range(14)] == [1, 1, 7, 7, 7, 7, 7, 7, 8, 13, 13, 13, 13, 13]
+    assert [log.whole([], count) for count in range(2)] == [0, 0]
+
+
 async def test_recorded_time_never_goes_back(shards: Database) -> None:
     taken = (await take(shards))[0]
     await shards.execute("UPDATE heads SET recorded_at = now() + interval '1 hour' WHERE shard = 0")

@@ -127,10 +127,10 @@ class Committer:
             events = owned.pending
             if owned.lost or not events:
                 continue
-            room = BATCH_ROWS_MAX - rows
-            owned.pending = events[room:]
+            count = logs.whole(events, BATCH_ROWS_MAX - rows)
+            owned.pending = events[count:]
             if owned.pending:
-                events = events[:room]
+                events = events[:count]
                 self._dirty.append(owned)
             part = logs.part_of(owned.shard, owned.epoch, owned.committed, events, owned.digests)
             rows += len(events)

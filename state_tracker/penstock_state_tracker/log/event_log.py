@@ -114,6 +114,25 @@ def part_of(shard: int, epoch: int, after_seq: int, events: list[ev.Event], dige
     return Part(shard, epoch, after_seq, events, payloads, run_ids, kinds, digests)
 
 
+def whole(events: Sequence[ev.Event], count_min: int) -> int:
+    """Return how many of the first events are at least so many, and whole decisions.
+
+    A decision that is recorded in part would be taken for all of it: its rest is never decided again.
+    """
+    for count in range(max(count_min, 1), len(events)):
+        if _begins(events[count]):
+            return count
+    return len(events)
+
+
+def _begins(event: ev.Event) -> bool:
+    """Whether a decision begins here; what follows from it is about the same run and comes right after it."""
+    kind = event.WhichOneof("kind")
+    if kind == "cancel_requested":
+        return not event.cancel_requested.fail_fast
+    return kind not in ("nodes_skipped", "run_ended")
+
+
 def kind_of(payload: bytes) -> int:
     """Return the kind of a serialised event; 0 if it is none that this version knows."""
     return KINDS.get(ev.Event.FromString(payload).WhichOneof("kind") or "", 0)
