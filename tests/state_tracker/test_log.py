@@ -76,8 +76,8 @@ def test_a_batch_is_cut_between_decisions_only() -> None:
     asked = ev.Event(cancel_requested=ev.CancelRequested())
     failed, begun = ev.Event(action_failed=ev.ActionFailed()), started()[0]
     events = [begun, failed, stopped, *skipped, ended, begun, asked, *skipped, ended]
-    assert [log.whole(events, count) for count in range(14)] == [1, 1, 7, 7, 7, 7, 7, 7, 8, 13, 13, 13, 13, 13]
-    assert [log.whole([], count) for count in range(2)] == [0, 0]
+    assert [event_log.whole(events, count) for count in range(14)] == [1, 1, 7, 7, 7, 7, 7, 7, 8, 13, 13, 13, 13, 13]
+    assert [event_log.whole([], count) for count in range(2)] == [0, 0]
 
 
 async def test_recorded_time_never_goes_back(shards: Database) -> None:
