@@ -202,9 +202,9 @@ class Topology:
     def _described(self) -> dict[str, Described]:
         """Read the file; return the services that run here."""
         services = compose.described(compose.load(self._file, {"PENSTOCK_POSTGRES_PASSWORD": "none"}))
-        # Traces need a collector, which is none of ours: only if the caller names one.
-        left_out = set[str]() if "PENSTOCK_OTLP" in self._extra else {"tracer"}
-        used = {name: one for name, one in services.items() if not one.profiles and name not in left_out}
+        # Traces need a collector, which is not ours: only if the caller names one.
+        profiles = {"observability"} if "PENSTOCK_OTLP" in self._extra else set[str]()
+        used = {name: one for name, one in services.items() if profiles.issuperset(one.profiles)}
         if unknown := self._scale.keys() - used.keys():
             raise NotStarted(f"there is no {', '.join(sorted(unknown))} here; there is {', '.join(used)}")
         return used

@@ -1,4 +1,7 @@
-"""docker-compose.yml holds what it promises, as far as that can be seen without a container engine."""
+"""docker-compose.yml holds what it promises, as far as that can be seen without a container engine.
+
+`make compose-test` shows the rest with one.
+"""
 
 import importlib
 import json
@@ -33,6 +36,7 @@ def test_it_follows_the_schema_of_compose() -> None:
     validator: Any = jsonschema.Draft7Validator(schema)
     validator.check_schema(schema)
     validator.validate(FILE)
+    validator.validate(yaml.safe_load((ROOT / "examples" / "docker-compose.yml").read_text()))
     assert not validator.is_valid({**FILE, "services": {"one": {"imagine": "this"}}})
 
 
@@ -77,6 +81,20 @@ def test_every_part_is_pinned_bounded_and_restarted(name: str) -> None:
     assert entry["logging"]["options"]["max-size"]
     assert ("healthcheck" in entry) != (name in WITHOUT_HEALTH)
     assert all(port.startswith("127.0.0.1:") for port in entry.get("ports", []))
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "gpu-worker"])
+def test_every_part_starts_on_two_cores_and_an_older_engine(name: str) -> None:
+    # Docker refuses more cores than there are; engines before Docker 25, and podman, refuse start_interval.
+    assert float(SERVICES[name]["deploy"]["resources"]["limits"]["cpus"]) <= 2
+    assert "start_interval" not in SERVICES[name].get("healthcheck", {})
+
+
+def test_what_only_watches_is_left_out_unless_it_is_asked_for() -> None:
+    watching = {name for name, entry in SERVICES.items() if entry.get("profiles") == ["observability"]}
+    assert watching == {"tracer", "otel-collector", "jaeger", "prometheus", "grafana"}
+    others = [entry for name, entry in SERVICES.items() if name not in watching]
+    assert not watching & {needed for entry in others for needed in entry.get("depends_on", {})}
 
 
 @pytest.mark.parametrize("name", SERVICES)

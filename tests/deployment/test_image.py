@@ -77,3 +77,15 @@ def test_folders_of_volumes_belong_to_the_user_that_writes_them() -> None:
     # An empty volume takes its owner from the folder of the image that it covers; without one, it is root's.
     (made,) = re.findall(r"mkdir -p (.+?) && chown -R penstock:penstock /data", DOCKERFILE)
     assert {path for one in OURS.values() for path in one.folders} == set(made.split())
+
+
+def test_the_examples_worker_is_the_worker_with_what_the_examples_need() -> None:
+    text = (ROOT / "examples" / "Dockerfile").read_text()
+    images = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert images == [re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)[0], SERVICES["worker"]["image"]]
+    assert (
+        re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1] == re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)[-1]
+    )
+    required = (ROOT / "examples" / "requirements.txt").read_text().splitlines()[1:]
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    assert required == groups["examples"]
