@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 IMAGE = "apache/kafka:4.1.1"
-START_MAX_S = 90.0
+START_MAX_S = 90
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _container() -> Iterator[str]:
     """Run Apache's own image; testcontainers' Kafka knows Confluent's alone."""
     from penstock_stack.ports import choose_port
     from testcontainers.core.container import DockerContainer
-    from testcontainers.core.waiting_utils import wait_for_logs
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
     port = choose_port(0)
     settings = {
@@ -62,8 +62,8 @@ def _container() -> Iterator[str]:
     }
     container = DockerContainer(IMAGE).with_envs(**settings)
     container.ports["9092/tcp"] = ("127.0.0.1", port)  # `with_bind_ports` would open it to everybody
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(START_MAX_S))
     with container:
-        wait_for_logs(container, "Kafka Server started", timeout=START_MAX_S)
         yield f"127.0.0.1:{port}"
 
 
