@@ -45,6 +45,20 @@ class BadWorker(ActionServiceError):
     status = "INVALID_ARGUMENT"
 
 
+class NameTaken(ActionServiceError):
+    """Another worker of this name lives."""
+
+    status = "ALREADY_EXISTS"
+
+    def __init__(self, worker: str, pool: str, host: str, silent_s: float, gone_after_s: float) -> None:
+        super().__init__(
+            f"a worker named {worker!r} is connected to pool {pool!r} already: host and process {host or 'unknown'}, "
+            f"heard {silent_s:.1f} s ago; give this one another --name, or stop that one"
+        )
+        self.worker, self.pool, self.host = worker, pool, host
+        self.trailers = ((RETRY_AFTER_TRAILER, f"{max(0.0, gone_after_s - silent_s):.3f}"),)
+
+
 class SessionClosed(ActionServiceError):
     """The worker's connection has been replaced or given up; it must connect and register again."""
 

@@ -1,5 +1,7 @@
 """What can go wrong in a worker: each error names the thing and the remedy."""
 
+from pathlib import Path
+
 
 class ExecutorError(Exception):
     """Base of all errors of this package."""
@@ -13,6 +15,20 @@ class NoSuchExecutor(ExecutorError):
             f"no executor {name!r}; installed: {', '.join(known) or 'none'}. Install the package that offers it"
         )
         self.name = name
+
+
+class FolderInUse(ExecutorError):
+    """Another worker works in this folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"the folder {folder} is in use by {holder}; give this worker another --name or --folder, or stop that one"
+        )
+        self.folder, self.holder = folder, holder
+
+
+class NameTaken(ExecutorError):
+    """A worker of this name lives somewhere else."""
 
 
 class BadPlan(ExecutorError):

@@ -22,11 +22,11 @@ from penstock_proto.action_service.v1.worker_pb2 import (
 )
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
-from penstock_proto.wire import OWNER_TRAILER
+from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
 from penstock_service.state_trackers import read_plan
 
 from .agent import Agent
-from .errors import ExecutorError
+from .errors import ExecutorError, NameTaken
 from .executor import Executor
 from .output_upload import RemotePrinted
 from .report_queue import Outgoing
@@ -36,6 +36,8 @@ HEARTBEATS_A_LEASE: Final = 3
 LINGER_S: Final = 0.003
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.1, 2.0
 CALL_TIMEOUT_S: Final = 30.0
+# Beyond the silence after which a former worker of this name counts as gone.
+NAME_SLACK_S: Final = 1.0
 OPTIONS: Final = [
     ("grpc.keepalive_time_ms", 20_000),  # servers refuse more than one in 10 s, and any outside of calls
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -54,15 +56,15 @@ class Place:
 
     Attributes:
         connect: HOST:PORT of an Action Service; it names another if that one owns the pool.
-        folder: The worker's own: its cache of artifacts and its scratch space.
+        folder: The worker's own: its cache of artifacts and its scratch space; None until it is chosen.
         state_tracker, artifacts: HOST:PORT; empty: what the Action Service and the State Tracker say.
         artifact_folder: The store's own folder, where this host sees it; None: artifacts come by gRPC.
     """
 
     connect: str
-    worker: str
+    worker: str = ""
     pool: str = "default"
-    folder: Path = field(default_factory=Path)
+    folder: Path | None = None
     state_tracker: str = ""
     artifacts: str = ""
     artifact_folder: Path | None = None
@@ -73,13 +75,16 @@ class RemoteWorker:
     """Connects, and connects again; what it holds survives any break of the stream."""
 
     def __init__(self, place: Place, executor: Executor) -> None:
-        self._place = place
+        if place.folder is None:
+            raise ExecutorError("a worker needs a folder of its own")
+        self._place, self._folder = place, place.folder
         self._executor = executor
         self._agent: Agent | None = None
         self._printed: RemotePrinted | None = None
         self._channels: dict[str, Any] = {}
         self._outgoing: Outgoing | None = None
         self._draining = False
+        self._refused_until: float | None = None  # after which a name that is still taken is given up
         self._gone = asyncio.Event()
         self.connected = asyncio.Event()
 
@@ -123,12 +128,24 @@ class RemoteWorker:
         """Return where to connect next; raise if trying again cannot help."""
         trailers = {str(key): str(value) for key, value in error.trailing_metadata() or ()}
         code = error.code()
+        if code == _grpc.StatusCode.ALREADY_EXISTS:
+            self._name_is_taken(float(trailers.get(RETRY_AFTER_TRAILER, 0)), str(error.details()))
+            return address
         if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get(OWNER_TRAILER)):
             return owner
         if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
             raise ExecutorError(f"the Action Service at {address} refuses this worker: {error.details()}")
         log.warning("no connection to the Action Service at %s (%s); trying again", address, error.details())
         return self._place.connect
+
+    def _name_is_taken(self, wait_s: float, details: str) -> None:
+        """Wait for the other to be silent for long enough; raise NameTaken if it has been heard meanwhile."""
+        now = asyncio.get_running_loop().time()
+        if self._refused_until is None:
+            self._refused_until = now + wait_s + NAME_SLACK_S
+            log.warning("%s; trying for %.0f s whether it is gone", details, wait_s + NAME_SLACK_S)
+        elif now >= self._refused_until:
+            raise NameTaken(details)
 
     async def _session(self, address: str) -> None:
         """One stream, from its start to its end."""
@@ -144,6 +161,7 @@ class RemoteWorker:
             async for response in call:
                 if response.HasField("welcome"):
                     log.info("worker %s joined pool %s at %s", self._place.worker, self._place.pool, address)
+                    self._refused_until = None
                     beating = asyncio.create_task(_beat(outgoing, response.welcome))
                     self.connected.set()
                     agent.resend()
@@ -182,7 +200,7 @@ class RemoteWorker:
         if self._place.artifact_folder is not None:
             store, store_address = LocalStore(self._place.artifact_folder), ""
         else:
-            store = RemoteStore(artifacts, LocalStore(self._place.folder / "artifacts"))
+            store = RemoteStore(artifacts, LocalStore(self._folder / "artifacts"))
             store_address = artifacts
 
         async def plan(plan_hash: bytes) -> bytes:
@@ -198,7 +216,7 @@ class RemoteWorker:
             plan=plan,
             send_reports=self._send_reports,
             output=self._printed,
-            scratch=self._place.folder / "scratch",
+            scratch=self._folder / "scratch",
             labels=self._place.labels,
             linger_s=LINGER_S,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from penstock_service.errors import ServiceError
 from penstock_service.runtime import loop_factory, settle_garbage
 from penstock_service.settings import BadAddress, UnsafeBind, is_loopback, split_address
 
+from . import own_folder
 from .errors import ExecutorError
 from .executor import Executor, load_executor
 from .gpus import visible_gpus
@@ -24,15 +25,11 @@ SAME_SIGNAL_S: Final = 0.5
 log = logging.getLogger(__name__)
 
 
-def default_name() -> str:
-    """Return a name that the worker keeps over restarts on this host."""
-    return socket.gethostname()
-
-
 def run(
     place: Place,
     resources: Resources,
     *,
+    home: Path,
     gpu: int | None = None,
     executor: str = "process",
     drain_s: float = DRAIN_S,
@@ -42,6 +39,8 @@ def run(
     """Work until SIGINT or SIGTERM, then end what is held; return the exit code.
 
     Args:
+        place: Without a name or a folder, it gets one of its own.
+        home: Where workers' folders are.
         metrics_listen: HOST:PORT that answers /metrics in Prometheus' text format; nowhere if empty.
         allow_insecure_bind: Whether others than this machine may read them.
     """
@@ -49,13 +48,14 @@ def run(
     try:
         if metrics_listen:
             _serve_metrics(metrics_listen, allow_insecure_bind)
-        worker = RemoteWorker(place, _executor(executor, resources, gpu))
+        with own_folder.held(home, place.worker, place.folder) as own:
+            worker = RemoteWorker(replace(place, worker=own.name, folder=own.path), _executor(executor, resources, gpu))
+            metrics.WORKER_CONNECTED.watch_one(worker.connected.is_set)
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                return runner.run(_work(worker, own.name, drain_s))
     except (BadAddress, ServiceError, ExecutorError, OSError) as error:
         log.error("%s", error)
         return 1
-    metrics.WORKER_CONNECTED.watch_one(worker.connected.is_set)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_work(worker, place.worker, drain_s))
 
 
 def _serve_metrics(address: str, allow_insecure_bind: bool) -> None:
@@ -93,11 +93,7 @@ async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
             drain_s,
         )
         await worker.drain(drain_s)
-    try:
-        await running
-    except ExecutorError as error:
-        log.error("%s", error)
-        return 1
+    await running
     return 0
 
 
@@ -119,9 +115,3 @@ def _gpus(count: int) -> list[str]:
             f"this machine shows {len(found)} GPUs, not {count}; start the worker with --gpu {len(found)}"
         )
     return list(found[:count])
-
-
-def folder_of(home: Path, worker: str) -> Path:
-    """Return the worker's own folder below `home`; its name becomes a safe one."""
-    safe = "".join(char if char.isalnum() or char in "-_" else "_" for char in worker)[:100]
-    return home / "workers" / safe

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import grpc.aio
 import pytest
-from penstock_action_service.errors import BadWorker, NotOwner, SessionClosed, UnknownPool
-from penstock_action_service.shell import pool_host
+from penstock_action_service.errors import BadWorker, NameTaken, NotOwner, SessionClosed, UnknownPool
+from penstock_action_service.pool import reconciliation
+from penstock_action_service.shell import pool_host, sessions
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1 import service_pb2_grpc, worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, Grant, Heartbeat, Register, Reports
@@ -18,7 +19,7 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.state_tracker.v1.service_pb2 import CancelRequest
 from penstock_service import channels
 
-from tests.action_service.world import FakeWorker, World, until, world
+from tests.action_service.world import FakeWorker, World, connected, until, world
 from tests.state_tracker.running import CALLER, SHARDS, chain, new_id, wide
 from tests.streams import MakeStream
 
@@ -119,10 +120,46 @@ async def test_a_dead_worker_is_lost_and_its_actions_run_again(services: World) 
         await until(lambda: dead.held)
         again = FakeWorker("dead")
         again.incarnation = "2"
+        dead.session.close()  # as when its process ends
         again.connect(service)
         assert dead.closed.is_set()
         assert await services.state(run_id) == RUN_STATE_SUCCEEDED
         assert [(grant.node, grant.attempt) for grant in again.grants] == [(0, 2), (1, 1)]
+
+
+async def test_a_living_worker_keeps_its_name(services: World) -> None:
+    async with services.action_service(worker_lease_s=3.0) as service:
+        first = FakeWorker("box", holds=lambda grant: True)
+        async with connected(first, service):
+            run_id = await services.run(chain(1))
+            await until(lambda: first.held)
+            second = FakeWorker("box")
+            second.incarnation, second.host = "2", "there:22"
+            with pytest.raises(NameTaken, match=r"'box' is connected to pool 'default'.*here:11.*--name"):
+                second.connect(service)
+            assert not first.closed.is_set()
+            first.finish(next(iter(first.held)))
+            assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        assert [(grant.node, grant.attempt) for grant in first.grants] == [(0, 1)]
+
+
+async def test_a_name_is_free_once_its_worker_has_missed_two_heartbeats(services: World) -> None:
+    async with services.action_service(worker_lease_s=3.0) as service:
+        cut_off = FakeWorker("box", holds=lambda grant: True)
+        cut_off.connect(service)
+        run_id = await services.run(chain(1))
+        await until(lambda: cut_off.held)
+        again = FakeWorker("box")
+        again.incarnation = "2"
+        with pytest.raises(NameTaken) as refused:
+            again.connect(service)
+        (_, wait_s) = refused.value.trailers[0]
+        assert float(wait_s) <= 2.0
+        await asyncio.sleep(float(wait_s))
+        again.connect(service)
+        assert cut_off.closed.is_set()
+        async with again.alive(service):
+            assert await services.state(run_id) == RUN_STATE_SUCCEEDED
 
 
 async def test_a_silent_worker_is_lost_after_its_lease(services: World) -> None:
@@ -171,11 +208,57 @@ async def test_workers_that_make_no_sense_are_refused(services: World) -> None:
             Register(worker="", incarnation="1"),
             Register(worker="w", incarnation=""),
             Register(worker="w", incarnation="1", capacity=Resources(cpu_milli=-1)),
+            Register(worker="w", incarnation="1", capacity=Resources(memory_bytes=2**62)),
+            Register(worker="w", incarnation="1", capacity=Resources(labels={"key": "x" * 2_000})),
+            Register(worker="w", incarnation="1", host="x" * 2_000),
+            Register(worker="w", incarnation="1", held=[held_grant(timeout_s=float("nan"))]),
+            Register(worker="w", incarnation="1", held=[held_grant(resources=Resources(memory_bytes=2**62))]),
+            Register(worker="w", incarnation="1", held=[held_grant(resources=Resources(gpu=-1))]),
+            Register(worker="w", incarnation="1", held=[held_grant(item=[0] * 1_000)]),
         ):
             with pytest.raises(BadWorker):
                 service.connect(register, lambda orders: None)
         with pytest.raises(UnknownPool):
             service.connect(Register(worker="w", incarnation="1", pool="other"), lambda orders: None)
+
+
+def held_grant(**fields: Any) -> Grant:
+    return Grant(grant=1, run_id=new_id(), attempt=1, **fields)
+
+
+async def test_workers_of_the_largest_capacity_leave_room_for_others(services: World) -> None:
+    async with services.action_service() as service, channels.open_channel(service.address) as channel:
+        largest = Resources(cpu_milli=2**31 - 1, gpu=2**31 - 1, memory_bytes=sessions.AMOUNT_MAX)
+        many = [FakeWorker(f"large-{number}", holds=lambda grant: True) for number in range(3)]
+        for worker in many:
+            worker.capacity = largest
+            worker.connect(service)
+        async with connected(FakeWorker("plain"), service):
+            stub: Any = cast(Any, service_pb2_grpc).ActionServiceStub(channel)
+            (pool,) = (await stub.ListPools(api.ListPoolsRequest())).pools
+            assert (pool.workers, pool.capacity.cpu_milli) == (4, 2**31 - 1)
+            for worker in many:
+                worker.session.leave()
+            assert await services.state(await services.run(chain(2))) == RUN_STATE_SUCCEEDED
+
+
+async def test_a_registration_that_fails_leaves_nothing_behind(
+    services: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with services.action_service() as service:
+
+        def broken(*_: object, **__: object) -> None:
+            raise OverflowError("the number is too large")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(reconciliation, "_held", broken)
+            bad = FakeWorker("bad")
+            bad.held = {1: held_grant()}
+            with pytest.raises(OverflowError):
+                bad.connect(service)
+        assert not service.hosts["default"].core.knows("bad") and not service.hosts["default"].sessions
+        FakeWorker("good").connect(service)
+        assert await services.state(await services.run(chain(2))) == RUN_STATE_SUCCEEDED
 
 
 async def test_reports_about_others_are_refused(services: World) -> None:

@@ -86,7 +86,7 @@ class FakeWorker:
     """A worker without executor: by itself it ends each action at once, the result being the number of its node."""
 
     def __init__(self, name: str = "w1", cpus: int = 2, *, holds: Callable[[Grant], bool] | None = None) -> None:
-        self.name, self.incarnation = name, "1"
+        self.name, self.incarnation, self.host = name, "1", "here:11"
         self.capacity = Resources(cpu_milli=1000 * cpus)
         self.holds = holds or (lambda grant: False)
         self.held: dict[int, Grant] = {}  # executing, for as long as the test wants
@@ -99,7 +99,12 @@ class FakeWorker:
 
     def register(self, pool: str = "") -> Register:
         return Register(
-            worker=self.name, incarnation=self.incarnation, pool=pool, capacity=self.capacity, held=self.held.values()
+            worker=self.name,
+            incarnation=self.incarnation,
+            pool=pool,
+            capacity=self.capacity,
+            held=self.held.values(),
+            host=self.host,
         )
 
     def connect(self, service: ActionService) -> None:
@@ -154,6 +159,14 @@ class FakeWorker:
         report = succeeded(self.held.pop(grant), self.name)
         self.unrecorded[grant] = report
         self.session.reports([report])
+
+
+@asynccontextmanager
+async def connected(worker: FakeWorker, service: ActionService) -> AsyncGenerator[None]:
+    """Connect a worker, and send heartbeats until the block ends."""
+    worker.connect(service)
+    async with worker.alive(service):
+        yield
 
 
 def about(grant: Grant, worker: str) -> Report:

@@ -52,14 +52,19 @@ def lasting(mark: str, seconds: float = 1.0) -> int:
 """
 
 
-@pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+def opened(tmp_path: Path) -> None:
+    """Let the database's user reach the folder, and put the program there."""
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents:
         if parent == Path(tempfile.gettempdir()):  # everybody's, and open already
             break
         parent.chmod(0o755)
     (tmp_path / "program.py").write_text(PROGRAM)
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    opened(tmp_path)
     stack = Stack(tmp_path / "data", Settings(workers=False, shards=4))
     await stack.start()
     yield stack

@@ -25,6 +25,7 @@ from .workers import Worker
 TIMEOUT_SLACK_S = 15.0  # the worker enforces timeouts; so much later this service does
 STALLED_S = 0.2  # nothing ended at a worker for so long: what waits there is asked back
 CHECK_EVERY_S = 1.0
+RIVAL_GONE_LEASES = 2 / 3
 UNCLAIMED_MAX_S = 600.0  # after a take-over, for a log that does not answer
 
 
@@ -140,6 +141,13 @@ class Pool:
             reconciliation.stop(self._book, action, now)
 
     # What workers say
+
+    def rival(self, register: Register, now: float) -> Worker | None:
+        """Return the worker that has this name and lives: it is connected, and was heard not long ago."""
+        known = self._book.placement.workers.get(register.worker)
+        if known is None or not known.connected or known.register.incarnation == register.incarnation:
+            return None
+        return known if now - known.heard_at < self.rival_gone_s else None
 
     def register(self, register: Register, now: float) -> None:
         """Take a worker in, with what it holds; another incarnation means that all the former one held is lost."""
@@ -337,6 +345,11 @@ class Pool:
         sample = book.queue_s, book.worker_s
         book.queue_s = book.worker_s = None
         return sample
+
+    @property
+    def rival_gone_s(self) -> float:
+        """A worker silent for so long has lost its name to another one: two of three heartbeats did not come."""
+        return self.lease_s * RIVAL_GONE_LEASES
 
     @property
     def _since(self) -> float:

@@ -4,6 +4,7 @@ import math
 
 OPERATORS_MAX = 10_000  # remembered; beyond, the oldest are forgotten
 OVERHEAD_S = 50e-6  # of a worker, around each operator
+LONGEST_S = 366 * 86_400.0
 GAIN_MEAN = 1 / 8
 GAIN_DEVIATION = 1 / 4
 DEVIATIONS = 3.0  # an estimate is this far above the mean
@@ -20,7 +21,8 @@ class Duration:
         self.expected_s: float = math.inf  # a cautious estimate, with the worker's overhead; infinite while unknown
 
     def learn(self, duration_s: float) -> None:
-        """Take one observed duration into account."""
+        """Take one observed duration into account; a worker may say anything."""
+        duration_s = min(max(duration_s, 0.0), LONGEST_S)
         if self.mean_s == self.mean_s:
             error = duration_s - self.mean_s
             self.mean_s += GAIN_MEAN * error

@@ -20,15 +20,18 @@ WAITS_FOR_ROOM_S = AHEAD_S / 4  # what is expected to take longer has a worker k
 RESERVE_AFTER_S = 2.0  # without any grant to a shape that waits
 SHAPES_KEPT = 256
 
+Amounts = tuple[int, int, int]  # thousandths of a core, GPUs, bytes of memory
+
 
 class Placement:
     """The workers of a pool and the shapes that want room there."""
 
-    __slots__ = ("shapes", "workers")
+    __slots__ = ("_total", "shapes", "workers")
 
     def __init__(self) -> None:
         self.shapes = Shapes()
         self.workers: dict[str, Worker] = {}
+        self._total: Amounts = (0, 0, 0)
 
     def shape(self, resources: Resources) -> Shape:
         """Return the shape of these needs, with every worker that may have room as its candidate."""
@@ -36,19 +39,19 @@ class Placement:
         if new:
             for worker in self.workers.values():
                 self._introduce(worker, shape)
-            self._weigh()
+            self._weigh(shape)
         return shape
 
     def join(self, worker: Worker) -> None:
         self.workers[worker.name] = worker
         for shape in self.shapes:
             self._introduce(worker, shape)
-        self._weigh()
+        self._weigh_all()
 
     def leave(self, worker: Worker) -> None:
         del self.workers[worker.name]
         self.pause(worker)
-        self._weigh()
+        self._weigh_all()
 
     def pause(self, worker: Worker) -> None:
         """Grant it nothing until it is freed again."""
@@ -132,14 +135,9 @@ class Placement:
             worker.reserved = None
             self.freed(worker)
 
-    def capacity(self) -> Resources:
-        """Add up what the workers have."""
-        total = Resources()
-        for worker in self.workers.values():
-            total.cpu_milli += worker.cpu_milli
-            total.gpu += worker.gpu
-            total.memory_bytes += worker.memory_bytes
-        return total
+    def capacity(self) -> Amounts:
+        """Return what the workers have, all together."""
+        return self._total
 
     def tidy(self, actions: Iterable[Action]) -> None:
         """Forget shapes that none of the open actions has, where there are many."""
@@ -158,17 +156,20 @@ class Placement:
             if worker.connected and not worker.draining:
                 shape.candidates[worker] = None
 
-    def _weigh(self) -> None:
-        total = self.capacity()
+    def _weigh_all(self) -> None:
+        workers = self.workers.values()
+        self._total = (
+            sum(worker.cpu_milli for worker in workers),
+            sum(worker.gpu for worker in workers),
+            sum(worker.memory_bytes for worker in workers),
+        )
         for shape in self.shapes:
-            shape.share = max(
-                min(1.0, need / have) if have else 0.0
-                for need, have in (
-                    (shape.cpu_milli, total.cpu_milli),
-                    (shape.gpu, total.gpu),
-                    (shape.memory_bytes, total.memory_bytes),
-                )
-            )
+            self._weigh(shape)
+
+    def _weigh(self, shape: Shape) -> None:
+        needs = (shape.cpu_milli, shape.gpu, shape.memory_bytes)
+        pairs = zip(needs, self._total, strict=True)
+        shape.share = max(min(1.0, need / have) if have else 0.0 for need, have in pairs)
 
 
 def _waits_long(shape: Shape, now: float) -> bool:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .shapes import Shape
     from .workers import Worker
 
+INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
+
 
 def why(book: Book, pool: str, run_id: bytes, now: float) -> list[api.WhyLine]:
     """Say of each open attempt of a run what it waits for."""
@@ -90,7 +92,7 @@ def summary(book: Book, pool: str, epoch: int) -> api.Pool:
     return api.Pool(
         pool=pool,
         epoch=epoch,
-        capacity=book.placement.capacity(),
+        capacity=resources(*book.placement.capacity()),
         used=_used(all_workers),
         queued=book.teams.queued,
         delayed=book.delayed,
@@ -100,8 +102,15 @@ def summary(book: Book, pool: str, epoch: int) -> api.Pool:
 
 
 def _used(workers: list[Worker]) -> Resources:
+    return resources(
+        sum(worker.cpu_milli - worker.free_cpu_milli for worker in workers),
+        sum(worker.gpu - worker.free_gpu for worker in workers),
+        sum(worker.memory_bytes - worker.free_memory_bytes for worker in workers),
+    )
+
+
+def resources(cpu_milli: int, gpu: int, memory_bytes: int) -> Resources:
+    """Put sums into a message, whose fields are bounded."""
     return Resources(
-        cpu_milli=sum(worker.cpu_milli - worker.free_cpu_milli for worker in workers),
-        gpu=sum(worker.gpu - worker.free_gpu for worker in workers),
-        memory_bytes=sum(worker.memory_bytes - worker.free_memory_bytes for worker in workers),
+        cpu_milli=min(cpu_milli, INT32_MAX), gpu=min(gpu, INT32_MAX), memory_bytes=min(memory_bytes, INT64_MAX)
     )

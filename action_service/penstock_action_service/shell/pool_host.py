@@ -15,6 +15,7 @@ from penstock_stream.follower import Follower, Snapshot
 from penstock_stream.stream import ACTIONS, REPORTS, Stream
 from penstock_stream.upstreams import DependencyManagerUpstream, action_span
 
+from ..errors import NameTaken
 from ..measures import Measures
 from ..pool import outcomes
 from ..pool.action import key_of
@@ -135,13 +136,28 @@ class PoolHost:
     # What sessions call
 
     def connect(self, register: Register, send: Callable[[Orders], None], closed: Callable[[], None]) -> Session:
-        """Take a worker in; a former connection of it ends."""
+        """Take a worker in; a former connection of it ends. Raises NameTaken if that is another one's, which lives."""
+        now = self._loop.time()
+        if (rival := self.core.rival(register, now)) is not None:
+            silent_s = now - rival.heard_at
+            log.warning(
+                "a second worker %s, of %s, is refused: the first, of %s, was heard %.1f s ago",
+                register.worker, register.host, rival.register.host, silent_s,
+            )  # fmt: skip
+            raise NameTaken(register.worker, self.name, rival.register.host, silent_s, self.core.rival_gone_s)
         former = self.sessions.pop(register.worker, None)
         if former is not None:
             former.end()
         self._filler.forget(register.worker)
         session = self.sessions[register.worker] = Session(self, register, send, closed)
-        self.core.register(register, self._loop.time())
+        try:
+            self.core.register(register, now)
+        except Exception:  # half a registration would be in the way of all others
+            log.exception("worker %s cannot be taken in; it is forgotten", register.worker)
+            session.end()
+            del self.sessions[register.worker]
+            self.core.gone(register.worker, now)
+            raise
         self._wake()
         held = len(register.held)
         log.info("worker %s of %s is in pool %s, with %d actions", register.worker, register.host, self.name, held)

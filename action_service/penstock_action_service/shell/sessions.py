@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register, Welcome
+from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import RUN_ID_BYTES, pieces
 
@@ -14,6 +15,9 @@ from ..errors import BadWorker, SessionClosed
 NAME_CHARS_MAX = 200
 LABELS_MAX = 64
 HELD_MAX = 65_536
+TEXT_CHARS_MAX = 1_000  # of a label, and of what a worker says of itself
+AMOUNT_MAX = 2**50  # of one resource: a pebibyte
+ITEM_MAX = 64  # maps within maps
 GRANT_BYTES = 300  # of a grant without its values
 
 
@@ -98,9 +102,33 @@ def check(register: Register) -> None:
     name, capacity = register.worker, register.capacity
     if not 0 < len(name) <= NAME_CHARS_MAX or not 0 < len(register.incarnation) <= NAME_CHARS_MAX:
         raise BadWorker(f"a worker needs a name and an incarnation, each of 1 to {NAME_CHARS_MAX} characters")
-    if min(capacity.cpu_milli, capacity.gpu, capacity.memory_bytes) < 0 or len(capacity.labels) > LABELS_MAX:
-        raise BadWorker(f"worker {name!r}: capacities must not be negative, and labels at most {LABELS_MAX}")
+    _check_resources(f"worker {name!r}", capacity)
+    texts = (register.version, register.executor, register.host, register.pool)
+    if any(len(text) > TEXT_CHARS_MAX for text in texts):
+        raise BadWorker(f"worker {name!r}: what it says of itself has more than {TEXT_CHARS_MAX:,} characters")
     if len(register.held) > HELD_MAX:
         raise BadWorker(f"worker {name!r} says it holds {len(register.held):,} actions; at most {HELD_MAX:,} are known")
-    if any(len(grant.run_id) != RUN_ID_BYTES or grant.node < 0 or grant.attempt < 1 for grant in register.held):
-        raise BadWorker(f"worker {name!r} says it holds an action that cannot exist")
+    for grant in register.held:
+        if not _can_exist(grant):
+            raise BadWorker(f"worker {name!r} says it holds an action that cannot exist")
+        _check_resources(f"an action that worker {name!r} holds", grant.resources)
+
+
+def _can_exist(grant: Grant) -> bool:
+    return (
+        len(grant.run_id) == RUN_ID_BYTES
+        and grant.node >= 0
+        and grant.attempt >= 1
+        and len(grant.item) <= ITEM_MAX
+        and grant.timeout_s >= 0
+    )
+
+
+def _check_resources(whose: str, resources: Resources) -> None:
+    amounts = (resources.cpu_milli, resources.gpu, resources.memory_bytes)
+    if min(amounts) < 0 or max(amounts) > AMOUNT_MAX:
+        raise BadWorker(f"{whose}: resources are from 0 to {AMOUNT_MAX:,}, not {min(amounts):,} or {max(amounts):,}")
+    if len(resources.labels) > LABELS_MAX:
+        raise BadWorker(f"{whose}: at most {LABELS_MAX} labels, not {len(resources.labels):,}")
+    if any(max(len(key), len(value)) > TEXT_CHARS_MAX for key, value in resources.labels.items()):
+        raise BadWorker(f"{whose}: a label has at most {TEXT_CHARS_MAX:,} characters")

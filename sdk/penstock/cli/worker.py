@@ -13,7 +13,9 @@ from ..client.discovery import PORT
 def worker(
     connect: Annotated[str, typer.Option(help="HOST:PORT of the Action Service, or of a stack.")] = f"127.0.0.1:{PORT}",
     pool: Annotated[str, typer.Option(help="Pool that it belongs to.")] = "default",
-    name: Annotated[str, typer.Option(help="Its name, kept over restarts; else the host's.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Its name, unlike all others; else the host's and a suffix, kept in its folder.")
+    ] = "",
     cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
     gpu: Annotated[int | None, typer.Option(help="GPUs for operators; else all of this machine.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory for operators, such as 64Gi.")] = None,
@@ -21,7 +23,7 @@ def worker(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="What operators may ask for; may be repeated.")
     ] = None,
     executor: Annotated[str, typer.Option(help="What executes: the name of an installed executor.")] = "process",
-    folder: Annotated[Path | None, typer.Option(help="For its cache and scratch files.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Its own, for its name, cache and scratch files.")] = None,
     artifacts: Annotated[str, typer.Option(help="HOST:PORT of the artifact service; else what the stack says.")] = "",
     artifact_folder: Annotated[
         Path | None, typer.Option(help="The artifact store's own folder, if this host sees it.")
@@ -56,12 +58,11 @@ def worker(
         from penstock_proto.plan.v1.plan_pb2 import Resources
     except ImportError as error:
         raise PenstockError(f"a worker needs the package penstock-executors: {error}") from error
-    who = name or working.default_name()
     place = Place(
         connect=connect,
-        worker=who,
+        worker=name,
         pool=pool,
-        folder=folder or working.folder_of(data_folder(), who),
+        folder=folder,
         state_tracker=state_tracker,
         artifacts=artifacts,
         artifact_folder=artifact_folder,
@@ -71,6 +72,7 @@ def worker(
     return working.run(
         place,
         resources,
+        home=data_folder(),
         gpu=gpu,
         executor=executor,
         drain_s=drain_s,
