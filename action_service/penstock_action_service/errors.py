@@ -1,6 +1,6 @@
 """Everything that this service raises; `status` and `detail` are what callers over gRPC see."""
 
-from penstock_proto.wire import OWNER_TRAILER
+from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
 
 
 class ActionServiceError(Exception):

@@ -110,7 +110,7 @@ class Child:
 
     def _fail(self, answer: FromChild, error: ActionError) -> None:
         failed = answer.report.failed
-        failed.cause, failed.final = error.cause, error.final
+        failed.cause, failed.final, failed.returned = error.cause, error.final, error.returned
         failed.failure.CopyFrom(error.failure())
 
     def _call(self, grant: Grant) -> Call:

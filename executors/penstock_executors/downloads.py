@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -11,20 +12,25 @@ from penstock.compiler.bundle import ARCHIVE_BYTES_MAX, BundleError, BundleTooLa
 from penstock_artifact_store import ArtifactDamaged, ArtifactMissing, BadHash
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 
-from .errors import BadPlan
+from .errors import BadPlan, NotRecorded
 from .executor import Context
 
-TRIES = 4
-PAUSE_S = 0.5  # after the first failed try; it doubles
-_HOPELESS = (BundleError, BadPlan, ArtifactMissing, ArtifactDamaged, BadHash)
+PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 2.0  # between tries; they double
+HOLD_S = 60.0  # what cannot be fetched for so long is given back: another worker may reach more
+_HOPELESS = (BundleError, BadPlan, NotRecorded, ArtifactMissing, ArtifactDamaged, BadHash)
+
+log = logging.getLogger(__name__)
 
 
 class Unavailable(Exception):
-    """The thing cannot be had; `cause` says what that means for an action that needs it."""
+    """The thing cannot be had; `cause` says what that means for an action that needs it.
 
-    def __init__(self, cause: Cause, message: str) -> None:
+    With `returned`, it cannot be had here and now: the action is given back as if it had never come.
+    """
+
+    def __init__(self, cause: Cause, message: str, *, returned: bool = False) -> None:
         super().__init__(message)
-        self.cause, self.message = cause, message
+        self.cause, self.message, self.returned = cause, message, returned
 
 
 class Prepared:
@@ -68,9 +74,9 @@ class Prepared:
 
     async def _run(self, name: bytes, fetch: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         problem: Unavailable | None = None
-        for number in range(TRIES):
-            if number:
-                await asyncio.sleep(PAUSE_S * 2 ** (number - 1))
+        now = asyncio.get_running_loop().time
+        give_back_at, pause_s = now() + HOLD_S, PAUSE_MIN_S
+        while True:
             try:
                 await fetch(name)
                 problem = None
@@ -79,7 +85,14 @@ class Prepared:
                 problem = Unavailable(Cause.CAUSE_NOT_LOADABLE, f"{name.hex()[:12]}: {error}; run the workflow again")
                 break
             except Exception as error:
-                problem = Unavailable(Cause.CAUSE_WORKER, f"{name.hex()[:12]} could not be fetched: {error}")
+                text = f"{name.hex()[:12]} could not be fetched: {error}"
+                if problem is None:
+                    log.warning("%s; trying again for %.0f s", text, HOLD_S)
+                problem = Unavailable(Cause.CAUSE_PREEMPTED, text, returned=True)
+            if now() >= give_back_at:
+                break
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
         del self._tasks[name]
         self._done(name, problem)
 

@@ -31,6 +31,18 @@ class NameTaken(ExecutorError):
     """A worker of this name lives somewhere else."""
 
 
+class TrackersAway(ExecutorError):
+    """No State Tracker answers as it should; asking again later helps."""
+
+    def __init__(self, text: str, *, too_much: bool = False) -> None:
+        super().__init__(f"no State Tracker answers: {text}")
+        self.too_much = too_much
+
+
+class NotRecorded(ExecutorError):
+    """Every State Tracker answers that it does not have it."""
+
+
 class BadPlan(ExecutorError):
     """What came as a plan is another one."""
 

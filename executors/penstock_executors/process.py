@@ -224,7 +224,7 @@ class ProcessExecutor:
                 lost = [grant for grant in child.waiting if name in (grant.plan, grant.bundle)]
                 for grant in lost:
                     child.waiting.remove(grant)
-                self._refuse(lost, problem.cause, "Unavailable", problem.message)
+                self._refuse(lost, problem.cause, "Unavailable", problem.message, returned=problem.returned)
                 self._release(child)
             else:
                 self._set_up(child)
@@ -294,9 +294,12 @@ class ProcessExecutor:
         if child.code is None:
             child.signal(signal.SIGKILL)
 
-    def _refuse(self, grants: Iterable[Grant], cause: Cause, kind: str, message: str) -> None:
+    def _refuse(
+        self, grants: Iterable[Grant], cause: Cause, kind: str, message: str, *, returned: bool = False
+    ) -> None:
         """Report failures, but never from within `start`."""
-        refused = [reports.failed(grant, self._context.worker, cause, kind, message) for grant in grants]
+        worker = self._context.worker
+        refused = [reports.failed(grant, worker, cause, kind, message, returned=returned) for grant in grants]
         if refused:
             self._loop.call_soon(self._context.report, refused)
 

@@ -20,16 +20,15 @@ from penstock_proto.action_service.v1.worker_pb2 import (
     Heartbeat,
     Welcome,
 )
-from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
-from penstock_service.state_trackers import read_plan
 
 from .agent import Agent
-from .errors import ExecutorError, NameTaken
+from .errors import ExecutorError, NameTaken, TrackersAway
 from .executor import Executor
 from .output_upload import RemotePrinted
 from .report_queue import Outgoing
+from .trackers import Trackers
 
 HEARTBEATS_A_LEASE: Final = 3
 # A message costs more than a report: those of a busy worker go together.
@@ -57,7 +56,8 @@ class Place:
     Attributes:
         connect: HOST:PORT of an Action Service; it names another if that one owns the pool.
         folder: The worker's own: its cache of artifacts and its scratch space; None until it is chosen.
-        state_tracker, artifacts: HOST:PORT; empty: what the Action Service and the State Tracker say.
+        state_trackers: HOST:PORT of each; none: those that the Action Service names. Whichever answers is asked.
+        artifacts: HOST:PORT; empty: what the State Tracker says.
         artifact_folder: The store's own folder, where this host sees it; None: artifacts come by gRPC.
     """
 
@@ -65,7 +65,7 @@ class Place:
     worker: str = ""
     pool: str = "default"
     folder: Path | None = None
-    state_tracker: str = ""
+    state_trackers: tuple[str, ...] = ()
     artifacts: str = ""
     artifact_folder: Path | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
@@ -98,7 +98,7 @@ class RemoteWorker:
                     delay_s = RECONNECT_MIN_S
                 except _grpc.aio.AioRpcError as error:
                     address = self._next(address, error)
-                except OSError as error:
+                except (OSError, TrackersAway) as error:
                     log.warning("the connection to %s failed: %s", address, error)
                 self.connected.clear()
                 if not self._gone.is_set():
@@ -192,9 +192,9 @@ class RemoteWorker:
 
     async def _open(self, address: str) -> None:
         """Learn where plans and artifacts are, and make the executor ready; once."""
-        tracker = self._place.state_tracker or await self._tracker(address)
-        stub: Any = service_pb2_grpc.StateTrackerServiceStub(self._channel(tracker))
-        info = await stub.Info(service_pb2.InfoRequest(), timeout=CALL_TIMEOUT_S)
+        addresses = self._place.state_trackers or await self._trackers(address)
+        trackers = Trackers({tracker: self._channel(tracker) for tracker in addresses})
+        tracker, info = await trackers.info()
         artifacts = self._place.artifacts or info.artifact_address or tracker
         store: LocalStore | RemoteStore
         if self._place.artifact_folder is not None:
@@ -203,9 +203,6 @@ class RemoteWorker:
             store = RemoteStore(artifacts, LocalStore(self._folder / "artifacts"))
             store_address = artifacts
 
-        async def plan(plan_hash: bytes) -> bytes:
-            return await read_plan(stub, plan_hash, CALL_TIMEOUT_S)
-
         self._printed = RemotePrinted(self._channel(artifacts))
         agent = Agent(
             worker=self._place.worker,
@@ -213,7 +210,7 @@ class RemoteWorker:
             executor=self._executor,
             store=store,
             store_address=store_address,
-            plan=plan,
+            plan=trackers.plan,
             send_reports=self._send_reports,
             output=self._printed,
             scratch=self._folder / "scratch",
@@ -223,14 +220,14 @@ class RemoteWorker:
         await agent.open()
         self._agent = agent
 
-    async def _tracker(self, address: str) -> str:
+    async def _trackers(self, address: str) -> list[str]:
         """Ask an Action Service where the State Trackers are."""
         from penstock_proto.action_service.v1 import service_pb2 as actions
         from penstock_proto.action_service.v1 import service_pb2_grpc as actions_grpc
 
         stub: Any = actions_grpc.ActionServiceStub(self._channel(address))
         answer = await stub.ListPools(actions.ListPoolsRequest(), timeout=CALL_TIMEOUT_S)
-        return next(iter(answer.state_trackers), address)
+        return list(answer.state_trackers) or [address]
 
     def _send_reports(self, reports: list[Report]) -> None:
         """What cannot be sent now is reported again over the next stream."""

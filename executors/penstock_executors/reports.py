@@ -15,12 +15,24 @@ def started(grant: Grant, worker: str) -> Report:
 
 
 def failed(
-    grant: Grant, worker: str, cause: Cause, kind: str, message: str, *, duration_s: float = 0.0, final: bool = False
+    grant: Grant,
+    worker: str,
+    cause: Cause,
+    kind: str,
+    message: str,
+    *,
+    duration_s: float = 0.0,
+    final: bool = False,
+    returned: bool = False,
 ) -> Report:
-    """The action ended without a result; `kind` stands where a class of exception would."""
+    """The action ended without a result; `kind` stands where a class of exception would.
+
+    With `returned`, it is given back instead: it is to run elsewhere or later, and the attempt is not used up.
+    """
     report = _about(grant, worker)
     failed = report.failed
     failed.cause, failed.final, failed.duration_us = cause, final, int(duration_s * 1e6)
+    failed.returned = returned
     failed.failure.type, failed.failure.message = kind, message[:MESSAGE_CHARS_MAX]
     return report
 
@@ -29,7 +41,7 @@ def reworded(report: Report, cause: Cause, kind: str, message: str) -> Report:
     """The same end under the cause that the worker knows better than the process."""
     copy = Report()
     copy.CopyFrom(report)
-    copy.failed.cause, copy.failed.final = cause, False
+    copy.failed.cause, copy.failed.final, copy.failed.returned = cause, False, False
     copy.failed.failure.type, copy.failed.failure.message = kind, message[:MESSAGE_CHARS_MAX]
     return copy
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from penstock.client.discovery import Running, announce, withdraw
 from penstock_action_service.app import ActionService
@@ -18,12 +17,11 @@ from penstock_artifact_store import measures as artifact_measures
 from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
 from penstock_executors.process import ProcessExecutor
+from penstock_executors.trackers import Trackers
 from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
-from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_service import channels, grpc_server
 from penstock_service.settings import BadAddress, split_address
-from penstock_service.state_trackers import read_plan
 from penstock_state_tracker.app import StateTracker, prepare
 from penstock_state_tracker.deployment import Deployment
 from penstock_stream import measures
@@ -40,7 +38,6 @@ from .worker import EmbeddedWorker
 DATABASE = "penstock"
 NAME = "embedded"
 LOADED_MAX_S = 60.0
-PLAN_MAX_S = 30.0
 log = logging.getLogger(__name__)
 
 
@@ -222,13 +219,9 @@ class Stack:
         )
         channel = channels.open_channel(self.address)
         self._stops.append(("worker's channel", channel.close))
-        stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
-
-        async def plan(plan_hash: bytes) -> bytes:
-            return await read_plan(stub, plan_hash, PLAN_MAX_S)
-
+        trackers = Trackers({self.address: channel})
         scratch = self._folder.path / "scratch"
-        worker = EmbeddedWorker(NAME, executor, store, plan, scratch, granting.connect)
+        worker = EmbeddedWorker(NAME, executor, store, trackers, scratch, granting.connect)
         self._stops.append(("worker", worker.stop))
         await worker.start()
 

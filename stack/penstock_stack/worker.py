@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from penstock_artifact_store import LocalStore
 from penstock_executors.agent import Agent
 from penstock_executors.executor import Executor
+from penstock_executors.trackers import Trackers
 from penstock_proto.action_service.v1.worker_pb2 import Orders, Register, Welcome
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
@@ -46,7 +47,7 @@ class EmbeddedWorker:
         name: str,
         executor: Executor,
         store: LocalStore,
-        plan: Callable[[bytes], Awaitable[bytes]],
+        trackers: Trackers,
         scratch: Path,
         connect: Connect,
     ) -> None:
@@ -60,7 +61,7 @@ class EmbeddedWorker:
             worker=name,
             executor=executor,
             store=store,
-            plan=plan,
+            plan=trackers.plan,
             send_reports=self._send,
             output=self._printed,
             scratch=scratch,

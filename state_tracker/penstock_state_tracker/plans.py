@@ -16,6 +16,7 @@ from .database import Database
 from .errors import BadRequest, PlanNotFound
 
 GRAPHS_BYTES_MAX: Final = 256 * 2**20
+DATA_BYTES_MAX: Final = 64 * 2**20
 # What a graph holds, about: its columns, and what each node adds to them.
 GRAPH_BYTES: Final = 4_000
 NODE_BYTES: Final = 500
@@ -43,6 +44,8 @@ class Plans:
         self._graphs: OrderedDict[bytes, PlanGraph] = OrderedDict()
         self._inputs: dict[bytes, Inputs] = {}
         self._bytes = 0
+        self._data: OrderedDict[bytes, bytes] = OrderedDict()  # the latest, as they came
+        self._data_bytes = 0
         self._lock = asyncio.Lock()
 
     @property
@@ -68,13 +71,19 @@ class Plans:
             await database.execute(PUT, name, len(data), len(plan.nodes), plan.name, who, data)
         # Only now: what is in memory counts as stored, and runs of it must outlive this process.
         self._keep(name, plan)
+        self._remember(name, data)
         return name
 
     async def data(self, plan: bytes) -> bytes:
         """Return a plan's bytes as they came; raise PlanNotFound."""
+        data = self._data.get(plan)
+        if data is not None:
+            self._data.move_to_end(plan)
+            return data
         data = await self._databases[0].fetchval(GET, plan)
         if data is None:
             raise PlanNotFound(plan)
+        self._remember(plan, data)
         return data
 
     async def ensure(self, plans: Iterable[bytes]) -> None:
@@ -86,6 +95,15 @@ class Plans:
             for plan in wanted:
                 if plan not in self._graphs:
                     self._keep(plan, await _loaded(await self.data(plan)), wanted)
+
+    def _remember(self, plan: bytes, data: bytes) -> None:
+        """Keep the bytes for the workers, which all ask for them when a run begins, also while Postgres is away."""
+        if len(data) > DATA_BYTES_MAX or plan in self._data:
+            return
+        self._data[plan] = data
+        self._data_bytes += len(data)
+        while self._data_bytes > DATA_BYTES_MAX:
+            self._data_bytes -= len(self._data.popitem(last=False)[1])
 
     async def _stored_everywhere(self, plan: bytes) -> bool:
         for database in self._databases:

@@ -9,7 +9,7 @@ from penstock_action_service.pool.effects import Effect, Granted, Learnt, Publis
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction, Recorded, Start, Stop
 from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_TASK, Resources
-from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_USER, Cause
+from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_PREEMPTED, CAUSE_USER, Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Failed, Report, Started, Succeeded
 
 LEASE_S = 10.0
@@ -34,6 +34,13 @@ def succeeded(granted: Granted, worker: str = "w", duration_s: float = 1.0) -> R
 
 def failed(granted: Granted, worker: str = "w", cause: Cause = CAUSE_USER) -> Report:
     return _report(granted, worker, failed=Failed(cause=cause))
+
+
+def returned(granted: Granted, worker: str = "w") -> Report:
+    report = failed(granted, worker, CAUSE_PREEMPTED)
+    report.failed.returned = True
+    report.failed.failure.message = "the plan could not be fetched"
+    return report
 
 
 def cancelled(granted: Granted, worker: str = "w") -> Report:

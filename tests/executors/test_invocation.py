@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pydantic
 import pytest
 from penstock import codecs, operator
-from penstock.call.failures import ActionError, BadResult, NotLoadable, OutOfMemory, Raised, StoreTrouble
+from penstock.call.failures import ActionError, BadResult, NotLoadable, OutOfMemory, Raised, StoreFailed, StoreTrouble
 from penstock.call.invocation import Call, execute
 from penstock_artifact_store import LocalStore, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2 as pl
@@ -182,12 +182,18 @@ def test_arguments_that_cannot_be_built_are_named(store: LocalStore, expr: pl.Ex
 
 
 @pytest.mark.parametrize("error", [StoreFull(Path("folder"), 0), StoreUnavailable("away"), OSError(5, "bad disk")])
-def test_a_store_in_trouble_is_the_workers_fault(error: Exception) -> None:
+def test_a_store_in_trouble_uses_up_no_attempt(error: Exception) -> None:
     put = failing(big, Fails(error), value=json("5000"))
     get = failing(show, Fails(error), value=pl.Expr(literal=Value(codec="numpy", artifact=b"0" * 32, size_bytes=9)))
     for each in (put, get):
-        assert isinstance(each, StoreTrouble) and not each.final and each.cause == ev.CAUSE_WORKER
+        assert isinstance(each, StoreTrouble) and each.returned and not each.final
         assert str(error) in each.message
+
+
+def test_a_file_that_is_not_there_uses_up_an_attempt() -> None:
+    error = FileNotFoundError(2, "no such file")
+    put = failing(big, Fails(error), value=json("5000"))
+    assert isinstance(put, StoreFailed) and not put.returned and put.cause == ev.CAUSE_WORKER
 
 
 def test_memory_that_runs_out_is_told_apart(store: LocalStore) -> None:

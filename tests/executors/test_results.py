@@ -269,6 +269,26 @@ async def test_a_repeated_grant_runs_once(worker: Any) -> None:
     assert all(each.grant != grant.grant for each in it.reports[seen:])
 
 
+async def test_a_plan_that_cannot_be_fetched_now_is_waited_for(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "PAUSE_MAX_S", 0.1)
+    it = await worker(OPS)
+    it.away = 20
+    assert result(await it.run("add", 1, 1)) == 2
+    assert not it.away
+
+
+async def test_a_plan_that_cannot_be_fetched_for_long_costs_no_attempt(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "HOLD_S", 0.2)
+    it = await worker(OPS)
+    it.away = 1_000_000
+    gone = (await it.run("add", 1, 1)).failed
+    assert gone.returned and "no State Tracker answers" in gone.failure.message
+    it.away = 0
+    assert result(await it.run("add", 1, 1)) == 2
+
+
 async def test_a_bundle_that_no_project_has_is_not_read(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     it = await worker(OPS)
     monkeypatch.setattr(downloads, "ARCHIVE_BYTES_MAX", it.store.size(it.bundle) - 1)

@@ -35,6 +35,7 @@ class Action:
 
     __slots__ = (
         "arrival",
+        "avoided",
         "backoff_s",
         "duration",
         "grant",
@@ -43,11 +44,14 @@ class Action:
         "load_s",
         "long",
         "may_be_recorded",
+        "note",
         "pulled",
         "queue",
         "queued_at",
         "report",
         "reporter",
+        "returned_after_s",
+        "returned_at",
         "running",
         "shape",
         "shard",
@@ -84,6 +88,10 @@ class Action:
         self.report: Report | None = None  # how it ended
         self.reporter = ""  # the worker that waits for its end to be recorded
         self.backoff_s: float = 0.0
+        self.returned_at: float | None = None  # first given back by a worker that could not execute it
+        self.returned_after_s: float = 0.0  # before it is granted again
+        self.avoided = ""  # the worker that gave it back last
+        self.note = ""  # for people: what happened to it last
 
 
 def key_of(message: Start | Stop | Recorded | Report | Grant) -> Key:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .workers import Worker
 
 EPOCH_FACTOR = 2**40
+RETURNED_MIN_S, RETURNED_MAX_S = 1.0, 60.0  # until what a worker gave back is granted again; it doubles
+RETURNED_FOR_S = 86_400.0  # after which it is reported as a failure
+NOTE_CHARS_MAX = 500
 
 
 class Book:
@@ -152,6 +155,21 @@ class Book:
             self.fail(action, CAUSE_CANCELLED, "the run was cancelled", now)
         else:
             self.queue(action, now, first=True)
+
+    def give_back(self, action: Action, report: Report, now: float) -> None:
+        """Its worker could not execute it, which is not its fault: it goes to another, or to the same one later."""
+        if action.returned_at is None:
+            action.returned_at, action.returned_after_s = now, RETURNED_MIN_S
+        if action.stopping or now - action.returned_at > RETURNED_FOR_S:
+            self.end(action, report, now)
+            return
+        self.tell_recorded(report.worker, report.grant)
+        failure = report.failed.failure
+        action.avoided = report.worker
+        action.note = f"worker {report.worker} gave it back ({failure.type}: {failure.message})"[:NOTE_CHARS_MAX]
+        action.started = action.pulled = False
+        self.delay(action, action.returned_after_s, now)
+        action.returned_after_s = min(2 * action.returned_after_s, RETURNED_MAX_S)
 
     # How it ends
 

@@ -234,6 +234,8 @@ class Pool:
         elif action.pulled and kind == "failed" and report.failed.cause == CAUSE_CANCELLED:
             book.tell_recorded(worker.name, report.grant)
             book.requeue(action, now)
+        elif kind == "failed" and report.failed.returned and action.shard != UNCLAIMED:
+            book.give_back(action, report, now)
         elif action.shard == UNCLAIMED:
             action.state, action.report = State.ENDED, report
         else:

@@ -70,10 +70,11 @@ class Placement:
         return any(shape.queued and shape.candidates for shape in self.shapes)
 
     def choose(self, action: Action, now: float) -> Worker | None:
-        """Return a worker: warm before cold, one with room now before others, the least loaded; None: all are full."""
+        """Return a worker: best one that did not give it back, a warm one, one with room now, the least loaded."""
         shape, bundle, expected_s = action.shape, action.start.bundle, action.duration.expected_s
         best: Worker | None = None
-        best_rank: tuple[bool, bool, float] | None = None
+        best_rank: tuple[bool, bool, bool, float] | None = None
+        avoided = action.avoided
         soon: Worker | None = None
         looked_at = list(islice(shape.candidates, LOOKED_AT_MAX))
         for worker in looked_at:
@@ -81,7 +82,7 @@ class Placement:
             if worker.reserved is not None and worker.reserved is not shape:
                 del shape.candidates[worker]
             elif (now_there := worker.fits(shape)) or worker.takes_ahead(fraction, expected_s):
-                rank = (bundle not in worker.bundles, not now_there, worker.load)
+                rank = (worker.name == avoided, bundle not in worker.bundles, not now_there, worker.load)
                 if best_rank is None or rank < best_rank:
                     best, best_rank = worker, rank
             elif expected_s * fraction > WAITS_FOR_ROOM_S and worker.soon_free(fraction):

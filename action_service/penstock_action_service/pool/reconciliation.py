@@ -144,7 +144,7 @@ def _held(book: Book, worker: Worker, held: Grant, now: float, *, settled: bool)
 def _adoptable(action: Action, grant: int) -> bool:
     """A grant that executes already is kept, unless another one does too: that one stays."""
     if action.state is State.AWAITED:
-        return action.grant == grant
+        return grant >= action.grant  # one that was given later: the former one was given back
     return action.state in (State.QUEUED, State.DELAYED)
 
 

@@ -30,7 +30,7 @@ def why(book: Book, pool: str, run_id: bytes, now: float) -> list[api.WhyLine]:
 def _why(book: Book, pool: str, action: Action) -> str:
     match action.state:
         case State.DELAYED:
-            return "waits for the delay before its retry"
+            return f"{action.note}; waits to be tried again" if action.note else "waits for the delay before its retry"
         case State.QUEUED:
             return _why_queued(book, pool, action)
         case State.AWAITED:

@@ -22,6 +22,7 @@ class ActionError(PenstockError):
 
     cause: Cause = Cause.CAUSE_WORKER
     final = False  # another attempt cannot end otherwise
+    returned = False  # it is not the attempt's fault: it is to be made elsewhere or later, and not counted
 
     def __init__(self, kind: str, message: str, trace: str = "") -> None:
         """`kind` names the class of the exception, as a reader would write it."""
@@ -64,7 +65,14 @@ class NotLoadable(ActionError):
 
 
 class StoreTrouble(ActionError):
-    """The worker's store has no room or does not answer: another attempt may do better."""
+    """The worker's store has no room or does not answer: elsewhere or later it may do better."""
+
+    cause = Cause.CAUSE_PREEMPTED
+    returned = True
+
+
+class StoreFailed(ActionError):
+    """Something else is wrong with a file of an argument or of the result: another attempt may do better."""
 
     cause = Cause.CAUSE_WORKER
 

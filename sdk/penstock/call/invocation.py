@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,19 @@ from ..declare import signatures
 from ..declare.operators import operator_of
 from ..declare.signatures import Signature
 from .argument_values import Builder, Builders
-from .failures import BadResult, NotLoadable, OutOfMemory, StoreTrouble, described, out_of_memory, raised, shown
+from .failures import (
+    BadResult,
+    NotLoadable,
+    OutOfMemory,
+    StoreFailed,
+    StoreTrouble,
+    described,
+    out_of_memory,
+    raised,
+    shown,
+)
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 
 LoadOperator = Callable[[str, str], Callable[..., Any]]
 Values = Mapping[int, Sequence[Value]]
@@ -143,7 +156,8 @@ class Call:
         if out_of_memory(error):
             return OutOfMemory("MemoryError", f"while the arguments of {self.operator} were decoded", shown(error))
         if isinstance(error, StoreFull | StoreUnavailable | OSError):
-            return StoreTrouble(type(error).__name__, f"arguments of {self.operator}: {error}")
+            kind = StoreTrouble if _is_trouble(error) else StoreFailed
+            return kind(type(error).__name__, f"arguments of {self.operator}: {error}")
         trace = "" if isinstance(error, codecs.CodecError | ArtifactStoreError) else shown(error)
         return NotLoadable(type(error).__name__, f"arguments of {self.operator}: {described(error)}", trace)
 
@@ -151,9 +165,15 @@ class Call:
         if out_of_memory(error):
             return OutOfMemory("MemoryError", f"while the result of {self.operator} was encoded", shown(error))
         if isinstance(error, ArtifactStoreError | OSError):
-            return StoreTrouble(type(error).__name__, f"the result of {self.operator} was not stored: {error}")
+            kind = StoreTrouble if _is_trouble(error) else StoreFailed
+            return kind(type(error).__name__, f"the result of {self.operator} was not stored: {error}")
         trace = "" if isinstance(error, codecs.CodecError) else shown(error)
         return BadResult(type(error).__name__, described(error), trace)
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether a store is full or away, or the machine has no room: nothing that the operator did."""
+    return isinstance(error, StoreFull | StoreUnavailable) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
 def _loaded(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[Callable[..., Any], Signature]:

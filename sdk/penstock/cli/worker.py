@@ -28,7 +28,10 @@ def worker(
     artifact_folder: Annotated[
         Path | None, typer.Option(help="The artifact store's own folder, if this host sees it.")
     ] = None,
-    state_tracker: Annotated[str, typer.Option(help="HOST:PORT of a State Tracker; else what the stack says.")] = "",
+    state_tracker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="A State Tracker, may be repeated; else those that the stack names."),
+    ] = None,
     metrics_listen: Annotated[
         str,
         typer.Option(envvar="PENSTOCK_METRICS_LISTEN", help="HOST:PORT that answers /metrics for Prometheus."),
@@ -63,22 +66,16 @@ def worker(
         worker=name,
         pool=pool,
         folder=folder,
-        state_tracker=state_tracker,
+        state_trackers=tuple(state_tracker or ()),
         artifacts=artifacts,
         artifact_folder=artifact_folder,
         labels=_labels(label or []),
     )
     resources = Resources(cpu_milli=round((cpu or 0) * 1000), memory_bytes=memory_bytes(memory) or 0)
     return working.run(
-        place,
-        resources,
-        home=data_folder(),
-        gpu=gpu,
-        executor=executor,
-        drain_s=drain_s,
-        metrics_listen=metrics_listen,
-        allow_insecure_bind=allow_insecure_bind,
-    )
+        place, resources, home=data_folder(), gpu=gpu, executor=executor, drain_s=drain_s,
+        metrics_listen=metrics_listen, allow_insecure_bind=allow_insecure_bind,
+    )  # fmt: skip
 
 
 def _labels(words: list[str]) -> dict[str, str]:

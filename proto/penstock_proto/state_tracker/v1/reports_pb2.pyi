@@ -51,13 +51,15 @@ class Succeeded(_message.Message):
     def __init__(self, outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ...) -> None: ...
 
 class Failed(_message.Message):
-    __slots__ = ("cause", "failure", "duration_us", "final")
+    __slots__ = ("cause", "failure", "duration_us", "final", "returned")
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_FIELD_NUMBER: _ClassVar[int]
     cause: _events_pb2.Cause
     failure: _events_pb2.Failure
     duration_us: int
     final: bool
-    def __init__(self, cause: _Optional[_Union[_events_pb2.Cause, str]] = ..., failure: _Optional[_Union[_events_pb2.Failure, _Mapping]] = ..., duration_us: _Optional[int] = ..., final: _Optional[bool] = ...) -> None: ...
+    returned: bool
+    def __init__(self, cause: _Optional[_Union[_events_pb2.Cause, str]] = ..., failure: _Optional[_Union[_events_pb2.Failure, _Mapping]] = ..., duration_us: _Optional[int] = ..., final: _Optional[bool] = ..., returned: _Optional[bool] = ...) -> None: ...
