@@ -11,6 +11,7 @@ from cloudevents.core.v1.event import CloudEvent
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import ActionStarted, Event, EventBatch, RunSubmitted
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch, Started
+from penstock_proto.stream.v1.record_pb2 import Messages
 from penstock_stream.kafka import client
 from penstock_stream.kafka.stream import KafkaStream
 from penstock_stream.stream import ACTIONS, EVENTS, REPORTS
@@ -80,21 +81,31 @@ async def test_the_sdk_of_cloudevents_reads_every_record(broker: str) -> None:
     assert batches[0].events[0].run_submitted.plan_name == "p"
 
 
-async def test_the_other_topics_are_cloudevents_too_with_ids_of_their_own(broker: str) -> None:
+async def test_the_other_topics_are_cloudevents_too_each_record_of_several_messages(
+    broker: str,
+) -> None:
     name = f"t-{uuid.uuid4().hex[:8]}"
-    stream = KafkaStream(broker, shards=SHARDS, deployment="d", prefix=name)
+    stream = KafkaStream(broker, shards=SHARDS, deployment="d", prefix=name, partitions=1)
+    reports = [
+        ReportBatch(shard=shard, reports=[Report(run_id=RUN.bytes, node=shard, grant=1, started=Started())])
+        for shard in range(SHARDS)
+    ]
+    actions = [ActionBatch(shard=shard, epoch=1, from_seq=0, to_seq=1) for shard in range(SHARDS)]
+    stream.publish(REPORTS, reports)
+    stream.publish(ACTIONS, actions)
     await stream.start()
-    reports = [Report(run_id=RUN.bytes, node=node, grant=1, started=Started()) for node in range(2)]
     try:
-        stream.publish(REPORTS, [ReportBatch(shard=1, reports=[report]) for report in reports])
-        stream.publish(ACTIONS, [ActionBatch(shard=1, epoch=1, from_seq=seq, to_seq=seq + 1) for seq in range(2)])
-        sent = {topic: await read(broker, f"{name}.{topic}", 2) for topic in (REPORTS, ACTIONS)}
+        sent = {topic: await read(broker, f"{name}.{topic}", 1) for topic in (REPORTS, ACTIONS)}
     finally:
         await stream.stop()
-    for topic, records in sent.items():
-        events = [parsed(record) for record in records]
-        assert {event.get_type() for event in events} == {f"io.penstock.{topic}.v1"}
-        assert len({event.get_id() for event in events}) == 2
+    for topic, (record,) in sent.items():
+        event = parsed(record)
+        assert (event.get_type(), event.get_source()) == (f"io.penstock.{topic}.v2", "/penstock/d")
+        together = Messages.FromString(record.value)
+        assert list(together.shards) == list(range(SHARDS))
+    (first,), (second,) = sent.values()
+    assert [ReportBatch.FromString(body) for body in Messages.FromString(first.value).messages] == reports
+    assert [ActionBatch.FromString(body) for body in Messages.FromString(second.value).messages] == actions
 
 
 async def test_a_topic_that_somebody_made_with_other_partitions_is_read_whole(broker: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import cycle
 
@@ -10,6 +10,7 @@ import pytest
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction, Start
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch, RunEnded
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch, Started, Succeeded
+from penstock_proto.stream.v1.record_pb2 import Messages
 from penstock_stream import measures
 from penstock_stream.kafka import client, cloudevents
 from penstock_stream.kafka.dead_letters import BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MAX, DeadLetter
@@ -162,7 +163,7 @@ async def test_a_message_that_a_follower_refuses_is_put_aside(broker: str) -> No
         b"epoch 9, of which no owner knows",
         f"{name}.events".encode(),
     )
-    assert cloudevents.decode(EVENTS, SOURCE, letter.headers, letter.value) == true_message(EVENTS, 3)
+    assert cloudevents.decode(EVENTS, SOURCE, letter.headers, letter.value) == [true_message(EVENTS, 3)]
 
 
 async def test_a_message_that_the_topic_does_not_take_is_put_aside_and_the_rest_goes_on(broker: str) -> None:
@@ -184,6 +185,72 @@ async def test_a_message_that_the_topic_does_not_take_is_put_aside_and_the_rest_
         (letter,) = await read(broker, f"{name}.dead-letter", 1)
         await sender.stop()
     assert "takes no record of 30," in dict(letter.headers)["penstock_reason"].decode()
+
+
+def many(topic: str, *messages: Message, shards: Sequence[int] | None = None) -> tuple[bytes, dict[str, bytes | None]]:
+    """The body and the headers of a record that carries several messages."""
+    shards = [message.shard for message in messages] if shards is None else shards
+    body = Messages(messages=[message.SerializeToString() for message in messages], shards=shards).SerializeToString()
+    return body, dict(cloudevents.headers_of_many(topic, SOURCE, body))
+
+
+@pytest.mark.parametrize("topic", [ACTIONS, REPORTS])
+async def test_a_record_of_several_messages_is_read_beside_records_of_one(broker: str, topic: str) -> None:
+    name = prefix()
+    several, marks = many(topic, true_message(topic, 0), true_message(topic, 2))
+    unmarked, unmarked_marks = many(topic, true_message(topic, 2), shards=[])
+    alone = true_message(topic, 0)
+    async with reading(broker, topic, name) as (stream, got), Writer(broker, f"{name}.{topic}") as writer:
+        await writer.put(0, several, marks)
+        await writer.put(0, alone.SerializeToString(), headers(topic), b"0")
+        await writer.put(0, unmarked, unmarked_marks)
+        await until(lambda: len(got) == 4)
+        assert stream.dead_letters == 0
+    assert [message.shard for message in got] == [0, 2, 0, 2]
+
+
+@pytest.mark.parametrize("topic", [ACTIONS, REPORTS])
+async def test_one_lie_among_several_messages_is_put_aside_alone(broker: str, topic: str) -> None:
+    name = prefix()
+    lie = {
+        ACTIONS: ActionBatch(shard=0, epoch=1, to_seq=1, instructions=[Instruction(start=Start(run_id=run(1)))]),
+        REPORTS: ReportBatch(shard=0, reports=[Report(run_id=run(1))]),
+    }[topic]
+    elsewhere = true_message(topic, 1)  # of the other partition
+    body, marks = many(topic, true_message(topic, 2), lie, elsewhere, true_message(topic, 0))
+    damaged, damaged_marks = many(topic, true_message(topic, 2))
+    damaged = damaged[:-1]
+    async with reading(broker, topic, name) as (stream, got), Writer(broker, f"{name}.{topic}") as writer:
+        await writer.put(0, body, marks)
+        await writer.put(0, damaged, damaged_marks)
+        await until(lambda: stream.dead_letters == 3)
+        letters = await read(broker, f"{name}.dead-letter", 3)
+    assert [message.shard for message in got] == [2, 0]
+    reasons = sorted(dict(letter.headers)["penstock_reason"].decode() for letter in letters)
+    assert "none of shard 0" in reasons[0] and "shard 1 on partition 0" in reasons[1] and "the body is no" in reasons[2]
+    values = [letter.value for letter in letters]
+    assert lie.SerializeToString() in values and elsewhere.SerializeToString() in values and damaged in values
+    of_lie = next(letter for letter in letters if letter.value == lie.SerializeToString())
+    assert cloudevents.decode(topic, SOURCE, of_lie.headers, of_lie.value) == [lie]
+
+
+async def test_of_several_messages_only_those_of_wanted_shards_are_decoded(broker: str) -> None:
+    name, got = prefix(), list[Message]()
+    stream = KafkaStream(broker, shards=SHARDS, deployment=DEPLOYMENT, prefix=name, partitions=1)
+    stream.subscribe(ACTIONS, got.extend, [0, 3])
+    await stream.start()
+    body, marks = many(ACTIONS, *(true_message(ACTIONS, shard) for shard in range(SHARDS)))
+    damaged = Messages.FromString(body)
+    damaged.messages[1] = b"\xff\xff"  # nobody reads it
+    try:
+        async with Writer(broker, f"{name}.{ACTIONS}") as writer:
+            await until(lambda: stream.connected)
+            await writer.put(0, damaged.SerializeToString(), marks)
+            await until(lambda: len(got) == 2)
+        assert stream.dead_letters == 0
+    finally:
+        await stream.stop()
+    assert [message.shard for message in got] == [0, 3]
 
 
 async def test_what_later_versions_add_is_no_lie(broker: str) -> None:

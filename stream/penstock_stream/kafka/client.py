@@ -28,7 +28,7 @@ Headers = list[tuple[str, bytes]]
 
 
 class Outgoing(NamedTuple):
-    key: bytes
+    key: bytes | None
     value: bytes
     headers: Headers
 
@@ -153,6 +153,8 @@ class Producer:
         Raises:
             RecordTooLarge: The broker's topic takes no record of that size.
         """
+        if len(records) == 1:
+            return {partition: await self._send(topic, partition, of_one) for partition, of_one in records.items()}
         sent = await asyncio.gather(
             *(self._send(topic, partition, of_one) for partition, of_one in records.items()), return_exceptions=True
         )

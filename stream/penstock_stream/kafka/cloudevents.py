@@ -5,16 +5,16 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 
 import hashlib
 import re
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, cast
 
 from google.protobuf.message import DecodeError
-from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
+from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
+from penstock_proto.stream.v1.record_pb2 import Messages
 from penstock_proto.wire import RUN_ID_BYTES, shard_of
 
 from ..errors import UnreadableRecord
@@ -23,34 +23,60 @@ from ..stream import ACTIONS, EVENTS, REPORTS, Message
 # Messages are cut at 256 KiB, and one that a single event makes larger still fits an answer by gRPC.
 BODY_BYTES_MAX: Final = 4 * 2**20
 AT_US_MAX: Final = 253_402_300_799_999_999  # the year 9999
-CONTENT_TYPE: Final = b"application/protobuf"
+_CONTENT_TYPE: Final = ("content-type", b"application/protobuf")
 TYPES: Final = {
     EVENTS: "io.penstock.events.v1",
     ACTIONS: "io.penstock.actions.v1",
     REPORTS: "io.penstock.reports.v1",
 }
+# Of records that carry several messages of the type above, in penstock.stream.v1.Messages.
+TYPES_OF_MANY: Final = {ACTIONS: "io.penstock.actions.v2", REPORTS: "io.penstock.reports.v2"}
 MESSAGES: Final[dict[str, type[Message]]] = {EVENTS: EventBatch, ACTIONS: ActionBatch, REPORTS: ReportBatch}
 
 Headers = list[tuple[str, bytes]]
+Wanted = Callable[[int], bool]
 
 
 def headers(topic: str, source: str, message: Message, body: bytes) -> Headers:
     """Return the CloudEvents attributes of a message and its encoded form; a repeat, and nothing else, has its id."""
-    attributes = [
-        *_same(topic, source),
-        ("ce_id", _identity(message, body).encode()),
-        ("ce_subject", _subject(message).encode()),
-        ("content-type", CONTENT_TYPE),
-    ]
-    if isinstance(message, EventBatch) and 0 < message.recorded_at_us <= AT_US_MAX:
-        attributes.append(("ce_time", _time(message.recorded_at_us)))
+    shard = message.shard
+    attributes = [*_same(TYPES[topic], source), _CONTENT_TYPE]
+    if topic == EVENTS:
+        attributes += _of_events(cast(EventBatch, message))
+    else:
+        identity = _range_of(cast(ActionBatch, message)) if topic == ACTIONS else _digest(body)
+        attributes += (("ce_id", b"%d/%s" % (shard, identity)), ("ce_subject", b"shard/%d" % shard))
     return attributes
 
 
+def headers_of_many(topic: str, source: str, body: bytes) -> Headers:
+    """Return the CloudEvents attributes of a record that carries several messages."""
+    return [*_same(TYPES_OF_MANY[topic], source), _CONTENT_TYPE, ("ce_id", _digest(body))]
+
+
+def _of_events(batch: EventBatch) -> Headers:
+    shard, from_seq, events = batch.shard, batch.from_seq, batch.events
+    attributes = [
+        ("ce_id", b"%d/%d/%d-%d" % (shard, batch.epoch, from_seq, from_seq + len(events) - 1)),
+        ("ce_subject", _subject(shard, events)),
+    ]
+    if 0 < (at_us := batch.recorded_at_us) <= AT_US_MAX:
+        attributes.append(("ce_time", _time(at_us)))
+    return attributes
+
+
+def _range_of(batch: ActionBatch) -> bytes:
+    return b"%d/%d-%d" % (batch.epoch, batch.from_seq, batch.to_seq)
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+
+
 @lru_cache
-def _same(topic: str, source: str) -> Headers:
-    """Return the attributes that all messages of a topic have."""
-    return [("ce_specversion", b"1.0"), ("ce_type", TYPES[topic].encode()), ("ce_source", source.encode())]
+def _same(type_name: str, source: str) -> Headers:
+    """Return the attributes that all records of a type have."""
+    return [("ce_specversion", b"1.0"), ("ce_type", type_name.encode()), ("ce_source", source.encode())]
 
 
 @lru_cache(64)  # the shards of one commit have one time
@@ -58,24 +84,13 @@ def _time(at_us: int) -> bytes:
     return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="microseconds").encode()
 
 
-def _identity(message: Message, body: bytes) -> str:
-    match message:
-        case EventBatch():
-            to_seq = message.from_seq + len(message.events) - 1
-            return f"{message.shard}/{message.epoch}/{message.from_seq}-{to_seq}"
-        case ActionBatch():
-            return f"{message.shard}/{message.epoch}/{message.from_seq}-{message.to_seq}"
-        case ReportBatch():
-            return f"{message.shard}/{hashlib.blake2b(body, digest_size=12).hexdigest()}"
-
-
-def _subject(message: Message) -> str:
-    """Return the run, if the message is about one alone, else the shard."""
-    if isinstance(message, EventBatch) and (events := message.events):
-        run_id = events[0].run_id
-        if len(run_id) == RUN_ID_BYTES and (len(events) == 1 or all(event.run_id == run_id for event in events)):
-            return f"run/{uuid.UUID(bytes=run_id)}"
-    return f"shard/{message.shard}"
+def _subject(shard: int, events: Sequence[Event]) -> bytes:
+    """Return the run, if the events are about one alone, else the shard."""
+    run_ids = {event.run_id for event in events}
+    if len(run_ids) == 1 and len(run_id := run_ids.pop()) == RUN_ID_BYTES:
+        digits = run_id.hex()  # uuid.UUID takes ten times as long to say the same
+        return f"run/{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}".encode()
+    return b"shard/%d" % shard
 
 
 def end_of(attributes: Iterable[tuple[str, bytes]]) -> tuple[int, int] | None:
@@ -84,52 +99,71 @@ def end_of(attributes: Iterable[tuple[str, bytes]]) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]))
 
 
-def decode(topic: str, source: str, attributes: Iterable[tuple[str, bytes]], body: bytes) -> Message:
-    """Return the message of a record.
+def decode(
+    topic: str, source: str, attributes: Iterable[tuple[str, bytes]], body: bytes, wanted: Wanted | None = None
+) -> list[Message]:
+    """Return the messages of a record; of several, only those of the shards that are wanted.
 
     Raises:
         UnreadableRecord: It is of another type, version or deployment, or its body is damaged; the text says which.
     """
     found = dict(attributes)
-    for name, value in _same(topic, source):
+    many = TYPES_OF_MANY.get(topic)
+    has_many = many is not None and found.get("ce_type") == many.encode()
+    for name, value in _same(many if many and has_many else TYPES[topic], source):
         if (given := found.get(name) or b"") != value:
             raise UnreadableRecord(f"{name} is {given[:100].decode('utf-8', 'replace')!r}, not {value.decode()!r}")
     if len(body) > BODY_BYTES_MAX:
         raise UnreadableRecord(f"a body of {len(body):,} bytes; the most is {BODY_BYTES_MAX:,}")
-    message = MESSAGES[topic]()
+    kind = MESSAGES[topic]
     try:
-        message.ParseFromString(body)
+        return [kind.FromString(each) for each in (_messages(body, wanted) if has_many else (body,))]
     except DecodeError as error:
-        raise UnreadableRecord(f"the body is no {type(message).__name__}: {error}") from error
-    return message
+        raise UnreadableRecord(f"the body is no {kind.__name__}: {error}") from error
 
 
-def check(message: Message, shards: int) -> None:
-    """Raise UnreadableRecord if the message cannot be true, whoever wrote it."""
+def _messages(body: bytes, wanted: Wanted | None) -> Iterable[bytes]:
+    """Return the encoded messages of a body that carries several; raise DecodeError."""
+    together = Messages.FromString(body)
+    messages, shards = together.messages, together.shards
+    if wanted is None or len(messages) != len(shards):
+        return messages
+    return [each for each, shard in zip(messages, shards, strict=True) if wanted(shard)]
+
+
+def check(topic: str, message: Message, shards: int) -> None:
+    """Raise UnreadableRecord if a message of the topic cannot be true, whoever wrote it."""
     shard = message.shard
     if not 0 <= shard < shards:
         raise UnreadableRecord(f"shard {shard} of {shards}")
-    match message:
-        case EventBatch():
-            if message.from_seq < 1 or message.epoch < 1 or not message.events:
-                raise UnreadableRecord(
-                    f"a range of {len(message.events)} events from {message.from_seq} in epoch {message.epoch}"
-                )
-            if not 0 <= message.recorded_at_us <= AT_US_MAX:
-                raise UnreadableRecord(f"recorded at {message.recorded_at_us}")
-            run_ids = {event.run_id for event in message.events}
-        case ActionBatch():
-            if not 0 <= message.from_seq < message.to_seq or message.epoch < 1:
-                raise UnreadableRecord(f"a range ({message.from_seq}, {message.to_seq}] in epoch {message.epoch}")
-            run_ids = {_run_of(instruction) for instruction in message.instructions} - {None}
-        case ReportBatch():
-            run_ids = {report.run_id for report in message.reports}
-    for run_id in run_ids:
-        if run_id is not None and (len(run_id) != RUN_ID_BYTES or shard_of(run_id, shards) != shard):
+    for run_id in _RUNS[topic](message):
+        if len(run_id) != RUN_ID_BYTES or shard_of(run_id, shards) != shard:
             raise UnreadableRecord(f"run {run_id[:32].hex()}, which is none of shard {shard}")
 
 
-def _run_of(instruction: Instruction) -> bytes | None:
-    """Return the run that an instruction is about; None for a kind of a later version."""
-    kind = instruction.WhichOneof("kind")
-    return getattr(instruction, kind).run_id if kind else None
+def _runs_of_events(batch: EventBatch) -> set[bytes]:
+    events = batch.events
+    if batch.from_seq < 1 or batch.epoch < 1 or not events:
+        raise UnreadableRecord(f"a range of {len(events)} events from {batch.from_seq} in epoch {batch.epoch}")
+    if not 0 <= batch.recorded_at_us <= AT_US_MAX:
+        raise UnreadableRecord(f"recorded at {batch.recorded_at_us}")
+    return {event.run_id for event in events}
+
+
+def _runs_of_actions(batch: ActionBatch) -> set[bytes]:
+    from_seq, to_seq = batch.from_seq, batch.to_seq
+    if not 0 <= from_seq < to_seq or batch.epoch < 1:
+        raise UnreadableRecord(f"a range ({from_seq}, {to_seq}] in epoch {batch.epoch}")
+    kinds = ((instruction, instruction.WhichOneof("kind")) for instruction in batch.instructions)
+    return {getattr(instruction, kind).run_id for instruction, kind in kinds if kind}  # none: of a later version
+
+
+def _runs_of_reports(batch: ReportBatch) -> set[bytes]:
+    return {report.run_id for report in batch.reports}
+
+
+_RUNS: Final[dict[str, Callable[[Any], set[bytes]]]] = {
+    EVENTS: _runs_of_events,
+    ACTIONS: _runs_of_actions,
+    REPORTS: _runs_of_reports,
+}

@@ -8,6 +8,7 @@ from ..errors import UnreadableRecord
 from ..stream import Message
 from . import cloudevents
 from .client import Consumer, Record
+from .cloudevents import Headers, Wanted
 from .dead_letters import DeadLetter
 
 log = logging.getLogger(__name__)
@@ -27,24 +28,42 @@ class Reader:
     partitions: int
     put_aside: Callable[[DeadLetter], None]
 
-    def read(self, records: Sequence[Record]) -> list[Message]:
+    def read(self, records: Sequence[Record], wanted: Wanted | None = None) -> list[Message]:
         """Return the messages; put aside records that are none, or that cannot be true."""
         messages: list[Message] = []
         for record in records:
             try:
-                messages.append(self._read(record))
+                messages += self._read(record, wanted)
             except UnreadableRecord as error:
-                log.warning("%s-%d at %d is put aside: %s", record.topic, record.partition, record.offset, error)
-                origin = f"{record.topic}/{record.partition}/{record.offset}"
-                self.put_aside(DeadLetter(origin, str(error), record.key or b"", record.value, record.headers))
+                self._put_aside(record, error, record.value, record.headers)
         return messages
 
-    def _read(self, record: Record) -> Message:
-        message = cloudevents.decode(self.topic, self.source, record.headers, record.value)
-        cloudevents.check(message, self.shards)
-        if record.partition != message.shard % self.partitions:
-            raise UnreadableRecord(f"shard {message.shard} on partition {record.partition}, where it never is")
-        return message
+    def _read(self, record: Record, wanted: Wanted | None) -> list[Message]:
+        messages = cloudevents.decode(self.topic, self.source, record.headers, record.value, wanted)
+        if len(messages) == 1:
+            self._check(messages[0], record.partition)
+            return messages
+        return [message for message in messages if self._is_true(message, record)]
+
+    def _is_true(self, message: Message, record: Record) -> bool:
+        """Check one message of several; put aside the one that cannot be true, and not those beside it."""
+        try:
+            self._check(message, record.partition)
+        except UnreadableRecord as error:
+            body = message.SerializeToString()
+            self._put_aside(record, error, body, cloudevents.headers(self.topic, self.source, message, body))
+            return False
+        return True
+
+    def _check(self, message: Message, partition: int) -> None:
+        cloudevents.check(self.topic, message, self.shards)
+        if partition != message.shard % self.partitions:
+            raise UnreadableRecord(f"shard {message.shard} on partition {partition}, where it never is")
+
+    def _put_aside(self, record: Record, error: UnreadableRecord, body: bytes, headers: Headers) -> None:
+        log.warning("%s-%d at %d is put aside: %s", record.topic, record.partition, record.offset, error)
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        self.put_aside(DeadLetter(origin, str(error), record.key or b"", body, headers))
 
 
 async def consume(

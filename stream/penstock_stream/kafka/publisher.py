@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from penstock_proto.stream.v1.record_pb2 import Messages
+
 from ..errors import RecordTooLarge
 from ..stream import Message
 from . import cloudevents
@@ -15,8 +17,14 @@ from .dead_letters import DeadLetter
 PENDING_MESSAGES_MAX: Final = 20_000
 # Messages in one round trip to the broker.
 ROUND_MESSAGES_MAX: Final = 4_000
+# Messages of one partition that go together in one record.
+TOGETHER_BYTES_MAX: Final = 64 * 1024
 # What a record has beside its body, at most.
 HEADER_BYTES_MAX: Final = 1024
+# What a message among others takes beside its own bytes, at most.
+ENTRY_BYTES_MAX: Final = 16
+
+Encoded = tuple[int, bytes]  # a message's shard and its bytes
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +101,53 @@ class Publisher:
         offsets = await self._producer.send(self.name, records) if records else {}
         return [None if place is None else offsets[place[0]][place[1]] for place in places]
 
+    async def send_together(self, messages: Sequence[Message]) -> None:
+        """Return once the broker has all; those of a partition go together, in as few records as their size allows."""
+        records: dict[int, list[Outgoing]] = {}
+        for partition, of_one in self._by_partition(messages).items():
+            outgoing = [self._together(group) for group in _groups(of_one, self._body_bytes_max)]
+            if outgoing:
+                records[partition] = outgoing
+        if records:
+            await self._producer.send(self.name, records)
+
+    def _by_partition(self, messages: Sequence[Message]) -> dict[int, list[Encoded]]:
+        """Encode; put aside what is too large for a record of the topic."""
+        found: dict[int, list[Encoded]] = {}
+        for message in messages:
+            shard, body = message.shard, message.SerializeToString()
+            if len(body) > self._body_bytes_max:
+                self._refuse(shard, body, cloudevents.headers(self._topic, self._source, message, body))
+            else:
+                found.setdefault(shard % self.partitions, []).append((shard, body))
+        return found
+
+    def _together(self, group: Sequence[Encoded]) -> Outgoing:
+        together = Messages(messages=[body for _, body in group], shards=[shard for shard, _ in group])
+        body = together.SerializeToString()
+        return Outgoing(None, body, cloudevents.headers_of_many(self._topic, self._source, body))
+
     def _refuse(self, shard: int, body: bytes, headers: Headers) -> None:
         error = RecordTooLarge(self.name, len(body))
         log.error("%s", error)
         self._put_aside(DeadLetter(self.name, str(error), b"%d" % shard, body, headers))
 
 
+def _groups(encoded: Sequence[Encoded], record_bytes_max: int) -> list[list[Encoded]]:
+    """Cut what goes to one partition into records of bounded size."""
+    bytes_max = min(TOGETHER_BYTES_MAX, record_bytes_max)
+    groups: list[list[Encoded]] = []
+    size = bytes_max
+    for each in encoded:
+        size += len(each[1]) + ENTRY_BYTES_MAX
+        if size > bytes_max:
+            groups.append([])
+            size = len(each[1]) + ENTRY_BYTES_MAX
+        groups[-1].append(each)
+    return groups
+
+
 async def publish_plain(publisher: Publisher, queue: Queue) -> None:
     """Send what comes until the broker fails; what is lost then, its readers get from upstream."""
     while True:
-        await publisher.send(await queue.take())
+        await publisher.send_together(await queue.take())

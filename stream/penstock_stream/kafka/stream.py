@@ -93,6 +93,14 @@ class Link:
             ending.add_done_callback(self._ending.discard)
 
 
+def _may_be_wanted(record: Record, wanted: cloudevents.Wanted) -> bool:
+    """Whether a record is worth decoding: by its key, unless that makes no sense or it carries several messages."""
+    key = record.key
+    if key is None or not key.isdigit() or len(key) > SHARD_DIGITS_MAX:
+        return True
+    return wanted(int(key))
+
+
 async def _ended(task: asyncio.Task[None]) -> None:
     """Cancel a task until it has ended: what awaits its parts with a timeout may swallow a cancellation."""
     while not task.done():
@@ -294,19 +302,21 @@ class KafkaStream:
 
     def _deliver(self, topic: str, reader: Reader, records: Sequence[Record]) -> None:
         subscriptions = tuple(self._subscriptions[topic])
+        wanted: cloudevents.Wanted | None = None
         if all(subscription.shards is not None for subscription in subscriptions):
-            records = [record for record in records if self._cared_for(subscriptions, record)]
-        if messages := reader.read(records):
+            wanted = self._wanted_of(subscriptions)
+            records = [record for record in records if _may_be_wanted(record, wanted)]
+        if messages := reader.read(records, wanted):
             for subscription in subscriptions:
                 subscription.deliver(messages)
 
-    def _cared_for(self, subscriptions: Sequence[KafkaSubscription], record: Record) -> bool:
-        """Whether a record is worth decoding: it is of a shard that somebody wants, or its key makes no sense."""
-        key = record.key
-        if key is None or not key.isdigit() or len(key) > SHARD_DIGITS_MAX:
-            return True
-        shard = int(key)
-        return not 0 <= shard < self._shards or any(shard in (one.shards or ()) for one in subscriptions)
+    def _wanted_of(self, subscriptions: Sequence[KafkaSubscription]) -> cloudevents.Wanted:
+        """Return what says whether messages of a shard are worth decoding: it is wanted here, or there is no such."""
+
+        def wanted(shard: int) -> bool:
+            return not 0 <= shard < self._shards or any(shard in (one.shards or ()) for one in subscriptions)
+
+        return wanted
 
     # What cannot be read
 
