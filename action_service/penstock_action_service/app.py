@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc, worker_pb2, worker_pb2_grpc
-from penstock_proto.action_service.v1.worker_pb2 import Orders, Register
+from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.wire import DEFAULT_POOL
 from penstock_service import channels, grpc_server
 from penstock_stream.stream import Stream
@@ -19,6 +19,7 @@ from .api.worker_service import WorkerService
 from .errors import ActionServiceError, NotOwner, UnknownPool
 from .shell import sessions
 from .shell.leases import LEASE_S, TROUBLE, Leases
+from .shell.orders import Orders
 from .shell.pool_host import PoolHost
 from .shell.sessions import Session
 from .shell.trackers import Trackers

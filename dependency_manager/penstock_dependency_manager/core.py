@@ -6,6 +6,7 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_stream.messages import Events
 
 from .errors import UnknownRun
 from .open_run import CONTINUE, OpenRun, restored
@@ -28,7 +29,7 @@ class Graph:
         """Return the plans that must be in `plans` before these events are taken."""
         return {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
 
-    def advance(self, batch: ev.EventBatch, now: float) -> list[act.Instruction]:
+    def advance(self, batch: Events, now: float) -> list[act.Instruction]:
         """Take the next range of the log; return what follows from it, in order."""
         if batch.from_seq != self.seq + 1:
             raise ValueError(f"shard {self.shard}: a range from {batch.from_seq} after {self.seq}")

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from penstock_proto.dependency_manager.v1 import service_pb2_grpc
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_service import channels, grpc_server
 from penstock_stream.follower import Follower
+from penstock_stream.messages import Events
 from penstock_stream.stream import EVENTS, Stream
 from penstock_stream.upstreams import StateTrackerUpstream, event_span
 
@@ -24,7 +24,7 @@ class DependencyManager:
         self._channels = [channels.open_channel(address) for address in state_trackers]
         self._plans = Plans(self._channels, lambda: self._unlocker.plans_in_use())
         self._unlocker = Unlocker(stream, self._plans, lambda shard: self._follower.resume(shard))
-        self._follower = Follower[EventBatch](
+        self._follower = Follower[Events](
             stream=stream,
             topic=EVENTS,
             upstreams=[StateTrackerUpstream(c, a) for c, a in zip(self._channels, state_trackers, strict=True)],

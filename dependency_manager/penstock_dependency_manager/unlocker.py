@@ -11,6 +11,7 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_stream.follower import Snapshot
+from penstock_stream.messages import Events
 from penstock_stream.stream import ACTIONS, Stream
 
 from .core import Graph
@@ -54,7 +55,7 @@ class Unlocker:
         self._fetches: dict[int, asyncio.Task[None]] = {}  # by shard, which waits for it
         self._since: float | None = None  # when the burst's first range came, by time.monotonic()
 
-    def apply(self, batch: EventBatch, after_seq: int) -> bool:
+    def apply(self, batch: Events, after_seq: int) -> bool:
         """Take a range; without its plans the shard waits until they are here."""
         plans = self._plans
         missing = [plan for plan in Graph.plans_needed(batch.events) if plan not in plans]
@@ -122,7 +123,7 @@ class Unlocker:
         )
 
 
-def pieces(batch: EventBatch, after_seq: int) -> Iterator[EventBatch]:
+def pieces(batch: Events, after_seq: int) -> Iterator[Events]:
     """Cut a range so that what follows from each piece fits a message; leave out what is known up to `after_seq`."""
     known = after_seq + 1 - batch.from_seq
     count = len(batch.events)

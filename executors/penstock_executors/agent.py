@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import failure_log, measures
-from .core import Core
+from .core import Core, Orders
 from .executor import Artifacts, Context, Executor
 from .slots import Need
 

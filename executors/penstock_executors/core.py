@@ -3,8 +3,9 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
+from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
@@ -17,6 +18,17 @@ HELD_MAX = 65_536  # grants of one worker
 OPERATORS_MAX = 10_000  # whose durations are remembered
 WEIGHT = 0.25  # of the newest duration in the moving average
 _KINDS = {Cause.CAUSE_CANCELLED: "Cancelled", Cause.CAUSE_TIMEOUT: "Timeout"}
+
+
+class Orders(Protocol):
+    """What an Action Service orders: a worker_pb2.Orders, or what stands for it within one process."""
+
+    @property
+    def recorded(self) -> Iterable[int]: ...
+    @property
+    def stop(self) -> Iterable[int]: ...
+    @property
+    def grants(self) -> Sequence[Grant]: ...
 
 
 class Core:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, Reports
+from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 REPORTS_A_MESSAGE: Final = 500
@@ -45,7 +45,9 @@ class Outgoing:
                 yield self._requests.popleft()
             elif self._reports:
                 now, self._reports = self._reports[:REPORTS_A_MESSAGE], self._reports[REPORTS_A_MESSAGE:]
-                yield ConnectRequest(reports=Reports(reports=now))
+                request = ConnectRequest()
+                request.reports.reports.extend(now)
+                yield request
             else:
                 self._wake.clear()
                 await self._wake.wait()

@@ -10,9 +10,10 @@ from typing import Protocol
 
 from penstock_artifact_store import LocalStore
 from penstock_executors.agent import Agent
+from penstock_executors.core import Orders
 from penstock_executors.executor import Executor
 from penstock_executors.trackers import Trackers
-from penstock_proto.action_service.v1.worker_pb2 import Orders, Register, Welcome
+from penstock_proto.action_service.v1.worker_pb2 import Register, Welcome
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from .output_files import Printed

@@ -5,9 +5,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol
 
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
-from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
 
+from .messages import Events, Reports
 from .source import Source
 
 EVENTS: Final = "events"
@@ -15,7 +14,7 @@ ACTIONS: Final = "actions"
 REPORTS: Final = "reports"
 TOPICS: Final = (EVENTS, ACTIONS, REPORTS)
 
-Message = EventBatch | ActionBatch | ReportBatch
+Message = Events | ActionBatch | Reports
 # Gets the messages of one topic in their order; runs on the event loop and must not block.
 Handler = Callable[[Sequence[Any]], None]
 

@@ -14,12 +14,13 @@ from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 
 from .errors import OutOfRange, UpstreamAway
 from .follower import Head, Snapshot, Span
+from .messages import Events
 
 HEADS_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 
 
-def event_span(batch: EventBatch) -> Span:
+def event_span(batch: Events) -> Span:
     first = batch.from_seq
     return Span(first - 1, first - 1 + len(batch.events))
 

@@ -1,12 +1,16 @@
 """Orders gather while a worker's stream is busy, and mean the same as one after the other."""
 
 from penstock_action_service.api.order_queue import WAITING_MAX, Outgoing
-from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
+from penstock_action_service.shell.orders import Orders
+from penstock_proto.action_service.v1 import worker_pb2
+from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.wire import MESSAGE_BYTES_MAX
+
+GRANT_BYTES = 3
 
 
 def orders(recorded: tuple[int, ...] = (), stop: tuple[int, ...] = (), grants: tuple[int, ...] = ()) -> Orders:
-    return Orders(recorded=recorded, stop=stop, grants=[Grant(grant=grant) for grant in grants])
+    return Orders([*recorded], [*stop], [Grant(grant=grant) for grant in grants], GRANT_BYTES * len(grants))
 
 
 async def sent(*waiting: Orders) -> list[Orders]:
@@ -30,8 +34,15 @@ async def test_a_grant_is_never_stopped_or_settled_before_it_comes() -> None:
 
 
 async def test_messages_and_what_waits_are_bounded() -> None:
-    large = Orders(grants=[Grant(grant=1, operator="x" * (MESSAGE_BYTES_MAX // 2 + 1))])
-    other = Orders(grants=[Grant(grant=2, operator="x" * (MESSAGE_BYTES_MAX // 2 + 1))])
+    large, other = (Orders([], [], [Grant(grant=one)], MESSAGE_BYTES_MAX // 2 + 1) for one in (1, 2))
     assert await sent(large, other) == [large, other]
     outgoing = Outgoing()
-    assert sum(outgoing.send(Orders(stop=[1])) for _ in range(WAITING_MAX + 5)) == WAITING_MAX
+    assert sum(outgoing.send(Orders([], [1], [])) for _ in range(WAITING_MAX + 5)) == WAITING_MAX
+
+
+def test_a_message_to_a_worker_says_the_same() -> None:
+    grants = [Grant(grant=4, node=2), Grant(grant=5, operator="o")]
+    expected = worker_pb2.Orders(recorded=[1, 2**60], stop=[3], grants=grants)
+    message = Orders([1, 2**60], [3], grants, sum(grant.ByteSize() for grant in grants)).message()
+    assert message == worker_pb2.ConnectResponse(orders=expected)
+    assert Orders([], [], []).message().WhichOneof("kind") == "orders"

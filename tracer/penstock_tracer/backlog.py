@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_stream.errors import OutOfRange, UpstreamAway
+from penstock_stream.messages import Events
 from penstock_stream.upstreams import StateTrackerUpstream
 
 WAITING_EVENTS_MAX: Final = 20_000
@@ -25,7 +25,7 @@ class Backlog:
         self._upstreams = upstreams
         # By shard: the last position that waits, or waited.
         self._ends: dict[int, int] = {}
-        self._waiting: deque[EventBatch] = deque()
+        self._waiting: deque[Events] = deque()
         self._waiting_events = 0
         # Shards whose log has to be read, up to a position at least: something of it was dropped.
         self._lacks: dict[int, int] = {}
@@ -48,7 +48,7 @@ class Backlog:
         if self._ends[shard] < seq:
             self._lack(shard, seq)
 
-    def offer(self, batch: EventBatch) -> None:
+    def offer(self, batch: Events) -> None:
         """Let a batch wait that the stream brought."""
         shard, follows = batch.shard, batch.from_seq <= self._ends[batch.shard] + 1
         if follows and shard not in self._lacks and self._waiting_events < WAITING_EVENTS_MAX:
@@ -56,10 +56,10 @@ class Backlog:
         else:
             self._lack(shard, batch.from_seq + len(batch.events) - 1)
 
-    async def take(self) -> list[EventBatch]:
+    async def take(self) -> list[Events]:
         """Wait for something, and return some of it, the oldest first."""
         await self._more.wait()
-        taken: list[EventBatch] = []
+        taken: list[Events] = []
         events = 0
         while self._waiting and events < EVENTS_AT_ONCE:
             taken.append(self._waiting.popleft())
@@ -88,7 +88,7 @@ class Backlog:
         self._lacks[shard] = max(to_seq, self._lacks.get(shard, 0))
         self._lacking.set()
 
-    def _wait(self, batch: EventBatch) -> None:
+    def _wait(self, batch: Events) -> None:
         last = batch.from_seq + len(batch.events) - 1
         if last > self._ends[batch.shard]:
             self._ends[batch.shard] = last

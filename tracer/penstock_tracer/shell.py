@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from penstock_observability import metrics
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
 from penstock_service import channels
 from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.messages import Events
 from penstock_stream.stream import EVENTS, Stream
 from penstock_stream.upstreams import StateTrackerUpstream, event_span
 
@@ -60,7 +60,7 @@ class Tracer:
         self._taken: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Callable[[], None] = _nothing
-        self._follower = Follower[EventBatch](
+        self._follower = Follower[Events](
             stream=stream,
             topic=EVENTS,
             upstreams=self._upstreams,
@@ -99,7 +99,7 @@ class Tracer:
 
     # What the follower calls
 
-    def apply(self, batch: EventBatch, after_seq: int) -> bool:
+    def apply(self, batch: Events, after_seq: int) -> bool:
         """Let a batch wait for the exporter."""
         self._backlog.offer(batch)
         return True
@@ -146,7 +146,7 @@ class Tracer:
                 self._marks[shard] = Mark(self._traces.needed_from(shard, seq), exported)
             await asyncio.sleep(0)  # others of this process have their turn
 
-    async def _take(self, batch: EventBatch) -> list[Span]:
+    async def _take(self, batch: Events) -> list[Span]:
         shard, at_us, exported_seq = batch.shard, batch.recorded_at_us, self._marks[batch.shard].exported_seq
         spans: list[Span] = []
         for seq, event in enumerate(batch.events, batch.from_seq):

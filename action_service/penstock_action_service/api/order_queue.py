@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from penstock_proto.action_service.v1.worker_pb2 import Orders
 from penstock_proto.wire import MESSAGE_BYTES_MAX
+
+from ..shell.orders import Orders, together
 
 WAITING_MAX = 1024  # orders that a worker has not taken yet; beyond, it is cut off and comes back
 
@@ -51,13 +52,12 @@ class Outgoing:
         orders = waiting.popleft()
         if not waiting:
             return orders
-        size = orders.ByteSize()
         granted = {grant.grant for grant in orders.grants}
         while waiting:
             following = waiting[0]
-            size += following.ByteSize()
+            size = orders.size_bytes + following.size_bytes
             if size > MESSAGE_BYTES_MAX or not granted.isdisjoint((*following.recorded, *following.stop)):
                 break
             granted.update(grant.grant for grant in following.grants)
-            orders.MergeFrom(waiting.popleft())
+            orders = together(orders, waiting.popleft())
         return orders

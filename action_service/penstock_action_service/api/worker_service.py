@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from penstock_proto.action_service.v1 import worker_pb2_grpc
-from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, ConnectResponse, Orders, Register
+from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, ConnectResponse, Register
 
 from ..errors import BadWorker, SessionClosed
+from ..shell.orders import Orders
 from ..shell.sessions import Session
 from .order_queue import Outgoing
 
@@ -40,7 +41,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         try:
             yield ConnectResponse(welcome=session.welcome)
             async for orders in outgoing.messages():
-                yield ConnectResponse(orders=orders)
+                yield orders.message()
         finally:
             session.close()
             reader.cancel()

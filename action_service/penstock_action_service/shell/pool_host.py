@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_WORKER, Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
-from penstock_proto.wire import MESSAGE_BYTES_MAX, pieces
+from penstock_proto.wire import pieces
 from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.messages import ShardReports
 from penstock_stream.stream import ACTIONS, REPORTS, Stream
 from penstock_stream.upstreams import DependencyManagerUpstream, action_span
 
@@ -22,6 +23,7 @@ from ..pool.action import key_of
 from ..pool.core import Pool
 from ..pool.effects import Learnt, Publish, Resend, ToWorker
 from .grant_values import Filler
+from .orders import Orders
 from .sessions import Session
 from .trackers import Trackers
 from .values import Position, ValueCache
@@ -113,7 +115,7 @@ class PoolHost:
         if self._flush_soon is not None:
             self._flush_soon.cancel()
             self._flush_soon = None
-        published: list[ReportBatch] = []
+        published: list[ShardReports] = []
         resent: list[ReportBatch] = []
         for effect in self.core.take(self._loop.time()):
             match effect:
@@ -123,9 +125,9 @@ class PoolHost:
                     if report.HasField("succeeded"):
                         self._cache.put((shard, seq), report.succeeded.outputs.SerializeToString())
                 case Publish(shard, reports):
-                    published += cut(shard, reports)
+                    published += [ShardReports(shard, some) for some in cut(reports)]
                 case Resend(shard, reports):
-                    resent += cut(shard, reports)
+                    resent += [ReportBatch(shard=shard, reports=some) for some in cut(reports)]
         self._measures.sample(*self.core.stages())
         if resent:
             self._resend(resent)
@@ -220,22 +222,32 @@ class PoolHost:
             if (grant := self._filler.withdraw(number)) is not None:
                 self._end(orders.worker, grant, CAUSE_CANCELLED, "stopped before it was sent")
         filled = [self._filler.fill(granted, orders.worker) for granted in orders.grants]
-        grants = [grant for grant in filled if grant is not None and self._fits(orders.worker, grant)]
-        if grants or orders.recorded or orders.stop:
-            session.order(orders.recorded, orders.stop, grants)
+        self._send(session, orders.recorded, orders.stop, [grant for grant in filled if grant is not None])
 
     def _filled(self, worker: str, grants: list[Grant]) -> None:
         session = self.sessions.get(worker)
-        if session is not None and (sent := [grant for grant in grants if self._fits(worker, grant)]):
-            session.order([], [], sent)
+        if session is not None:
+            self._send(session, [], [], grants)
 
-    def _fits(self, worker: str, grant: Grant) -> bool:
-        """End a grant that no message can carry: it would break the worker's connection, again and again."""
-        if not grant.inputs or (size := grant.ByteSize()) <= GRANT_BYTES_MAX:
-            return True
-        text = f"its inputs take {size:,} bytes, the limit is {GRANT_BYTES_MAX:,}: pass fewer, larger values"
-        self._end(worker, grant, CAUSE_WORKER, text, final=True)
-        return False
+    def _send(self, session: Session, recorded: list[int], stop: list[int], grants: list[Grant]) -> None:
+        sizes = [grant.ByteSize() for grant in grants]
+        if sizes and max(sizes) > GRANT_BYTES_MAX:
+            grants = self._that_fit(session.worker, grants)
+            sizes = [grant.ByteSize() for grant in grants]
+        if grants or recorded or stop:
+            session.order(recorded, stop, grants, sizes)
+
+    def _that_fit(self, worker: str, grants: list[Grant]) -> list[Grant]:
+        """End grants that no message can carry: they would break the worker's connection, again and again."""
+        fit: list[Grant] = []
+        for grant in grants:
+            size = grant.ByteSize()
+            if not grant.inputs or size <= GRANT_BYTES_MAX:
+                fit.append(grant)
+                continue
+            text = f"its inputs take {size:,} bytes, the limit is {GRANT_BYTES_MAX:,}: pass fewer, larger values"
+            self._end(worker, grant, CAUSE_WORKER, text, final=True)
+        return fit
 
     def _absent(self, worker: str, grant: Grant, position: Position) -> None:
         shard, seq = position
@@ -260,10 +272,8 @@ class PoolHost:
             self._wake()
 
 
-def cut(shard: int, reports: Sequence[Report]) -> list[ReportBatch]:
-    """Put reports into messages of bounded size."""
-    batch = ReportBatch(shard=shard, reports=reports)
-    if batch.ByteSize() <= MESSAGE_BYTES_MAX:
-        return [batch]
-    sizes = (report.ByteSize() for report in reports)
-    return [ReportBatch(shard=shard, reports=reports[piece]) for piece in pieces(sizes)]
+def cut(reports: Sequence[Report]) -> list[Sequence[Report]]:
+    """Cut reports where they would be too large for one message."""
+    if len(reports) == 1:
+        return [reports]
+    return [reports[piece] for piece in pieces(report.ByteSize() for report in reports)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register, Welcome
+from penstock_proto.action_service.v1.worker_pb2 import Grant, Register, Welcome
 from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import RUN_ID_BYTES, pieces
 
 from ..errors import BadWorker, SessionClosed
+from .orders import Orders
 
 NAME_CHARS_MAX = 200
 LABELS_MAX = 64
@@ -18,7 +19,6 @@ HELD_MAX = 65_536
 TEXT_CHARS_MAX = 1_000  # of a label, and of what a worker says of itself
 AMOUNT_MAX = 2**50  # of one resource: a pebibyte
 ITEM_MAX = 64  # maps within maps
-GRANT_BYTES = 300  # of a grant without its values
 
 
 class Host(Protocol):
@@ -77,13 +77,12 @@ class Session:
 
     # For the host
 
-    def order(self, recorded: list[int], stop: list[int], grants: list[Grant]) -> None:
-        """Send orders, cut into messages of bounded size."""
+    def order(self, recorded: list[int], stop: list[int], grants: list[Grant], sizes: list[int]) -> None:
+        """Send orders, cut into messages of bounded size; `sizes` are the grants' bytes."""
         if not self.open:
             return
-        sizes = (GRANT_BYTES + (grant.ByteSize() if grant.inputs else 0) for grant in grants)
         for piece in pieces(sizes):
-            self._send(Orders(recorded=recorded, stop=stop, grants=grants[piece]))
+            self._send(Orders(recorded, stop, grants[piece], sum(sizes[piece])))
             recorded, stop = [], []
 
     def end(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_stream.messages import Reports
 
 from ..errors import Answered
 from ..log.committer import PENDING_EVENTS_MAX
@@ -26,7 +27,7 @@ class Consumer:
         # By why: another's shard or one being rebuilt, too much waiting, a report that no core can read.
         self.dropped = {"not_owned": 0, "overloaded": 0, "malformed": 0}
 
-    def take(self, batches: Sequence[reports_pb2.ReportBatch]) -> None:
+    def take(self, batches: Sequence[Reports]) -> None:
         """Decide what reports of the stream mean; never raises."""
         now = time.monotonic()
         for batch in batches:
@@ -52,7 +53,7 @@ class Consumer:
             settled += _terminal(batch)
         return settled
 
-    def _accept(self, batch: reports_pb2.ReportBatch, now: float) -> Owned | None:
+    def _accept(self, batch: Reports, now: float) -> Owned | None:
         """Decide a batch; None if it had to be dropped."""
         owned = self._routing.current(batch.shard)
         if owned is None:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_proto.wire import MESSAGE_BYTES_MAX, pieces
+from penstock_proto.wire import pieces
 from penstock_stream import stream as streams
+from penstock_stream.messages import EventRange
 from penstock_stream.stream import Stream
 
 from .. import failure_log, measures
@@ -223,7 +224,7 @@ class Committer:
 
     def _committed(self, done: Sequence[tuple[Owned, logs.Part, int]]) -> None:
         """Tell everybody, in the log's order, once it is on disk."""
-        batches: list[ev.EventBatch] = []
+        batches: list[EventRange] = []
         for owned, part, recorded_at_us in done:
             if owned.lost:
                 continue
@@ -257,14 +258,10 @@ def _call_listeners(owned: Owned, part: logs.Part) -> None:
                 listener(part.kinds[index], part.after_seq + 1 + index)
 
 
-def messages(part: logs.Part, recorded_at_us: int) -> list[ev.EventBatch]:
+def messages(part: logs.Part, recorded_at_us: int) -> list[EventRange]:
     """Return a part as messages of the stream, cut where one would be too large."""
-    shard, epoch, seq, events = part.shard, part.epoch, part.after_seq + 1, part.events
-    if sum(map(len, part.payloads)) <= MESSAGE_BYTES_MAX:
-        return [ev.EventBatch(shard=shard, epoch=epoch, from_seq=seq, recorded_at_us=recorded_at_us, events=events)]
+    shard, epoch, seq, events, payloads = part.shard, part.epoch, part.after_seq + 1, part.events, part.payloads
     return [
-        ev.EventBatch(
-            shard=shard, epoch=epoch, from_seq=seq + piece.start, recorded_at_us=recorded_at_us, events=events[piece]
-        )
-        for piece in pieces(map(len, part.payloads))
+        EventRange(shard, epoch, seq + piece.start, recorded_at_us, events[piece], payloads[piece])
+        for piece in pieces(map(len, payloads))
     ]

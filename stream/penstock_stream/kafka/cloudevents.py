@@ -18,6 +18,7 @@ from penstock_proto.stream.v1.record_pb2 import Messages
 from penstock_proto.wire import RUN_ID_BYTES, shard_of
 
 from ..errors import UnreadableRecord
+from ..messages import Events
 from ..stream import ACTIONS, EVENTS, REPORTS, Message
 
 # Messages are cut at 256 KiB, and one that a single event makes larger still fits an answer by gRPC.
@@ -31,7 +32,11 @@ TYPES: Final = {
 }
 # Of records that carry several messages of the type above, in penstock.stream.v1.Messages.
 TYPES_OF_MANY: Final = {ACTIONS: "io.penstock.actions.v2", REPORTS: "io.penstock.reports.v2"}
-MESSAGES: Final[dict[str, type[Message]]] = {EVENTS: EventBatch, ACTIONS: ActionBatch, REPORTS: ReportBatch}
+MESSAGES: Final[dict[str, type[EventBatch | ActionBatch | ReportBatch]]] = {
+    EVENTS: EventBatch,
+    ACTIONS: ActionBatch,
+    REPORTS: ReportBatch,
+}
 
 Headers = list[tuple[str, bytes]]
 Wanted = Callable[[int], bool]
@@ -42,7 +47,7 @@ def headers(topic: str, source: str, message: Message, body: bytes) -> Headers:
     shard = message.shard
     attributes = [*_same(TYPES[topic], source), _CONTENT_TYPE]
     if topic == EVENTS:
-        attributes += _of_events(cast(EventBatch, message))
+        attributes += _of_events(cast(Events, message))
     else:
         identity = _range_of(cast(ActionBatch, message)) if topic == ACTIONS else _digest(body)
         attributes += (("ce_id", b"%d/%s" % (shard, identity)), ("ce_subject", b"shard/%d" % shard))
@@ -54,7 +59,7 @@ def headers_of_many(topic: str, source: str, body: bytes) -> Headers:
     return [*_same(TYPES_OF_MANY[topic], source), _CONTENT_TYPE, ("ce_id", _digest(body))]
 
 
-def _of_events(batch: EventBatch) -> Headers:
+def _of_events(batch: Events) -> Headers:
     shard, from_seq, events = batch.shard, batch.from_seq, batch.events
     attributes = [
         ("ce_id", b"%d/%d/%d-%d" % (shard, batch.epoch, from_seq, from_seq + len(events) - 1)),

@@ -4,10 +4,9 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
 
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
-
+from ..messages import Events
 from ..source import Published, Source
 from ..stream import Message
 from . import cloudevents
@@ -32,15 +31,15 @@ class EventOrder:
         self.sent: dict[int, int] = {}
         self.waiting: set[int] = set()
 
-    def admit(self, messages: Sequence[Message]) -> list[EventBatch]:
+    def admit(self, messages: Sequence[Message]) -> list[Events]:
         """Return those that follow what was sent; note which shards have to wait."""
-        fit: list[EventBatch] = []
-        for batch in messages:
-            if isinstance(batch, EventBatch) and batch.shard not in self.waiting and self.follows(batch):
+        fit: list[Events] = []
+        for batch in cast("Sequence[Events]", messages):
+            if batch.shard not in self.waiting and self.follows(batch):
                 fit.append(batch)
         return fit
 
-    def follows(self, batch: EventBatch) -> bool:
+    def follows(self, batch: Events) -> bool:
         """Whether this range is the next of its shard, which it is taken for; one with a gap before it waits."""
         sent = self.sent.get(batch.shard)
         last = batch.from_seq + len(batch.events) - 1
@@ -92,7 +91,7 @@ class EventPublisher:
                 self._more.set()
             await self._send(fit)
 
-    async def _send(self, batches: Sequence[EventBatch]) -> None:
+    async def _send(self, batches: Sequence[Events]) -> None:
         if not batches:
             return
         offsets = await self._publisher.send(batches)
@@ -181,7 +180,7 @@ class EventPublisher:
             log.info("shard %d: events %d to %d read from the log for the topic", shard, began + 1, sent)
 
     async def _copy(self, shard: int, after_seq: int) -> None:
-        batches: list[EventBatch] = []
+        batches: list[Events] = []
         reading = self._source.read(shard, after_seq)
         while True:
             with _reading():
