@@ -165,7 +165,7 @@ def test_a_large_part_is_cut_into_messages_that_follow_each_other() -> None:
     failure = ev.Failure(traceback="x" * 30_000)
     events = [ev.Event(run_id=run_id, action_failed=ev.ActionFailed(node=node, failure=failure)) for node in range(40)]
     cut = messages(event_log.part_of(3, 5, 100, events, {}), 77)
-    assert len(cut) > 1 and all(batch.ByteSize() < MESSAGE_BYTES_MAX + 1000 for batch in cut)
+    assert len(cut) > 1 and all(len(batch.SerializeToString()) < MESSAGE_BYTES_MAX + 1000 for batch in cut)
     assert cut[0].from_seq == 101
     assert [event.action_failed.node for batch in cut for event in batch.events] == list(range(40))
     for before, after in itertools.pairwise(cut):
