@@ -1,6 +1,6 @@
 # Needs Python 3.11 and make. Everything else is installed into this folder: uv in .tools, packages in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt proto docs suite bench bench-kafka soak simulate chaos uv env light-env
+.PHONY: help demo test lint fmt proto docs suite compose-test bench bench-kafka soak simulate chaos uv env light-env
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 RUN := uv run --no-sync
@@ -43,6 +43,9 @@ docs: light-env ## Write anew what is made from the code: parts of docs/, the da
 
 suite: light-env ## Run each service as a process, with Kafka, as docker-compose.yml has it; PORT=n
 	$(RUN) python -m penstock_stack.topology --port $(PORT) $(ARGS)
+
+compose-test: light-env ## Build the images, bring docker-compose.yml up, run examples, kill containers; needs an engine
+	$(RUN) python -m tests.deployment.containers $(ARGS)
 
 bench: light-env ## Measure speed on this machine; JSON=file also writes the figures
 	$(RUN) python -m bench $(if $(JSON),--json $(JSON)) $(ARGS)
