@@ -26,7 +26,7 @@ lint: env ## Check style, types and contracts
 	$(RUN) ruff format --check
 	$(RUN) pyright
 	proto/lint.sh
-	$(RUN) pytest -q tests/test_style.py tests/test_imports.py
+	$(RUN) pytest -q tests/test_style.py tests/test_imports.py tests/test_architecture.py
 
 fmt: light-env ## Format the code, and mend what can be mended
 	$(RUN) ruff check --fix
@@ -39,6 +39,7 @@ docs: light-env ## Write anew what is made from the code: parts of docs/, the da
 	$(RUN) python -m penstock.cli.reference > docs/cli.md
 	$(RUN) python -m penstock_observability.reference docs/observability.md
 	$(RUN) python -m penstock_observability.dashboards observability/dashboards
+	$(RUN) python -m penstock_state_tracker.reference docs/state_machine.md
 	$(RUN) python -m penstock_stack.configuration docs/configuration.md
 
 suite: light-env ## Run each service as a process, with Kafka, as docker-compose.yml has it; PORT=n

@@ -13,6 +13,8 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_state_tracker.core.shard import Shard
 
+from tests.transitions import applied
+
 # Causes that use up no retry, and how many of them a node may have.
 FREE_CAUSES = (ev.CAUSE_LOST, ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED)
 FREE_MAX = 11
@@ -240,7 +242,8 @@ def check_fold(log: Sequence[Recorded], plans: Mapping[bytes, PlanGraph], live: 
     shard = log[0].shard if log else 0
     folded = Shard(shard, plans)
     for record in log:
-        folded.apply(record.event, 0.0)
+        for step in applied(folded, record.event):
+            demand(bool(step.rows), f"{shard}/{record.seq}: no row of the transitions allows {step}")
     demand(folded.seq == len(log), f"shard {shard}: {folded.seq} after {len(log)} events")
     restored = Shard(shard, plans)
     restored.restore(folded.snapshot(0.0), folded.seq, folded.epoch, 0.0)

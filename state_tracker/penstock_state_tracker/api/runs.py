@@ -129,7 +129,7 @@ def open_summary(run: Run, shard: int) -> api.RunSummary:
         plan_name=run.plan_name,
         caller=ev.Caller.FromString(run.caller),
         team=run.team,
-        state=ev.RUN_STATE_CANCELLING if run.cancelling else ev.RUN_STATE_RUNNING,
+        state=run.state,
         submitted_at_us=run.submitted_at_us,
         shard=shard,
         first_seq=run.first_seq,

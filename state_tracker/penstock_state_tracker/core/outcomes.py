@@ -7,7 +7,8 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1 import value_pb2
 
-from .run import CONTINUE, FAILED, SUCCEEDED, WAITING, Run
+from .run import CONTINUE, Run
+from .transitions import FAILED, SUCCEEDED, WAITING
 
 # Nodes in one event, so that it fits a message.
 SKIPPED_MAX: Final = 20_000

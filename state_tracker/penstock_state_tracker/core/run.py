@@ -1,4 +1,4 @@
-"""The state of one open run: what the log says of each of its nodes, and every transition it admits."""
+"""The state of one open run: what the log says of each of its nodes, and how each event changes it."""
 
 from array import array
 from collections.abc import Iterable
@@ -7,17 +7,15 @@ from typing import Final
 
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from ..errors import CorruptLog
+from .transitions import CANCELLED, FAILED, NODE_TRANSITIONS, RUNNING, SUCCEEDED, WAITING, sources
 
-WAITING: Final = int(api.NODE_STATUS_WAITING)
-RUNNING: Final = int(api.NODE_STATUS_RUNNING)
-SUCCEEDED: Final = int(api.NODE_STATUS_SUCCEEDED)
-FAILED: Final = int(api.NODE_STATUS_FAILED)
-SKIPPED: Final = int(api.NODE_STATUS_SKIPPED)
-CANCELLED: Final = int(api.NODE_STATUS_CANCELLED)
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
+MAY_START: Final = sources(NODE_TRANSITIONS, "action_started")
+MAY_END: Final = sources(NODE_TRANSITIONS, "action_succeeded")
+MAY_BE_SKIPPED: Final = sources(NODE_TRANSITIONS, "nodes_skipped")
 
 
 @dataclass(slots=True)
@@ -75,6 +73,11 @@ class Run:
         self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
 
     @property
+    def state(self) -> ev.RunState:
+        """What callers see of it until it ends."""
+        return ev.RUN_STATE_CANCELLING if self.cancelling else ev.RUN_STATE_RUNNING
+
+    @property
     def stopping(self) -> bool:
         """Whether nothing of it may start any more."""
         return self.cancelling or self.failing_fast
@@ -111,7 +114,7 @@ class Run:
 
     def start(self, node: int, attempt: int, grant: int, worker: str) -> None:
         """WAITING -> RUNNING."""
-        if self.status[node] != WAITING or attempt != self.attempt(node) or self.stopping:
+        if self.status[node] not in MAY_START or attempt != self.attempt(node) or self.stopping:
             raise CorruptLog(f"attempt {attempt} cannot start", self.run_id, node)
         self.status[node] = RUNNING
         self.running[node] = (grant, worker)
@@ -143,7 +146,7 @@ class Run:
     def skip(self, nodes: Iterable[int], status: int) -> None:
         """WAITING -> SKIPPED or CANCELLED."""
         for node in nodes:
-            if self.status[node] != WAITING:
+            if self.status[node] not in MAY_BE_SKIPPED:
                 raise CorruptLog("a node that has started cannot be skipped", self.run_id, node)
             self.status[node] = status
             self.open -= 1
@@ -158,5 +161,5 @@ class Run:
             self._history.pop(node, None)
 
     def _check_open(self, node: int, attempt: int) -> None:
-        if self.status[node] > RUNNING or attempt != self.attempt(node):
+        if self.status[node] not in MAY_END or attempt != self.attempt(node):
             raise CorruptLog(f"attempt {attempt} cannot end", self.run_id, node)

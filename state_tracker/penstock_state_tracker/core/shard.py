@@ -14,13 +14,16 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 
 from ..errors import CorruptLog
 from . import outcomes, retries, snapshots
-from .run import CANCELLED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Run
+from .run import MAY_END, Run
+from .transitions import CANCELLED, RUN_TRANSITIONS, RUNNING, SKIPPED, SUCCEEDED, WAITING, targets
 
 # The serialised outputs of one action: inline values and references.
 OUTPUTS_BYTES_MAX: Final = 80 * 1024
 # No Action Service takes in a worker with a longer name.
 WORKER_CHARS_MAX: Final = 200
-WAITS_OR_RUNS: Final = (WAITING, RUNNING)
+MAY_BE_CANCELLED: Final = targets(RUN_TRANSITIONS, "cancel_requested")
+MAY_END_AS: Final = targets(RUN_TRANSITIONS, "run_ended")
+ENDS: Final = frozenset[int]().union(*MAY_END_AS.values())
 CANCELLED_REASONS: Final = frozenset(
     {ev.SKIP_REASON_UPSTREAM_CANCELLED, ev.SKIP_REASON_RUN_CANCELLED, ev.SKIP_REASON_FAIL_FAST}
 )
@@ -54,7 +57,7 @@ class Shard:
         """Record what a worker tells; nothing, if the log knows better or the report cannot be true."""
         run = self.runs.get(report.run_id)
         node = report.node
-        if run is None or not 0 <= node < run.graph.size or run.status[node] not in WAITS_OR_RUNS:
+        if run is None or not 0 <= node < run.graph.size or run.status[node] not in MAY_END:
             return []
         if report.attempt != run.attempt(node) or report.item or not run.unlocked(node):
             return []
@@ -221,13 +224,10 @@ class Shard:
             case "nodes_skipped":
                 skipped = event.nodes_skipped
                 run.skip(skipped.nodes, CANCELLED if skipped.reason in CANCELLED_REASONS else SKIPPED)
-            case "cancel_requested" if event.cancel_requested.fail_fast:
-                run.failing_fast = True
             case "cancel_requested":
-                run.cancelling = True
+                _apply_cancel(run, event.cancel_requested)
             case "run_ended":
-                if run.open:
-                    raise CorruptLog("ended with open nodes", run.run_id)
+                _check_end(run, event.run_ended.state)
                 del self.runs[run.run_id]
             case _:
                 pass  # an event of a later version: it has a place in the log and no meaning here
@@ -238,3 +238,19 @@ class Shard:
             run.retry(failed.node, failed.attempt, now + failed.retry_delay_s, free=free)
         else:
             run.fail(failed.node, failed.attempt, cancelled=failed.cause == ev.CAUSE_CANCELLED)
+
+
+def _apply_cancel(run: Run, requested: ev.CancelRequested) -> None:
+    if run.state not in MAY_BE_CANCELLED:
+        raise CorruptLog("cancelled twice", run.run_id)
+    if requested.fail_fast:
+        run.failing_fast = True
+    else:
+        run.cancelling = True
+
+
+def _check_end(run: Run, state: int) -> None:
+    if run.open:
+        raise CorruptLog("ended with open nodes", run.run_id)
+    if state in ENDS and state not in MAY_END_AS[run.state]:  # later versions may know other ends
+        raise CorruptLog(f"ended as {state}, after it was {run.state}", run.run_id)

@@ -6,7 +6,8 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from .run import RUNNING, SUCCEEDED, WAITING, History, Run
+from .run import History, Run
+from .transitions import RUNNING, SUCCEEDED, WAITING
 
 
 def describe(run: Run, now: float) -> api.OpenRun:

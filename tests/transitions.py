@@ -1,0 +1,58 @@
+"""Replays a log and checks that each event takes only transitions of the State Tracker's tables."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_state_tracker.core.shard import Shard
+from penstock_state_tracker.core.transitions import NODE_TRANSITIONS, RUN_TRANSITIONS, Transition
+
+
+class Step(NamedTuple):
+    """One transition that was taken."""
+
+    table: tuple[Transition, ...]
+    event: str
+    source: int
+    target: int
+
+    def __str__(self) -> str:
+        return f"{self.event}: {self.source} -> {self.target}"
+
+    @property
+    def rows(self) -> list[Transition]:
+        """The rows that allow it."""
+        _, event, source, target = self
+        return [row for row in self.table if row.event == event and source in row.sources and row.target == target]
+
+
+def applied(state: Shard, event: ev.Event) -> list[Step]:
+    """Apply the next event of a log; return the transitions that its run and its nodes made by it."""
+    kind = event.WhichOneof("kind") or ""
+    if kind == "run_submitted" or event.run_id not in state.runs:
+        state.apply(event, 0.0)
+        return []
+    run = state.runs[event.run_id]
+    nodes, was = bytes(run.status), int(run.state)
+    state.apply(event, 0.0)
+    named = set(_named(event))
+    steps = [
+        Step(NODE_TRANSITIONS, kind, nodes[node], run.status[node])
+        for node in range(len(nodes))
+        if nodes[node] != run.status[node] or node in named
+    ]
+    if kind in ("cancel_requested", "run_ended"):
+        now = event.run_ended.state if kind == "run_ended" else run.state
+        steps.append(Step(RUN_TRANSITIONS, kind, was, int(now)))
+    elif was != run.state:
+        steps.append(Step(RUN_TRANSITIONS, kind, was, int(run.state)))
+    return steps
+
+
+def _named(event: ev.Event) -> Iterator[int]:
+    """Yield the nodes that the event is about."""
+    kind = event.WhichOneof("kind") or ""
+    if kind == "nodes_skipped":
+        yield from event.nodes_skipped.nodes
+    elif kind.startswith("action_"):
+        yield getattr(event, kind).node
