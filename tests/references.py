@@ -1,0 +1,61 @@
+"""Names of code in documents: `path/file.py` and `path/file.py:name`, looked up in the source without importing it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+# A path from the repository's root, and what is defined there: a name, or Class.method. A name of a file without its
+# folder means any such file.
+REFERENCE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|sh|proto|sql|md)|(?:[\w.-]+/)+)(?::([A-Za-z_][\w.]*))?`")
+
+
+class Reference(NamedTuple):
+    """What a document names."""
+
+    path: str
+    name: str  # empty: the file or folder alone
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.name}" if self.name else self.path
+
+
+def references(document: str) -> list[Reference]:
+    """Return everything in backticks that names a file, a folder, or something that a file defines."""
+    return [Reference(path, name) for path, name in REFERENCE.findall(document)]
+
+
+def missing(root: Path, named: list[Reference]) -> list[str]:
+    """Return the references that lead nowhere."""
+    return [str(one) for one in named if not exists(root, one)]
+
+
+def exists(root: Path, one: Reference) -> bool:
+    """Whether the file is there and defines the name."""
+    path = root / one.path
+    if not one.name:
+        return path.is_dir() if one.path.endswith("/") else path.is_file()
+    if not path.is_file():
+        return False
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return re.search(rf"^\s*(?:rpc|message|enum|service)\s+{re.escape(one.name)}\b", text, re.MULTILINE) is not None
+    return one.name in set(defined(ast.parse(text)))
+
+
+def defined(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
+    """Yield every name that a module defines, and those of its classes as Class.name."""
+    for node in tree.body:
+        match node:
+            case ast.ClassDef(name=name):
+                yield prefix + name
+                yield from defined(node, f"{prefix}{name}.")
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield prefix + name
+            case ast.Assign(targets=targets):
+                yield from (prefix + target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield prefix + name
+            case _:
+                pass
