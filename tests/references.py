@@ -59,3 +59,20 @@ def defined(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
                 yield prefix + name
             case _:
                 pass
+
+
+def members_of(root: Path, one: Reference) -> dict[str, list[str]]:
+    """Return the arguments of each method of a class but self, and its attributes, which have none."""
+    tree = ast.parse((root / one.path).read_text(encoding="utf-8"))
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == one.name)
+    members: dict[str, list[str]] = {}
+    for node in ast.walk(found):
+        match node:
+            case ast.FunctionDef(name=name, args=args):
+                given = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+                members[name] = [argument.arg for argument in given if argument.arg != "self"]
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                members[name] = []
+            case _:
+                pass
+    return members

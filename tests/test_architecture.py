@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.references import Reference, missing, references
+from tests.references import Reference, members_of, missing, references
+from tests.test_style import MEMBERS, ROOT, package_of
 
-ROOT = Path(__file__).parent.parent
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RECORDS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
-PAGES = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "state_machine.md", ROOT / "CONTRIBUTING.md", *RECORDS]
+PAGES = [ARCHITECTURE, ROOT / "docs" / "state_machine.md", ROOT / "CONTRIBUTING.md", *RECORDS]
 HEADINGS = ["Context", "Decision", "Consequences"]
 RECORD_LINES_MAX = 40
 
@@ -28,6 +29,38 @@ def test_what_does_not_exist_is_found() -> None:
     assert missing(ROOT, named) == [f"{own}:nothing", "tests/nothing.py", "no/"]
     contract = "proto/penstock_proto/state_tracker/v1/service.proto"
     assert missing(ROOT, [Reference(contract, "Submit"), Reference(contract, "Nothing")]) == [f"{contract}:Nothing"]
+
+
+def section(heading: str) -> str:
+    return ARCHITECTURE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def test_the_map_has_every_member_and_every_room() -> None:
+    packages = {ROOT / member: ROOT / member / package_of(member) for member in MEMBERS}
+    rooms = {file.parent for package in packages.values() for file in package.rglob("__init__.py")}
+    rooms = {room for room in rooms - set(packages.values()) if not room.is_relative_to(packages[ROOT / "proto"])}
+    expected = {f"{folder.relative_to(ROOT).as_posix()}/" for folder in packages.keys() | rooms}
+    drawn = [one.path for one in references(section("The map").split("\n### ")[0]) if one.path.endswith("/")]
+    assert sorted(drawn) == sorted(expected)
+
+
+CORES = [line.split(" | ") for line in section("Pure cores").splitlines() if line.startswith("| `")]
+
+
+def test_the_cores_are_six() -> None:
+    assert len(CORES) == 6
+
+
+@pytest.mark.parametrize("row", CORES, ids=lambda row: references(row[0])[0].name)
+def test_a_core_has_the_methods_that_the_page_says(row: list[str]) -> None:
+    (core,) = references(row[0])
+    members = members_of(ROOT, core)
+    said = re.findall(r"`(\w+)(?:\(([\w, ]*)\))?`", " ".join(row[1:]))
+    assert said
+    for name, arguments in said:
+        assert name in members, f"{core} has no {name}"
+        if arguments:
+            assert members[name] == arguments.split(", "), f"{core}.{name} takes {members[name]}"
 
 
 def test_every_record_is_listed() -> None:
