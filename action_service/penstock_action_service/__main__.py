@@ -29,7 +29,7 @@ async def start(settings: Settings, here: Process) -> None:
         weights=settings.team_weights,
         worker_lease_s=settings.worker_lease_s,
     )
-    server = await here.serve(settings, ActionServiceError, service.register)
+    server = await here.serve(settings, service.register)
     if not settings.advertise:
         service.address = server.address
     here.stop(service.stop)

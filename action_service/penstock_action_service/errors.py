@@ -1,17 +1,11 @@
-"""Everything that this service raises; `status` and `detail` are what callers over gRPC see."""
+"""Everything that can go wrong in the Action Service."""
 
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
+from penstock_service.answers import Answer
 
 
-class ActionServiceError(Exception):
-    """The parent of all errors of this package."""
-
-    status = "INTERNAL"
-    trailers: tuple[tuple[str, str], ...] = ()
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+class ActionServiceError(Answer):
+    """Base of the package's errors."""
 
 
 class UnknownPool(ActionServiceError):
@@ -36,7 +30,10 @@ class NotOwner(ActionServiceError):
         where = address or "nobody at the moment"
         super().__init__(f"pool {pool!r} is owned by {where}; connect there, or try again in a few seconds")
         self.pool, self.address = pool, address
-        self.trailers = ((OWNER_TRAILER, address),) if address else ()
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        return ((OWNER_TRAILER, self.address),) if self.address else ()
 
 
 class BadWorker(ActionServiceError):
@@ -56,7 +53,10 @@ class NameTaken(ActionServiceError):
             f"heard {silent_s:.1f} s ago; give this one another --name, or stop that one"
         )
         self.worker, self.pool, self.host = worker, pool, host
-        self.trailers = ((RETRY_AFTER_TRAILER, f"{max(0.0, gone_after_s - silent_s):.3f}"),)
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        return ((RETRY_AFTER_TRAILER, f"{max(0.0, gone_after_s - silent_s):.3f}"),)
 
 
 class SessionClosed(ActionServiceError):

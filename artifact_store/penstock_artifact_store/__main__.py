@@ -23,7 +23,7 @@ async def start(settings: Settings, here: Process) -> None:
         add_to_server(store, server.grpc)
         server.serves(service_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
 
-    await here.serve(settings, ArtifactStoreError, register)
+    await here.serve(settings, register)
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ async def start(settings: Settings, here: Process) -> None:
     stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
     manager = DependencyManager(stream, settings.state_trackers, settings.mine(deployment.shards))
     here.stop(manager.stop)
-    await here.serve(settings, DependencyManagerError, manager.register)
+    await here.serve(settings, manager.register)
     await manager.start()
     here.ready = lambda: manager.ready
 

@@ -1,14 +1,10 @@
 """Everything that can go wrong in the Dependency Manager."""
 
+from penstock_service.answers import Answer
 
-class DependencyManagerError(Exception):
-    """Base of the package's errors; the caller sees `status` (a name of gRPC's) and `detail`."""
 
-    status = "INTERNAL"
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+class DependencyManagerError(Answer):
+    """Base of the package's errors."""
 
 
 class NotLoaded(DependencyManagerError):

@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from penstock_observability import logs, metrics
 
+from .answers import Answer
 from .channels import KEEPALIVE_ANSWER_S, KEEPALIVE_EVERY_S, MESSAGE_BYTES_MAX
 from .errors import PortInUse, ServiceError
 
@@ -31,18 +32,11 @@ _health_grpc: Any = health_pb2_grpc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How a server listens and which errors its callers may see.
-
-    Attributes:
-        port: 0 takes a free one.
-        errors: Base class of the errors that are answered as they say: `status` (a grpc.StatusCode or its name),
-            `detail` (text for the caller) and, if they have it, `trailers` (pairs of strings).
-    """
+    """How a server listens. `port` 0 takes a free one."""
 
     host: str = "127.0.0.1"
     port: int = 0
     message_bytes_max: int = MESSAGE_BYTES_MAX
-    errors: type[Exception] = ServiceError
 
 
 class Server:
@@ -51,7 +45,7 @@ class Server:
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
         self.grpc = grpc.aio.server(
-            interceptors=[ErrorInterceptor(options.errors)], options=_server_settings(options.message_bytes_max)
+            interceptors=[ErrorInterceptor()], options=_server_settings(options.message_bytes_max)
         )
         self.port = 0
         self._services: list[str] = []
@@ -106,10 +100,7 @@ def server(options: ServerOptions | None = None) -> Server:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Answers a service's own errors as they say, and everything else as INTERNAL without internals."""
-
-    def __init__(self, errors: type[Exception]) -> None:
-        self._errors = errors
+    """Answers each `Answer` as it says, and everything else as INTERNAL without internals."""
 
     async def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
         handler: Any = await continuation(handler_call_details)
@@ -152,15 +143,14 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
         return call
 
-    async def _abort(self, error: Any, context: Any, method: str, run_id: bytes) -> None:
+    async def _abort(self, error: Exception, context: Any, method: str, run_id: bytes) -> None:
         if isinstance(error, grpc.aio.AbortError):
             _count(method, context.code())
             raise error
-        if isinstance(error, self._errors) and hasattr(error, "status"):
-            own: Any = error
-            status = own.status if isinstance(own.status, grpc.StatusCode) else grpc.StatusCode[own.status]
+        if isinstance(error, Answer):
+            status = grpc.StatusCode[error.status]
             _count(method, status)
-            await context.abort(status, own.detail, tuple(getattr(own, "trailers", ())))
+            await context.abort(status, error.detail, error.trailers)
         if isinstance(error, NotImplementedError) and context.code() is grpc.StatusCode.UNIMPLEMENTED:
             _count(method, grpc.StatusCode.UNIMPLEMENTED)
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method} is not implemented here")

@@ -50,11 +50,11 @@ class Process:
         self.stops.push_async_callback(step)
 
     async def serve(
-        self, settings: ServiceSettings, errors: type[Exception], register: Callable[[grpc_server.Server], None]
+        self, settings: ServiceSettings, register: Callable[[grpc_server.Server], None]
     ) -> grpc_server.Server:
-        """Listen. Errors of this base are answered as they say."""
+        """Listen, with the services that `register` adds."""
         host, port = split_address(settings.listen)
-        server = self.server = grpc_server.server(grpc_server.ServerOptions(host=host, port=port, errors=errors))
+        server = self.server = grpc_server.server(grpc_server.ServerOptions(host=host, port=port))
         register(server)
         await server.start()
         self.stop(server.stop)

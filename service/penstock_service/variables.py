@@ -1,9 +1,12 @@
 """The variables that a service's settings are read from, in words: for `--help` and for the documentation."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from .settings import ServiceSettings
+
+# What the kind of a variable that takes a list ends with.
+SEVERAL: Final = ", several separated by commas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def _kind(entry: dict[str, Any]) -> str:
         case {"format": kind}:
             return kind
         case {"type": "array", "items": one}:
-            return f"{_kind(one)}, several separated by commas"
+            return f"{_kind(one)}{SEVERAL}"
         case {"type": "boolean"}:
             return "true or false"
         case {"type": "integer", "minimum": least, "maximum": most}:

@@ -10,11 +10,10 @@ from typing import Any, Final, cast
 import yaml
 
 from .errors import NotStarted
+from .members import address_lists
 
 VARIABLE: Final = re.compile(r"\$\{(\w+)(?::?([-?])([^}]*))?\}")
 DSN: Final = "postgresql://"
-# Variables whose value is a list: each instance of a service is named.
-LISTS: Final = {"PENSTOCK_STATE_TRACKERS", "PENSTOCK_DEPENDENCY_MANAGERS", "PENSTOCK_ACTION_SERVICES"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class Described:
         command: Console script and its arguments.
         folders: Paths inside the container, and the volume that is mounted there; empty if it is the container's own.
         ports: Published on the host -> inside.
+        needs: Services that start before it.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Described:
     folders: dict[str, str] = field(default_factory=dict[str, str])
     ports: dict[int, int] = field(default_factory=dict[int, int])
     profiles: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def listens(self) -> list[int]:
@@ -70,6 +71,7 @@ def described(compose: Mapping[str, Any]) -> dict[str, Described]:
                 dict(_mounts(entry.get("volumes", []))),
                 dict(_published(entry.get("ports", []))),
                 tuple(entry.get("profiles", ())),
+                tuple(entry.get("depends_on", ())),
             )
     return found
 
@@ -104,7 +106,8 @@ def mapped(text: str, places: Places, folders: Mapping[str, str], *, several: bo
 
 def environment(one: Described, places: Places, folders: Mapping[str, str], dsn: str) -> dict[str, str]:
     """Return a service's variables for a process on this machine."""
+    lists = address_lists()
     return {
-        name: dsn if value.startswith(DSN) else mapped(value, places, folders, several=name in LISTS)
+        name: dsn if value.startswith(DSN) else mapped(value, places, folders, several=name in lists)
         for name, value in one.environment.items()
     }

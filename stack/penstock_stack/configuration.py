@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +10,8 @@ from penstock_service.settings import ServiceSettings
 from penstock_service.variables import Variable, variables
 from penstock_stream.settings import StreamSettings
 from typer.main import get_command
+
+from .members import services
 
 HEAD: Final = """# Configuration
 
@@ -47,14 +47,6 @@ def page() -> str:
         title = f"{_capital(title)}: `{settings.service}`"
         parts.append(_section(title, _others(variables(settings), known), f"{_capital(meaning)}\n\n"))
     return "\n".join([*parts, _worker()]) + CLIENTS
-
-
-def services() -> list[type[ServiceSettings]]:
-    """Return the settings of each installed service, in the order of their ports."""
-    scripts = [script for script in entry_points(group="console_scripts") if script.name.startswith("penstock-")]
-    packages = {script.module.partition(".")[0] for script in scripts}
-    found: list[type[ServiceSettings]] = [import_module(f"{package}.settings").Settings for package in packages]
-    return sorted(found, key=lambda settings: str(settings.model_fields["listen"].default))
 
 
 def _capital(text: str) -> str:

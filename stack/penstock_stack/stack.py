@@ -118,7 +118,7 @@ class Stack:
         self._stops.append(("stream's metrics", _blocking(measures.watch(stream), here=True)))
         store = LocalStore(path / "artifacts")
         self._stops.append(("artifacts' metrics", _blocking(artifact_measures.watch(store), here=True)))
-        server = grpc_server.server(grpc_server.ServerOptions(host=HOST, port=port, errors=Exception))
+        server = grpc_server.server(grpc_server.ServerOptions(host=HOST, port=port))
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
         self._stops.append(("state tracker", tracker.stop))
         await tracker.start()

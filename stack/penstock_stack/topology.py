@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -36,8 +37,6 @@ READY_S_MAX: Final = 120.0
 # Workers have 50 s to end what they hold.
 STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.05
-# These end before what they need.
-STOP_ORDER: Final = ("tracer", "worker", "action-service", "dependency-manager", "state-tracker", "artifact-store")
 LOG_TAIL_CHARS: Final = 2_000
 
 
@@ -129,6 +128,7 @@ class Topology:
         self._extra = dict(extra or {})
         self._stops = ExitStack()
         self._places: dict[str, list[str]] = {}
+        self._stop_order: list[str] = []
         self.dsn = ""
 
     @property
@@ -160,6 +160,8 @@ class Topology:
     def start(self) -> None:
         """Start everything; return once runs can be submitted and executed. Raises StackError."""
         used = self._described()
+        needs = TopologicalSorter({name: one.needs for name, one in used.items()})
+        self._stop_order = [name for name in reversed([*needs.static_order()]) if name in used]
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
         self._stops.callback(self.postgres.stop)
@@ -177,8 +179,8 @@ class Topology:
         self.wait_ready()
 
     def stop(self) -> None:
-        """Stop in order: workers first, the database last. Harmless when repeated."""
-        for service in STOP_ORDER:
+        """Stop in order: each before what it needs, the database last. Harmless when repeated."""
+        for service in self._stop_order:
             for instance in self._of(service):
                 instance.signal(signal.SIGTERM)
             for instance in self._of(service):

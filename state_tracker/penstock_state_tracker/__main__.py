@@ -28,7 +28,7 @@ async def start(settings: Settings, here: Process) -> None:
     )
     here.stop(tracker.stop)
     await tracker.start()
-    server = await here.serve(settings, StateTrackerError, tracker.register)
+    server = await here.serve(settings, tracker.register)
     if not settings.advertise:
         tracker.address = server.address
     here.ready = lambda: tracker.ready

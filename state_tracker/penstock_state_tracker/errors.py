@@ -1,12 +1,9 @@
 """Everything that can go wrong in the State Tracker."""
 
-from typing import Final
 from uuid import UUID
 
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
-
-# gRPC sends it as a header, and headers are small.
-DETAIL_CHARS_MAX: Final = 3_000
+from penstock_service.answers import Answer
 
 
 class StateTrackerError(Exception):
@@ -22,18 +19,8 @@ class CorruptLog(StateTrackerError):
         self.run_id, self.node = run_id, node
 
 
-class Answered(StateTrackerError):
-    """Base of what callers are told as it is, with a gRPC status by name."""
-
-    status = "INTERNAL"
-
-    @property
-    def detail(self) -> str:
-        return str(self)[:DETAIL_CHARS_MAX]
-
-    @property
-    def trailers(self) -> tuple[tuple[str, str], ...]:
-        return ()
+class Answered(StateTrackerError, Answer):
+    """Base of what callers see as it is."""
 
 
 # What the caller did

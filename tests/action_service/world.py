@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from penstock_action_service.app import ActionService
-from penstock_action_service.errors import ActionServiceError, SessionClosed
-from penstock_dependency_manager import DependencyManager, DependencyManagerError
+from penstock_action_service.errors import SessionClosed
+from penstock_dependency_manager import DependencyManager
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders, Register
 from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED
@@ -43,7 +43,7 @@ class World:
             owner=owner,
             **({"worker_lease_s": 60.0} | options),  # most workers here send no heartbeats
         )
-        server = grpc_server.server(grpc_server.ServerOptions(errors=ActionServiceError))
+        server = grpc_server.server()
         service.register(server)
         await server.start()
         service.address = server.address
@@ -71,7 +71,7 @@ async def world(database_url: str, stream: Stream | None = None) -> AsyncGenerat
     """Run a State Tracker and a Dependency Manager until the block ends, over the local stream or the one given."""
     async with running(database_url, stream=stream) as tracker:
         manager = DependencyManager(tracker.stream, [tracker.server.address], range(SHARDS))
-        server = grpc_server.server(grpc_server.ServerOptions(errors=DependencyManagerError))
+        server = grpc_server.server()
         manager.register(server)
         await server.start()
         await manager.start()

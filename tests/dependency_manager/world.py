@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from penstock_dependency_manager import DependencyManager, DependencyManagerError
+from penstock_dependency_manager import DependencyManager
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_service import channels, grpc_server
@@ -70,7 +70,7 @@ class World:
 
     async def start_dependency_manager(self, port: int) -> None:
         self.manager = DependencyManager(self.stream, [self.tracker_address], range(SHARDS))
-        self.server = grpc_server.server(grpc_server.ServerOptions(port=port, errors=DependencyManagerError))
+        self.server = grpc_server.server(grpc_server.ServerOptions(port=port))
         self.manager.register(self.server)
         await self.server.start()
         await self.manager.start()

@@ -1,6 +1,7 @@
 """docs/configuration.md says what the code says."""
 
-from penstock_stack.configuration import page, services
+from penstock_stack.configuration import page
+from penstock_stack.members import services
 
 from tests.deployment.described import ROOT, SERVERS
 

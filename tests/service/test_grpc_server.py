@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_service import channels, grpc_server
+from penstock_service.answers import Answer
 from penstock_service.errors import PortInUse
 from penstock_stream.errors import UpstreamAway
 from penstock_stream.upstreams import StateTrackerUpstream
@@ -19,10 +20,12 @@ from penstock_stream.upstreams import StateTrackerUpstream
 SERVICE = "penstock.state_tracker.v1.StateTrackerService"
 
 
-class Refused(Exception):
+class Refused(Answer):
     status = "FAILED_PRECONDITION"
-    detail = "shard 3 has another owner"
     trailers = (("penstock-owner", "127.0.0.1:9"),)
+
+    def __init__(self) -> None:
+        super().__init__("shard 3 has another owner")
 
 
 class Fake(service_pb2_grpc.StateTrackerServiceServicer):
@@ -47,7 +50,7 @@ class Fake(service_pb2_grpc.StateTrackerServiceServicer):
 
 @pytest.fixture
 async def server() -> AsyncIterator[grpc_server.Server]:
-    server = grpc_server.server(grpc_server.ServerOptions(errors=Refused))
+    server = grpc_server.server()
     service_pb2_grpc.add_StateTrackerServiceServicer_to_server(Fake(), server.grpc)
     server.serves(SERVICE)
     await server.start()

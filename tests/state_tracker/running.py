@@ -15,7 +15,6 @@ from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_proto.value.v1 import value_pb2
 from penstock_service import channels, grpc_server
 from penstock_state_tracker.app import StateTracker
-from penstock_state_tracker.errors import StateTrackerError
 from penstock_stream.local import LocalStream
 from penstock_stream.stream import Stream
 
@@ -143,7 +142,7 @@ async def running(
     await stream.start()
     tracker = StateTracker([urls] if isinstance(urls, str) else urls, stream, owner, "127.0.0.1:0", shards)
     await tracker.start()
-    server = grpc_server.server(grpc_server.ServerOptions(errors=StateTrackerError))
+    server = grpc_server.server()
     tracker.register(server)
     await server.start()
     tracker.address = server.address

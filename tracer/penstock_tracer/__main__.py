@@ -25,7 +25,7 @@ async def start(settings: Settings, here: Process) -> None:
         folder=settings.tracer_folder,
     )
     here.stop(tracer.stop)
-    await here.serve(settings, TracerError, _health_alone)
+    await here.serve(settings, _health_alone)
     await tracer.start()
     here.ready = lambda: tracer.ready
 
