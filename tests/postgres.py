@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from penstock_service.database import Database
     from penstock_stack.postgres import EmbeddedPostgres
-    from penstock_state_tracker.database import Database
 
 # Nothing here outlives the machine, so it need not survive it either.
 SETTINGS = {
@@ -51,11 +51,11 @@ def postgres() -> Iterator["EmbeddedPostgres"]:
 @pytest.fixture(scope="session")
 def template(postgres: "EmbeddedPostgres") -> str:
     """The name of a migrated database that nobody connects to."""
-    from penstock_state_tracker.migrate import migrate
+    from penstock_service.migrations import migrate, packaged
 
     url = postgres.create(TEMPLATE)
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, migrate(url)).result()
+        thread.submit(asyncio.run, migrate(url, packaged("penstock_state_tracker"))).result()
     return TEMPLATE
 
 
@@ -78,7 +78,7 @@ def empty_database_url(postgres: "EmbeddedPostgres") -> Iterator[str]:
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator["Database"]:
     """Connections to a migrated, empty database of the test's own."""
-    from penstock_state_tracker.database import Database
+    from penstock_service.database import Database
 
     database = Database(database_url)
     await database.open()

@@ -3,6 +3,7 @@
 import sys
 
 from penstock_service import process
+from penstock_service.database import ABSENT, TROUBLE
 from penstock_service.process import Process, patiently
 from penstock_service.state_trackers import deployment_of
 from penstock_stream.opening import open_stream
@@ -10,7 +11,6 @@ from penstock_stream.opening import open_stream
 from .app import ActionService
 from .errors import ActionServiceError
 from .settings import Settings
-from .shell.leases import ABSENT, TROUBLE
 
 
 async def start(settings: Settings, here: Process) -> None:

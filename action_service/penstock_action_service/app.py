@@ -11,6 +11,7 @@ from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc, work
 from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.wire import DEFAULT_POOL
 from penstock_service import channels, grpc_server
+from penstock_service.database import TROUBLE
 from penstock_stream.stream import Stream
 from penstock_stream.upstreams import DependencyManagerUpstream
 
@@ -18,7 +19,7 @@ from .api.service import Service
 from .api.worker_service import WorkerService
 from .errors import ActionServiceError, NotOwner, UnknownPool
 from .shell import sessions
-from .shell.leases import LEASE_S, TROUBLE, Leases
+from .shell.leases import LEASE_S, Leases
 from .shell.orders import Orders
 from .shell.pool_host import PoolHost
 from .shell.sessions import Session

@@ -53,10 +53,11 @@ class NameTaken(ActionServiceError):
             f"heard {silent_s:.1f} s ago; give this one another --name, or stop that one"
         )
         self.worker, self.pool, self.host = worker, pool, host
+        self.retry_after_s = max(0.0, gone_after_s - silent_s)
 
     @property
     def trailers(self) -> tuple[tuple[str, str], ...]:
-        return ((RETRY_AFTER_TRAILER, f"{max(0.0, gone_after_s - silent_s):.3f}"),)
+        return ((RETRY_AFTER_TRAILER, f"{self.retry_after_s:.3f}"),)
 
 
 class SessionClosed(ActionServiceError):

@@ -1,5 +1,7 @@
 """What can go wrong in any service's process."""
 
+from .answers import Answer
+
 
 class ServiceError(Exception):
     """Base of this package's errors."""
@@ -13,3 +15,16 @@ class PortInUse(ServiceError):
             f"cannot listen on {address}: the port is in use. Stop the other process or choose another port."
         )
         self.address = address
+
+
+class DatabaseAway(ServiceError, Answer):
+    """Postgres does not answer; the service keeps trying."""
+
+    status = "UNAVAILABLE"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the database is away and is tried again: {why}")
+
+
+class MigrationFailed(ServiceError):
+    """A migration could not be applied, or the database and the code do not belong together."""

@@ -1,7 +1,8 @@
-"""Brings a database's schema up to the code's: numbered SQL files of this package, in dbmate's format."""
+"""Brings a database's schema up to the code's: numbered SQL files of a service's package, in dbmate's format."""
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -11,19 +12,19 @@ from .errors import MigrationFailed
 
 log = logging.getLogger(__name__)
 
-# Any number will do, as long as every State Tracker takes the same.
+# Any number will do, as long as every service takes the same.
 LOCK_KEY: Final = 0x70656E73746F636B
 UP: Final = "-- migrate:up"
 DOWN: Final = "-- migrate:down"
 
 APPLIED_TABLE = """
-CREATE TABLE IF NOT EXISTS schema_migrations (version varchar PRIMARY KEY)"""
+CREATE TABLE IF NOT EXISTS {table} (version varchar PRIMARY KEY)"""
 # dbmate makes the table without these.
 APPLIED_COLUMNS = """
-ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS checksum text NOT NULL DEFAULT '',
+ALTER TABLE {table} ADD COLUMN IF NOT EXISTS checksum text NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS applied_at timestamptz NOT NULL DEFAULT now()"""
-APPLIED = "SELECT version, checksum FROM schema_migrations ORDER BY version"
-RECORD = "INSERT INTO schema_migrations (version, checksum) VALUES ($1, $2)"
+APPLIED = "SELECT version, checksum FROM {table} ORDER BY version"
+RECORD = "INSERT INTO {table} (version, checksum) VALUES ($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +51,38 @@ def parse(name: str, text: str) -> Migration:
     return Migration(name.split("_")[0], name, up, "transaction:false" not in options)
 
 
-def packaged() -> list[Migration]:
-    """Return this package's migrations, in order."""
-    folder = files("penstock_state_tracker") / "migrations"
+def packaged(package: str) -> list[Migration]:
+    """Return the migrations of a package, in order."""
+    folder = files(package) / "migrations"
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     return [parse(name, (folder / name).read_text("utf-8")) for name in names]
 
 
-async def migrate(url: str, migrations: list[Migration] | None = None) -> list[str]:
+async def migrate(url: str, migrations: Sequence[Migration], schema: str = "public") -> list[str]:
     """Apply what is missing, and return the versions applied. Two at once are safe: one waits for the other.
+
+    Args:
+        schema: Where the table of applied migrations is kept: one for each service that shares the database.
 
     Raises:
         MigrationFailed: A file failed (and left nothing behind), was edited after it was applied, or the database
             is of a later version than this code.
     """
-    wanted = packaged() if migrations is None else migrations
+    table = f"{schema}.schema_migrations"
     connection = await connect(url, application_name="penstock-migrate")
     try:
         # Held by the connection: a crash releases it.
         await connection.fetchval("SELECT pg_advisory_lock($1)", LOCK_KEY)
-        await connection.execute(APPLIED_TABLE)
-        await connection.execute(APPLIED_COLUMNS)
-        applied = {row["version"]: row["checksum"] for row in await connection.fetch(APPLIED)}
-        _check(applied, {migration.version: migration for migration in wanted})
-        missing = [migration for migration in wanted if migration.version not in applied]
+        if schema != "public":
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        await connection.execute(APPLIED_TABLE.format(table=table))
+        await connection.execute(APPLIED_COLUMNS.format(table=table))
+        rows = await connection.fetch(APPLIED.format(table=table))
+        applied = {row["version"]: row["checksum"] for row in rows}
+        _check(applied, {migration.version: migration for migration in migrations})
+        missing = [migration for migration in migrations if migration.version not in applied]
         for migration in missing:
-            await _apply(connection, migration)
+            await _apply(connection, migration, RECORD.format(table=table))
             log.info("applied migration %s", migration.name)
         return [migration.version for migration in missing]
     finally:
@@ -98,16 +105,16 @@ def _check(applied: dict[str, str], known: dict[str, Migration]) -> None:
             )
 
 
-async def _apply(connection: Connection, migration: Migration) -> None:
+async def _apply(connection: Connection, migration: Migration, record: str) -> None:
     try:
         if migration.in_transaction:
             async with connection.transaction():
                 await connection.execute(migration.up)
-                await connection.execute(RECORD, migration.version, migration.checksum)
+                await connection.execute(record, migration.version, migration.checksum)
             return
         for statement in migration.up.split(";\n"):
             if statement.strip():
                 await connection.execute(statement)
-        await connection.execute(RECORD, migration.version, migration.checksum)
+        await connection.execute(record, migration.version, migration.checksum)
     except DEFINITE as error:
         raise MigrationFailed(f"migration {migration.name} failed: {error}") from error

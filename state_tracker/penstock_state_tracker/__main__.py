@@ -3,11 +3,11 @@
 import sys
 
 from penstock_service import process
+from penstock_service.database import ABSENT, TROUBLE
 from penstock_service.process import Process, patiently
 from penstock_stream.opening import open_stream
 
 from .app import StateTracker, prepare
-from .database import ABSENT, TROUBLE
 from .errors import StateTrackerError
 from .settings import Settings
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_service import grpc_server
+from penstock_service.database import Database
+from penstock_service.migrations import migrate, packaged
 from penstock_stream import stream as streams
 from penstock_stream.stream import Stream, Subscription
 
@@ -19,18 +21,17 @@ from .api.service import StateTrackerService
 from .api.submissions import Submissions
 from .api.topic_source import PublishedSource
 from .api.values import Values
-from .database import Database
 from .deployment import Deployment
 from .errors import StateTrackerError
 from .log.committer import Committer
 from .log.recent import Recent
 from .log.shard_state import Owned
-from .migrate import migrate
 from .ownership.owner import Owner
 from .ownership.routing import Routing
 from .plans import Plans
 
 STOP_GRACE_S: Final = 5.0
+MIGRATIONS: Final = "penstock_state_tracker"  # the package that they are in
 
 
 def _nothing() -> None:
@@ -42,7 +43,7 @@ async def prepare(database_urls: Sequence[str], shards: int | None = None) -> De
     databases = [Database(url) for url in database_urls]
     try:
         for database in databases:
-            await migrate(database.url)
+            await migrate(database.url, packaged(MIGRATIONS))
             await database.open()
         return await deployments.create_or_get(databases, shards)
     finally:
@@ -131,7 +132,7 @@ class StateTracker:
 
     async def _start(self) -> None:
         for database in self._databases:
-            await migrate(database.url)
+            await migrate(database.url, packaged(MIGRATIONS))
             await database.open()
         deployment = await deployments.create_or_get(self._databases, self._shards)
         addresses: dict[int, str] = {}

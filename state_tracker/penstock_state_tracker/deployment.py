@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .database import Database, Row
+from penstock_service.database import Database, Row
+
 from .errors import WrongDatabase, run_text
 
 SHARDS_DEFAULT: Final = 256

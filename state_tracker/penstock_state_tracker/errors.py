@@ -110,24 +110,11 @@ class TooMuch(Answered):
     status = "RESOURCE_EXHAUSTED"
 
 
-class DatabaseAway(Answered):
-    """Postgres does not answer; the State Tracker keeps trying."""
-
-    status = "UNAVAILABLE"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"the database is away and is tried again: {why}")
-
-
 # What stops the State Tracker from starting
 
 
 class WrongDatabase(StateTrackerError):
     """The database holds something else than this process was told; the text says what to change."""
-
-
-class MigrationFailed(StateTrackerError):
-    """A migration could not be applied, or the database and the code do not belong together."""
 
 
 def run_text(run_id: bytes) -> str:

@@ -10,9 +10,9 @@ from penstock_plan.check import validation
 from penstock_plan.errors import InvalidPlan
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_service.database import Database
 
 from .core.inputs import Inputs
-from .database import Database
 from .errors import BadRequest, PlanNotFound
 
 GRAPHS_BYTES_MAX: Final = 256 * 2**20

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import asyncpg
 import pytest
-from penstock_action_service.shell.leases import TROUBLE, Leases
+from penstock_action_service.shell.leases import Leases
+from penstock_service.database import TROUBLE
 
 KILL_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from penstock_state_tracker.database import connect
-from penstock_state_tracker.errors import MigrationFailed
-from penstock_state_tracker.migrate import Migration, migrate, packaged, parse
+from penstock_service.database import connect
+from penstock_service.errors import MigrationFailed
+from penstock_service.migrations import Migration, migrate, packaged, parse
 
 ONE = parse("0001_one.sql", "-- migrate:up\nCREATE TABLE one (n int);\n-- migrate:down\nDROP TABLE one;\n")
 BROKEN = parse("0002_two.sql", "-- migrate:up\nCREATE TABLE two (n int);\nSELECT nonsense;\n")
@@ -16,6 +16,9 @@ CONCURRENT = parse(
     "CREATE INDEX CONCURRENTLY IF NOT EXISTS one_n ON one (n);\n"
     "CREATE INDEX CONCURRENTLY IF NOT EXISTS two_n ON two (n);\n",
 )
+
+
+TRACKER = "penstock_state_tracker"
 
 
 async def _tables(url: str) -> set[str]:
@@ -32,9 +35,17 @@ async def test_applies_what_is_missing_once(empty_database_url: str) -> None:
     assert {"one", "two", "one_n", "two_n"} <= await _tables(empty_database_url)
 
 
+async def test_services_that_share_a_database_do_not_see_each_others_migrations(empty_database_url: str) -> None:
+    await migrate(empty_database_url, [ONE, TWO])
+    other = packaged("penstock_action_service")
+    assert await migrate(empty_database_url, other, "penstock_action_service") == [one.version for one in other]
+    assert await migrate(empty_database_url, other, "penstock_action_service") == []
+    assert await migrate(empty_database_url, [ONE, TWO]) == []
+
+
 async def test_two_at_once_apply_it_once(empty_database_url: str) -> None:
-    both = await asyncio.gather(*(migrate(empty_database_url) for _ in range(2)))
-    assert sorted(both) == [[], [migration.version for migration in packaged()]]
+    both = await asyncio.gather(*(migrate(empty_database_url, packaged(TRACKER)) for _ in range(2)))
+    assert sorted(both) == [[], [migration.version for migration in packaged(TRACKER)]]
 
 
 async def test_a_failure_half_way_leaves_nothing_behind(empty_database_url: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from google.protobuf.message import Message
 from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_service.database import connect
 from penstock_state_tracker.core.shard import Shard
-from penstock_state_tracker.database import connect
 
 
 async def logs_of(url: str) -> dict[int, list[ev.Event]]:

@@ -13,7 +13,7 @@ import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service import channels
-from penstock_state_tracker.database import connect
+from penstock_service.database import connect
 
 from tests.state_tracker.folding import check_once, described, folded, logs_of
 from tests.state_tracker.proxy import Proxy, proxied

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service.database import Database
 from penstock_state_tracker.api import runs
-from penstock_state_tracker.database import Database
 
 from tests.state_tracker.running import new_id, running, status, succeeded, wide
 

@@ -10,8 +10,8 @@ import penstock_state_tracker
 import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import MESSAGE_BYTES_MAX
+from penstock_service.database import Database, connect
 from penstock_state_tracker import deployment
-from penstock_state_tracker.database import Database, connect
 from penstock_state_tracker.errors import WrongDatabase
 from penstock_state_tracker.log import event_log
 from penstock_state_tracker.log.committer import messages

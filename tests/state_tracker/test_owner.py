@@ -7,7 +7,7 @@ import grpc.aio
 import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_state_tracker.database import connect
+from penstock_service.database import connect
 from penstock_state_tracker.errors import WrongDatabase
 from penstock_state_tracker.log import checkpoints
 from penstock_state_tracker.ownership import leases

@@ -1,3 +1,4 @@
+-- migrate:up
 -- Who owns which pool. The row outlives its owner: the epoch only ever rises.
 CREATE SCHEMA IF NOT EXISTS penstock_action_service;
 
@@ -8,3 +9,6 @@ CREATE TABLE IF NOT EXISTS penstock_action_service.pools (
     address text NOT NULL,
     expires_at timestamptz NOT NULL
 );
+
+-- migrate:down
+DROP TABLE penstock_action_service.pools;

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from penstock_service.migrations import migrate, packaged
 
 LEASE_S = 3.0
 CALL_TIMEOUT_S = 2.0
-MIGRATION_LOCK = 0x70656E_61637469  # any number that nobody else locks
 
 TAKE = """
 INSERT INTO penstock_action_service.pools (pool, epoch, owner, address, expires_at)
@@ -38,16 +37,6 @@ SELECT pool, address FROM penstock_action_service.pools
 WHERE pool = ANY($1::text[]) AND expires_at > clock_timestamp()"""
 
 _asyncpg: Any = asyncpg
-# What calls raise while Postgres is away. A connection that ends between two steps of asyncpg is its internal error.
-TROUBLE: tuple[type[Exception], ...] = (
-    _asyncpg.PostgresError,
-    _asyncpg.InterfaceError,
-    _asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
-)
-# The server is not there, or not yet.
-ABSENT: tuple[type[Exception], ...] = (_asyncpg.CannotConnectNowError, OSError, TimeoutError)
 
 
 class Leases:
@@ -58,12 +47,8 @@ class Leases:
         self._connection: Any = None
 
     async def prepare(self) -> None:
-        """Make the table, once for all processes that start at the same time."""
-        migration = (files("penstock_action_service") / "migrations" / "0001_pools.sql").read_text()
-        connection = await self._connected()
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-            await connection.execute(migration)
+        """Bring the table up to this version, once for all processes that start at the same time."""
+        await migrate(self._url, packaged("penstock_action_service"), schema="penstock_action_service")
 
     async def take(self, pools: Sequence[str], address: str) -> dict[str, int]:
         """Take those that are free or were this owner's; return their new epochs."""

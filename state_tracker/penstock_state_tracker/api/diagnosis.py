@@ -8,12 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from penstock_proto.state_tracker.v1 import diagnosis_pb2 as api
+from penstock_service.database import Database
+from penstock_service.errors import DatabaseAway
 from penstock_stream.kafka import broker
 from penstock_stream.stream import Stream
 
 from .. import measures
-from ..database import Database
-from ..errors import DatabaseAway
 from ..log.shard_state import Owned
 
 IDLE_RUNS_MAX: Final = 20

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service.answers import Answer
+from penstock_service.database import Row
 
-from ..database import Row
-from ..errors import Answered, BadRequest, NotOwner, RunNotFound, ShardAway
+from ..errors import BadRequest, NotOwner, RunNotFound, ShardAway
 from ..log import event_log as logs
 from ..log.shard_state import Listener, Owned
 from ..ownership.routing import Routing
@@ -82,7 +83,7 @@ class Inquiry:
         try:
             shard = self._routing.shard(run_id)
             owned = self._owned(shard)
-        except Answered as error:
+        except Answer as error:
             self._refuse(run_id, error)
             return False
 
@@ -111,7 +112,7 @@ class Inquiry:
         for lookup, wanted in by_lookup.items():
             try:
                 found = await lookup.find(wanted)
-            except Answered as error:
+            except Answer as error:
                 for run_id in wanted:
                     self._refuse(run_id, error)
                 continue
@@ -132,10 +133,10 @@ class Inquiry:
         elif asked.owned is None or not (run_id in asked.owned.core.runs or run_id in asked.owned.digests):
             self._refuse(run_id, RunNotFound(run_id))
 
-    def _elsewhere(self, shard: int) -> Answered:
+    def _elsewhere(self, shard: int) -> Answer:
         try:
             self._routing.mine(shard)
-        except Answered as error:
+        except Answer as error:
             return error
         return ShardAway(shard)
 
@@ -145,7 +146,7 @@ class Inquiry:
             self._ended.append(Ended(run_id, asked.shard, seq, asked.plan))
             self._news.set()
 
-    def _refuse(self, run_id: bytes, error: Answered) -> None:
+    def _refuse(self, run_id: bytes, error: Answer) -> None:
         self._forget(run_id)
         self._refused.append(refused(run_id, error))
         self._news.set()

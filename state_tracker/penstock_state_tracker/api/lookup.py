@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from ..database import Database, Row
+from penstock_service.database import Database, Row
+
 from . import runs
 
 RUNS_AT_ONCE_MAX: Final = 5_000

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_service.answers import Answer
 from penstock_stream.messages import Reports
 
-from ..errors import Answered
 from ..log.committer import PENDING_EVENTS_MAX
 from ..log.shard_state import Owned
 from ..ownership.routing import Routing
@@ -48,7 +48,7 @@ class Consumer:
             try:
                 if committing is not None:
                     await asyncio.shield(committing)
-            except Answered:
+            except Answer:
                 continue
             settled += _terminal(batch)
         return settled

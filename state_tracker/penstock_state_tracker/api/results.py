@@ -7,9 +7,10 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.wire import OWNER_TRAILER, pieces
+from penstock_service.answers import Answer
+from penstock_service.database import Row
 
-from ..database import Row
-from ..errors import Answered, RunNotFound
+from ..errors import RunNotFound
 from ..log import event_log as logs
 from ..ownership.routing import Routing
 from .lookup import Found, Lookup
@@ -83,7 +84,7 @@ class Results:
                 return
 
 
-def refused(run_id: bytes, error: Answered) -> api.RunResult:
+def refused(run_id: bytes, error: Answer) -> api.RunResult:
     owner = dict(error.trailers).get(OWNER_TRAILER, "")
     code = STATUS_CODES.get(error.status, 2)
     return api.RunResult(run_id=run_id, failed_node=-1, code=code, detail=error.detail, owner=owner)

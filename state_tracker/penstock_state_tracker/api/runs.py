@@ -8,9 +8,9 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service.database import Database, Row
 
 from ..core.run import Run
-from ..database import Database, Row
 from ..errors import BadRequest
 
 PAGE_SIZE_DEFAULT: Final = 50

@@ -16,10 +16,11 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest, DiagnoseResponse
 from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
 from penstock_proto.wire import MESSAGE_BYTES_MAX, OWNER_TRAILER
+from penstock_service.answers import Answer
+from penstock_service.database import Database
 
-from ..database import Database
 from ..deployment import Deployment
-from ..errors import Answered, BadRequest, RunNotFound, TooMuch, run_text
+from ..errors import BadRequest, RunNotFound, TooMuch, run_text
 from ..log import snapshot_chunks
 from ..ownership.routing import Routing
 from ..plans import Plans
@@ -212,7 +213,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         owned = self._routing.current(summary.shard)
         if owned is not None and summary.run_id in owned.core.runs:
             counts = owned.core.counts(summary.run_id)
-            with suppress(Answered):
+            with suppress(Answer):
                 await owned.settled()
                 summary.counts.CopyFrom(counts)
 
@@ -225,7 +226,7 @@ async def _ask(inquiry: Inquiry, requests: AsyncIterator[api.ResultsRequest]) ->
         inquiry.complete()
 
 
-def _outcome(outcome: api.RunSummary | Answered) -> api.SubmitOutcome:
+def _outcome(outcome: api.RunSummary | Answer) -> api.SubmitOutcome:
     if isinstance(outcome, api.RunSummary):
         return api.SubmitOutcome(run=outcome)
     owner = dict(outcome.trailers).get(OWNER_TRAILER, "")

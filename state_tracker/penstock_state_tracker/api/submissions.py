@@ -10,10 +10,12 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.wire import HASH_BYTES
+from penstock_service.answers import Answer
+from penstock_service.database import Row
+from penstock_service.errors import DatabaseAway
 
 from ..core.run import Run
-from ..database import Row
-from ..errors import Answered, BadRequest, DatabaseAway, Overloaded, PlanNotFound, RunExists, ShardAway
+from ..errors import BadRequest, Overloaded, PlanNotFound, RunExists, ShardAway
 from ..log.committer import PENDING_EVENTS_FOR_SUBMITS
 from ..log.shard_state import Owned
 from ..ownership.routing import Routing
@@ -30,7 +32,7 @@ OPTIONS_BYTES_MAX: Final = 8 * 1024
 EVENT_BYTES_MAX: Final = 2**20
 RETRY_AFTER_S: Final = 0.5
 
-Outcome = api.RunSummary | Answered
+Outcome = api.RunSummary | Answer
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ class Submissions:
     async def submit(self, request: api.SubmitRequest) -> api.RunSummary:
         """Start a run; raise what SubmitMany would answer."""
         outcome = (await self.submit_many([request]))[0]
-        if isinstance(outcome, Answered):
+        if isinstance(outcome, Answer):
             raise outcome
         return outcome
 
@@ -95,7 +97,7 @@ class Submissions:
         for index in left:
             try:
                 submission = self._checked(requests[index])
-            except Answered as refusal:
+            except Answer as refusal:
                 outcomes[index] = refusal
                 continue
             if submission.run_id in self._deciding:
@@ -154,7 +156,7 @@ class Submissions:
         return [found.get(submission.run_id) for submission in submissions]
 
     async def _load_plans(self, submissions: Sequence[Submission]) -> None:
-        unknown: dict[bytes, Answered] = {}
+        unknown: dict[bytes, Answer] = {}
         plans = {submission.request.plan for submission in submissions}
         for plan in plans:
             try:
@@ -171,7 +173,7 @@ class Submissions:
         try:
             owned = self._routing.mine(submission.shard)
             event = self._event(submission.request)
-        except Answered as refusal:
+        except Answer as refusal:
             submission.outcome = refusal
             return
         run_id = submission.run_id

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 
 from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_service.database import Database
 from penstock_stream.source import RETENTION_S, Published
 
-from ..database import Database
 from ..log.shard_state import Owned
 from .reader import Reader
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service.database import Database
 
-from ..database import Database
 from . import snapshot_chunks
 from .shard_state import Owned
 

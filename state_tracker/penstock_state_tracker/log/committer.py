@@ -10,12 +10,12 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import pieces
+from penstock_service.database import DEFINITE, Connection, connect
 from penstock_stream import stream as streams
 from penstock_stream.messages import EventRange
 from penstock_stream.stream import Stream
 
 from .. import failure_log, measures
-from ..database import DEFINITE, Connection, connect
 from . import event_log as logs
 from .recent import Range, Recent
 from .shard_state import Owned

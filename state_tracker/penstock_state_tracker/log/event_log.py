@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-
-from ..database import Connection, Database
+from penstock_service.database import Connection, Database
 
 READ_ROWS: Final = 2_000
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..database import Database
+from penstock_service.database import Database
 
 SHARD_LEASE_S: Final = 3.0
 

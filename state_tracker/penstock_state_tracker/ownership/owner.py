@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from ..database import Database
-from ..errors import DatabaseAway, ShardAway
+from penstock_service.database import Database
+from penstock_service.errors import DatabaseAway
+
+from ..errors import ShardAway
 from ..log import checkpoints
 from ..log import event_log as logs
 from ..log.committer import Committer

@@ -7,9 +7,9 @@ from typing import Final
 
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_service.database import Connection, Database, Row
 
 from ..core.shard import Shard
-from ..database import Connection, Database, Row
 from ..errors import CorruptLog, PlanNotFound
 from ..log import checkpoints, snapshot_chunks
 from ..log.checkpoints import Checkpoint

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from penstock_proto.wire import RUN_ID_BYTES, shard_of
+from penstock_service.database import Database
+from penstock_service.errors import DatabaseAway
 
-from ..database import Database
-from ..errors import BadRequest, DatabaseAway, NotOwner, ShardAway, run_text
+from ..errors import BadRequest, NotOwner, ShardAway, run_text
 from ..log.committer import Committer
 from ..log.shard_state import Owned
 
