@@ -7,6 +7,7 @@ import grpc.aio
 MESSAGE_BYTES_MAX: Final = 4 * 2**20
 KEEPALIVE_EVERY_S: Final = 20
 KEEPALIVE_ANSWER_S: Final = 10
+CONNECT_MAX_S: Final = 3.0
 RECONNECT_MIN_S: Final = 0.1
 RECONNECT_MAX_S: Final = 1.0
 
@@ -21,7 +22,8 @@ def open_channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> gr
             ("grpc.keepalive_time_ms", KEEPALIVE_EVERY_S * 1000),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
             ("grpc.initial_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
-            ("grpc.min_reconnect_backoff_ms", int(RECONNECT_MIN_S * 1000)),
+            # Despite its name, how long one attempt to connect may take. A busy machine needs more than the back-off.
+            ("grpc.min_reconnect_backoff_ms", int(CONNECT_MAX_S * 1000)),
             ("grpc.max_reconnect_backoff_ms", int(RECONNECT_MAX_S * 1000)),
             ("grpc.enable_http_proxy", 0),
         ],

@@ -42,7 +42,8 @@ _OPTIONS = [
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     # A stack that was restarted is found again at once, not after a back-off of minutes.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 200),
+    # Despite its name, how long one attempt to connect may take. A busy machine needs more than the back-off.
+    ("grpc.min_reconnect_backoff_ms", 3000),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # Calls go to this machine or to a named service, never through a proxy of the environment.
     ("grpc.enable_http_proxy", 0),
