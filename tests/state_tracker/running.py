@@ -1,5 +1,6 @@
 """A State Tracker that runs on a real Postgres, and what tests need to drive it: plans, ids, reports."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from penstock_stream.stream import Stream
 
 CALLER = ev.Caller(user="ada", team="vision", client="tests/1")
 SHARDS = 4
+PATIENCE_S = 100.0
 
 
 def plan_of(parents: Sequence[Sequence[int]], *, inputs: bool = False, retries: int = 0, name: str = "m:w") -> pl.Plan:
@@ -106,6 +108,18 @@ class Client:
 
     async def submit(self, plan: bytes, run_id: bytes | None = None, **inputs: str) -> api.RunSummary:
         return (await self.stub.Submit(request(plan, run_id, **inputs))).run
+
+    async def submit_patiently(self, plan: bytes) -> api.RunSummary:
+        """Submit as clients do: again while the shard changes hands, as it may where the machine stands still."""
+        asked = request(plan)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    return (await self.stub.Submit(asked)).run
+                except grpc.aio.AioRpcError as error:
+                    if status(error) != "UNAVAILABLE":
+                        raise
+                await asyncio.sleep(0.1)
 
     async def report(self, *reports: rp.Report, shards: int = SHARDS) -> list[int]:
         answer = await self.stub.Report(api.ReportRequest(batches=batches(reports, shards)))
