@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import WAIT_S
+
 IMAGE = "apache/kafka:4.1.1"
-START_MAX_S = 90
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def _container() -> Iterator[str]:
     }
     container = DockerContainer(IMAGE).with_envs(**settings)
     container.ports["9092/tcp"] = ("127.0.0.1", port)  # `with_bind_ports` would open it to everybody
-    container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(START_MAX_S))
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(WAIT_S))
     with container:
         yield f"127.0.0.1:{port}"
 

@@ -9,8 +9,9 @@ from penstock_stream.kafka.stream import KafkaStream
 from penstock_stream.local import LocalStream
 from penstock_stream.stream import Stream
 
+from tests.waiting import WAIT_S
+
 PARTITIONS = 2
-CONNECTED_MAX_S = 60.0
 
 MakeStream = Callable[[int], Stream]
 
@@ -32,6 +33,6 @@ def make_stream(request: pytest.FixtureRequest) -> MakeStream:
 
 async def connected(stream: Stream) -> None:
     """Return once what is published arrives; until then a Kafka's readers have not joined."""
-    async with asyncio.timeout(CONNECTED_MAX_S):
+    async with asyncio.timeout(WAIT_S):
         while isinstance(stream, KafkaStream) and not stream.connected:
             await asyncio.sleep(0.01)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import WAIT_S
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -15,7 +17,7 @@ def test_the_example_checks(tmp_path: Path) -> None:
     file = tmp_path / "experiment.py"
     file.write_text((ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0])
     penstock = Path(sys.executable).with_name("penstock")
-    done = subprocess.run([penstock, "check", file], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([penstock, "check", file], capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "experiment: ok" in done.stdout
 

@@ -16,6 +16,7 @@ from penstock_proto.value.v1.value_pb2 import Value, Values
 from penstock_proto.wire import MESSAGE_BYTES_MAX
 
 from tests.action_service.pools import RUN, start
+from tests.waiting import WAIT_S
 
 
 def values(number: int) -> Values:
@@ -64,7 +65,7 @@ class Filled:
 
     async def settle(self) -> None:
         self.filler.fetch()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             while self.filler.busy:
                 await asyncio.sleep(0)
 

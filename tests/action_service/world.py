@@ -19,8 +19,7 @@ from penstock_service import grpc_server
 from penstock_stream.stream import Stream
 
 from tests.state_tracker.running import SHARDS, Running, running
-
-WAIT_S = 20.0
+from tests.waiting import WAIT_S
 
 
 class World:

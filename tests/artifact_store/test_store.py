@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from penstock_artifact_store import ArtifactDamaged, ArtifactMissing, BadHash, LocalStore
 
+from tests.waiting import WAIT_S
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
@@ -34,7 +36,7 @@ store = LocalStore(Path(sys.argv[1]))
 {textwrap.dedent(code)}
 """
     command = [sys.executable, "-c", program, str(store.folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
 
 def test_other_users_are_kept_out_unless_the_folder_was_made_for_them(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FAULTS = ("kill a State Tracker", "kill Kafka and wipe its data")
-END_S_MAX = 400
+END_S_MAX = 1_200
 
 
 @pytest.mark.timeout(END_S_MAX + 30)

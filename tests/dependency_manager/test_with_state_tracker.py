@@ -10,6 +10,7 @@ from penstock_stream.stream import ACTIONS, Stream
 
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, succeeded
 from tests.streams import MakeStream, connected
+from tests.waiting import WAIT_S
 
 
 class Ready:
@@ -25,7 +26,7 @@ class Ready:
                 self.nodes.put_nowait(instruction.start.node)
 
     async def next(self) -> int:
-        return await asyncio.wait_for(self.nodes.get(), 30)
+        return await asyncio.wait_for(self.nodes.get(), WAIT_S)
 
 
 @asynccontextmanager
@@ -34,7 +35,7 @@ async def following(tracker: Running) -> AsyncGenerator[Ready]:
     manager = DependencyManager(tracker.stream, [tracker.server.address], range(SHARDS))
     await manager.start()
     try:
-        await asyncio.wait_for(manager.loaded(), 30)
+        await asyncio.wait_for(manager.loaded(), WAIT_S)
         await connected(tracker.stream)
         yield ready
     finally:

@@ -12,6 +12,7 @@ from penstock_stream.stream import ACTIONS, Stream
 from penstock_stream.upstreams import DependencyManagerUpstream, action_span
 
 from tests.dependency_manager.tracker import Tracker
+from tests.waiting import WAIT_S
 
 SHARDS = 2
 Key = tuple[bytes, int, int]
@@ -105,7 +106,7 @@ def admitted(shard: object) -> set[Key]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         while not true():
             await asyncio.sleep(0.005)
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.deployment.described import ROOT
+from tests.waiting import WAIT_S
 
 
 def test_without_an_engine_it_says_what_is_missing(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_without_an_engine_it_says_what_is_missing(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=WAIT_S,
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: no container engine answers: start Docker")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment.described import OURS, ROOT, SERVICES
+from tests.waiting import WAIT_S
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LINES = (ROOT / ".dockerignore").read_text().splitlines()
@@ -56,7 +57,7 @@ def test_the_service_runs_from_what_is_built(name: str, context: Path, tmp_path:
         check=True,
     )
     words = [str(tmp_path / "app" / "bin" / OURS[name].command[0]), *OURS[name].command[1:2], "--help"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout.lower()
     (packages,) = (tmp_path / "app" / "lib").glob("python*/site-packages")

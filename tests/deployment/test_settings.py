@@ -11,6 +11,8 @@ from penstock_service.process import problems
 from penstock_state_tracker.settings import Settings
 from pydantic import ValidationError
 
+from tests.waiting import WAIT_S
+
 settings: Any = Settings
 SCRIPT = Path(sys.executable).with_name("penstock-state-tracker")
 
@@ -51,7 +53,7 @@ def test_a_password_that_is_not_encoded_is_not_shown(password: str) -> None:
     [([], "error: PENSTOCK_DATABASE_URLS: Field required\n"), (["--shards"], "unrecognized arguments: --shards\n")],
 )
 def test_a_service_that_cannot_start_ends_with_2(words: list[str], said: str) -> None:
-    done = subprocess.run([SCRIPT, *words], env={}, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([SCRIPT, *words], env={}, capture_output=True, text=True, check=False, timeout=WAIT_S)
     assert done.returncode == 2
     assert done.stderr.endswith(said)
     assert "Traceback" not in done.stderr

@@ -23,10 +23,9 @@ from penstock_stack.topology import Instance, Topology
 from penstock_stream.kafka.client import describe_topics
 
 from tests.deployment.described import ROOT
-from tests.system.conftest import wait_for
+from tests.waiting import WAIT_S, wait_for
 
 # Many processes start, also where others keep the machine busy.
-pytestmark = pytest.mark.timeout(300)
 
 PROGRAM = """
 import time
@@ -79,7 +78,7 @@ class Gated:
 
     def results(self) -> list[int]:
         self.let_go()
-        return [self.client.result(run, timeout_s=90) for run in self.runs]
+        return [self.client.result(run, timeout_s=WAIT_S) for run in self.runs]
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +136,7 @@ async def records(kafka: str, topic: str) -> int:
 
 
 async def kinds(kafka: str, run: Run) -> list[str]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         return [event.kind async for event in events.read(kafka, events.Run(run.id))]
 
 
@@ -240,7 +239,7 @@ def test_the_command_says_how_to_use_it(tmp_path: Path) -> None:
     with printed.open("w") as out:
         command = subprocess.Popen([sys.executable, "-m", "penstock_stack.topology"], cwd=ROOT, stderr=out)
     try:
-        wait_for(lambda: "In another terminal" in printed.read_text() or command.poll() is not None, 100)
+        wait_for(lambda: "In another terminal" in printed.read_text() or command.poll() is not None)
         lines = [line.strip() for line in printed.read_text().splitlines()]
         environment["PENSTOCK_ADDRESS"] = next(line for line in lines if line.startswith("export")).split("=")[1]
         words = next(line for line in lines if line.endswith("examples/hello.py")).split()

@@ -17,8 +17,9 @@ from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.value.v1.value_pb2 import Value
 
+from tests.waiting import WAIT_S
+
 RUN = b"r" * 16
-WAIT_S = 60.0  # bounds every wait of a test; nothing takes so long
 Inputs = Sequence[Any]
 
 

@@ -14,6 +14,8 @@ from penstock import AsyncClient
 from penstock.compiler import loader
 from penstock_stack.stack import Settings, Stack
 
+from tests.waiting import WAIT_S
+
 PROGRAM = """
 import os, time
 from pathlib import Path
@@ -81,13 +83,13 @@ async def worker(stack: Stack, folder: Path, *options: str) -> AsyncIterator[asy
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(WAIT_S):
                 assert await process.wait() == 0
 
 
 async def started(mark: Path) -> int:
     """Return the process id that the operator wrote once it ran."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while not mark.exists() or not mark.read_text():
             await asyncio.sleep(0.02)
     return int(mark.read_text())
@@ -100,9 +102,9 @@ def load(tmp_path: Path, name: str) -> loader.Workflow:
 async def test_values_and_output_travel_by_grpc_alone(stack: Stack, tmp_path: Path) -> None:
     async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "w", "--name", "w"):
         run = await client.submit(load(tmp_path, "large"))
-        assert await client.result(run, timeout_s=60) == 100_000
+        assert await client.result(run, timeout_s=WAIT_S) == 100_000
         assert (tmp_path / "w" / "artifacts").is_dir()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             while not [line async for line in client.logs(run)]:
                 await asyncio.sleep(0.1)
         assert [line.text async for line in client.logs(run)] == ["making 100000"]
@@ -111,11 +113,11 @@ async def test_values_and_output_travel_by_grpc_alone(stack: Stack, tmp_path: Pa
 async def test_an_action_goes_to_the_worker_that_carries_its_labels(stack: Stack, tmp_path: Path) -> None:
     async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "a", "--name", "a"):
         run = await client.submit(load(tmp_path, "labelled"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             while not any("zone" in text for _, text in await client.why(run)):
                 await asyncio.sleep(0.1)
         async with worker(stack, tmp_path / "b", "--name", "b", "--label", "zone=b"):
-            assert await client.result(run, timeout_s=60) == 3
+            assert await client.result(run, timeout_s=WAIT_S) == 3
 
 
 async def test_a_worker_that_is_told_to_stop_ends_what_it_runs(stack: Stack, tmp_path: Path) -> None:
@@ -124,8 +126,8 @@ async def test_a_worker_that_is_told_to_stop_ends_what_it_runs(stack: Stack, tmp
         run = await client.submit(load(tmp_path, "lasting"), mark=str(mark), seconds=1.0)
         await started(mark)
         process.send_signal(signal.SIGTERM)
-        assert await client.result(run, timeout_s=60) == 7
-        async with asyncio.timeout(30):
+        assert await client.result(run, timeout_s=WAIT_S) == 7
+        async with asyncio.timeout(WAIT_S):
             assert await process.wait() == 0
 
 
@@ -138,7 +140,7 @@ async def test_a_second_signal_ends_a_draining_worker_at_once(stack: Stack, tmp_
         with pytest.raises(TimeoutError):  # it drains
             await asyncio.wait_for(process.wait(), 1.0)
         process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             assert await process.wait() == 0
         assert not Path(f"/proc/{operator}").exists()
         await client.cancel(run)
@@ -153,7 +155,7 @@ async def test_a_worker_that_is_killed_loses_its_actions_to_another(stack: Stack
             process.kill()
             await process.wait()
         async with worker(stack, tmp_path / "x", "--name", "x"):
-            assert await client.result(run, timeout_s=90) == 7
+            assert await client.result(run, timeout_s=WAIT_S) == 7
 
 
 async def test_a_frozen_worker_that_wakes_late_changes_nothing(stack: Stack, tmp_path: Path) -> None:
@@ -164,10 +166,10 @@ async def test_a_frozen_worker_that_wakes_late_changes_nothing(stack: Stack, tmp
         os.kill(process.pid, signal.SIGSTOP)
         os.kill(operator, signal.SIGSTOP)
         async with worker(stack, tmp_path / "x", "--name", "x"):
-            assert await client.result(run, timeout_s=90) == 7
+            assert await client.result(run, timeout_s=WAIT_S) == 7
             os.kill(operator, signal.SIGCONT)
             os.kill(process.pid, signal.SIGCONT)
             later = await client.submit(load(tmp_path, "large"), n=5)
-            assert await client.result(later, timeout_s=60) == 5
+            assert await client.result(later, timeout_s=WAIT_S) == 5
         kinds = [event.event.WhichOneof("kind") async for part in client.events(run) for event in part]
         assert kinds.count("action_succeeded") == 1

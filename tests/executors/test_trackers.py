@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from penstock_executors.errors import NotRecorded, TrackersAway
 from penstock_executors.trackers import Trackers
-from penstock_service import channels
-from penstock_state_tracker import database
+from penstock_service import channels, database
 from penstock_state_tracker.api import service
 
 from tests.state_tracker.running import chain, new_id, running, succeeded, wide

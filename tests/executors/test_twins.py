@@ -11,8 +11,7 @@ from penstock import AsyncClient
 from penstock_stack.stack import Settings, Stack
 
 from tests.executors.test_remote import load, opened, started, worker
-
-WAIT_S = 60
+from tests.waiting import WAIT_S
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from penstock_stack.ports import HOST, choose_port
 from penstock_stack.topology import Topology
 
 from tests.observability.programs import program, promtool
-from tests.system.conftest import wait_for
 from tests.tracer.collector import Collector, listening
+from tests.waiting import WAIT_S, wait_for
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "observability" / "prometheus.yml"
@@ -35,7 +35,6 @@ SCRAPE_EVERY = "1s"
 RATE_OVER = "2m"
 RUNS = 5
 # Prometheus may have to be fetched first.
-pytestmark = pytest.mark.timeout(300)
 
 PROGRAM = """
 from pathlib import Path
@@ -87,7 +86,7 @@ class Live:
     def get(self, path: str, **parameters: str) -> Any:
         """Return the data of one call of its API."""
         url = f"http://{self.address}/api/v1/{path}?{urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=30) as response:
+        with urllib.request.urlopen(url, timeout=WAIT_S) as response:
             return json.load(response)["data"]
 
     def values(self, expr: str) -> list[float]:
@@ -159,10 +158,10 @@ def work(address: str, folder: Path) -> None:
     fine, retried, failing = (load_workflow(f"{path}:{name}") for name in ("fine", "retried", "failing"))
     with Client(address) as client:
         for number in range(RUNS):
-            assert client.result(client.submit(fine, x=number), timeout_s=60) == 4 * number
-            assert client.result(client.submit(retried, mark=str(folder / f"mark-{number}")), timeout_s=60) == 2
+            assert client.result(client.submit(fine, x=number), timeout_s=WAIT_S) == 4 * number
+            assert client.result(client.submit(retried, mark=str(folder / f"mark-{number}")), timeout_s=WAIT_S) == 2
             with pytest.raises(RunFailed):
-                client.result(client.submit(failing), timeout_s=60)
+                client.result(client.submit(failing), timeout_s=WAIT_S)
 
 
 def test_every_process_is_scraped(live: Live) -> None:
@@ -172,14 +171,14 @@ def test_every_process_is_scraped(live: Live) -> None:
 
 def test_names_and_texts_are_as_prometheus_wants_them(live: Live) -> None:
     for instance in live.suite.instances.values():
-        with urllib.request.urlopen(f"http://{instance.metrics}/metrics", timeout=30) as response:
+        with urllib.request.urlopen(f"http://{instance.metrics}/metrics", timeout=WAIT_S) as response:
             checked = promtool("check", "metrics", stdin=response.read().decode())
         assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), instance.name
 
 
 def test_every_metric_is_measured_by_some_process(live: Live) -> None:
     wanted = {one.name + ("_count" if one.kind == "histogram" else "") for one in declared()}
-    wait_for(lambda: wanted <= live.names, 30)
+    wait_for(lambda: wanted <= live.names)
 
 
 def queries() -> Iterator[tuple[str, str]]:
@@ -191,12 +190,12 @@ def queries() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("expr", [pytest.param(expr, id=name) for name, expr in queries()])
 def test_a_panel_shows_something(live: Live, expr: str) -> None:
-    wait_for(lambda: live.values(expr.replace("$__rate_interval", RATE_OVER)), 30)
+    wait_for(lambda: live.values(expr.replace("$__rate_interval", RATE_OVER)))
 
 
 def test_every_alert_is_evaluated_and_its_metrics_exist(live: Live) -> None:
     (wanted,) = yaml.safe_load(RULES.read_text())["groups"]
-    wait_for(lambda: all(rule["health"] != "unknown" for rule in live.rules), 30)
+    wait_for(lambda: all(rule["health"] != "unknown" for rule in live.rules))
     rules = live.rules
     assert [rule["name"] for rule in rules] == [rule["alert"] for rule in wanted["rules"]]
     for rule in rules:

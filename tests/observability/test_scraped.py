@@ -9,6 +9,8 @@ from penstock_observability import metrics
 from penstock_observability.scraped import Scraped
 from prometheus_client import CollectorRegistry, generate_latest
 
+from tests.waiting import WAIT_S
+
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
@@ -62,7 +64,7 @@ def test_a_counter_that_is_looked_up_is_a_counter(registry: CollectorRegistry) -
 
 def test_metrics_are_served_until_stopped() -> None:
     port, stop = metrics.serve(0)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_S) as response:
         assert "penstock_open_runs" in response.read().decode()
     with pytest.raises(OSError, match="in use"):
         metrics.serve(port)
@@ -75,6 +77,6 @@ def test_metrics_are_served_until_stopped() -> None:
 def test_who_connects_and_asks_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "REQUEST_S_MAX", 0.1)
     port, stop = metrics.serve(0)
-    with socket.create_connection(("127.0.0.1", port), timeout=60.0) as idle:
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as idle:
         assert idle.recv(1) == b""
     stop()

@@ -5,13 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import WAIT_S
+
 PENSTOCK = str(Path(sys.executable).with_name("penstock"))
 
 
 def refused(folder: Path, address: str) -> str:
     """Return what a worker says that does not start for this address."""
     command = [PENSTOCK, "worker", "--folder", str(folder), "--metrics-listen", address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 1, done.stderr
     return done.stderr
 

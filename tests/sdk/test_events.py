@@ -9,7 +9,6 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from penstock.client.run_id import new_run_id
@@ -20,7 +19,8 @@ from penstock_stack.kafka import EmbeddedKafka
 from penstock_stream.kafka import client, cloudevents
 from pydantic import TypeAdapter
 
-from tests.stream.kafka_records import WAIT_S, Writer
+from tests.stream.kafka_records import Writer
+from tests.waiting import WAIT_S
 
 PARTITIONS = 2
 SHARDS = 4
@@ -174,7 +174,6 @@ async def test_garbage_is_passed_over_and_counted(broker: str) -> None:
         assert reader.unreadable == 4
 
 
-@pytest.mark.timeout(300)  # two brokers start
 async def test_a_broker_that_comes_back_empty_and_is_filled_again() -> None:
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         broker = EmbeddedKafka(Path(first))

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import penstock
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock import after, operator, testing, workflow
 from penstock_plan import PlanGraph
 from penstock_plan.check import validation
+
+from tests.waiting import WAIT_S
 
 
 @operator
@@ -131,12 +132,11 @@ if __name__ == "__main__":
 def _hash_of(arguments: list[str], folder: Path, seed: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-@pytest.mark.timeout(120)
 def test_the_hash_is_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     loaded = (

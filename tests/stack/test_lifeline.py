@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tests.system.conftest import wait_for
+from tests.waiting import wait_for
 
 PARENT = """
 import signal, subprocess, sys
@@ -28,7 +28,7 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
     child = int(parent.stdout.readline())
     try:
         # It is the command itself now, and not on its way to it.
-        wait_for(lambda: psutil.Process(child).cmdline()[1] == "-c")
+        wait_for(lambda: psutil.Process(child).cmdline()[1:2] == ["-c"])
         parent.kill()
         parent.wait()
         wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)

@@ -19,9 +19,10 @@ from penstock_state_tracker.app import StateTracker
 from penstock_stream.local import LocalStream
 from penstock_stream.stream import Stream
 
+from tests.waiting import WAIT_S
+
 CALLER = ev.Caller(user="ada", team="vision", client="tests/1")
 SHARDS = 4
-PATIENCE_S = 100.0
 
 
 def plan_of(parents: Sequence[Sequence[int]], *, inputs: bool = False, retries: int = 0, name: str = "m:w") -> pl.Plan:
@@ -112,7 +113,7 @@ class Client:
     async def submit_patiently(self, plan: bytes) -> api.RunSummary:
         """Submit as clients do: again while the shard changes hands, as it may where the machine stands still."""
         asked = request(plan)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_S):
             while True:
                 try:
                     return (await self.stub.Submit(asked)).run

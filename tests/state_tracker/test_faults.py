@@ -18,10 +18,10 @@ from penstock_service.database import connect
 from tests.state_tracker.folding import check_once, described, folded, logs_of
 from tests.state_tracker.proxy import Proxy, proxied
 from tests.state_tracker.running import Client, Running, chain, new_id, running, succeeded
+from tests.waiting import WAIT_S
 
 RUNS = 30
 LENGTH = 4
-DEADLINE_S = 60.0
 
 
 async def until_submitted(st: Client, plan: bytes, run_id: bytes) -> api.RunSummary:
@@ -79,7 +79,7 @@ async def test_a_line_cut_in_the_middle_of_commits(database_url: str, cut: Calla
         for _ in range(10):
             await asyncio.sleep(0.02)
             cut(proxy)
-        await asyncio.wait_for(asyncio.gather(*runs), DEADLINE_S)
+        await asyncio.wait_for(asyncio.gather(*runs), WAIT_S)
         assert proxy.cuts
         await check(st, database_url, RUNS)
 
@@ -98,7 +98,7 @@ async def test_backends_terminated_at_random(database_url: str) -> None:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         await killer.close()
-        await asyncio.wait_for(asyncio.gather(*runs), DEADLINE_S)
+        await asyncio.wait_for(asyncio.gather(*runs), WAIT_S)
         await check(st, database_url, RUNS)
 
 
@@ -118,7 +118,7 @@ async def test_while_the_database_is_away_submits_are_refused_and_later_all_goes
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         assert not reported.done()
         proxy.down = False
-        await asyncio.wait_for(reported, DEADLINE_S)
+        await asyncio.wait_for(reported, WAIT_S)
         await drive(st, plan, new_id())
 
 

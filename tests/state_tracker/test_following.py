@@ -25,6 +25,7 @@ from tests.state_tracker.running import (
     wide,
 )
 from tests.streams import MakeStream, connected
+from tests.waiting import WAIT_S
 
 
 @pytest.fixture(params=["from memory", "from Postgres"])
@@ -47,7 +48,7 @@ async def test_a_watcher_sees_every_event_of_its_run_once(database_url: str, mem
             await st.report(succeeded(watched.run_id, node))
             if node == 2:
                 late = asyncio.create_task(st.events(watched.run_id, after_seq=watched.first_seq + 1, follow=True))
-        seen = await asyncio.wait_for(live, 10)
+        seen = await asyncio.wait_for(live, WAIT_S)
         assert kinds(seen) == ["run_submitted", *["action_started", "action_succeeded"] * 5, "run_ended"]
         assert {event.event.run_id for event in seen} == {watched.run_id}
         assert late is not None
@@ -68,7 +69,7 @@ async def test_a_range_is_read_as_it_was_published(database_url: str, memory: st
         for node in range(0, 40, 4):
             await st.report(*[succeeded(run.run_id, node + one) for one in range(4)])
         read = await st.log(2)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_S):
             while not published or published[-1].SerializeToString() != read[-1].SerializeToString():
                 await asyncio.sleep(0.01)
         assert [one.SerializeToString() for one in read] == [one.SerializeToString() for one in published]
@@ -191,5 +192,5 @@ async def test_reports_of_the_stream_are_recorded(database_url: str, make_stream
         run = await st.submit(plan)
         live = asyncio.create_task(st.events(run.run_id, follow=True))
         st.stream.publish(streams.REPORTS, batches([succeeded(run.run_id, node) for node in range(3)] * 2))
-        assert kinds(await asyncio.wait_for(live, 10))[-1] == "run_ended"
+        assert kinds(await asyncio.wait_for(live, WAIT_S))[-1] == "run_ended"
         assert len(await st.events(run.run_id)) == 5

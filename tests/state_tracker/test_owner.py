@@ -16,19 +16,18 @@ from penstock_state_tracker.ownership.shares import share
 
 from tests.state_tracker.folding import check_once, described, folded, logs_of
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, running, started, status, succeeded
-
-DEADLINE_S = 20.0
+from tests.waiting import WAIT_S
 
 
 async def owning(st: Running, shards: int = SHARDS) -> None:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(WAIT_S):
         while len(st.tracker.owned) < shards:
             await asyncio.sleep(0.02)
 
 
 async def sharing(*trackers: Running) -> None:
     """Wait until all shards are owned, evenly."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(WAIT_S):
         while sorted(shard for st in trackers for shard in st.tracker.owned) != list(range(SHARDS)) or any(
             len(st.tracker.owned) > share(SHARDS, len(trackers)) for st in trackers
         ):
@@ -65,7 +64,7 @@ async def test_several_share_the_shards_and_runs_go_on_wherever_they_are(databas
 
 async def known(st: Running, shard: int, address: str) -> None:
     """Wait until a State Tracker has heard who owns a shard."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(WAIT_S):
         while st.tracker.owners[0].addresses.get(shard) != address:
             await asyncio.sleep(0.02)
 
@@ -84,7 +83,7 @@ async def test_shards_move_while_runs_go_on(database_url: str) -> None:
 
         moving = asyncio.create_task(move())
         todo = {(run_id, node) for run_id in run_ids for node in range(3)}
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(WAIT_S):
             while todo:
                 for run_id, node in sorted(todo)[:20]:
                     if node and (run_id, node - 1) in todo:
@@ -158,7 +157,7 @@ async def test_a_checkpoint_and_the_tail_give_what_the_whole_log_gives(
             await st.report(*[succeeded(passing.run_id, node) for node in range(4)], started(run_ids[0], 0))
             if round_ == 5:
                 await st.report(succeeded(run_ids[0], 0))
-                async with asyncio.timeout(DEADLINE_S):
+                async with asyncio.timeout(WAIT_S):
                     while not await connection.fetchval("SELECT count(*) FROM checkpoints"):
                         await asyncio.sleep(0.05)
                 await st.report(succeeded(run_ids[1], 0))

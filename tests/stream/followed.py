@@ -10,6 +10,8 @@ from penstock_stream.local import LocalStream
 from penstock_stream.stream import EVENTS
 from penstock_stream.upstreams import event_span
 
+from tests.waiting import WAIT_S
+
 SHARDS = 3
 
 
@@ -87,7 +89,7 @@ def batch(shard: int, first: int, last: int, epoch: int = 1) -> EventBatch:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not true():
             await asyncio.sleep(0.005)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-WAIT_S = 60
+from tests.waiting import WAIT_S
 
 
 async def follow(address: str, topic: str) -> AsyncGenerator[Any]:

@@ -16,8 +16,9 @@ from penstock_stream.kafka import client
 from penstock_stream.kafka.stream import KafkaStream
 from penstock_stream.stream import ACTIONS, EVENTS, REPORTS
 
-from tests.stream.kafka_records import WAIT_S, read
+from tests.stream.kafka_records import read
 from tests.stream.memory_log import Log
+from tests.waiting import WAIT_S
 
 SHARDS = 4
 RUN, OTHER = uuid.UUID(int=(7 << 76) | 1), uuid.UUID(int=(7 << 76) | 5)  # both of shard 1

@@ -18,7 +18,8 @@ from penstock_stream.kafka.stream import KafkaStream
 from penstock_stream.stream import ACTIONS, EVENTS, REPORTS, Message
 from prometheus_client import REGISTRY
 
-from tests.stream.kafka_records import WAIT_S, Writer, read
+from tests.stream.kafka_records import Writer, read
+from tests.waiting import WAIT_S
 
 SHARDS = 4
 PARTITIONS = 2

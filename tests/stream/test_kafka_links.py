@@ -8,7 +8,7 @@ from penstock_stream.kafka import stream
 from penstock_stream.kafka.client import undropped
 from penstock_stream.kafka.stream import Link
 
-AGAIN_S_MAX = 60.0
+from tests.waiting import WAIT_S
 
 
 async def dropped() -> None:
@@ -31,7 +31,7 @@ async def test_a_link_whose_call_was_dropped_begins_again() -> None:
         await asyncio.Event().wait()
 
     link = Link("work", work)
-    await asyncio.wait_for(going.wait(), AGAIN_S_MAX)
+    await asyncio.wait_for(going.wait(), WAIT_S)
     assert not link.connected
     await link.stop()
     assert begun == 2
@@ -71,6 +71,6 @@ async def test_a_link_ends_although_a_cancellation_is_swallowed(monkeypatch: pyt
     await asyncio.sleep(0)
     link.restart()
     await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         await link.stop()
     assert swallowed >= 3

@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from penstock_proto.state_tracker.v1.events_pb2 import Event, EventBatch
 
-WHOLE_MAX_S = 60.0
+from tests.waiting import WAIT_S
 
 
 async def whole(address: str, topic: str, heads: Mapping[int, int]) -> dict[int, list[Event]]:
@@ -17,7 +17,7 @@ async def whole(address: str, topic: str, heads: Mapping[int, int]) -> dict[int,
     """
     events: dict[int, list[Event]] = {shard: [] for shard in heads}
     consumer: Any = AIOKafkaConsumer(topic, bootstrap_servers=address, auto_offset_reset="earliest", group_id=None)
-    async with asyncio.timeout(WHOLE_MAX_S):
+    async with asyncio.timeout(WAIT_S):
         await consumer.start()
         try:
             while any(len(events[shard]) < head for shard, head in heads.items()):

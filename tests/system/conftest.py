@@ -8,31 +8,18 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from penstock.client.discovery import find
 
+from tests.waiting import WAIT_S, wait_for
+
 PENSTOCK = Path(sys.executable).with_name("penstock")
-START_MAX_S = 90.0
-COMMAND_MAX_S = 90.0
 SHARDS = 4
-
-
-T = TypeVar("T")
-
-
-def wait_for(look: Callable[[], T], at_most_s: float = 60.0) -> T:
-    """Look again and again until something is there."""
-    deadline = time.monotonic() + at_most_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass
@@ -73,7 +60,7 @@ class Cli:
     def __call__(self, *words: str, cwd: Path | None = None) -> Done:
         process = self.start(*words, cwd=cwd)
         try:
-            out, err = process.communicate(timeout=COMMAND_MAX_S)
+            out, err = process.communicate(timeout=WAIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
@@ -99,7 +86,7 @@ class Served:
         command = ("up", "--data", str(self.data), "--port", "0", "--shards", str(SHARDS), *self._words)
         with self._log.open("w") as log:
             process = self.process = self.cli.start(*command, stdout=log, stderr=log)
-        wait_for(lambda: "ready on" in self.log() or process.poll() is not None, START_MAX_S)
+        wait_for(lambda: "ready on" in self.log() or process.poll() is not None)
         assert process.poll() is None, self.log()
 
     def log(self) -> str:
@@ -122,7 +109,7 @@ class Served:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(COMMAND_MAX_S)
+        return self.process.wait(WAIT_S)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from penstock.client.discovery import find
 
-from tests.system.conftest import Cli, wait_for
+from tests.system.conftest import Cli
+from tests.waiting import WAIT_S, wait_for
 
 Project = Callable[[str, str], Path]
 
@@ -50,7 +51,7 @@ def test_a_run_that_is_interrupted_is_resumed_by_the_printed_command(
     running = find(cli.data)
     assert running is not None and running.attended
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=WAIT_S)
     assert process.returncode == 130
     run = err.split("penstock watch ")[1].split("`")[0]
     # The stack and the operator's process have ended with the command.
@@ -85,6 +86,6 @@ def test_two_commands_share_one_stack(cli: Cli, project: Project, tmp_path: Path
     first = cli.start("run", f"{flow}:marked", "--path", str(tmp_path / "a"), "--seconds", "0.2", "--json")
     second = cli.start("run", f"{flow}:marked", "--path", str(tmp_path / "b"), "--seconds", "2", "--json")
     for process in (first, second):
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=WAIT_S)
         assert process.returncode == 0, err
         assert '"result": 8' in out

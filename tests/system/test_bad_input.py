@@ -13,6 +13,7 @@ from penstock.client import RunFailed
 from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Cli, Served
+from tests.waiting import WAIT_S
 
 Project = Callable[[str, str], Path]
 
@@ -215,7 +216,7 @@ def test_operators_that_go_wrong(stack: Served, flow: Path) -> None:
         runs = {name: client.submit(load_workflow(f"{flow}:{name}")) for name in expected}
         for name, (cause, part) in expected.items():
             with pytest.raises(RunFailed) as failed:
-                client.result(runs[name], timeout_s=60)
+                client.result(runs[name], timeout_s=WAIT_S)
             assert failed.value.cause == cause, failed.value
             assert part in failed.value.message
 

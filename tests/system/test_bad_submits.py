@@ -15,6 +15,7 @@ from penstock_plan import plan_hash
 from penstock_proto.plan.v1 import plan_pb2
 
 from tests.system.conftest import Cli, Served
+from tests.waiting import WAIT_S
 
 Project = Callable[[str, str], Path]
 
@@ -121,7 +122,7 @@ def test_options_that_are_too_much(client: Client, flow: Path, options: dict[str
 
 def test_a_large_input_is_no_large_message(client: Client, flow: Path) -> None:
     text = "é" * (8 << 20)
-    assert client.result(client.submit(load_workflow(f"{flow}:echoing"), text=text), timeout_s=90) == text
+    assert client.result(client.submit(load_workflow(f"{flow}:echoing"), text=text), timeout_s=WAIT_S) == text
 
 
 def test_an_input_without_a_codec(client: Client, flow: Path) -> None:

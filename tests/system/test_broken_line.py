@@ -8,6 +8,7 @@ from penstock.compiler.loader import load_workflow
 
 from tests.chaos.link import Link
 from tests.system.conftest import Served
+from tests.waiting import WAIT_S
 
 FLOW = """
     import time
@@ -27,7 +28,6 @@ FLOW = """
     def waiting(path: str) -> int:
         return until_there(path)
 """
-END_S_MAX = 60.0
 
 
 async def test_who_waits_over_a_broken_line_hears_of_the_end(
@@ -38,11 +38,11 @@ async def test_who_waits_over_a_broken_line_hears_of_the_end(
     there.touch()
     async with AsyncClient(await link.open()) as client:
         first = await client.submit(workflow, path=str(there))
-        assert await client.result(first, timeout_s=END_S_MAX) == 42
+        assert await client.result(first, timeout_s=WAIT_S) == 42
         second = await client.submit(workflow, path=str(later))
         await link.cut()
         await link.mend()
         later.touch()
-        assert await client.result(second, timeout_s=END_S_MAX) == 42
+        assert await client.result(second, timeout_s=WAIT_S) == 42
     await link.close()
     assert link.carried >= 2

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Cli, wait_for
+from tests.system.conftest import Cli
+from tests.waiting import WAIT_S, wait_for
 
 Project = Callable[[str, str], Path]
 
@@ -149,7 +150,7 @@ def test_cancel_stops_the_operators_process(cli: Cli, flow: Path, tmp_path: Path
     run = next(each["run"] for each in runs if each["workflow"] == "flow:sleeping")
     assert "wait_for" in cli("why", run).out
     assert cli("cancel", run, "--reason", "enough").code == 0
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode == 3
     assert "enough" in out
     wait_for(lambda: not os.path.exists(f"/proc/{pid}"))
@@ -162,7 +163,7 @@ def test_ctrl_c_detaches(cli: Cli, flow: Path, tmp_path: Path) -> None:
     process = cli.start("run", f"{flow}:sleeping", "--path", str(path), "--seconds", "1.5")
     wait_for(path.exists)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=WAIT_S)
     assert process.returncode == 130
     assert "detached" in err and "penstock watch" in err
     run = err.split("penstock watch ")[1].split("`")[0]

@@ -25,6 +25,7 @@ from penstock.client.run_id import new_run_id
 from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Served
+from tests.waiting import WAIT_S
 
 Project = Callable[[str, str], Path]
 
@@ -134,7 +135,7 @@ def client(stack: Served) -> Iterator[Client]:
 
 
 def test_results_have_the_shape_that_the_workflow_returns(client: Client, flow: Callable[[str], object]) -> None:
-    low, high = result = client.result(client.submit(flow("named"), values=[3.0, 1.0]), timeout_s=60)
+    low, high = result = client.result(client.submit(flow("named"), values=[3.0, 1.0]), timeout_s=WAIT_S)
     assert (low, high) == (1.0, 3.0)
     assert type(result).__name__ == "Both"
     run = client.submit(flow("parts"), values=[3.0, 1.0])
@@ -145,10 +146,10 @@ def test_results_have_the_shape_that_the_workflow_returns(client: Client, flow: 
 
 
 def test_large_values_travel_as_artifacts(client: Client, flow: Callable[[str], object]) -> None:
-    found = client.result(client.submit(flow("array"), scale=2.0), timeout_s=60)
+    found = client.result(client.submit(flow("array"), scale=2.0), timeout_s=WAIT_S)
     assert isinstance(found, np.ndarray)
     assert found.shape == (3, 100) and found.sum() == 600.0
-    assert client.result(client.submit(flow("summed"), array=np.ones(1000)), timeout_s=60) == 1000.0
+    assert client.result(client.submit(flow("summed"), array=np.ones(1000)), timeout_s=WAIT_S) == 1000.0
 
 
 def test_inputs_are_checked_before_anything_is_sent(client: Client, flow: Callable[[str], object]) -> None:
@@ -165,7 +166,7 @@ def test_inputs_are_checked_before_anything_is_sent(client: Client, flow: Callab
 
 def test_a_failure_has_node_cause_and_the_users_traceback(client: Client, flow: Callable[[str], object]) -> None:
     with pytest.raises(RunFailed) as failed:
-        client.result(client.submit(flow("breaking")), timeout_s=60)
+        client.result(client.submit(flow("breaking")), timeout_s=WAIT_S)
     assert (failed.value.node, failed.value.cause) == ("broken", "user")
     assert "KeyError" in failed.value.message
     first = next(line for line in failed.value.traceback.splitlines() if "File" in line)
@@ -178,7 +179,7 @@ def test_cancelled_and_slow_runs(client: Client, flow: Callable[[str], object]) 
         client.result(run, timeout_s=0.05)
     client.cancel(run, "changed my mind")
     with pytest.raises(RunCancelled, match="changed my mind"):
-        client.result(run, timeout_s=60)
+        client.result(run, timeout_s=WAIT_S)
     assert client.get(run).state is RunState.CANCELLED
     assert client.get(run).team == "testers"
 
@@ -190,7 +191,7 @@ def test_the_same_id_is_the_same_run(client: Client, flow: Callable[[str], objec
     assert client.submit(compiled, run_id=run_id, values=[1.0]) == first
     with pytest.raises(IdTaken):
         client.submit(compiled, run_id=run_id, values=[2.0])
-    assert client.result(first, timeout_s=60) == (1.0, 1.0)
+    assert client.result(first, timeout_s=WAIT_S) == (1.0, 1.0)
 
 
 def test_watching_tells_everything_once(client: Client, flow: Callable[[str], object]) -> None:
@@ -206,7 +207,7 @@ def test_unknown_runs(client: Client) -> None:
     with pytest.raises(NoSuchRun):
         client.get(new_run_id())
     with pytest.raises(NoSuchRun):
-        client.result(new_run_id(), timeout_s=10)
+        client.result(new_run_id(), timeout_s=WAIT_S)
     with pytest.raises(NoSuchRun):
         list(client.watch(new_run_id()))
     with pytest.raises(NoSuchRun):

@@ -15,7 +15,8 @@ from penstock import AsyncClient, Client
 from penstock.client import Run, RunState
 from penstock.compiler.loader import load_workflow
 
-from tests.system.conftest import Served, wait_for
+from tests.system.conftest import Served
+from tests.waiting import WAIT_S, wait_for
 
 Project = Callable[[str, str], Path]
 RUNS = 200
@@ -32,7 +33,7 @@ FLOW = """
 
 
     def insert(path: str, key: str) -> None:
-        with closing(sqlite3.connect(path, timeout=60)) as database, database:
+        with closing(sqlite3.connect(path, timeout=WAIT_S)) as database, database:
             database.execute("INSERT INTO calls (key, pid) VALUES (?, ?)", (key, os.getpid()))
 
 
@@ -91,7 +92,7 @@ def own(make_data: Callable[[], Path]) -> Iterator[Served]:
 
 
 def made(calls: Path) -> list[tuple[str, int]]:
-    with closing(sqlite3.connect(calls, timeout=60)) as database:
+    with closing(sqlite3.connect(calls, timeout=WAIT_S)) as database:
         return database.execute("SELECT key, pid FROM calls").fetchall()
 
 
@@ -104,7 +105,7 @@ async def submit_all(address: str, flow: Path, calls: Path) -> list[Run]:
 async def ends(address: str, runs: list[Run]) -> dict[str, Counter[tuple[str, int]]]:
     """Wait for all runs; return how often the log says that each of a run's nodes ended."""
     async with AsyncClient(address) as client:
-        results = await asyncio.gather(*(client.result(run, timeout_s=100) for run in runs))
+        results = await asyncio.gather(*(client.result(run, timeout_s=WAIT_S) for run in runs))
         assert results == [3 * 2] * RUNS
         ended: dict[str, Counter[tuple[str, int]]] = {}
         for run in runs:
@@ -158,13 +159,13 @@ def test_a_postgres_that_ends_by_itself_is_started_again(own: Served, flow: Path
 def test_what_was_recorded_survives_a_stop_in_order(own: Served, flow: Path, calls: Path) -> None:
     with Client(own.address) as client:
         first = client.submit(load_workflow(f"{flow}:fan"), path=str(calls), key="a")
-        assert client.result(first, timeout_s=60) == 6
+        assert client.result(first, timeout_s=WAIT_S) == 6
         before = [event for batch in client.events(first, follow=False) for event in batch]
     assert own.stop() == 0
     own.start()
     with Client(own.address) as client:
         assert [event for batch in client.events(first, follow=False) for event in batch] == before
-        assert client.result(first, timeout_s=60) == 6
+        assert client.result(first, timeout_s=WAIT_S) == 6
 
 
 def test_a_killed_operator_process_is_tried_again(stack: Served, flow: Path, calls: Path) -> None:
@@ -172,7 +173,7 @@ def test_a_killed_operator_process_is_tried_again(stack: Served, flow: Path, cal
         run = client.submit(load_workflow(f"{flow}:once"), path=str(calls), seconds=1.0)
         ((_, pid),) = wait_for(lambda: made(calls))
         os.kill(pid, signal.SIGKILL)
-        survivor = client.result(run, timeout_s=60)
+        survivor = client.result(run, timeout_s=WAIT_S)
         assert survivor != pid
         node = client.view(run).nodes[0]
     assert [attempt.cause for attempt in node.attempts] == ["exited", ""]

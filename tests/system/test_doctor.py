@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.conftest import Cli, Served, wait_for
+from tests.system.conftest import Cli, Served
+from tests.waiting import wait_for
 
 FLOW = """
 from penstock import operator, workflow

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-from tests.stream.kafka_records import WAIT_S, Writer, follow
-from tests.system.conftest import COMMAND_MAX_S, SHARDS, Done, Served
+from tests.stream.kafka_records import Writer, follow
+from tests.system.conftest import SHARDS, Done, Served
+from tests.waiting import WAIT_S
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "consume_events.py"
 WORKFLOW = """
@@ -29,7 +30,7 @@ def quarter(n: int) -> int:
 def consumed(kafka: str, run_id: str) -> list[list[str]]:
     """What the example prints about a run, in words, without its time."""
     command = [sys.executable, str(EXAMPLE), kafka, "--run", run_id, "--shards", str(SHARDS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_MAX_S, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=True)
     return [line.split()[1:] for line in done.stdout.splitlines()]
 
 

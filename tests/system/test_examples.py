@@ -7,6 +7,7 @@ from penstock.cli.timeline import overlaps
 from penstock.compiler.loader import load_workflow
 
 from tests.system.conftest import Cli, Served
+from tests.waiting import WAIT_S
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -20,7 +21,7 @@ def test_digits_learn_the_same_every_time(stack: Served) -> None:
     workflow = load_workflow(f"{EXAMPLES / 'digits.py'}:digits")
     with Client(stack.address) as client:
         first = client.submit(workflow, seed=1, epochs=20)
-        result = client.result(first, timeout_s=110)
+        result = client.result(first, timeout_s=WAIT_S)
         assert min(result.metrics[f"accuracy_{form}"] for form in ("torch", "onnx", "int8")) >= 0.95
         assert result.report.metrics["onnx_agrees"] >= 0.99
         assert result.report.metrics["onnx_difference_max"] < 1e-3
@@ -28,7 +29,7 @@ def test_digits_learn_the_same_every_time(stack: Served) -> None:
         nodes = {node.name: node for node in client.view(first).nodes}
         assert overlaps(nodes["evaluate"], nodes["predict"])
 
-        again = client.result(client.submit(workflow, seed=1, epochs=20), timeout_s=110)
+        again = client.result(client.submit(workflow, seed=1, epochs=20), timeout_s=WAIT_S)
     assert (again.report, again.metrics) == (result.report, result.metrics)
     assert (again.model.payload, again.model.metadata) == (result.model.payload, result.model.metadata)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Cli, wait_for
+from tests.system.conftest import Cli
+from tests.waiting import WAIT_S, wait_for
 
 PAGE = (Path(__file__).parents[2] / "docs" / "getting-started.md").read_text()
-STOP_MAX_S = 90.0
 # A free port instead, since the page's may be taken here.
 PORT = "7733"
 
@@ -67,7 +67,7 @@ class Terminals:
                 name, *words, *port, cwd=self.folder, stdout=file, stderr=file
             )
         ready = "ready on" if name == "up" else "joined pool"
-        wait_for(lambda: ready in log.read_text() or process.poll() is not None, STOP_MAX_S)
+        wait_for(lambda: ready in log.read_text() or process.poll() is not None)
         if found := re.search(r"ready on (\S+?),", log.read_text()):
             self.address = found[1]
         return log.read_text()
@@ -76,7 +76,7 @@ class Terminals:
         """Ctrl-C."""
         if (process := self.background.pop(name, None)) is not None:
             process.send_signal(signal.SIGINT)
-            assert process.wait(STOP_MAX_S) == 0
+            assert process.wait(WAIT_S) == 0
 
     def close(self) -> None:
         for process in self.background.values():
@@ -97,7 +97,7 @@ def test_every_command_prints_what_the_page_says(terminals: Terminals) -> None:
     assert set(files) == {"prices.py", "test_prices.py", "wrong.py", "flaky.py"}
     for name, text in files.items():
         (terminals.folder / name).write_text(text)
-    subprocess.run([sys.executable, "test_prices.py"], cwd=terminals.folder, check=True, timeout=STOP_MAX_S)
+    subprocess.run([sys.executable, "test_prices.py"], cwd=terminals.folder, check=True, timeout=WAIT_S)
     for command, expected in typed():
         out = terminals.type(command)
         assert [line for line in expected if not prints(line, out)] == [], f"$ {command}\n{out}"

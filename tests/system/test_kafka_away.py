@@ -15,9 +15,9 @@ from penstock_stack.kafka import EmbeddedKafka
 
 from tests.stream.whole import whole
 from tests.system.conftest import Served
+from tests.waiting import WAIT_S
 
 # A broker starts three times here, which takes its time on a busy machine.
-pytestmark = pytest.mark.timeout(400)
 
 TOPIC = "penstock.events"
 RUNS = 6
@@ -119,10 +119,10 @@ async def test_runs_end_without_the_broker(served: Served, broker: Broker, flow:
         await first_step(client, before[0])
         await asyncio.to_thread(broker.kill)
         during = [await client.submit(flow) for _ in range(RUNS)]
-        assert [await client.result(run, timeout_s=90) for run in [*before, *during]] == [3] * 2 * RUNS
+        assert [await client.result(run, timeout_s=WAIT_S) for run in [*before, *during]] == [3] * 2 * RUNS
         await asyncio.to_thread(broker.start, wiped=wiped)
         after = await client.submit(flow)
-        assert await client.result(after, timeout_s=90) == 3
+        assert await client.result(after, timeout_s=WAIT_S) == 3
     log = await logged(served)
     on_topic = await whole(broker.address, TOPIC, {shard: len(runs) for shard, runs in log.items()})
     assert {shard: [event.run_id for event in events] for shard, events in on_topic.items()} == log

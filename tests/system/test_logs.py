@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.system.conftest import Served, wait_for
+from tests.system.conftest import Served
+from tests.waiting import wait_for
 
 FLOW = """
 from penstock import operator, workflow

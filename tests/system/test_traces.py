@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from penstock_service.health import ready
 from penstock_stack.ports import choose_port
 
-from tests.system.conftest import Served, wait_for
+from tests.system.conftest import Served
 from tests.tracer.collector import Collector, attributes, listening, named
+from tests.waiting import wait_for
 
 WORKFLOW = """
 import os, time
@@ -96,7 +96,6 @@ def test_the_embedded_stack_makes_traces_without_a_broker(
     ]
 
 
-@pytest.mark.timeout(400)  # a broker, a stack, two tracers and two runs, one after another
 def test_operators_spans_join_the_trace_of_their_run(
     make_data: Callable[[], Path], project: Callable[[str, str], Path], tmp_path: Path
 ) -> None:

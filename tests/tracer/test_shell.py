@@ -16,6 +16,7 @@ from penstock_tracer.shell import Tracer
 
 from tests.state_tracker.running import SHARDS, Running, chain, failed, new_id, running, succeeded
 from tests.tracer.collector import Collector, attributes, listening, named
+from tests.waiting import WAIT_S
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ async def test_what_found_no_room_is_read_from_the_log(tracker: Running, monkeyp
         assert lag() > 0
         with listening(collector):
             await ended(collector, *run_ids)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 while any(behind for _, behind in tracer._lag()):  # pyright: ignore[reportPrivateUsage]
                     await asyncio.sleep(0.01)
     assert [len(collector.of(run_id)) for run_id in run_ids] == [4] * 12
