@@ -1,4 +1,4 @@
-"""Names of code in documents: `path/file.py` and `path/file.py:name`, looked up in the source without importing it."""
+"""Names of code in documents, `member/file.py` and `member/file.py:name`, looked up without importing anything."""
 
 import ast
 import re
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# A path from the repository's root, and what is defined there: a name, or Class.method. A name of a file without its
-# folder means any such file.
+from tests.test_style import package_of
+
+# A path from the repository's root, and what is defined there: a name, or Class.method. A path within a member may
+# leave out the folder of its package. A name of a file without its folder means any such file.
 REFERENCE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|sh|proto|sql|md)|(?:[\w.-]+/)+)(?::([A-Za-z_][\w.]*))?`")
 
 
@@ -31,9 +33,16 @@ def missing(root: Path, named: list[Reference]) -> list[str]:
     return [str(one) for one in named if not exists(root, one)]
 
 
+def place(root: Path, one: Reference) -> Path:
+    """Return where the path leads: from the root, or from the package of the member that it begins with."""
+    member, _, rest = one.path.partition("/")
+    found = root / member / package_of(member) / rest
+    return found if rest and found.exists() else root / one.path
+
+
 def exists(root: Path, one: Reference) -> bool:
     """Whether the file is there and defines the name."""
-    path = root / one.path
+    path = place(root, one)
     if not one.name:
         return path.is_dir() if one.path.endswith("/") else path.is_file()
     if not path.is_file():
@@ -63,7 +72,7 @@ def defined(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
 
 def members_of(root: Path, one: Reference) -> dict[str, list[str]]:
     """Return the arguments of each method of a class but self, and its attributes, which have none."""
-    tree = ast.parse((root / one.path).read_text(encoding="utf-8"))
+    tree = ast.parse(place(root, one).read_text(encoding="utf-8"))
     (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == one.name)
     members: dict[str, list[str]] = {}
     for node in ast.walk(found):
