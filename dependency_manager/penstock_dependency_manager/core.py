@@ -10,16 +10,19 @@ from penstock_stream.messages import Events
 
 from .errors import UnknownRun
 from .open_run import CONTINUE, OpenRun, restored
+from .paths import Paths
 
 
 class Graph:
     """The open runs of one shard, up to `seq` of its log. `now` is monotonic seconds."""
 
-    __slots__ = ("epoch", "plans", "runs", "seq", "shard")
+    __slots__ = ("epoch", "paths", "plans", "runs", "seq", "shard")
 
-    def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph]) -> None:
+    def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph], paths: Paths | None = None) -> None:
+        """`paths` is what several shards learn together of durations."""
         self.shard = shard
         self.plans = plans
+        self.paths = paths or Paths()
         self.epoch = 0
         self.seq = 0
         self.runs: dict[bytes, OpenRun] = {}
@@ -42,8 +45,12 @@ class Graph:
 
     def load(self, runs: Iterable[st.OpenRun], seq: int, epoch: int, now: float) -> None:
         """Replace the state by a snapshot of the State Tracker."""
-        self.runs = {run.run_id: restored(run, self.plans[run.plan], now) for run in runs}
+        self.runs = {run.run_id: self._restored(run, now) for run in runs}
         self.seq, self.epoch = seq, epoch
+
+    def _restored(self, described: st.OpenRun, now: float) -> OpenRun:
+        graph = self.plans[described.plan]
+        return restored(described, graph, self.paths.of(graph, now), now)
 
     def starts(self, now: float) -> Iterator[act.Start]:
         """Describe every attempt that may run or runs, for a snapshot."""
@@ -56,7 +63,7 @@ class Graph:
     def _take(self, event: ev.Event, now: float, out: list[act.Instruction]) -> None:
         kind = event.WhichOneof("kind")
         if kind == "run_submitted":
-            self._submitted(event.run_id, event.run_submitted, out)
+            self._submitted(event.run_id, event.run_submitted, now, out)
             return
         run = self.runs.get(event.run_id)
         if run is None:
@@ -70,6 +77,7 @@ class Graph:
                 started = event.action_started
                 pending = run.pending[started.node]
                 pending.grant, pending.worker = started.grant, started.worker
+                out.append(_running(run, started))
             case "action_failed":
                 self._failed(run, event.action_failed, now, out)
             case "cancel_requested":
@@ -83,15 +91,17 @@ class Graph:
             case _:
                 pass  # an event of a later version
 
-    def _submitted(self, run_id: bytes, event: ev.RunSubmitted, out: list[act.Instruction]) -> None:
+    def _submitted(self, run_id: bytes, event: ev.RunSubmitted, now: float, out: list[act.Instruction]) -> None:
         graph = self.plans[event.plan]
-        run = self.runs[run_id] = OpenRun(run_id, graph, event.caller.team, event.options, self.seq)
+        paths = self.paths.of(graph, now)
+        run = self.runs[run_id] = OpenRun(run_id, graph, paths, event.caller.team, event.options, self.seq)
         out.extend(run.begin(node) for node in graph.roots)
 
     def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: list[act.Instruction]) -> None:
         node = event.node
         run.pending.pop(node, None)
         run.outputs[node] = self.seq
+        self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
         out.append(self._recorded(run, node, event.attempt, event.grant))
         out.extend(run.begin(ready) for ready in run.unlock(node))
 
@@ -113,6 +123,11 @@ class Graph:
         recorded.grant = grant
         recorded.seq = self.seq
         return instruction
+
+
+def _running(run: OpenRun, event: ev.ActionStarted) -> act.Instruction:
+    running = act.Running(run_id=run.run_id, node=event.node, attempt=event.attempt, grant=event.grant)
+    return act.Instruction(running=running)
 
 
 def _stop(run: OpenRun, node: int) -> act.Instruction:

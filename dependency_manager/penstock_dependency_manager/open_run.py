@@ -33,6 +33,7 @@ class OpenRun:
         "first_seq",
         "graph",
         "outputs",
+        "paths",
         "pending",
         "pool",
         "priority",
@@ -43,9 +44,18 @@ class OpenRun:
         "waits_for",
     )
 
-    def __init__(self, run_id: bytes, graph: PlanGraph, team: str, options: ev.RunOptions, first_seq: int) -> None:
+    def __init__(
+        self,
+        run_id: bytes,
+        graph: PlanGraph,
+        paths: "array[float]",
+        team: str,
+        options: ev.RunOptions,
+        first_seq: int,
+    ) -> None:
         self.run_id = run_id
         self.graph = graph
+        self.paths = paths  # expected seconds from each node to an end
         self.team = options.team or team
         self.pool = options.pool or DEFAULT_POOL
         self.priority = options.priority
@@ -100,6 +110,7 @@ class OpenRun:
         start.resources.CopyFrom(graph.resources[node])
         start.timeout_s = graph.timeout_s[node]
         start.operator = graph.operators[node]
+        start.remaining_s = self.paths[node]
         start.team = self.team
         start.pool = self.pool
         if delay_s:
@@ -114,9 +125,9 @@ class OpenRun:
             start.inputs.append(value_pb2.ValueRef(node=parent, seq=seq))
 
 
-def restored(described: st.OpenRun, graph: PlanGraph, now: float) -> OpenRun:
+def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now: float) -> OpenRun:
     """Return the run as a snapshot of the State Tracker describes it."""
-    run = OpenRun(described.run_id, graph, described.team, described.options, described.first_seq)
+    run = OpenRun(described.run_id, graph, paths, described.team, described.options, described.first_seq)
     run.stopped = described.cancelling or described.failing_fast
     status = bytearray(graph.size)
     for node in described.nodes:

@@ -15,6 +15,7 @@ from penstock_stream.messages import Events
 from penstock_stream.stream import ACTIONS, Stream
 
 from .core import Graph
+from .paths import Paths
 from .recent import Recent
 
 # A message stays below 256 KiB with these, as long as one event alone does not unlock more.
@@ -48,6 +49,7 @@ class Unlocker:
         self._stream = stream
         self._plans = plans
         self._resume = resume
+        self._paths = Paths()
         self._clock = clock
         self.graphs: dict[int, Graph] = {}  # of the shards that are loaded
         self.recent = Recent()
@@ -76,7 +78,7 @@ class Unlocker:
         if (fetch := self._fetches.pop(shard, None)) is not None:
             fetch.cancel()  # what it is for may never come
         async with self._plans.held({run.plan for run in snapshot.items}):
-            graph = Graph(shard, self._plans.graphs)
+            graph = Graph(shard, self._plans.graphs, self._paths)
             graph.load(snapshot.items, snapshot.seq, snapshot.epoch, self._clock())
         self.graphs[shard] = graph
         self.recent.restart(shard, snapshot.seq)

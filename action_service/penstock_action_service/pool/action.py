@@ -12,7 +12,8 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 if TYPE_CHECKING:
     from .durations import Duration
     from .shapes import Shape
-    from .teams import Queue, Team
+    from .teams import Team
+    from .turns import Line, Run
     from .workers import Worker
 
 Key = tuple[bytes, int, int, tuple[int, ...]]  # run id, node, attempt, path of the item
@@ -41,17 +42,18 @@ class Action:
         "grant",
         "granted_at",
         "key",
+        "line",
         "load_s",
         "long",
         "may_be_recorded",
         "note",
         "pulled",
-        "queue",
         "queued_at",
         "report",
         "reporter",
         "returned_after_s",
         "returned_at",
+        "run",
         "running",
         "shape",
         "shard",
@@ -69,10 +71,11 @@ class Action:
         self, key: Key, shard: int, start: Start, shape: Shape, duration: Duration, team: Team, arrival: int
     ) -> None:
         self.key, self.shard, self.start, self.shape, self.duration = key, shard, start, shape, duration
-        self.team, self.arrival = team, arrival
+        self.team, self.run, self.arrival = team, team.open_run(key[0], arrival), arrival
+        self.run: Run
         self.timeout_s: float = start.timeout_s
         self.state = State.DELAYED
-        self.queue: Queue | None = None
+        self.line: Line | None = None  # in which it is queued
         self.queued_at: float = 0.0
         self.grant = 0
         self.granted_at: float = 0.0

@@ -16,6 +16,7 @@ from .durations import Durations
 from .effects import Granted
 from .placement import Placement
 from .teams import Teams
+from .turns import HELD_ONE
 from .unrecorded import Unrecorded
 from .workers import AHEAD_S
 
@@ -44,6 +45,7 @@ class Book:
         self.published: dict[int, list[Report]] = {}
         self.told: dict[Worker, None] = {}  # workers with orders to be taken
         self.freed: dict[Worker, None] = {}  # workers where something has ended since the last round
+        self.now: float = 0.0
         self.delayed: int = 0
         self.given: int = 0  # grants so far
         self.lost: int = 0  # actions so far
@@ -100,8 +102,21 @@ class Book:
             self.fail(action, CAUSE_NOT_LOADABLE, text, now, final=True)
 
     def queue(self, action: Action, now: float, *, first: bool = False) -> None:
+        if action.shape.outgrown:
+            action.shape = self.placement.shape(action.start.resources)
         action.state, action.queued_at = State.QUEUED, now
         self.teams.push(action, action.start.priority, now, first=first)
+
+    def join(self, worker: Worker, now: float) -> None:
+        """Take a worker in; what is queued under needs that were rounded over what it has is queued under its own."""
+        for shape in self.placement.join(worker):
+            for queue in list(shape.queues):
+                for line in list(queue.lines.values()):
+                    for action in list(line.actions):
+                        queued_at = action.queued_at
+                        self.teams.remove(action)
+                        self.queue(action, now)
+                        action.queued_at = queued_at
 
     def wait_for(self, action: Action, worker: str, grant: int) -> None:
         """The log says it runs there: wait until that worker tells."""
@@ -138,15 +153,22 @@ class Book:
         team = action.team
         team.held += 1
         team.share += action.share
+        run = action.run
+        run.key += HELD_ONE
+        if run.served_s > team.clock_s:
+            team.clock_s = run.served_s
 
     def release(self, action: Action) -> None:
         """Its worker holds it no longer."""
-        worker, team = action.worker, action.team
+        worker, team, run = action.worker, action.team, action.run
         assert worker is not None
         worker.drop(action)
         self.freed[worker] = None
         team.held -= 1
         team.share = team.share - action.share if team.held else 0.0
+        run.served(self.now - action.granted_at)
+        for queue, line in run.lines.items():
+            queue.move_up(line)
 
     def requeue(self, action: Action, now: float) -> None:
         """It never began: give it to another worker, under another grant."""
@@ -214,7 +236,8 @@ class Book:
     def forget(self, action: Action) -> None:
         """Nothing is to be done about it any more: settle with who reported it, stop whoever still executes it."""
         self.unlist(action)
-        self.open.pop(action.key, None)
+        if self.open.pop(action.key, None) is not None:
+            action.team.close_run(action.run)
         self.by_shard[action.shard].pop(action, None)
         if action.state is State.ENDED and action.reporter and action.report is not None:
             self.tell_recorded(action.reporter, action.report.grant)

@@ -359,6 +359,7 @@ class Pool:
         return self._taken_at
 
     def _begin(self, now: float) -> None:
+        self._book.now = now
         if self._taken_at is None:
             self._taken_at = now
 

@@ -22,7 +22,8 @@ class Duration:
 
     def learn(self, duration_s: float) -> None:
         """Take one observed duration into account; a worker may say anything."""
-        duration_s = min(max(duration_s, 0.0), LONGEST_S)
+        if not 0.0 <= duration_s <= LONGEST_S:
+            duration_s = 0.0
         if self.mean_s == self.mean_s:
             error = duration_s - self.mean_s
             self.mean_s += GAIN_MEAN * error

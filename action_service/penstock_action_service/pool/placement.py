@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOOKED_AT_MAX = 8  # candidates compared for one action
 WAITS_FOR_ROOM_S = AHEAD_S / 4  # what is expected to take longer has a worker kept free that soon has room
 RESERVE_AFTER_S = 2.0  # without any grant to a shape that waits
+RESERVED_AT_ONCE_MAX = 64
 SHAPES_KEPT = 256
 
 Amounts = tuple[int, int, int]  # thousandths of a core, GPUs, bytes of memory
@@ -26,12 +27,13 @@ Amounts = tuple[int, int, int]  # thousandths of a core, GPUs, bytes of memory
 class Placement:
     """The workers of a pool and the shapes that want room there."""
 
-    __slots__ = ("_total", "shapes", "workers")
+    __slots__ = ("_total", "changed", "shapes", "workers")
 
     def __init__(self) -> None:
         self.shapes = Shapes()
         self.workers: dict[str, Worker] = {}
         self._total: Amounts = (0, 0, 0)
+        self.changed: dict[Shape, None] = {}  # some worker could run them now and none before, or the other way round
 
     def shape(self, resources: Resources) -> Shape:
         """Return the shape of these needs, with every worker that may have room as its candidate."""
@@ -42,22 +44,45 @@ class Placement:
             self._weigh(shape)
         return shape
 
-    def join(self, worker: Worker) -> None:
+    def join(self, worker: Worker) -> list[Shape]:
+        """Take a worker in; return the shapes that are out of use by it, whose attempts need others."""
         self.workers[worker.name] = worker
+        outgrown = self.shapes.outgrow(worker.cpu_milli, worker.memory_bytes)
         for shape in self.shapes:
             self._introduce(worker, shape)
         self._weigh_all()
+        self.resume(worker)
+        return outgrown
 
     def leave(self, worker: Worker) -> None:
         del self.workers[worker.name]
         self.pause(worker)
         self._weigh_all()
 
+    def resume(self, worker: Worker) -> None:
+        """It can be granted something from now on; a draining one never again."""
+        if worker.connected and not worker.draining and not worker.hosting:
+            worker.hosting = True
+            for shape in worker.fractions:
+                self._host(shape, 1)
+
     def pause(self, worker: Worker) -> None:
-        """Grant it nothing until it is freed again."""
+        """Grant it nothing until it is resumed and freed again."""
         self.unreserve(worker)
         for shape in worker.fractions:
             shape.candidates.pop(worker, None)
+            if worker.hosting:
+                self._host(shape, -1)
+        worker.hosting = False
+
+    def take_changed(self) -> list[Shape]:
+        changed, self.changed = self.changed, {}
+        return list(changed)
+
+    def _host(self, shape: Shape, count: int) -> None:
+        shape.hosts += count
+        if shape.hosts <= 1:
+            self.changed[shape] = None
 
     def freed(self, worker: Worker) -> None:
         """Something ended there: it may have room for any shape."""
@@ -67,7 +92,7 @@ class Placement:
 
     def open(self) -> bool:
         """Whether anything that waits might find room."""
-        return any(shape.queued and shape.candidates for shape in self.shapes)
+        return any(shape.candidates for shape in self.shapes.waiting)
 
     def choose(self, action: Action, now: float) -> Worker | None:
         """Return a worker: best one that did not give it back, a warm one, one with room now, the least loaded."""
@@ -109,22 +134,25 @@ class Placement:
 
     def reserve_for_waiting(self, now: float) -> None:
         """Keep a worker for each shape that got nothing for long, so that smaller ones cannot starve it."""
+        waiting: list[Shape] = []
         for shape in self.shapes:
             if not shape.queued:
                 shape.blocked_since = None
                 if shape.reserved is not None:
                     self.unreserve(shape.reserved)
-            elif shape.reserved is None and _waits_long(shape, now):
-                self._reserve_best(shape)
+            elif shape.reserved is None and shape.hosts and _waits_long(shape, now):
+                waiting.append(shape)
+        if waiting:
+            free = [worker for worker in self.workers.values() if worker.hosting and worker.reserved is None]
+            for shape in waiting[:RESERVED_AT_ONCE_MAX]:
+                self._reserve_best(shape, free)
 
-    def _reserve_best(self, shape: Shape) -> None:
-        fitting = [
-            worker
-            for worker in self.workers.values()
-            if shape in worker.fractions and worker.connected and not worker.draining and worker.reserved is None
-        ]
+    def _reserve_best(self, shape: Shape, free: list[Worker]) -> None:
+        fitting = [worker for worker in free if shape in worker.fractions]
         if fitting:
-            self._reserve(shape, min(fitting, key=lambda worker: worker.load))
+            best = min(fitting, key=lambda worker: worker.load)
+            free.remove(best)
+            self._reserve(shape, best)
 
     def _reserve(self, shape: Shape, worker: Worker) -> None:
         shape.reserved, worker.reserved = worker, shape
@@ -145,7 +173,7 @@ class Placement:
         if len(self.shapes) > SHAPES_KEPT:
             used = {action.shape for action in actions}
             used.update(action.shape for worker in self.workers.values() for action in worker.held.values())
-            unused = {shape for shape in self.shapes if shape not in used and shape.reserved is None}
+            unused = {shape for shape in self.shapes if not (shape in used or shape.queues or shape.reserved)}
             self.shapes.forget(unused)
             for worker in self.workers.values():
                 worker.fractions = {s: part for s, part in worker.fractions.items() if s not in unused}
@@ -156,6 +184,8 @@ class Placement:
             worker.fractions[shape] = fraction
             if worker.connected and not worker.draining:
                 shape.candidates[worker] = None
+            if worker.hosting:
+                self._host(shape, 1)
 
     def _weigh_all(self) -> None:
         workers = self.workers.values()

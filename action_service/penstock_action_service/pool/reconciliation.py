@@ -88,9 +88,10 @@ def register(book: Book, register: Register, now: float, *, settled: bool) -> No
     worker = book.placement.workers.get(name)
     if worker is None:
         worker = Worker(register, now)
-        book.placement.join(worker)
+        book.join(worker, now)
     else:
         worker.connected, worker.heard_at = True, now
+        book.placement.resume(worker)
         worker.forget_orders()
     held = {grant.grant: grant for grant in register.held}
     for action in [action for grant, action in worker.held.items() if grant not in held]:

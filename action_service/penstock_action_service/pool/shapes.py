@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from penstock_proto.plan.v1.plan_pb2 import Resources
 
 if TYPE_CHECKING:
+    from .turns import Queue
     from .workers import Worker
+
+Need = tuple[int, int, int, tuple[tuple[str, str], ...]]  # thousandths of a core, GPUs, bytes of memory, labels
 
 
 class Shape:
@@ -20,17 +24,27 @@ class Shape:
         "candidates",
         "cpu_milli",
         "gpu",
+        "hosts",
+        "is_rounded",
         "labels",
         "memory_bytes",
+        "outgrown",
         "queued",
+        "queues",
         "reserved",
         "share",
+        "waiting",
     )
 
-    def __init__(self, cpu_milli: int, gpu: int, memory_bytes: int, labels: tuple[tuple[str, str], ...]) -> None:
-        self.cpu_milli, self.gpu, self.memory_bytes, self.labels = cpu_milli, gpu, memory_bytes, labels
+    def __init__(self, need: Need, waiting: dict[Shape, None]) -> None:
+        self.cpu_milli, self.gpu, self.memory_bytes, self.labels = need
         self.candidates: OrderedDict[Worker, None] = OrderedDict()
+        self.hosts: int = 0  # workers that could run it, if nothing else ran there
         self.queued: int = 0
+        self.queues: dict[Queue, None] = {}
+        self.waiting = waiting  # all shapes with queued attempts
+        self.is_rounded = False  # it stands for smaller needs, too
+        self.outgrown = False  # it stands for needs of which a new worker has room for some: they have others now
         self.reserved: Worker | None = None  # kept free for this shape
         self.blocked_since: float | None = None
         self.share: float = 0.0  # largest share of the pool's capacity that one execution holds, 0 to 1
@@ -45,15 +59,22 @@ class Shape:
 
 
 class Shapes:
-    """All shapes in use."""
+    """All shapes in use.
 
-    __slots__ = ("_by_bytes", "_by_need")
+    Beyond `EXACT_MAX` of them, cores and memory are rounded up, by a sixteenth at most: a plan may give each of its
+    nodes a need of its own. What a worker has in all is never rounded over.
+    """
+
+    __slots__ = ("_by_bytes", "_by_need", "_edges", "waiting")
 
     BYTES_MAX = 4096
+    EXACT_MAX = 256
 
     def __init__(self) -> None:
-        self._by_need: dict[tuple[int, int, int, tuple[tuple[str, str], ...]], Shape] = {}
+        self.waiting: dict[Shape, None] = {}  # with queued attempts
+        self._by_need: dict[Need, Shape] = {}
         self._by_bytes: dict[bytes, Shape] = {}  # saves reading the message field by field
+        self._edges: tuple[list[int], list[int]] = ([], [])  # cores and memory that workers have, ascending
 
     def __iter__(self) -> Iterator[Shape]:
         return iter(self._by_need.values())
@@ -69,16 +90,51 @@ class Shapes:
             return shape, False
         labels = tuple(sorted(resources.labels.items()))
         need = (max(0, resources.cpu_milli), max(0, resources.gpu), max(0, resources.memory_bytes), labels)
-        shape = self._by_need.get(need)
+        shape, is_rounded = self._by_need.get(need), False
+        if shape is None and len(self._by_need) >= self.EXACT_MAX:
+            exact, need = need, (rounded(need[0], self._edges[0]), need[1], rounded(need[2], self._edges[1]), labels)
+            shape = self._by_need.get(need)
+            is_rounded = need != exact
         new = shape is None
         if shape is None:
-            shape = self._by_need[need] = Shape(*need)
+            shape = self._by_need[need] = Shape(need, self.waiting)
+        shape.is_rounded |= is_rounded
         if len(self._by_bytes) >= self.BYTES_MAX:
             self._by_bytes.clear()
         self._by_bytes[data] = shape
         return shape, new
 
+    def outgrow(self, cpu_milli: int, memory_bytes: int) -> list[Shape]:
+        """Take note of what a worker has; return the shapes that stand for needs below and above it, out of use now."""
+        outgrown = [
+            shape
+            for shape in self
+            if shape.is_rounded and (_cuts(cpu_milli, shape.cpu_milli) or _cuts(memory_bytes, shape.memory_bytes))
+        ]
+        for edges, amount in zip(self._edges, (cpu_milli, memory_bytes), strict=True):
+            if amount not in edges:
+                insort(edges, amount)
+        if outgrown:
+            self._by_bytes.clear()
+            for shape in outgrown:
+                shape.outgrown = True
+                del self._by_need[shape.cpu_milli, shape.gpu, shape.memory_bytes, shape.labels]
+        return outgrown
+
     def forget(self, unused: set[Shape]) -> None:
         """Drop shapes that nothing waits for or holds."""
         self._by_need = {need: shape for need, shape in self._by_need.items() if shape not in unused}
         self._by_bytes = {data: shape for data, shape in self._by_bytes.items() if shape not in unused}
+
+
+def _cuts(amount: int, need: int) -> bool:
+    """Whether an amount lies within the needs that a rounded one stands for."""
+    return amount < need and rounded(amount, ()) == rounded(need, ())
+
+
+def rounded(amount: int, edges: Sequence[int]) -> int:
+    """Round an amount up to five binary digits, but not over an edge."""
+    step = 1 << max(0, amount.bit_length() - 5)
+    up = -(-amount // step) * step
+    at = bisect_left(edges, amount)
+    return min(up, edges[at]) if at < len(edges) else up

@@ -1,45 +1,53 @@
-"""Whose turn it is: each team's queues by priority and shape, and what each team used of the pool."""
+"""Whose turn it is among teams: what each team used of the pool, and its queues by priority and shape."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapify, heappush
 from typing import TYPE_CHECKING
 
+from .turns import Queue, Run
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from .action import Action
     from .shapes import Shape
 
 RECENT_S = 5.0  # over which past use is remembered
-TRIES_MAX = 64  # queues of one team that are looked at in one round
-ORDER_COST_S = 1e-5  # ordering the teams anew may take this long for each team, and no more often than that
+ORDER_COST_S = 1e-5  # ordering the teams again may take this long for each team, and no more often than that
 IDLE_TEAMS_MAX = 1000
+IDLE_RUNS_MAX = 1000  # of a team, that are remembered without an open attempt: the next one may come at once
 QUEUES_KEPT = 64  # empty queues of a team that are kept for what comes next
-
-
-class Queue:
-    """Actions of one team, priority and shape, first in, first out."""
-
-    __slots__ = ("actions", "listed", "priority", "shape")
-
-    def __init__(self, priority: int, shape: Shape) -> None:
-        self.priority, self.shape = priority, shape
-        self.actions: OrderedDict[Action, None] = OrderedDict()
-        self.listed = False  # in its team's order
 
 
 class Team:
     """A holder of a share of the pool."""
 
-    __slots__ = ("held", "listed", "name", "order", "queued", "queues", "recent", "recent_at", "share", "weight")
+    __slots__ = (
+        "_idle",
+        "clock_s",
+        "held",
+        "listed",
+        "listed_queues",
+        "name",
+        "queued",
+        "queues",
+        "recent",
+        "recent_at",
+        "runs",
+        "share",
+        "weight",
+    )
 
     def __init__(self, name: str, weight: float, now: float) -> None:
         self.name, self.weight = name, weight
         self.queues: dict[tuple[int, Shape], Queue] = {}
-        self.order: list[tuple[int, int, Queue]] = []  # heap: priority, age of the head
+        self.listed_queues: dict[Queue, None] = {}  # not empty, and some worker could run them
+        self.runs: dict[bytes, Run] = {}
+        self._idle: OrderedDict[Run, None] = OrderedDict()
+        self.clock_s: float = 0.0  # for how long the run had been served that was granted something last
         self.queued: int = 0
         self.held: int = 0
         self.share: float = 0.0  # of the pool, held now
@@ -56,34 +64,45 @@ class Team:
             self.recent_at = now
         return (self.share + self.recent) / self.weight
 
-    def head(self) -> Queue | None:
-        """Return the queue whose first action goes next: by priority, then by age."""
-        order = self.order
-        while order:
-            queue = order[0][2]
-            if queue.actions:
-                return queue
-            heappop(order)
-            queue.listed = False
-        return None
+    def open_run(self, run_id: bytes, arrival: int) -> Run:
+        """Return the run of a new attempt."""
+        run = self.runs.get(run_id)
+        if run is None:
+            run = self.runs[run_id] = Run(run_id, arrival)
+            run.join_in(self.clock_s)
+        elif not run.open:
+            del self._idle[run]
+            run.join_in(self.clock_s)
+        run.open += 1
+        return run
+
+    def close_run(self, run: Run) -> None:
+        """An attempt of the run is open no longer."""
+        run.open -= 1
+        if not run.open:
+            self._idle[run] = None
+            if len(self._idle) > IDLE_RUNS_MAX:
+                del self.runs[self._idle.popitem(last=False)[0].run_id]
+
+    def best(self, failed: Collection[Queue]) -> Queue | None:
+        """Return the queue that goes next of those for which a worker may have room; None: there is none."""
+        queues = self.listed_queues
+        if len(queues) == 1:
+            (queue,) = queues
+            return queue if queue.shape.candidates and queue not in failed else None
+        best: Queue | None = None
+        best_key = 0
+        for queue in queues:
+            if queue.shape.candidates and queue not in failed:
+                key = queue.before + queue.head().run.key
+                if best is None or key < best_key:
+                    best, best_key = queue, key
+        return best
 
     def list_queue(self, queue: Queue) -> None:
-        if not queue.listed:
-            queue.listed = True
-            heappush(self.order, (-queue.priority, next(iter(queue.actions)).arrival, queue))
-
-    def advance(self) -> None:
-        """The first action of the head was taken."""
-        queue = self.order[0][2]
-        if queue.actions:
-            heapreplace(self.order, (-queue.priority, next(iter(queue.actions)).arrival, queue))
-        else:
-            self.unlist_head()
-
-    def unlist_head(self) -> Queue:
-        queue = heappop(self.order)[2]
-        queue.listed = False
-        return queue
+        """Count on a queue; one that no worker could ever run is left out until that changes."""
+        if queue.shape.hosts and queue.lines:
+            self.listed_queues[queue] = None
 
 
 class Teams:
@@ -106,32 +125,50 @@ class Teams:
         return team
 
     def push(self, action: Action, priority: int, now: float, *, first: bool = False) -> None:
-        """Queue an action, behind its like or, where it comes back, before them."""
+        """Queue an action, or where it comes back, put it before all others of its run."""
         team, shape = action.team, action.shape
         queue = team.queues.get((priority, shape))
         if queue is None:
-            queue = team.queues[priority, shape] = Queue(priority, shape)
-        queue.actions[action] = None
-        if first:
-            queue.actions.move_to_end(action, last=False)
-        action.queue = queue
+            queue = team.queues[priority, shape] = Queue(team, priority, shape)
+            shape.queues[queue] = None
+        if not queue.lines and shape.hosts:
+            team.listed_queues[queue] = None
+        action.line = queue.push(action, first=first)
         team.queued += 1
         shape.queued += 1
+        if shape.queued == 1:
+            shape.waiting[shape] = None
         self.queued += 1
-        team.list_queue(queue)
         if not team.listed:
-            team.listed = True
-            heappush(self._order, (team.score(now), team.name, team))
+            self.list_team(team, now)
 
     def remove(self, action: Action) -> None:
         """Take an action out of its queue, from anywhere."""
-        queue = action.queue
-        assert queue is not None
-        del queue.actions[action]
-        action.queue = None
-        action.team.queued -= 1
-        action.shape.queued -= 1
+        line, team, shape = action.line, action.team, action.shape
+        assert line is not None
+        queue = line.queue
+        queue.remove(action, line)
+        if not queue.lines:
+            team.listed_queues.pop(queue, None)
+        action.line = None
+        team.queued -= 1
+        shape.queued -= 1
+        if not shape.queued:
+            del shape.waiting[shape]
         self.queued -= 1
+
+    def list_team(self, team: Team, now: float) -> None:
+        if team.queued and not team.listed:
+            team.listed = True
+            heappush(self._order, (team.score(now), team.name, team))
+
+    def relist(self, shapes: Iterable[Shape], now: float) -> None:
+        """Whether any worker could ever run these has changed."""
+        for shape in shapes:
+            for queue in shape.queues:
+                queue.team.listed_queues.pop(queue, None)
+                queue.team.list_queue(queue)
+                self.list_team(queue.team, now)
 
     def order(self, now: float) -> list[tuple[float, str, Team]]:
         """Return the heap of teams with queued actions; scores may lag a little where teams are many."""
@@ -142,19 +179,15 @@ class Teams:
             heapify(order)
         return order
 
-    def relist(self, team: Team, queues: list[Queue], now: float) -> None:
-        """Put back what was set aside for a round."""
-        for queue in queues:
-            if queue.actions:
-                team.list_queue(queue)
-        if team.queued and not team.listed:
-            team.listed = True
-            heappush(self._order, (team.score(now), team.name, team))
-
     def longest_queued_s(self, now: float) -> float:
-        """Return for how long the first action of a queue has waited that waits longest."""
-        queues = (queue.actions for team in self._of.values() if team.queued for queue in team.queues.values())
-        return max((now - next(iter(actions)).queued_at for actions in queues if actions), default=0.0)
+        """Return for how long the action has been queued that waits longest."""
+        lines = (
+            line.actions
+            for team in self._of.values()
+            for queue in team.queues.values()
+            for line in queue.lines.values()
+        )
+        return max((now - next(iter(actions)).queued_at for actions in lines), default=0.0)
 
     def queued_by_team(self) -> dict[str, int]:
         """Return how many actions are queued, of teams that are known still."""
@@ -163,9 +196,12 @@ class Teams:
     def tidy(self, now: float) -> None:
         """Forget empty queues and teams that have long been idle, where there are many."""
         if len(self._of) > IDLE_TEAMS_MAX:
-            for team in [team for team in self._of.values() if not team.queued and not team.held and not team.listed]:
+            for team in [team for team in self._of.values() if not (team.queued or team.held or team.listed)]:
                 if now - team.recent_at > 4 * RECENT_S:
                     del self._of[team.name]
         for team in self._of.values():
             if len(team.queues) > QUEUES_KEPT:
-                team.queues = {key: queue for key, queue in team.queues.items() if queue.actions or queue.listed}
+                for key, queue in list(team.queues.items()):
+                    if not queue.lines:
+                        queue.shape.queues.pop(queue, None)
+                        del team.queues[key]

@@ -40,6 +40,7 @@ class Worker:
         "gpu",
         "heard_at",
         "held",
+        "hosting",
         "labels",
         "long_share",
         "memory_bytes",
@@ -64,6 +65,7 @@ class Worker:
         self.backlog_s: float = 0.0  # expected time of the short actions held, if nothing else ran
         self.long_share: float = 0.0  # held by actions that are long or of unknown length
         self.connected, self.draining = True, False
+        self.hosting = False  # counted by the shapes that it could run
         self.reserved: Shape | None = None  # nothing else is granted to it until this fits
         self.heard_at: float = now
         self.ended_at: float = now  # something ended there
