@@ -121,7 +121,7 @@ class Load:
         if cancels:
             await self._answer(dice, lambda client: client.cancel(run_id))
             self.journal.cancelled.append(run_id.bytes)
-        ended = await self._answer(dice, lambda client: client.ended(run_id))
+        ended = await self._answer(dice, lambda client: client.wait_ended(run_id))
         self.journal.runs.append((acknowledged_at, submit_s, time.monotonic() - since))
         del self.journal.open[run_id.bytes]
         await self._look_again(run_id, run_state(ended.state), cancels, dice)

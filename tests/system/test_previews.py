@@ -110,7 +110,7 @@ def test_artifacts_that_are_elsewhere_or_gone(stack: Served, run: str) -> None:
             info.artifact_folder = ""  # as on another host: everything comes from the service
             client._connection._info = info  # pyright: ignore[reportPrivateUsage]
             remote = await client.outputs_json(run, previews=True)
-            for value in recorded((await client.ended(run)).outputs)[0]:
+            for value in recorded((await client.wait_ended(run)).outputs)[0]:
                 if value.artifact:
                     (
                         Path(stack.data) / "artifacts" / "objects" / value.artifact.hex()[:2] / value.artifact.hex()

@@ -131,7 +131,7 @@ class AsyncClient:
         Raises:
             RunFailed, RunCancelled, ResultTimeout, NoSuchRun, Unreachable.
         """
-        ended = await self.ended(run, timeout_s)
+        ended = await self.wait_ended(run, timeout_s)
         plan = await self.plan(ended.plan)
         await self._raise_unless_succeeded(run, ended, plan)
         returned = run.returned if isinstance(run, Run) else None
@@ -144,7 +144,7 @@ class AsyncClient:
         A value that is not JSON is shown by its type, its size and the artifact that holds it; with `previews` also by
         its shape and its beginning.
         """
-        ended = await self.ended(run)
+        ended = await self.wait_ended(run)
         if run_state(ended.state) is not RunState.SUCCEEDED:
             return None
         plan, values = await self.plan(ended.plan), expressions.recorded(ended.outputs)
@@ -165,7 +165,7 @@ class AsyncClient:
                         return await self._named_outputs(plan, index, list(succeeded.outputs.values))
         return None
 
-    async def ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
+    async def wait_ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
         """Wait for the run's end and return it as recorded, whatever it was."""
         run_id = _id(run)
         try:
@@ -392,7 +392,7 @@ class AsyncClient:
                 return
 
     async def _ending(self, run: AnyRun) -> None:
-        await self.ended(run)
+        await self.wait_ended(run)
         await asyncio.sleep(LAST_LINES_S)
 
     async def _log_chunks(

@@ -9,8 +9,11 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequen
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from penstock_proto.state_tracker.v1 import service_pb2
+from penstock_proto.action_service.v1 import service_pb2 as action_pb2
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
+from . import submission
 from .async_client import AnyRun, AsyncClient
 from .progress import Progress
 from .runs import LogLine, Run, RunInfo
@@ -84,9 +87,31 @@ class Client:
             )
         )
 
+    def submit_prepared(
+        self,
+        prepared: submission.Prepared,
+        *,
+        run_id: uuid.UUID | str | None = None,
+        options: events_pb2.RunOptions | None = None,
+    ) -> Run:
+        """Submit what `submission.prepare` made; for callers whose inputs have names that `submit` takes itself."""
+        return self._call(self._client.submit_prepared(prepared, run_id=run_id, options=options))
+
     def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
         """Wait for the run's end and return what its workflow returned; see AsyncClient.result for what it raises."""
         return self._call(self._client.result(run, timeout_s))
+
+    def outputs_json(self, run: AnyRun, *, previews: bool = False) -> dict[str, Any] | None:
+        """Wait for the run's end and return its outputs as JSON values; None unless it succeeded."""
+        return self._call(self._client.outputs_json(run, previews=previews))
+
+    def node_outputs_json(self, run: AnyRun, node: str) -> dict[str, Any] | None:
+        """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
+        return self._call(self._client.node_outputs_json(run, node))
+
+    def wait_ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
+        """Wait for the run's end and return it as recorded, whatever it was."""
+        return self._call(self._client.wait_ended(run, timeout_s))
 
     def watch(self, run: AnyRun) -> Iterator[Progress]:
         """Yield what has happened to the run, then what happens, until it has ended."""
@@ -117,6 +142,18 @@ class Client:
     def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> Iterator[LogLine]:
         """Yield the lines that the run's operators printed, or those of one node."""
         return self._walk(self._client.logs(run, node, follow=follow))
+
+    def plan(self, plan_hash: bytes) -> plan_pb2.Plan:
+        """Return a plan by its hash."""
+        return self._call(self._client.plan(plan_hash))
+
+    def workers(self, pool: str = "") -> Sequence[action_pb2.Worker]:
+        """Return the workers that are connected."""
+        return self._call(self._client.workers(pool))
+
+    def pools(self) -> Sequence[action_pb2.Pool]:
+        """Return what each pool has, uses and waits for."""
+        return self._call(self._client.pools())
 
     def why(self, run: AnyRun) -> Sequence[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
