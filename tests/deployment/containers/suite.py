@@ -19,6 +19,8 @@ EXAMPLES: Final = (*FILES, "examples/docker-compose.yml")
 # What needs a GPU, or images that are not built here, is not started.
 BUILT: Final = tuple(name for name in OURS if name != "gpu-worker")
 STARTED: Final = tuple(name for name, entry in SERVICES.items() if not entry.get("profiles"))
+# podman-compose knows a service of a profile only when that is named.
+ALL: Final = ("--profile", "observability")
 # PyTorch may have to be downloaded.
 BUILD_S_MAX: Final = 3600.0
 UP_S_MAX: Final = 300.0
@@ -51,12 +53,12 @@ class Suite:
 
     def build(self, *services: str, files: Iterable[str] = FILES) -> None:
         """Build the images of these services."""
-        self.demand("--profile", "observability", "build", *services, files=files, at_most_s=BUILD_S_MAX)
+        self.demand(*ALL, "build", *services, files=files, at_most_s=BUILD_S_MAX)
 
     def start(self, *services: str, files: Iterable[str] = FILES) -> None:
         """Start these services alone, or, if none is named, all that belong to no profile."""
         alone = ["--no-deps"] if services else []
-        profile = ["--profile", "observability"] if services else []
+        profile = ALL if services else ()
         self.demand(*profile, "up", "--detach", *alone, *services, files=files, at_most_s=UP_S_MAX)
 
     def size(self, image: str) -> str:
@@ -65,7 +67,7 @@ class Suite:
 
     def execute(self, service: str, *words: str, data: bytes | None = None) -> "subprocess.CompletedProcess[bytes]":
         """Run a command in a service's container."""
-        return self.compose("exec", "-T", service, *words, data=data)
+        return self.compose(*ALL, "exec", "-T", service, *words, data=data)
 
     def read(self, service: str, *words: str, data: bytes | None = None) -> bytes:
         """Return what a command in a service's container prints; raise ContainersFailed if it fails."""
@@ -128,8 +130,7 @@ class Suite:
 
     def remove(self) -> None:
         """Remove the project's containers, networks and volumes; harmless when there are none."""
-        profiles = ("--profile", "observability")
-        self.compose(*profiles, "down", "--volumes", "--remove-orphans", files=EXAMPLES, at_most_s=UP_S_MAX)
+        self.compose(*ALL, "down", "--volumes", "--remove-orphans", files=EXAMPLES, at_most_s=UP_S_MAX)
 
     def _run(self, words: list[str], data: bytes | None, at_most_s: float) -> "subprocess.CompletedProcess[bytes]":
         try:
