@@ -54,7 +54,7 @@ bench: light-env ## Measure speed on this machine; JSON=file also writes the fig
 bench-kafka: light-env ## The same with each service a process of its own, through a real Kafka
 	$(RUN) python -m bench --kafka $(if $(JSON),--json $(JSON)) $(ARGS)
 
-soak: light-env ## 300,000 actions, and the memory of each process meanwhile
+soak: light-env ## 900,000 actions, and the memory of each process meanwhile
 	$(RUN) python -m bench.soak $(if $(JSON),--json $(JSON)) $(ARGS)
 
 simulate: light-env ## Run the seeded simulation of the three cores; SEEDS=n

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc, worker_pb2, worker_pb2_grpc
@@ -81,6 +82,7 @@ class ActionService:
         self._cache = ValueCache()
         self._leases = Leases(database_url, owner) if database_url is not None else None
         self._owners: dict[str, str] = {}
+        self._noted: dict[str, frozenset[str]] = {}  # names of workers, as the table has them
         self._held_until = 0.0
         self._postgres_away = False
         self._renewing: asyncio.Task[None] | None = None
@@ -91,7 +93,7 @@ class ActionService:
         Raises one of `leases.TROUBLE` if Postgres is away; it may be called again then.
         """
         if self._leases is None:
-            await self._open(dict.fromkeys(self._pools, 1))
+            await self._open(dict.fromkeys(self._pools, 1), {})
             return
         await self._leases.prepare()
         await self._renew(self._leases)
@@ -139,6 +141,10 @@ class ActionService:
             raise NotOwner(pool, self._owners.get(pool, ""))
         return host.connect(register, send, closed)
 
+    def noted_workers(self, pool: str) -> frozenset[str]:
+        """Return the workers that the next owner of a pool will wait for."""
+        return self._noted.get(pool, frozenset())
+
     def drain(self, pool: str, worker: str) -> None:
         """Grant a worker nothing more; what it runs goes on."""
         if pool in self.hosts:
@@ -151,6 +157,9 @@ class ActionService:
             await asyncio.gather(self._renewing, return_exceptions=True)
             self._renewing = None
         epochs = {name: host.epoch for name, host in self.hosts.items()}
+        if self._leases is not None:
+            with suppress(*TROUBLE):  # the next owner waits a little longer than it had to
+                await self._note_workers(self._leases)
         await self._drop(list(self.hosts), "this instance stops")
         if self._leases is not None:
             try:
@@ -186,11 +195,21 @@ class ActionService:
         await self._drop([name for name in epochs if name not in kept], "another instance has it")
         missing = [name for name in self._pools if name not in self.hosts]
         if missing:
-            await self._open(await leases.take(missing, self.address))
+            taken = await leases.take(missing, self.address)
+            await self._open(taken, await leases.workers(list(taken)) if taken else {})
             self._owners = await leases.owners(missing)
+        await self._note_workers(leases)
 
-    async def _open(self, epochs: Mapping[str, int]) -> None:
+    async def _note_workers(self, leases: Leases) -> None:
+        """Let the next owner of each pool know whose return to wait for."""
+        for name, host in self.hosts.items():
+            if (workers := host.core.connected()) != self._noted.get(name):
+                await leases.note_workers(name, host.epoch, sorted(workers))
+                self._noted[name] = workers
+
+    async def _open(self, epochs: Mapping[str, int], former: Mapping[str, Collection[str]]) -> None:
         for name, epoch in epochs.items():
+            self._noted.pop(name, None)
             host = self.hosts[name] = PoolHost(
                 name,
                 epoch,
@@ -201,6 +220,7 @@ class ActionService:
                 self._shards,
                 self._trackers,
                 self._cache,
+                former.get(name, ()),
             )
             await host.start()
             log.info("owns pool %s, epoch %d", name, epoch)

@@ -1,6 +1,7 @@
 """Grants and the values they carry."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -149,13 +150,35 @@ async def test_closing_in_the_middle() -> None:
 
 
 def test_the_cache_is_bounded_and_forgets_what_was_not_used() -> None:
-    cache = ValueCache(3 * (ENTRY_BYTES + 10))
-    for seq in range(3):
+    entry = ENTRY_BYTES + 10
+    cache = ValueCache(20 * entry)
+    cache.put((0, 0), b"x" * 10)
+    for seq in range(1, 100):
         cache.put((0, seq), b"x" * 10)
-    assert cache.get((0, 0)) is not None
-    cache.put((0, 3), b"x" * 10)
-    assert cache.get((0, 1)) is None and cache.get((0, 0)) is not None
-    assert cache.bytes == 3 * (ENTRY_BYTES + 10)
+        cache.put((0, seq), b"y" * 10)
+        assert cache.get((0, 0)) == b"x" * 10
+        assert cache.get((0, seq)) == b"x" * 10
+        assert cache.bytes <= 20 * entry + 2 * entry
+    assert cache.get((0, 50)) is None
+    kept = [seq for seq in range(100) if cache.get((0, seq)) is not None]
+    assert len(kept) >= 10
+
+
+def test_the_cache_holds_no_more_memory_the_longer_it_is_used() -> None:
+    cache = ValueCache(2**20)
+
+    def use(first: int) -> int:
+        for seq in range(first, first + 50_000):
+            cache.put((0, seq), b"%010d" % seq)
+            cache.get((0, seq - 1_000))
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        full = use(0)
+        assert all(use(50_000 * turn) < 1.5 * full for turn in range(1, 6))
+    finally:
+        tracemalloc.stop()
 
 
 def test_reports_are_cut_into_messages_of_bounded_size() -> None:

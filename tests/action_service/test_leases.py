@@ -65,3 +65,14 @@ async def test_a_broken_connection_is_opened_anew(leases: tuple[Leases, Leases],
         await one.renew({"a": 1}, "h:1")
     await one.close()
     assert await one.renew({"a": 1}, "h:1") == {"a"}
+
+
+async def test_the_next_owner_learns_which_workers_were_connected(leases: tuple[Leases, Leases]) -> None:
+    one, two = leases
+    await one.take(["a"], "h:1")
+    await one.note_workers("a", 1, ["w1", "w2"])
+    await one.release({"a": 1})
+    assert await two.take(["a"], "h:2") == {"a": 2}
+    assert await two.workers(["a", "b"]) == {"a": ["w1", "w2"]}
+    await one.note_workers("a", 1, [])
+    assert await two.workers(["a"]) == {"a": ["w1", "w2"]}

@@ -202,6 +202,26 @@ async def test_only_one_owns_a_pool_and_the_other_says_who(services: World) -> N
         assert await services.state(await services.run(chain(2))) == RUN_STATE_SUCCEEDED
 
 
+async def test_what_runs_is_not_granted_to_another_after_a_failover_that_the_log_did_not_foresee(
+    services: World,
+) -> None:
+    runs = FakeWorker("runs", holds=lambda grant: True)
+    async with services.action_service("as-1", worker_lease_s=5.0) as first, connected(runs, first):
+        run_id = await services.run(chain(1))
+        await until(lambda: runs.held)
+        await until(lambda: first.noted_workers("default") == {"runs"})
+    async with services.action_service("as-2", worker_lease_s=5.0) as second:
+        other = FakeWorker("other")
+        await until(lambda: "default" in second.hosts)
+        async with connected(other, second):
+            await second.loaded()
+            await until(lambda: second.hosts["default"].core.summary().delayed == 1)
+            async with connected(runs, second):
+                runs.finish(next(iter(runs.held)))
+                assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+        assert not other.grants and len(runs.grants) == 1
+
+
 async def test_workers_that_make_no_sense_are_refused(services: World) -> None:
     async with services.action_service() as service:
         for register in (

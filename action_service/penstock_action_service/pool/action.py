@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant
-from penstock_proto.dependency_manager.v1.actions_pb2 import Recorded, Start, Stop
+from penstock_proto.dependency_manager.v1.actions_pb2 import Recorded, Running, Start, Stop
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Action:
         self.note = ""  # for people: what happened to it last
 
 
-def key_of(message: Start | Stop | Recorded | Report | Grant) -> Key:
+def key_of(message: Start | Stop | Recorded | Running | Report | Grant) -> Key:
     """Name the attempt that a message speaks of."""
     item = message.item
     return (message.run_id, message.node, message.attempt, tuple(item) if item else ())

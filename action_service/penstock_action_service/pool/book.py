@@ -11,13 +11,13 @@ from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LO
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import outcomes
-from .action import Action, Key, State
+from .action import UNCLAIMED, Action, Key, State
 from .durations import Durations
 from .effects import Granted
 from .placement import Placement
 from .teams import Teams
 from .turns import HELD_ONE
-from .unrecorded import Unrecorded
+from .unrecorded import Unrecorded, UnrecordedStarts
 from .workers import AHEAD_S
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ class Book:
         self.durations = Durations()
         self.placement = Placement()
         self.unrecorded = Unrecorded()
+        self.unrecorded_starts = UnrecordedStarts()
+        self.held_back: dict[Action, None] = {}  # delayed until it is known that no former worker runs them
+        self.former: set[str] = set()  # workers of the pool's former owner that have not come back yet
         self.awaited: dict[str, dict[Action, None]] = {}  # by the name of the worker
         self.published: dict[int, list[Report]] = {}
         self.told: dict[Worker, None] = {}  # workers with orders to be taken
@@ -82,6 +85,21 @@ class Book:
         if len(self._delays) > 64 + 2 * self.delayed:
             self._delays = [entry for entry in self._delays if entry[2].state is State.DELAYED]
             heapify(self._delays)
+
+    def hold_back(self, action: Action) -> None:
+        """The log may not know yet that a former worker runs it: wait until they have come back."""
+        action.state = State.DELAYED
+        self.delayed += 1
+        self.held_back[action] = None
+
+    def release_held_back(self, now: float) -> None:
+        """All former workers are back, or gone."""
+        self.former.clear()
+        held_back, self.held_back = self.held_back, {}
+        for action in held_back:
+            if action.state is State.DELAYED:
+                self.delayed -= 1
+                self.ready(action, now)
 
     def end_delays(self, now: float) -> None:
         while self._delays and self._delays[0][0] <= now:
@@ -163,6 +181,8 @@ class Book:
         worker, team, run = action.worker, action.team, action.run
         assert worker is not None
         worker.drop(action)
+        if action.started:
+            self.unrecorded_starts.pop(action.grant)
         self.freed[worker] = None
         team.held -= 1
         team.share = team.share - action.share if team.held else 0.0
@@ -212,6 +232,13 @@ class Book:
         self.lost += 1
         self.fail(action, CAUSE_LOST, f"worker {worker} is gone", now)
 
+    def started(self, action: Action, report: Report, now: float) -> None:
+        """Publish that it runs, and again until the log says so: who comes after this owner shall know."""
+        action.started = action.may_be_recorded = True
+        if action.shard != UNCLAIMED:
+            self.publish(action.shard, report)
+            self.unrecorded_starts.add(action.shard, report, now)
+
     def publish(self, shard: int, report: Report) -> None:
         reports = self.published.get(shard)
         if reports is None:
@@ -225,6 +252,7 @@ class Book:
                 self.teams.remove(action)
             case State.DELAYED:
                 self.delayed -= 1
+                self.held_back.pop(action, None)
             case State.AWAITED:
                 self._unawait(action)
             case State.ENDED:

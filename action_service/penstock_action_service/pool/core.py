@@ -6,12 +6,12 @@ No I/O and no clock: `now` is monotonic seconds. What is to be done is gathered,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1.worker_pb2 import Register
-from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Recorded, Start, Stop
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Recorded, Running, Start, Stop
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_TIMEOUT
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import DEFAULT_POOL
@@ -39,6 +39,7 @@ class Pool:
         grants_from: int = 1,
         lease_s: float = 10.0,
         weights: Mapping[str, float] = MappingProxyType({}),
+        former_workers: Collection[str] = (),
     ) -> None:
         """Start with nothing known.
 
@@ -46,12 +47,15 @@ class Pool:
             epoch: Raised whenever the pool changes its owner; no two pools of this name share one.
             lease_s: A worker silent for longer is gone. A new pool waits as long for what runs already.
             weights: Shares of teams, 1 where not named.
+            former_workers: That were connected to the pool's former owner. Until they are back, or for one lease, what
+                was ready before is not granted: one of them may run it, and the log not know yet.
         """
         self.name = name
         self.epoch = epoch
         self.lease_s = lease_s
         self.positions: dict[int, int] = {}  # of each shard's log
         self._book = Book(epoch, grants_from, weights)
+        self._book.former.update(former_workers)
         self.refused = 0  # reports that cannot be true
         self._learnt: list[Learnt] = []
         self._resends: list[Resend] = []
@@ -74,6 +78,8 @@ class Pool:
                     self._start(instruction.start, shard, now)
                 case "recorded":
                     self._recorded(instruction.recorded, shard)
+                case "running":
+                    self._running(instruction.running)
                 case "stop":
                     self._stop(instruction.stop, now)
                 case _:
@@ -126,6 +132,11 @@ class Pool:
         else:
             book.ready(action, now)
 
+    def _running(self, running: Running) -> None:
+        action = self._book.open.get(key_of(running))
+        if action is not None:
+            self._book.unrecorded_starts.pop(action.grant)
+
     def _recorded(self, recorded: Recorded, shard: int) -> None:
         action = self._book.open.get(key_of(recorded))
         if action is None:
@@ -161,6 +172,11 @@ class Pool:
         known = self._book.placement.workers.get(worker)
         if known is not None:
             known.heard_at = now
+
+    def connected(self) -> frozenset[str]:
+        """Return the names of the workers that are connected."""
+        workers = self._book.placement.workers.values()
+        return frozenset(worker.name for worker in workers if worker.connected)
 
     def knows(self, worker: str) -> bool:
         """Whether it is registered and was not given up since."""
@@ -215,9 +231,7 @@ class Pool:
                 self.refused += 1
             elif kind == "started":
                 if action.state is State.GRANTED and not action.started:
-                    action.started = action.may_be_recorded = True
-                    if action.shard != UNCLAIMED:
-                        book.publish(action.shard, report)
+                    book.started(action, report, now)
             else:
                 self._ended(known, action, report, kind, now)
 
@@ -262,6 +276,8 @@ class Pool:
 
     def _resend(self, now: float) -> None:
         of_shard: dict[int, list[Report]] = {}
+        for shard, report in self._book.unrecorded_starts.due(now):
+            of_shard.setdefault(shard, []).append(report)
         for action in self._book.unrecorded.due(now):
             if action.report is not None:
                 of_shard.setdefault(action.shard, []).append(action.report)
@@ -273,6 +289,8 @@ class Pool:
             if now - worker.heard_at > self.lease_s:
                 self.gone(worker.name, now)
         if now - self._since > self.lease_s:
+            if book.held_back or book.former:
+                book.release_held_back(now)
             for name, actions in list(book.awaited.items()):
                 for action in list(actions):
                     reconciliation.lose_awaited(book, action, name, now)

@@ -14,6 +14,13 @@ def passed(key: Key, grant: int) -> Report:
     return report
 
 
+def started(key: Key, grant: int, worker: str) -> Report:
+    """An attempt runs, as its worker said before the log was known."""
+    report = _report(key, grant, worker)
+    report.started.SetInParent()
+    return report
+
+
 def failed(key: Key, grant: int, worker: str, cause: Cause, message: str, *, final: bool = False) -> Report:
     """An attempt ended without its worker's word."""
     report = _report(key, grant, worker)

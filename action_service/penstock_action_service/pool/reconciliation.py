@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import Start
+from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_PASS
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LOST
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
+from . import outcomes
 from .action import UNCLAIMED, Action, State, key_of
 from .workers import Worker
 
@@ -45,6 +47,8 @@ def _place(book: Book, action: Action, start: Start, now: float) -> None:
         book.delay(action, 0.0, now)
     elif start.delay_s > 0:
         book.delay(action, start.delay_s, now)
+    elif book.former and start.kind != NODE_KIND_PASS:
+        book.hold_back(action)
     else:
         book.ready(action, now)
 
@@ -54,7 +58,10 @@ def claim(book: Book, action: Action, start: Start, shard: int, now: float) -> N
     del book.by_shard[UNCLAIMED][action]
     book.file(action, shard)
     action.start, action.timeout_s, action.may_be_recorded = start, start.timeout_s, True
-    action.started = start.running_grant == action.grant
+    is_recorded = start.running_grant == action.grant
+    if action.started and not is_recorded and action.worker is not None:
+        book.started(action, outcomes.started(action.key, action.grant, action.worker.name), now)
+    action.started = action.started or is_recorded
     if action.state is State.ENDED and action.report is not None:
         book.end(action, action.report, now)
 
@@ -101,6 +108,10 @@ def register(book: Book, register: Register, now: float, *, settled: bool) -> No
     for action in list(book.awaited.get(name, ())):
         lose_awaited(book, action, name, now)
     book.freed[worker] = None
+    if name in book.former:
+        book.former.discard(name)
+        if not book.former:
+            book.release_held_back(now)
 
 
 def _missing(book: Book, worker: Worker, action: Action, now: float) -> None:

@@ -29,6 +29,8 @@ def why(book: Book, pool: str, run_id: bytes, now: float) -> list[api.WhyLine]:
 
 def _why(book: Book, pool: str, action: Action) -> str:
     match action.state:
+        case State.DELAYED if action in book.held_back:
+            return "may run already; waits for the workers of the pool's former owner to come back"
         case State.DELAYED:
             return f"{action.note}; waits to be tried again" if action.note else "waits for the delay before its retry"
         case State.QUEUED:

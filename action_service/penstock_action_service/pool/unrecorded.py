@@ -8,6 +8,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from penstock_proto.state_tracker.v1.reports_pb2 import Report
+
     from .action import Action
 
 FIRST_S = 1.0  # the delay doubles from here
@@ -57,3 +59,34 @@ class Unrecorded:
             assert action.report is not None
             heappush(self._late, (now + action.backoff_s, next(self._number), action.report.grant))
         return actions
+
+
+class UnrecordedStarts:
+    """Reports that attempts have started, by grant, until the log says so or the attempt has left its worker."""
+
+    __slots__ = ("_due", "_number", "_of")
+
+    def __init__(self) -> None:
+        self._of: dict[int, tuple[int, Report]] = {}  # with the shard
+        self._due: list[tuple[float, int, int, float]] = []  # heap: when, tie-break, grant, delay after that
+        self._number = count()
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def add(self, shard: int, report: Report, now: float) -> None:
+        self._of[report.grant] = shard, report
+        heappush(self._due, (now + FIRST_S, next(self._number), report.grant, 2 * FIRST_S))
+
+    def pop(self, grant: int) -> None:
+        self._of.pop(grant, None)
+
+    def due(self, now: float) -> list[tuple[int, Report]]:
+        """Return those to be sent again now, a bounded number, with their shards."""
+        due: list[tuple[int, Report]] = []
+        while self._due and self._due[0][0] <= now and len(due) < AT_ONCE_MAX:
+            _, _, grant, delay_s = heappop(self._due)
+            if grant in self._of:
+                due.append(self._of[grant])
+                heappush(self._due, (now + delay_s, next(self._number), grant, min(LONGEST_S, 2 * delay_s)))
+        return due

@@ -36,6 +36,11 @@ OWNERS = """
 SELECT pool, address FROM penstock_action_service.pools
 WHERE pool = ANY($1::text[]) AND expires_at > clock_timestamp()"""
 
+NOTE_WORKERS = """
+UPDATE penstock_action_service.pools SET workers = $3::text[] WHERE pool = $1 AND epoch = $2"""
+
+WORKERS = "SELECT pool, workers FROM penstock_action_service.pools WHERE pool = ANY($1::text[])"
+
 _asyncpg: Any = asyncpg
 
 
@@ -64,6 +69,15 @@ class Leases:
     async def release(self, epochs: dict[str, int]) -> None:
         """Let others take these at once."""
         await (await self._connected()).execute(RELEASE, list(epochs), list(epochs.values()), self._owner)
+
+    async def note_workers(self, pool: str, epoch: int, workers: Sequence[str]) -> None:
+        """Keep the names of the workers that are connected, for the pool's next owner."""
+        await (await self._connected()).execute(NOTE_WORKERS, pool, epoch, list(workers))
+
+    async def workers(self, pools: Sequence[str]) -> dict[str, list[str]]:
+        """Return the names that were noted last."""
+        rows = await (await self._connected()).fetch(WORKERS, list(pools))
+        return {row["pool"]: row["workers"] for row in rows}
 
     async def owners(self, pools: Sequence[str]) -> dict[str, str]:
         """Return the addresses of the owners."""

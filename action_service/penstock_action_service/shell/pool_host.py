@@ -50,9 +50,10 @@ class PoolHost:
         shards: Collection[int],
         trackers: Trackers,
         cache: ValueCache,
+        former_workers: Collection[str] = (),
     ) -> None:
         self.name, self.epoch, self.lease_s = name, epoch, lease_s
-        self.core = Pool(name, epoch, lease_s=lease_s, weights=weights)
+        self.core = Pool(name, epoch, lease_s=lease_s, weights=weights, former_workers=former_workers)
         self.sessions: dict[str, Session] = {}
         self._stream, self._trackers, self._cache = stream, trackers, cache
         self._filler = Filler(cache, trackers, self._filled, self._absent)
