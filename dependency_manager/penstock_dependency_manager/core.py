@@ -1,6 +1,9 @@
 """The Dependency Manager's pure core: what follows from a shard's log for those who execute."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
@@ -11,6 +14,12 @@ from penstock_stream.messages import Events
 from .errors import UnknownRun
 from .open_run import CONTINUE, OpenRun, restored
 from .paths import Paths
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+
+    # Of a message, into which they are written: what is put into a message later is copied.
+    Instructions = RepeatedCompositeFieldContainer[act.Instruction]
 
 
 class Graph:
@@ -32,11 +41,11 @@ class Graph:
         """Return the plans that must be in `plans` before these events are taken."""
         return {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
 
-    def advance(self, batch: Events, now: float) -> list[act.Instruction]:
-        """Take the next range of the log; return what follows from it, in order."""
+    def advance(self, batch: Events, now: float, out: Instructions | None = None) -> Instructions:
+        """Take the next range of the log; add what follows from it to a message's instructions, in order."""
         if batch.from_seq != self.seq + 1:
             raise ValueError(f"shard {self.shard}: a range from {batch.from_seq} after {self.seq}")
-        instructions: list[act.Instruction] = []
+        instructions = act.ActionBatch().instructions if out is None else out
         for event in batch.events:
             self.seq += 1
             self._take(event, now, instructions)
@@ -60,7 +69,7 @@ class Graph:
                 run.describe(node, pending.attempt, max(0.0, pending.ready_at - now), start)
                 yield start
 
-    def _take(self, event: ev.Event, now: float, out: list[act.Instruction]) -> None:
+    def _take(self, event: ev.Event, now: float, out: Instructions) -> None:
         kind = event.WhichOneof("kind")
         if kind == "run_submitted":
             self._submitted(event.run_id, event.run_submitted, now, out)
@@ -77,12 +86,13 @@ class Graph:
                 started = event.action_started
                 pending = run.pending[started.node]
                 pending.grant, pending.worker = started.grant, started.worker
-                out.append(_running(run, started))
+                _running(run, started, out.add().running)
             case "action_failed":
                 self._failed(run, event.action_failed, now, out)
             case "cancel_requested":
                 run.stopped = True
-                out.extend(_stop(run, node) for node in run.pending)
+                for node in run.pending:
+                    _stop(run, node, out.add().stop)
             case "nodes_skipped":
                 for node in event.nodes_skipped.nodes:
                     run.pending.pop(node, None)
@@ -91,31 +101,34 @@ class Graph:
             case _:
                 pass  # an event of a later version
 
-    def _submitted(self, run_id: bytes, event: ev.RunSubmitted, now: float, out: list[act.Instruction]) -> None:
+    def _submitted(self, run_id: bytes, event: ev.RunSubmitted, now: float, out: Instructions) -> None:
         graph = self.plans[event.plan]
         paths = self.paths.of(graph, now)
         run = self.runs[run_id] = OpenRun(run_id, graph, paths, event.caller.team, event.options, self.seq)
-        out.extend(run.begin(node) for node in graph.roots)
+        for node in graph.roots:
+            run.begin(node, out.add().start)
 
-    def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: list[act.Instruction]) -> None:
+    def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
         node = event.node
         run.pending.pop(node, None)
         run.outputs[node] = self.seq
         self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
-        out.append(self._recorded(run, node, event.attempt, event.grant))
-        out.extend(run.begin(ready) for ready in run.unlock(node))
+        self._recorded(run, node, event.attempt, event.grant, out)
+        for ready in run.unlock(node):
+            run.begin(ready, out.add().start)
 
-    def _failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: list[act.Instruction]) -> None:
+    def _failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
         node = event.node
         run.pending.pop(node, None)
-        out.append(self._recorded(run, node, event.attempt, event.grant))
+        self._recorded(run, node, event.attempt, event.grant, out)
         if event.HasField("retry_delay_s"):
-            out.append(run.begin_again(node, event.attempt + 1, event.retry_delay_s, now))
+            run.begin_again(node, event.attempt + 1, event.retry_delay_s, now, out.add().start)
         elif run.graph.on_failure[node] == CONTINUE:
-            out.extend(run.begin(ready) for ready in run.unlock_order_only(node))
+            for ready in run.unlock_order_only(node):
+                run.begin(ready, out.add().start)
 
-    def _recorded(self, run: OpenRun, node: int, attempt: int, grant: int) -> act.Instruction:
-        instruction = act.Instruction()
+    def _recorded(self, run: OpenRun, node: int, attempt: int, grant: int, out: Instructions) -> act.Instruction:
+        instruction = out.add()
         recorded = instruction.recorded
         recorded.run_id = run.run_id
         recorded.node = node
@@ -125,10 +138,9 @@ class Graph:
         return instruction
 
 
-def _running(run: OpenRun, event: ev.ActionStarted) -> act.Instruction:
-    running = act.Running(run_id=run.run_id, node=event.node, attempt=event.attempt, grant=event.grant)
-    return act.Instruction(running=running)
+def _running(run: OpenRun, event: ev.ActionStarted, running: act.Running) -> None:
+    running.run_id, running.node, running.attempt, running.grant = run.run_id, event.node, event.attempt, event.grant
 
 
-def _stop(run: OpenRun, node: int) -> act.Instruction:
-    return act.Instruction(stop=act.Stop(run_id=run.run_id, node=node, attempt=run.pending[node].attempt))
+def _stop(run: OpenRun, node: int, stop: act.Stop) -> None:
+    stop.run_id, stop.node, stop.attempt = run.run_id, node, run.pending[node].attempt

@@ -2,16 +2,19 @@
 
 from array import array
 from typing import Final, cast
+from weakref import WeakKeyDictionary
 
 from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
-from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import DEFAULT_POOL
 
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
+
+# Of each plan that some run still has: its nodes' descriptions, made when they are first needed.
+_descriptions: WeakKeyDictionary[PlanGraph, dict[int, bytes]] = WeakKeyDictionary()
 
 
 class Pending:
@@ -30,6 +33,7 @@ class OpenRun:
     """A run's open nodes: parents still waited for, where outputs are, which attempts are out."""
 
     __slots__ = (
+        "descriptions",
         "first_seq",
         "graph",
         "outputs",
@@ -56,6 +60,7 @@ class OpenRun:
         self.run_id = run_id
         self.graph = graph
         self.paths = paths  # expected seconds from each node to an end
+        self.descriptions = _descriptions.setdefault(graph, {})
         self.team = options.team or team
         self.pool = options.pool or DEFAULT_POOL
         self.priority = options.priority
@@ -84,32 +89,24 @@ class OpenRun:
                 ready.append(child)
         return [] if self.stopped else ready
 
-    def begin(self, node: int) -> act.Instruction:
-        """Let the first attempt run."""
+    def begin(self, node: int, start: act.Start) -> None:
+        """Let the first attempt run; write it into `start`."""
         self.pending[node] = Pending(1)
-        instruction = act.Instruction()
-        self.describe(node, 1, 0.0, instruction.start)
-        return instruction
+        self.describe(node, 1, 0.0, start)
 
-    def begin_again(self, node: int, attempt: int, delay_s: float, now: float) -> act.Instruction:
-        """Let another attempt run, after a while."""
+    def begin_again(self, node: int, attempt: int, delay_s: float, now: float, start: act.Start) -> None:
+        """Let another attempt run, after a while; write it into `start`."""
         self.pending[node] = Pending(attempt, now + delay_s)
-        instruction = act.Instruction()
-        self.describe(node, attempt, delay_s, instruction.start)
-        return instruction
+        self.describe(node, attempt, delay_s, start)
 
     def describe(self, node: int, attempt: int, delay_s: float, start: act.Start) -> None:
         """Write what the Action Service needs to know of an attempt into `start`."""
-        graph = self.graph
+        description = self.descriptions.get(node)
+        if description is None:
+            description = self.descriptions[node] = _description(self.graph, node)
+        start.MergeFromString(description)
         start.run_id = self.run_id
-        start.node = node
         start.attempt = attempt
-        start.plan = graph.hash
-        start.bundle = graph.bundle
-        start.kind = cast(plan_pb2.NodeKind, graph.kinds[node])
-        start.resources.CopyFrom(graph.resources[node])
-        start.timeout_s = graph.timeout_s[node]
-        start.operator = graph.operators[node]
         start.remaining_s = self.paths[node]
         start.team = self.team
         start.pool = self.pool
@@ -120,9 +117,23 @@ class OpenRun:
         if self.traceparent:
             start.traceparent = self.traceparent
         outputs, first_seq = self.outputs, self.first_seq
-        for parent in graph.value_parents[node]:
+        for parent in self.graph.value_parents[node]:
             seq = first_seq if parent < 0 else outputs[parent]
-            start.inputs.append(value_pb2.ValueRef(node=parent, seq=seq))
+            start.inputs.add(node=parent, seq=seq)
+
+
+def _description(graph: PlanGraph, node: int) -> bytes:
+    """Return what is the same in every start of a node, encoded."""
+    start = act.Start(
+        node=node,
+        plan=graph.hash,
+        bundle=graph.bundle,
+        kind=cast(plan_pb2.NodeKind, graph.kinds[node]),
+        resources=graph.resources[node],
+        timeout_s=graph.timeout_s[node],
+        operator=graph.operators[node],
+    )
+    return start.SerializeToString()
 
 
 def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now: float) -> OpenRun:
@@ -133,11 +144,11 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
     for node in described.nodes:
         status[node.node] = node.status
         run.outputs[node.node] = node.output_seq
-    for node, state in enumerate(status):
+    for index, state in enumerate(status):
         if state == st.NODE_STATUS_SUCCEEDED:
-            run.unlock(node)
-        elif state == st.NODE_STATUS_FAILED and graph.on_failure[node] == CONTINUE:
-            run.unlock_order_only(node)
+            run.unlock(index)
+        elif state == st.NODE_STATUS_FAILED and graph.on_failure[index] == CONTINUE:
+            run.unlock_order_only(index)
     _restore_pending(run, described, status, now)
     return run
 
@@ -148,6 +159,6 @@ def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray, now
             pending = run.pending[node.node] = Pending(node.attempt or 1, now + node.delay_s)
             pending.grant, pending.worker = node.grant, node.worker
     if not run.stopped:
-        for node, state in enumerate(status):
-            if state == 0 and run.waits_for[node] == 0:
-                run.pending[node] = Pending(1)
+        for index, state in enumerate(status):
+            if state == 0 and run.waits_for[index] == 0:
+                run.pending[index] = Pending(1)

@@ -68,8 +68,7 @@ class Unlocker:
             self._since = time.monotonic()
         graph = self.graphs[batch.shard]
         for piece in pieces(batch, after_seq):
-            from_seq = graph.seq
-            self._emit(graph, from_seq, graph.advance(piece, self._clock()))
+            self._advance(graph, piece)
         return True
 
     async def load(self, snapshot: Snapshot) -> None:
@@ -106,23 +105,26 @@ class Unlocker:
         async with self._plans.held(missing):
             self._resume(shard)
 
-    def _emit(self, graph: Graph, from_seq: int, instructions: Sequence[act.Instruction]) -> None:
+    def _advance(self, graph: Graph, piece: Events) -> None:
         """Add what follows from a range to the burst's message of that shard, if it is the latest and small."""
         last = self._out[-1] if self._out else None
-        if (
-            last is not None
-            and last.shard == graph.shard
-            and last.to_seq == from_seq
-            and len(last.instructions) + len(instructions) <= MERGED_INSTRUCTIONS_MAX
-        ):
-            last.instructions.extend(instructions)
-            last.to_seq, last.epoch = graph.seq, graph.epoch
-            return
-        self._out.append(
-            act.ActionBatch(
-                shard=graph.shard, epoch=graph.epoch, from_seq=from_seq, to_seq=graph.seq, instructions=instructions
-            )
-        )
+        if last is None or last.shard != graph.shard or last.to_seq != graph.seq or not _has_room(last, piece):
+            last = act.ActionBatch(shard=graph.shard, epoch=graph.epoch, from_seq=graph.seq, to_seq=graph.seq)
+            graph.advance(piece, self._clock(), last.instructions)
+            self._out.append(last)
+        else:
+            before = len(last.instructions)
+            try:
+                graph.advance(piece, self._clock(), last.instructions)
+            except BaseException:
+                del last.instructions[before:]  # the shard is loaded anew, and says nothing of this range
+                raise
+        last.to_seq, last.epoch = graph.seq, graph.epoch
+
+
+def _has_room(batch: act.ActionBatch, piece: Events) -> bool:
+    """Whether another range fits, of whose events each is expected to settle one attempt and start one."""
+    return len(batch.instructions) + 2 * len(piece.events) <= MERGED_INSTRUCTIONS_MAX
 
 
 def pieces(batch: Events, after_seq: int) -> Iterator[Events]:

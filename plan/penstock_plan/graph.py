@@ -19,6 +19,7 @@ class PlanGraph:
     """
 
     __slots__ = (
+        "__weakref__",
         "bundle",
         "children",
         "hash",

@@ -57,6 +57,23 @@ async def test_a_run_that_nobody_submitted(world: World) -> None:
     await finish(world)
 
 
+async def test_a_range_that_makes_no_sense_leaves_nothing_in_the_message_of_the_range_before_it(world: World) -> None:
+    """Both come in one burst, and what follows from the first is published alone."""
+    before = world.follower.positions[0].seq
+    said: list[act.ActionBatch] = []
+    world.stream.subscribe(ACTIONS, said.extend)
+    done = ev.Event(run_id=RUN, action_succeeded=ev.ActionSucceeded(node=0, attempt=1, grant=1))
+    again = ev.Event(run_id=RUN, action_succeeded=ev.ActionSucceeded(node=1, attempt=1, grant=2))
+    strange = ev.Event(run_id=STRANGER, action_succeeded=ev.ActionSucceeded(node=0, attempt=1))
+    first = ev.EventBatch(shard=0, epoch=1, from_seq=before + 1, events=[done])
+    second = ev.EventBatch(shard=0, epoch=1, from_seq=before + 2, events=[again, strange])
+    world.stream.publish(EVENTS, [first, second])
+    await until(lambda: bool(said))
+    (batch,) = said
+    assert (batch.from_seq, batch.to_seq) == (before, before + 1)
+    assert [one.WhichOneof("kind") for one in batch.instructions] == ["recorded", "start"]
+
+
 async def test_a_plan_that_nobody_has(world: World, caplog: pytest.LogCaptureFixture) -> None:
     forge(world, run_submitted=ev.RunSubmitted(plan=b"p" * 32, nodes=1))
     await until(lambda: "is astray" in caplog.text)
