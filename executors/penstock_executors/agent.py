@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from penstock_proto.action_service.v1 import worker_pb2
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import failure_log, measures
 from .core import Core, Orders
 from .executor import Artifacts, Context, Executor
+from .grants import without_inputs
+from .intake import Intake, ReadValues
 from .slots import Need
 
 GRACE_S = 5.0  # between asking an action to end and ending it by force
@@ -32,6 +35,7 @@ class Agent:
         executor: Executor,
         store: Artifacts,
         plan: Callable[[bytes], Awaitable[bytes]],
+        read_values: ReadValues,
         send_reports: Callable[[list[Report]], None],
         output: Callable[[Grant, list[str]], None],
         scratch: Path,
@@ -44,6 +48,7 @@ class Agent:
         """Connect the parts.
 
         Args:
+            read_values: Returns what is recorded at positions of a shard's log.
             output: Takes the lines that operators print.
             scratch: A folder of this worker's own.
             linger_s: That reports wait for others at most, while every process has more to do anyway.
@@ -60,6 +65,7 @@ class Agent:
         need = Need(self._capacity.cpu_milli, self._capacity.gpu, self._capacity.memory_bytes)
         slots_max = SLOTS_A_CORE_MAX * max(1, -(-need.cpu_milli // 1000))
         self._core = Core(worker, need, slots_max, executor.ahead_max)
+        self._intake = Intake(worker, scratch / "inputs", read_values, self._taken_in, self._not_taken_in)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._reporting: asyncio.TimerHandle | None = None
@@ -70,6 +76,7 @@ class Agent:
         """Make the executor ready; `on_orders` may be called from now on, on this event loop."""
         self._loop = asyncio.get_running_loop()
         self._context.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # code, and what operators print
+        self._intake.open()
         await self._executor.open(self._context)
         self._unwatch = measures.watch(self._core)
         self._open = True
@@ -77,7 +84,7 @@ class Agent:
     @property
     def holds(self) -> bool:
         """Whether anything waits, runs, or is not recorded yet."""
-        return bool(self._core.holds())
+        return bool(self._core.holds() or self._intake.grants())
 
     async def close(self) -> None:
         """End everything that runs; what was not recorded is the log's to find lost."""
@@ -87,6 +94,7 @@ class Agent:
                 timer.cancel()
         if self._unwatch is not None:
             self._unwatch()
+        await self._intake.close()
         await self._executor.close()
 
     def register(self) -> Register:
@@ -98,7 +106,7 @@ class Agent:
             capacity=self._capacity,
             version=version("penstock-executors"),
             executor=self._executor.name,
-            held=self._core.holds(),
+            held=[without_inputs(grant) for grant in (*self._core.holds(), *self._intake.grants())],
             host=f"{socket.gethostname()}:{os.getpid()}",
         )
 
@@ -109,13 +117,31 @@ class Agent:
 
     def on_orders(self, orders: Orders) -> None:
         """Carry out orders: recorded, stop, grants."""
-        if self._open:
-            self._core.orders(orders, self._loop.time())
-            self._act()
+        if not self._open:
+            return
+        for number in (*orders.stop, *orders.recorded) if self._intake.busy else ():
+            self._intake.stop(number, "stopped by order")
+        grants = self._intake.take(orders.grants)
+        if len(grants) < len(orders.grants):
+            orders = worker_pb2.Orders(recorded=orders.recorded, stop=orders.stop, grants=grants)
+        self._core.orders(orders, self._loop.time())
+        self._act()
+
+    def _taken_in(self, grant: Grant) -> None:
+        """Its inputs are on the disk."""
+        self.on_orders(worker_pb2.Orders(grants=[grant]))
+
+    def _not_taken_in(self, grant: Grant, report: Report) -> None:
+        """It ends before it came to a process."""
+        failure_log.ended([report])
+        self._core.end_unheld(grant, report, self._loop.time())
+        self._act()
 
     def _on_reports(self, ended: list[Report]) -> None:
         measures.ended(ended)
         failure_log.ended(ended)
+        for report in ended:
+            self._intake.forget(report.grant)
         self._core.ended(ended, self._loop.time())
         if self._open:
             self._act()

@@ -25,6 +25,7 @@ from penstock_proto.plan.v1.plan_pb2 import Plan
 
 from . import forks
 from .channel import MESSAGE_BYTES_MAX, Link
+from .grants import inputs_of
 from .stream_channel import StreamLink
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Child:
         try:
             call = self._current = self._call(grant)
             tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
-            outputs = call({each.node: each.values.values for each in grant.inputs})
+            outputs = call({each.node: each.values.values for each in inputs_of(grant)})
         except ActionError as error:
             self._fail(answer, error)
         except BaseException as error:  # a signal between two lines of ours

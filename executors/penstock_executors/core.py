@@ -122,6 +122,10 @@ class Core:
         self._dry |= len(self._slots.open) < slots
         self._look_soon(now)
 
+    def end_unheld(self, grant: Grant, report: Report, now: float) -> None:
+        """A grant has ended that was never taken on here: its report is repeated like any other."""
+        self._end(Held(grant, grant.grant, Need.of(grant.resources), 0), report, now)
+
     def takes_first(self, slot: int) -> bool:
         """Whether the first action of a slot is to be taken back too: it shall not run."""
         found = self._slots.open.get(slot)

@@ -211,6 +211,7 @@ class RemoteWorker:
             store=store,
             store_address=store_address,
             plan=trackers.plan,
+            read_values=trackers.values,
             send_reports=self._send_reports,
             output=self._printed,
             scratch=self._folder / "scratch",

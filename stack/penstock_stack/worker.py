@@ -63,6 +63,7 @@ class EmbeddedWorker:
             executor=executor,
             store=store,
             plan=trackers.plan,
+            read_values=trackers.values,
             send_reports=self._send,
             output=self._printed,
             scratch=scratch,

@@ -149,6 +149,31 @@ async def test_closing_in_the_middle() -> None:
     assert not filled.ready
 
 
+async def test_many_inputs_travel_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grant_values, "NODES_MAX", 3)
+    log = Log()
+    filled = Filled(log)
+    assert (few := filled.fill(1)) is not None and not few.refs
+    grant = filled.fill(2, 4, 5, 6, 7)
+    assert grant is not None and not grant.inputs
+    assert [(ref.node, ref.seq) for ref in grant.refs] == [(seq, seq) for seq in (4, 5, 6, 7)]
+    assert not log.asked
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+async def test_large_inputs_travel_by_reference(monkeypatch: pytest.MonkeyPatch, at_hand: bool) -> None:
+    log = Log(4, 5)
+    monkeypatch.setattr(grant_values, "INLINE_BYTES_MAX", values(4).ByteSize() + 1)
+    filled = Filled(log)
+    if at_hand:
+        for seq in (4, 5):
+            filled.cache.put((0, seq), values(seq).SerializeToString())
+    grant = filled.fill(1, 4, 5)
+    await filled.settle()
+    grant = grant or filled.ready[0][1]
+    assert not grant.inputs and [ref.seq for ref in grant.refs] == [4, 5]
+
+
 def test_the_cache_is_bounded_and_forgets_what_was_not_used() -> None:
     entry = ENTRY_BYTES + 10
     cache = ValueCache(20 * entry)

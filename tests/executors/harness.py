@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from penstock_executors.process import ProcessExecutor
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
-from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.value.v1.value_pb2 import Value, Values
 
 from tests.waiting import WAIT_S
 
@@ -43,6 +43,7 @@ class Worker:
             executor=executor,
             store=self.store,
             plan=self._plan,
+            read_values=self._read_values,
             send_reports=self._receive,
             output=self._print,
             scratch=folder / "scratch",
@@ -98,6 +99,27 @@ class Worker:
             grant.inputs.add(node=-1).values.values.extend(map(value, inputs))
         return grant
 
+    def join(self, operator: str, seqs: Iterable[int]) -> Grant:
+        """A grant whose only argument lists what is recorded at positions of the log, one node each."""
+        seqs = list(seqs)
+        self._given += 1
+        plan = pl.Plan(schema=1, name="ops:test", bundle=self.bundle)
+        plan.operators.add(module="ops", qualname=operator, outputs=[pl.Port(name="result")], output_shape=1)
+        for number in range(len(seqs)):
+            plan.nodes.add(name=f"n{number}", kind=pl.NODE_KIND_TASK)
+        argument = plan.nodes.add(name="join", kind=pl.NODE_KIND_TASK).arguments.add(name="items")
+        argument.value.sequence.kind = "list"
+        for number in range(len(seqs)):
+            argument.value.sequence.items.add().output.node = number
+        data = plan.SerializeToString(deterministic=True)
+        name = hashlib.sha256(data).digest()
+        self._plans[name] = data
+        grant = Grant(grant=self._given, run_id=RUN, node=len(seqs), attempt=1, plan=name, bundle=self.bundle)
+        grant.resources.cpu_milli = 1000
+        for number, seq in enumerate(seqs):
+            grant.refs.add(node=number, seq=seq)
+        return grant
+
     def order(self, *grants: Grant, stop: Sequence[int] = (), recorded: Sequence[int] = ()) -> list[int]:
         """Give orders; return the numbers of the grants."""
         self.agent.on_orders(Orders(grants=grants, stop=stop, recorded=recorded))
@@ -138,6 +160,13 @@ class Worker:
             self.away -= 1
             raise TrackersAway("nobody answers")
         return self._plans[name]
+
+    async def _read_values(self, shard: int, seqs: Sequence[int]) -> dict[int, Values]:
+        """A log in which each position has its own number."""
+        if self.away:
+            self.away -= 1
+            raise TrackersAway("nobody answers")
+        return {seq: Values(values=[value(seq)]) for seq in seqs}
 
     def _receive(self, reports: list[Report]) -> None:
         self.reports += reports

@@ -21,6 +21,8 @@ import os, time
 from pathlib import Path
 from penstock import operator, workflow
 
+TRIALS = int(os.environ.get("TRIALS", "250"))
+
 @operator
 def make(n: int) -> bytes:
     print("making", n)
@@ -39,6 +41,18 @@ def slow(mark: str, seconds: float) -> int:
     Path(mark).write_text(str(os.getpid()))
     time.sleep(seconds)
     return 7
+
+@operator
+def metrics(trial: int) -> dict[str, float]:
+    return {f"metric_{number}_of_a_trial_that_says_much": trial / (number + 1) for number in range(16)}
+
+@operator
+def best(results: list[dict[str, float]]) -> int:
+    return len(results)
+
+@workflow
+def sweep() -> int:
+    return best([metrics(trial) for trial in range(TRIALS)])
 
 @workflow
 def large(n: int = 100_000) -> int:
@@ -108,6 +122,14 @@ async def test_values_and_output_travel_by_grpc_alone(stack: Stack, tmp_path: Pa
             while not [line async for line in client.logs(run)]:
                 await asyncio.sleep(0.1)
         assert [line.text async for line in client.logs(run)] == ["making 100000"]
+
+
+@pytest.mark.parametrize("trials", [250, 3_000])
+async def test_the_join_of_a_sweep(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trials: int) -> None:
+    monkeypatch.setenv("TRIALS", str(trials))
+    async with AsyncClient(stack.address) as client, worker(stack, tmp_path / "w", "--name", "w"):
+        run = await client.submit(load(tmp_path, "sweep"))
+        assert await client.result(run, timeout_s=120) == trials
 
 
 async def test_an_action_goes_to_the_worker_that_carries_its_labels(stack: Stack, tmp_path: Path) -> None:

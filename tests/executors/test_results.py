@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from penstock_executors import downloads
+from penstock_executors import downloads, intake
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from tests.executors.harness import result
@@ -23,6 +23,14 @@ class Odd:
 @operator
 def add(a: int, b: int) -> int:
     return a + b
+
+@operator
+def length(a: str) -> int:
+    return len(a)
+
+@operator
+def total(items: list[int]) -> int:
+    return sum(items)
 
 @operator
 def split(a: int) -> Split:
@@ -267,6 +275,47 @@ async def test_a_repeated_grant_runs_once(worker: Any) -> None:
     it.order(grant)
     await it.run("add", 1, 2)
     assert all(each.grant != grant.grant for each in it.reports[seen:])
+
+
+async def test_inputs_that_are_too_large_for_the_socket_go_by_a_file(worker: Any) -> None:
+    it = await worker(OPS)
+    large = "x" * 300_000
+    assert result(await it.run("length", inputs=[large])) == 300_000
+    assert result(await it.run("length", inputs=["y"])) == 1
+    assert not list((it.folder / "scratch" / "inputs").iterdir())
+
+
+async def test_inputs_by_reference_are_read_from_the_log(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "REFS_AT_ONCE", 100)
+    it = await worker(OPS)
+    grant = it.join("total", range(5, 1_005))
+    it.away = 3
+    it.order(grant)
+    assert result(await it.ended(grant.grant)) == sum(range(5, 1_005))
+    assert not list((it.folder / "scratch" / "inputs").iterdir())
+
+
+async def test_a_join_is_held_while_its_inputs_are_read_and_can_be_stopped(worker: Any) -> None:
+    it = await worker(OPS)
+    grant = it.join("total", range(10))
+    it.away = 1_000_000
+    it.order(grant)
+    assert [held.grant for held in it.agent.register().held] == [grant.grant]
+    assert not it.agent.register().held[0].refs
+    it.order(stop=[grant.grant])
+    assert (await it.ended(grant.grant)).failed.cause == ev.CAUSE_CANCELLED
+
+
+async def test_a_join_whose_inputs_cannot_be_read_for_long_costs_no_attempt(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "HOLD_S", 0.2)
+    it = await worker(OPS)
+    grant = it.join("total", range(10))
+    it.away = 1_000_000
+    it.order(grant)
+    gone = (await it.ended(grant.grant)).failed
+    assert gone.returned and "no State Tracker answers" in gone.failure.message
 
 
 async def test_a_plan_that_cannot_be_fetched_now_is_waited_for(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:

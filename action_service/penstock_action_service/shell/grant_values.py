@@ -21,6 +21,9 @@ CALLS_MAX = 4  # at the same time
 BACKOFF_MIN_S = 0.1
 BACKOFF_MAX_S = 2.0
 TEMPLATES_MAX = 4096
+# A grant that needs more than this gets references, and its worker reads the values.
+NODES_MAX = 1_000
+INLINE_BYTES_MAX = 512 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +31,11 @@ log = logging.getLogger(__name__)
 class Pending:
     """A grant that waits for values."""
 
-    __slots__ = ("grant", "missing", "number", "worker")
+    __slots__ = ("grant", "granted", "missing", "number", "size", "worker")
 
-    def __init__(self, worker: str, number: int, grant: Grant) -> None:
-        self.worker, self.number, self.grant, self.missing = worker, number, grant, 0
+    def __init__(self, worker: str, granted: Granted, grant: Grant) -> None:
+        self.worker, self.number, self.granted, self.grant = worker, granted.grant, granted, grant
+        self.missing = self.size = 0
 
 
 class Filler:
@@ -59,18 +63,25 @@ class Filler:
         grant.grant, grant.run_id, grant.attempt = granted.grant, start.run_id, start.attempt
         if start.item:
             grant.item.extend(start.item)
+        if len(start.inputs) > NODES_MAX:
+            return _by_reference(grant, granted)
         pending: Pending | None = None
+        size = 0
         for ref in start.inputs:
             node, position = ref.node, (granted.shard, ref.seq)
             values = self._cache.get(position)
             if values is not None:
                 _add(grant, node, values)
+                size += len(values)
             else:
                 if pending is None:
-                    pending = self._pending[granted.grant] = Pending(worker, granted.grant, grant)
+                    pending = self._pending[granted.grant] = Pending(worker, granted, grant)
                 pending.missing += 1
                 self._want(position, pending, node)
-        return grant if pending is None else None
+        if pending is not None:
+            pending.size = size
+            return None
+        return grant if size <= INLINE_BYTES_MAX else _by_reference(grant, granted)
 
     def fetch(self) -> None:
         """Ask for what is missing, all of it together."""
@@ -169,8 +180,11 @@ class Filler:
             for pending, node in waiters:
                 _add(pending.grant, node, data)
                 pending.missing -= 1
+                pending.size += len(data)
                 if not pending.missing and self._pending.pop(pending.number, None) is not None:
-                    ready.setdefault(pending.worker, []).append(pending.grant)
+                    whole = pending.size <= INLINE_BYTES_MAX
+                    grant = pending.grant if whole else _by_reference(pending.grant, pending.granted)
+                    ready.setdefault(pending.worker, []).append(grant)
         for worker, grants in ready.items():
             self._ready(worker, grants)
 
@@ -178,6 +192,14 @@ class Filler:
         for pending, _ in waiters:
             if self._pending.pop(pending.number, None) is not None:
                 self._absent(pending.worker, pending.grant, position)
+
+
+def _by_reference(grant: Grant, granted: Granted) -> Grant:
+    """Name the values instead of carrying them."""
+    del grant.inputs[:]
+    grant.shard = granted.shard
+    grant.refs.extend(granted.start.inputs)
+    return grant
 
 
 def _add(grant: Grant, node: int, values: bytes) -> None:
