@@ -15,6 +15,7 @@ from penstock_state_tracker.ownership.leases import SHARD_LEASE_S
 
 from .link import Link
 from .suite import FAR_WORKER, Suite
+from .twins import twin_elsewhere, twin_in_folder
 
 # What was killed is away for up to so long.
 AWAY_S_MAX: Final = 3.0
@@ -161,6 +162,8 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "kill Postgres": kill_postgres,
     "kill a session of Postgres": kill_session,
     "stop Postgres": stop_postgres,
+    "a worker's twin elsewhere": twin_elsewhere,
+    "a worker's twin in its folder": twin_in_folder,
 }
 
 

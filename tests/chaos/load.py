@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from penstock import AsyncClient
 from penstock.client import ClientError, Overloaded, Refused, RunState, Unreachable
@@ -19,7 +19,7 @@ from penstock.client.view import run_state
 from tests.simulation.invariants import Violation
 
 from .background import Background
-from .workload import RESULT, diamond
+from .workload import RESULT, diamond, fresh_diamond
 
 # After so long without an answer a client asks another State Tracker.
 ANSWER_S_MAX: Final = 8.0
@@ -27,6 +27,8 @@ ASK_AGAIN_S: Final = 0.1
 # What a client may hear while things break. Whatever else it hears is a lie or a bug.
 TROUBLE: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "CANCELLED"}
 CANCELLED_SHARE: Final = 0.1
+# Each client's fourth, eighth, ... run has a plan of its own, which has to be sent and fetched amid the faults.
+FRESH_EVERY: Final = 4
 T = TypeVar("T")
 
 
@@ -105,14 +107,15 @@ class Load:
         dice = random.Random(f"{self._seed}/{number}")
         count = 0
         while not self._finishing:
-            await self._one(f"{number}-{count}", dice)
+            key = f"{number}-{count}"
             count += 1
+            await self._one(key, diamond if count % FRESH_EVERY else fresh_diamond(key), dice)
 
-    async def _one(self, key: str, dice: random.Random) -> None:
+    async def _one(self, key: str, workflow: Any, dice: random.Random) -> None:
         run_id, since = new_run_id(), time.monotonic()
         path, pause_s = str(self._effects), self._pause_s
         await self._answer(
-            dice, lambda client: client.submit(diamond, run_id=run_id, path=path, key=key, pause_s=pause_s)
+            dice, lambda client: client.submit(workflow, run_id=run_id, path=path, key=key, pause_s=pause_s)
         )
         acknowledged_at, submit_s = time.time(), time.monotonic() - since
         self.journal.submitted.append(run_id.bytes)

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,16 +109,21 @@ def running(folder: Path) -> Generator[Suite]:
 
 def _add_far_worker(suite: Suite, addresses: list[str]) -> None:
     """Start a worker that sees neither the artifacts' folder nor any service but through its links."""
-    connect, tracker, artifacts = addresses
     folder = suite.topology.folder / FAR_WORKER
     folder.mkdir()
-    command = ["penstock", "worker", f"--name={FAR_WORKER}", f"--connect={connect}", f"--state-tracker={tracker}"]
-    command += [f"--artifacts={artifacts}", f"--folder={folder}", f"--cpu={WORKER_CPU}", "--gpu=0", "--memory=1Gi"]
+    command = worker_command(FAR_WORKER, folder, addresses, WORKER_CPU)
     log = suite.topology.folder / "logs" / f"{FAR_WORKER}.log"
     worker = Instance(FAR_WORKER, command, {"PENSTOCK_LOG_FORMAT": "json"}, log, "")
     suite.topology.instances[FAR_WORKER] = worker
     worker.start()
     suite.topology.wait_ready()
+
+
+def worker_command(name: str, folder: Path, addresses: Sequence[str], cpu: int) -> list[str]:
+    """Return the command of a worker; addresses: of an Action Service, a State Tracker, the artifact store."""
+    connect, tracker, artifacts = addresses
+    command = ["penstock", "worker", f"--name={name}", f"--connect={connect}", f"--state-tracker={tracker}"]
+    return [*command, f"--artifacts={artifacts}", f"--folder={folder}", f"--cpu={cpu}", "--gpu=0", "--memory=1Gi"]
 
 
 @contextmanager

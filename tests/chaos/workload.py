@@ -4,6 +4,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from typing import Any
 
 from penstock import operator, workflow
 
@@ -47,3 +48,16 @@ def diamond(path: str, key: str, pause_s: float = 0.0) -> int:
 
 NODES = 6
 RESULT = 7
+
+
+def fresh_diamond(key: str) -> Any:
+    """The same with a plan of its own, which no service and no worker has seen."""
+    own_step = step.options(name=f"step_{key}")
+
+    @workflow
+    def fresh(path: str, key: str, pause_s: float = 0.0) -> int:
+        first = own_step(path, key, 0, pause_s)
+        parts = [own_step(path, key, first, pause_s) for _ in range(3)]
+        return join(path, key, parts, large(path, key, first))
+
+    return fresh
