@@ -11,7 +11,7 @@ from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LO
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import outcomes
-from .action import UNCLAIMED, Action, Key, State
+from .action import UNCLAIMED, Action, Key, State, key_of
 from .durations import Durations
 from .effects import Granted
 from .placement import Placement
@@ -68,6 +68,20 @@ class Book:
         action = Action(key, shard, start, shape, self.durations.of(start.operator), team, self._arrival)
         self.open[key] = action
         self.file(action, shard)
+        return action
+
+    def set_aside(self, start: Start, shard: int, error: Exception, now: float) -> Action:
+        """Fail an attempt that cannot be taken: a mistake of ours, which shall cost nothing but this attempt."""
+        key = key_of(start)
+        action = self.open.get(key)
+        if action is None:
+            bare = Start(run_id=start.run_id, node=start.node, item=start.item, attempt=start.attempt)
+            action = self.admit(key, shard, bare, now)
+        if action.line is not None:
+            self.teams.remove(action)
+        if action.state in (State.QUEUED, State.DELAYED):
+            text = f"the Action Service cannot take it: {type(error).__name__}: {error}"
+            self.fail(action, CAUSE_NOT_LOADABLE, text, now, final=True)
         return action
 
     def file(self, action: Action, shard: int) -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1.worker_pb2 import Register
-from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Recorded, Running, Start, Stop
+from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction, Recorded, Running, Start, Stop
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_TIMEOUT
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import DEFAULT_POOL
@@ -57,6 +57,7 @@ class Pool:
         self._book = Book(epoch, grants_from, weights)
         self._book.former.update(former_workers)
         self.refused = 0  # reports that cannot be true
+        self.problems: list[str] = []  # mistakes of ours, which the shell takes out and says
         self._learnt: list[Learnt] = []
         self._resends: list[Resend] = []
         self._taken_at: float | None = None
@@ -73,17 +74,25 @@ class Pool:
             return
         self.positions[shard] = to_seq
         for instruction in batch.instructions:
-            match instruction.WhichOneof("kind"):
-                case "start":
-                    self._start(instruction.start, shard, now)
-                case "recorded":
-                    self._recorded(instruction.recorded, shard)
-                case "running":
-                    self._running(instruction.running)
-                case "stop":
-                    self._stop(instruction.stop, now)
-                case _:
-                    pass  # of a later version
+            try:
+                self._follow(instruction, shard, now)
+            except Exception as error:  # a mistake of ours: it shall not stop the others
+                self.problems.append(f"an instruction of shard {shard} cannot be followed: {error!r}")
+                if instruction.HasField("start"):
+                    self._book.set_aside(instruction.start, shard, error, now)
+
+    def _follow(self, instruction: Instruction, shard: int, now: float) -> None:
+        match instruction.WhichOneof("kind"):
+            case "start":
+                self._start(instruction.start, shard, now)
+            case "recorded":
+                self._recorded(instruction.recorded, shard)
+            case "running":
+                self._running(instruction.running)
+            case "stop":
+                self._stop(instruction.stop, now)
+            case _:
+                pass  # of a later version
 
     def snapshot(self, shard: int, seq: int, starts: Iterable[Start], now: float) -> None:
         """Replace what is known of a shard; one older than the position means nothing."""
@@ -95,7 +104,11 @@ class Pool:
         unseen = dict(book.by_shard.get(shard, {}))
         for start in starts:
             if (start.pool or DEFAULT_POOL) == self.name:
-                action = reconciliation.told_again(book, start, shard, now)
+                try:
+                    action = reconciliation.told_again(book, start, shard, now)
+                except Exception as error:
+                    self.problems.append(f"an attempt of shard {shard} cannot be taken over: {error!r}")
+                    action = book.set_aside(start, shard, error, now)
                 unseen.pop(action, None)
         for action in unseen:
             book.forget(action)
@@ -225,15 +238,18 @@ class Pool:
         for report in reports:
             action = held.get(report.grant)
             kind = report.WhichOneof("kind")
-            if action is None:
-                reconciliation.foreign(book, known, report, now, settled=self._caught_up)
-            elif kind is None or not _speaks_of(report, action):
-                self.refused += 1
-            elif kind == "started":
-                if action.state is State.GRANTED and not action.started:
-                    book.started(action, report, now)
-            else:
-                self._ended(known, action, report, kind, now)
+            try:
+                if action is None:
+                    reconciliation.foreign(book, known, report, now, settled=self._caught_up)
+                elif kind is None or not _speaks_of(report, action):
+                    self.refused += 1
+                elif kind == "started":
+                    if action.state is State.GRANTED and not action.started:
+                        book.started(action, report, now)
+                else:
+                    self._ended(known, action, report, kind, now)
+            except Exception as error:
+                self.problems.append(f"a report of worker {worker} cannot be taken: {error!r}")
 
     def _ended(self, worker: Worker, action: Action, report: Report, kind: str, now: float) -> None:
         book = self._book

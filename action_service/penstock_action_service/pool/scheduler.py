@@ -45,7 +45,11 @@ def grant_all(book: Book, now: float) -> None:
 
 def _grant_first(book: Book, queue: Queue, now: float) -> bool:
     action = queue.head().first()
-    worker = book.placement.choose(action, now)
+    try:
+        worker = book.placement.choose(action, now)
+    except Exception as error:  # a mistake of ours: everything behind it would wait for ever
+        book.set_aside(action.start, action.shard, error, now)
+        return True
     if worker is None:
         return False
     book.grant(action, worker, now)

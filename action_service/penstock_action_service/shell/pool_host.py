@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
@@ -21,7 +23,7 @@ from ..measures import Measures
 from ..pool import outcomes
 from ..pool.action import key_of
 from ..pool.core import Pool
-from ..pool.effects import Learnt, Publish, Resend, ToWorker
+from ..pool.effects import Granted, Learnt, Publish, Resend, ToWorker
 from .grant_values import Filler
 from .orders import Orders
 from .sessions import Session
@@ -29,6 +31,7 @@ from .trackers import Trackers
 from .values import Position, ValueCache
 
 TICK_S = 0.05
+SAY_EVERY_S = 10.0
 GRANT_BYTES_MAX = 3 * 2**20  # with the values of its inputs; a message to a worker may have 4 MiB
 RESENT_BATCHES_MAX = 8  # in one call
 RESENDING_MAX = 4  # calls at the same time; the reports of others come up again later
@@ -67,6 +70,7 @@ class PoolHost:
         self._resending: set[asyncio.Task[None]] = set()
         self._catching_up: asyncio.Task[None] | None = None
         self._open = True
+        self._said_at = -math.inf
 
     async def start(self) -> None:
         """Begin to follow; returns at once."""
@@ -121,7 +125,8 @@ class PoolHost:
         for effect in self.core.take(self._loop.time()):
             match effect:
                 case ToWorker():
-                    self._order(effect)
+                    with self._contained("orders for a worker"):
+                        self._order(effect)
                 case Learnt(shard, seq, report):
                     if report.HasField("succeeded"):
                         self._cache.put((shard, seq), report.succeeded.outputs.SerializeToString())
@@ -129,6 +134,9 @@ class PoolHost:
                     published += [ShardReports(shard, some) for some in cut(reports)]
                 case Resend(shard, reports):
                     resent += [ReportBatch(shard=shard, reports=some) for some in cut(reports)]
+        if self.core.problems:
+            problems, self.core.problems = self.core.problems, []
+            log.error("%d times something was set aside; the first: %s", len(problems), problems[0])
         self._measures.sample(*self.core.stages())
         if resent:
             self._resend(resent)
@@ -206,9 +214,22 @@ class PoolHost:
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(TICK_S, self._tick)
-        self.core.tick(self._loop.time())
-        self.flush()
+        with self._contained("what is due"):
+            self.core.tick(self._loop.time())
+        with self._contained("what is to be done"):
+            self.flush()
         self._measures.look(self.core, self._loop.time())
+
+    @contextmanager
+    def _contained(self, what: str) -> Generator[None]:
+        """Go on after a mistake of ours, and say it, not too often."""
+        try:
+            yield
+        except Exception:
+            now = self._loop.time()
+            if now - self._said_at > SAY_EVERY_S:
+                self._said_at = now
+                log.exception("pool %s: %s went wrong; going on", self.name, what)
 
     async def _catch_up(self) -> None:
         await self._follower.loaded()
@@ -222,8 +243,19 @@ class PoolHost:
         for number in orders.stop:
             if (grant := self._filler.withdraw(number)) is not None:
                 self._end(orders.worker, grant, CAUSE_CANCELLED, "stopped before it was sent")
-        filled = [self._filler.fill(granted, orders.worker) for granted in orders.grants]
+        filled = [self._fill(granted, orders.worker) for granted in orders.grants]
         self._send(session, orders.recorded, orders.stop, [grant for grant in filled if grant is not None])
+
+    def _fill(self, granted: Granted, worker: str) -> Grant | None:
+        try:
+            return self._filler.fill(granted, worker)
+        except Exception as error:  # a mistake of ours: it costs this attempt, and no other one's order
+            log.exception("a grant cannot be made")
+            start = granted.start
+            grant = Grant(grant=granted.grant, run_id=start.run_id, node=start.node, attempt=start.attempt)
+            grant.item.extend(start.item)
+            self._end(worker, grant, CAUSE_WORKER, f"the Action Service cannot make its grant: {error}", final=True)
+            return None
 
     def _filled(self, worker: str, grants: list[Grant]) -> None:
         session = self.sessions.get(worker)
