@@ -1,21 +1,24 @@
 """The worker: drives the core by orders, results and one timer, and carries out what it decides."""
 
 import asyncio
+import contextlib
+import logging
 import math
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from penstock_proto.action_service.v1 import worker_pb2
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
+from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import failure_log, measures
+from . import failure_log, measures, reports
 from .core import Core, Orders
-from .executor import Artifacts, Context, Executor
+from .executor import Artifacts, Context, Executor, Stage
 from .grants import without_inputs
 from .intake import Intake, ReadValues
 from .slots import Need
@@ -23,6 +26,10 @@ from .slots import Need
 GRACE_S = 5.0  # between asking an action to end and ending it by force
 LINGER_REPORTS_MAX = 64
 SLOTS_A_CORE_MAX = 16  # actions that declare less than a core
+LOOK_S = 1.0  # between two looks for actions that no process has
+RETRY_S = 0.1  # before an order to the executor that failed is repeated
+CLOSE_S = 30.0  # for the executor to end everything
+log = logging.getLogger(__name__)
 
 
 class Agent:
@@ -69,6 +76,8 @@ class Agent:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._reporting: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._missing: set[int] = set()  # grants that the executor did not have at the last look
         self._open = False
         self._unwatch: Callable[[], None] | None = None
 
@@ -80,6 +89,7 @@ class Agent:
         await self._executor.open(self._context)
         self._unwatch = measures.watch(self._core)
         self._open = True
+        self._looking = self._loop.call_later(LOOK_S, self._look)
 
     @property
     def holds(self) -> bool:
@@ -89,13 +99,16 @@ class Agent:
     async def close(self) -> None:
         """End everything that runs; what was not recorded is the log's to find lost."""
         self._open = False
-        for timer in (self._timer, self._reporting):
+        for timer in (self._timer, self._reporting, self._looking):
             if timer is not None:
                 timer.cancel()
         if self._unwatch is not None:
             self._unwatch()
-        await self._intake.close()
-        await self._executor.close()
+        try:
+            await asyncio.wait_for(self._intake.close(), CLOSE_S)
+            await asyncio.wait_for(self._executor.close(), CLOSE_S)
+        except Exception:
+            log.exception("the executor did not close well")
 
     def register(self) -> Register:
         """First message of each new link: who this is and what it holds. `resend` comes after it."""
@@ -148,23 +161,36 @@ class Agent:
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, math.inf
-        self._executor.collect()  # what has ended meanwhile is not late
+        with _logged("reading results"):
+            self._executor.collect()  # what has ended meanwhile is not late
         self._core.tick(self._loop.time())
         self._act()
 
     def _act(self) -> None:
+        """Carry out what the core decides; what the executor does not have, since it raised, is reported as failed."""
         core = self._core
+        while core.asks:
+            slot = core.asks.pop()
+            stage = Stage(0.0, "the worker does not know")
+            with _logged("asking how far an action is"):
+                stage = self._executor.stage(slot)
+            core.staged(slot, stage.called_s, stage.doing, self._loop.time())
         while core.take_back:
             slot = core.take_back.pop()
-            back = self._executor.take_back(slot, core.takes_first(slot))
-            core.taken_back(slot, back, self._loop.time())
+            try:
+                back = self._executor.take_back(slot, core.takes_first(slot))
+            except Exception:
+                log.exception("taking actions back failed: it is tried again")
+                self._loop.call_later(RETRY_S, self._take_back, slot)
+            else:
+                core.taken_back(slot, back, self._loop.time())
         if core.kills:
             kills, core.kills = core.kills, []
-            self._executor.stop(kills, self._grace_s)
+            self._kill(kills)
         if core.starts:
             starts, slots = core.starts, core.start_slots
             core.starts, core.start_slots = [], []
-            self._executor.start(starts, slots)
+            self._start(starts, slots)
         if core.outbox:
             self._report()
         if core.due < self._timer_at:
@@ -172,6 +198,45 @@ class Agent:
                 self._timer.cancel()
             self._timer = self._loop.call_at(core.due, self._tick)
             self._timer_at = core.due
+
+    def _take_back(self, slot: int) -> None:
+        if self._open:
+            self._core.take_back.append(slot)
+            self._act()
+
+    def _start(self, starts: list[Grant], slots: list[int]) -> None:
+        try:
+            self._executor.start(starts, slots)
+        except Exception as error:
+            log.exception("starting actions failed: those that no process has are reported")
+            self._loop.call_soon(self._give_up, starts, f"the worker could not start it: {error}", True)
+
+    def _kill(self, kills: list[int]) -> None:
+        try:
+            self._executor.stop(kills, self._grace_s)
+        except Exception:
+            log.exception("stopping actions failed: it is tried again")
+            if self._open:
+                self._loop.call_later(RETRY_S, self._kill, kills)
+
+    def _look(self) -> None:
+        """Once a second: an action that no process has, at two looks, has been lost between the two bookkeepings."""
+        self._looking = self._loop.call_later(LOOK_S, self._look)
+        held = self._executor.held()
+        missing = [grant for grant in self._core.placed() if grant.grant not in held]
+        before, self._missing = self._missing, {grant.grant for grant in missing}
+        if lost := [grant for grant in missing if grant.grant in before]:
+            log.error("%d actions were in slots, and no process had them", len(lost))
+            self._give_up(lost, "the worker has lost it", returned=False)
+
+    def _give_up(self, grants: list[Grant], message: str, returned: bool) -> None:
+        """Report that these failed, of those without a process; `returned`: they did not begin, and are given back."""
+        held = self._executor.held()
+        lost = [grant for grant in grants if grant.grant not in held]
+        if lost:
+            cause, kind = Cause.CAUSE_WORKER, "NotStarted"
+            failed = [reports.failed(each, self.worker, cause, kind, message, returned=returned) for each in lost]
+            self._on_reports(failed)
 
     def _report(self) -> None:
         """Say what has ended: at once if some process may wait for what follows, else with what ends soon after."""
@@ -188,3 +253,12 @@ class Agent:
             self._reporting = None
         if outbox := self._core.take_outbox():
             self._send_reports(outbox)
+
+
+@contextlib.contextmanager
+def _logged(step: str) -> Generator[None]:
+    """Go on whatever is raised."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed", step)

@@ -1,7 +1,6 @@
-"""The process that calls operators: reads one grant, executes it, reports, reads the next. Started by the worker."""
+"""The process that calls operators: reads one grant, executes it, reports, reads the next. Forked by the keeper."""
 
 import contextlib
-import ctypes
 import gc
 import os
 import shutil
@@ -9,12 +8,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from penstock import tracing
+from penstock.call import failures
 from penstock.call.failures import ActionError, NotLoadable, raised
 from penstock.call.invocation import Call
 from penstock_artifact_store import LocalStore
@@ -23,17 +23,18 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.plan.v1.plan_pb2 import Plan
 
-from . import forks
+from . import forks, stops
 from .channel import MESSAGE_BYTES_MAX, Link
 from .grants import inputs_of
+from .progress import FETCHING, STORING, Page
 from .stream_channel import StreamLink
+from .traits import Snapshot
 
 if TYPE_CHECKING:
     from penstock_artifact_store.remote import RemoteStore
 
 PLANS_MAX = 8  # parsed at once
 CALLS_MAX = 4_096
-PR_SET_PDEATHSIG = 1
 EXIT_STOPPED = 128 + signal.SIGTERM
 
 
@@ -50,8 +51,11 @@ class Stopped(BaseException):
 class Child:
     """Serves one worker and one bundle until the socket ends."""
 
-    def __init__(self, link: Link | StreamLink, setup: Setup) -> None:
+    def __init__(self, link: Link | StreamLink, page: Page, setup: Setup) -> None:
         self._link = link
+        self._page = page
+        self._grace_s = setup.grace_s
+        self._snapshot = Snapshot()
         self._worker = setup.worker
         self._plans_folder = Path(setup.plans)
         cache = LocalStore(Path(setup.store))
@@ -79,9 +83,13 @@ class Child:
             self.busy = False
             if self._pid != os.getpid():  # the operator forked, and this is the copy, which came back
                 os._exit(0)
-            self._tidy(answer)
+            try:
+                self._tidy(answer)
+            except Exception as error:  # a folder that cannot be emptied, an operator's object in our way
+                answer.unfit.append(f"it could not be put back: {error}")
+            self._page.end()
             self._link.send(answer.SerializeToString())
-            if self.stopping:
+            if self.stopping or answer.unfit:
                 return
 
     def _execute(self, grant: Grant, answer: FromChild) -> None:
@@ -91,10 +99,12 @@ class Child:
         if grant.item:
             report.item.extend(grant.item)
         begun_ns = time.perf_counter_ns()
+        self._page.begin(number)
         try:
             call = self._current = self._call(grant)
             tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
-            outputs = call({each.node: each.values.values for each in inputs_of(grant)})
+            self._page.go_on(FETCHING)
+            outputs = call({each.node: each.values.values for each in inputs_of(grant)}, self._invoke)
         except ActionError as error:
             self._fail(answer, error)
         except BaseException as error:  # a signal between two lines of ours
@@ -109,6 +119,12 @@ class Child:
         else:
             report.succeeded.duration_us = duration_us
 
+    def _invoke(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        self._page.call()
+        result = self._snapshot.call(function, *arguments, **named)
+        self._page.go_on(STORING)
+        return result
+
     def _fail(self, answer: FromChild, error: ActionError) -> None:
         failed = answer.report.failed
         failed.cause, failed.final, failed.returned = error.cause, error.final, error.returned
@@ -122,6 +138,7 @@ class Child:
                 self._calls.clear()
             call = Call(self._plan(grant.plan), grant.node, self._store, scratch_folder=self._files)
             self._calls[key] = call
+            self._snapshot = Snapshot()  # what the code does to the process where it is imported stays
         return call
 
     def _plan(self, name: bytes) -> Plan:
@@ -146,6 +163,7 @@ class Child:
             size = self._restored_output()
         if size != self._output_bytes:
             self._output_bytes = answer.output_end_bytes = size
+        answer.unfit.extend(self._snapshot.restore())
         os.chdir(self._work)
         stamp = os.stat(self._work).st_mtime_ns
         if stamp != self._work_stamp:
@@ -175,14 +193,19 @@ class Child:
             os._exit(EXIT_STOPPED)
         if not self.stopping:
             self.stopping = True
+            stops.let_programs_end(self._grace_s)
             raise Stopped("the worker was told to stop this action")
 
+    def forget_page(self) -> None:
+        """In a fork: what it does is not the action's progress."""
+        self._page = Page(None)
 
-def main(arguments: Sequence[str]) -> None:
-    """Arguments: the socket's file descriptor, the worker's process id."""
-    end = socket.socket(fileno=int(arguments[0]))
-    os.set_inheritable(end.fileno(), False)
-    _die_with(int(arguments[1]))
+
+def serve(link_fd: int, page_fd: int) -> None:
+    """Serve the worker at the other end of a socket, until it ends."""
+    end = socket.socket(fileno=link_fd)
+    os.set_inheritable(link_fd, False)
+    page = Page(page_fd)
     sys.stdout, sys.stderr = _stream(1), _stream(2)
     link = StreamLink(end) if end.type == socket.SOCK_STREAM else Link(end)
     message = link.receive()
@@ -193,10 +216,10 @@ def main(arguments: Sequence[str]) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpus
     if setup.bundle:
         sys.path.insert(0, setup.bundle)
-    child = Child(link, setup)
+    failures.hide_frames(os.path.dirname(__file__))
+    child = Child(link, page, setup)
     signal.signal(signal.SIGTERM, child.stop)
-    forks.keep_to_itself(child.stop, end.fileno())
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    forks.keep_to_itself(child.stop, (link_fd, page_fd), child.forget_page)
     gc.collect()
     gc.freeze()
     link.send(FromChild(ready=True).SerializeToString())
@@ -217,14 +240,6 @@ def _flush(streams: tuple[TextIO, TextIO]) -> bool:
     return True
 
 
-def _die_with(worker_pid: int) -> None:
-    """Be killed when the worker ends, however it ends, and whatever the operator is doing."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != worker_pid:
-        os._exit(0)
-
-
 def _empty(folder: str | Path) -> None:
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
@@ -232,7 +247,3 @@ def _empty(folder: str | Path) -> None:
         else:
             with contextlib.suppress(OSError):
                 os.unlink(entry.path)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,80 +1,79 @@
 """One operator process as the worker sees it: what it was handed, what it printed, how it ends."""
 
 import contextlib
+import logging
 import os
-import signal
-import subprocess
+import shutil
 import sys
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
 from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
+from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from .channel import Channel
+from .executor import Context
+from .keeper_link import KeeperLink
 from .output import Tail
+from .progress import Page, make_page
 from .stream_channel import StreamChannel
 
-LINUX = sys.platform == "linux"  # has sockets that keep the bounds of messages, and files that stand for processes
+log = logging.getLogger(__name__)
+LINUX = sys.platform == "linux"  # has sockets that keep the bounds of messages
+Binding = tuple[bytes, str, int]  # what a process may serve: a bundle, a team, a number of GPUs
 
 
 class ChildProcess:
-    """Blank until it is bound to a bundle and GPUs, then never bound to others."""
+    """Blank until it is bound to a bundle, a team and GPUs, then never bound to others."""
 
     __slots__ = (
-        "_popen", "bound", "bundle", "channel", "code", "gpus", "killed_for", "number", "pidfd", "ready", "sent",
-        "setup_sent", "slot", "tail", "waiting",
+        "binding", "channel", "code", "doomed", "ending", "finished", "gpus", "killed_for", "number", "over", "page",
+        "ready", "sent", "setup_at", "slot", "tail", "trusted", "waiting",
     )  # fmt: skip
 
-    def __init__(self, number: int, folder: Path, environment: Mapping[str, str]) -> None:
-        """Raises OSError if the system has no room for a process."""
+    def __init__(self, number: int, folder: Path, keeper: KeeperLink) -> None:
+        """Raises OSError if the system has no room for a process; then nothing of it is left."""
         self.number = number
-        self.bound = False
-        self.bundle = b""
+        self.binding: Binding | None = None
         self.gpus: tuple[str, ...] = ()
-        self.setup_sent = self.ready = False
+        self.setup_at = 0.0  # when it was told whom it serves
+        self.ready = False
+        self.ending = False  # it must not be handed anything, and is going to end
+        self.trusted = True  # until it says what makes no sense
         self.slot: int | None = None
         self.waiting: deque[Grant] = deque()  # not yet sent
         self.sent: deque[Grant] = deque()  # in order; only the first may have begun
+        self.finished: list[Report] = []  # that count once nothing is left of the process
+        self.doomed: dict[int, float] = {}  # grants to stop once they are the first, and the seconds that they get
         self.killed_for: set[int] = set()
+        self.over: dict[int, int] = {}  # grant: the bytes of memory that it was killed for
         self.code: int | None = None
         work = folder / f"work-{number}"
-        work.mkdir(exist_ok=True)
-        self.channel = Channel() if LINUX else StreamChannel()
-        self.tail = Tail(folder / f"output-{number}")
-        arguments = [str(self.channel.far_fd), str(os.getpid())]
-        try:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-X", "faulthandler", "-m", "penstock_executors.child", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=self.tail.fd,
-                stderr=self.tail.fd,
-                pass_fds=[self.channel.far_fd],
-                start_new_session=True,
-                cwd=work,
-                env=environment,
-            )
-        except OSError:
-            self.channel.close()
-            self.tail.close()
-            raise
-        self.channel.inherited()
-        self.pidfd = os.pidfd_open(self._popen.pid) if LINUX else -1  # readable once the process has ended
-
-    @property
-    def pid(self) -> int:
-        """Process id, and id of its process group."""
-        return self._popen.pid
+        with contextlib.ExitStack() as undo:
+            work.mkdir(exist_ok=True)
+            undo.callback(shutil.rmtree, work, True)
+            self.channel = Channel() if LINUX else StreamChannel()
+            undo.callback(self.channel.close)
+            self.tail = Tail(folder / f"output-{number}")
+            undo.callback(self.tail.close)
+            page = make_page()
+            try:
+                self.page = Page(page)
+                undo.callback(self.page.close)
+                keeper.start(number, [self.channel.far_fd, self.tail.fd, page])
+            finally:
+                os.close(page)
+            self.channel.inherited()
+            undo.pop_all()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is handed to it."""
-        return not self.sent and not self.waiting
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all of its process group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        return not self.sent and not self.waiting and not self.finished
 
     def take_back(self) -> list[Grant]:
         """Remove what has not begun, in order."""
@@ -87,15 +86,60 @@ class ChildProcess:
         self.waiting.clear()
         return back
 
-    def buried(self) -> int:
-        """The process has ended: end what it left of its group, and return its exit code."""
-        self.signal(signal.SIGKILL)  # before it is reaped, so that its group's number is still its own
-        self.code = self._popen.wait()
-        return self.code
+    def called_s(self, grant: Grant) -> float:
+        """When the operator was called for a grant, by the monotonic clock; 0 if it was not."""
+        reading = self.page.reading()
+        now = time.monotonic()
+        return min(reading.called_s, now) if reading.grant == grant.grant else 0.0
+
+    def ran_s(self, grant: Grant) -> float:
+        """Seconds since the operator was called; 0 if it was not."""
+        called = self.called_s(grant)
+        return time.monotonic() - called if called else 0.0
+
+    def new_lines(self) -> list[str]:
+        """What it has printed since; a disk that fails costs output, and nothing else."""
+        return self._printed(self.tail.lines)
+
+    def last_lines(self, end: int | None = None) -> list[str]:
+        """All that is left of what the action that ends has printed."""
+        return self._printed(lambda: self.tail.finish(end))
+
+    def drop_output(self) -> None:
+        """What an action left behind has printed after its end belongs to nobody's output."""
+        with contextlib.suppress(OSError):
+            if dropped := self.tail.drop():
+                log.warning("%d bytes were dropped that came from what an action had left behind", dropped)
+
+    def _printed(self, read: Callable[[], list[str]]) -> list[str]:
+        try:
+            return read()
+        except OSError as error:
+            log.warning("output of process %d is lost: %s", self.number, error)
+            return []
 
     def close(self) -> None:
-        """Let go of everything that belongs to the dead process."""
-        if self.pidfd >= 0:
-            os.close(self.pidfd)
-        self.channel.close()
-        self.tail.close()
+        """Let go of everything that belongs to the dead process; raises OSError once that is done."""
+        with contextlib.ExitStack() as all_of_it:
+            for part in (self.channel, self.page, self.tail):
+                all_of_it.callback(part.close)
+
+
+def child_answer(message: memoryview) -> FromChild | None:
+    """Read what a process says; None if that makes no sense: the operator can write to the socket, too."""
+    try:
+        return FromChild.FromString(bytes(message))
+    except DecodeError:
+        return None
+
+
+def setup_of(context: Context, plans: Path, bundle: str, grace_s: float) -> Setup:
+    """What a process is told before its first grant."""
+    return Setup(
+        worker=context.worker,
+        store=str(context.store.folder),
+        plans=str(plans),
+        bundle=bundle,
+        store_address=context.store_address,
+        grace_s=grace_s,
+    )

@@ -10,14 +10,15 @@ from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import reports
-from .slots import AHEAD_MAX, UNKNOWN_S, Held, Need, Slots
+from .slots import AHEAD_MAX, PREPARE_S, UNKNOWN_S, Held, Need, Slots
 from .unrecorded import Ended
 
 STARTED_AFTER_S = 0.005  # an action that ends earlier is not reported as started
 HELD_MAX = 65_536  # grants of one worker
 OPERATORS_MAX = 10_000  # whose durations are remembered
 WEIGHT = 0.25  # of the newest duration in the moving average
-_KINDS = {Cause.CAUSE_CANCELLED: "Cancelled", Cause.CAUSE_TIMEOUT: "Timeout"}
+# Not being called in time is the platform's fault: no retry is used up.
+_KINDS = {Cause.CAUSE_CANCELLED: "Cancelled", Cause.CAUSE_TIMEOUT: "Timeout", Cause.CAUSE_LOST: "NotCalled"}
 
 
 class Orders(Protocol):
@@ -34,12 +35,13 @@ class Orders(Protocol):
 class Core:
     """What one worker holds, and what is to be done about it.
 
-    Inputs: `orders`, `ended`, `taken_back`, `tick`. Each adds to the lists of what is to be done, which whoever
-    drives the core empties, in this order: `take_back`, `kills`, `starts` with `start_slots`, `outbox`.
+    Inputs: `orders`, `ended`, `taken_back`, `staged`, `tick`. Each adds to the lists of what is to be done, which the
+    driver of the core empties, in this order: `asks`, `take_back`, `kills`, `starts` with `start_slots`, `outbox`.
     """
 
     def __init__(self, worker: str, capacity: Need, slots_max: int, ahead_max: int = AHEAD_MAX) -> None:
         self.due = math.inf  # when `tick` has something to do
+        self.asks: list[int] = []  # slots: say how far the first action is; see `staged`
         self.take_back: list[int] = []  # slots: return what has not begun; see `takes_first`
         self.kills: list[int] = []  # grants
         self.starts: list[Grant] = []
@@ -158,12 +160,32 @@ class Core:
                     self.take_back.append(slot.number)
             if slot.deadline and now >= slot.deadline:
                 slot.deadline = 0.0
-                if not first.cause:
-                    first.cause = Cause.CAUSE_TIMEOUT
-                    first.message = f"it ran longer than its timeout of {first.grant.timeout_s:g} s"
-                    self.take_back.append(slot.number)
+                self.asks.append(slot.number)
         self.outbox.extend(self._ended.repeat(now))
         self._due_again(now)
+
+    def staged(self, slot: int, called_s: float, doing: str, now: float) -> None:
+        """The executor's answer to `asks`: when the operator of the first action was called, 0 if it was not."""
+        found = self._slots.open.get(slot)
+        if found is None or found.queue[0].cause:
+            return
+        first, timeout_s = found.queue[0], found.queue[0].grant.timeout_s
+        if called_s:
+            late = max(called_s, found.since) + timeout_s if timeout_s > 0 else 0.0
+            cause, message = Cause.CAUSE_TIMEOUT, f"it ran longer than its timeout of {timeout_s:g} s"
+        else:
+            late = found.since + PREPARE_S
+            cause, message = Cause.CAUSE_LOST, f"its operator was not called within {PREPARE_S:g} s: {doing}"
+        if not late or now < late:
+            found.deadline = late if called_s or timeout_s <= 0 else min(late, now + timeout_s)
+            self.due = min(self.due, found.deadline or self.due)
+        else:
+            first.cause, first.message = cause, message
+            self.take_back.append(slot)
+
+    def placed(self) -> list[Grant]:
+        """Grants that the executor should have."""
+        return [held.grant for slot in self._slots.open.values() for held in slot.queue]
 
     def resend(self, now: float) -> None:
         """Repeat all at once: the link is new."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.plan.v1.plan_pb2 import Resources
@@ -43,6 +43,13 @@ class Context:
     report: Callable[[list[Report]], None]  # terminal reports, of grants in any order; never called from within `start`
     output: Callable[[Grant, list[str]], None]  # lines that the operator printed
     store_address: str = ""  # of the artifact service that `store` is a cache of; empty: it is the store itself
+
+
+class Stage(NamedTuple):
+    """How far an action is."""
+
+    called_s: float  # when its operator was called, by the monotonic clock; 0: not yet
+    doing: str  # what goes on instead, for people
 
 
 class Executor(Protocol):
@@ -86,6 +93,14 @@ class Executor(Protocol):
 
     def stop(self, grants: Sequence[int], grace_s: float) -> None:
         """End these actions: asked first, `grace_s` later by force; each is reported."""
+        ...
+
+    def held(self) -> set[int]:
+        """Grants that it has and will report."""
+        ...
+
+    def stage(self, slot: int) -> Stage:
+        """How far the first action of a slot is."""
         ...
 
     def collect(self) -> None:

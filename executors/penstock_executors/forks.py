@@ -4,15 +4,17 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Final
 
 _TERM: Final = {signal.SIGTERM}
 
 
-def keep_to_itself(handler: Callable[[int, FrameType | None], None], *fds: int) -> None:
-    """Give each fork the default action for SIGTERM instead of `handler`, and close `fds` there.
+def keep_to_itself(
+    handler: Callable[[int, FrameType | None], None], fds: Sequence[int], forget: Callable[[], None]
+) -> None:
+    """Give each fork the default action for SIGTERM instead of `handler`, close `fds` there, and call `forget`.
 
     SIGTERM waits while the process forks: one that reached the fork before its first instruction would be noted by the
     inherited handler, and Python forgets in a fork what was noted. `Pool.terminate` would then wait for it for ever.
@@ -32,6 +34,7 @@ def keep_to_itself(handler: Callable[[int, FrameType | None], None], *fds: int) 
         for fd in fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
+        forget()
         signal.pthread_sigmask(signal.SIG_SETMASK, masks.old)
 
     os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)

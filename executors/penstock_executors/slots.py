@@ -9,6 +9,7 @@ from penstock_proto.state_tracker.v1.events_pb2 import Cause
 
 UNKNOWN_S = 1e6  # stands for the duration of an operator that was not seen yet
 AHEAD_MAX = 64  # actions in one slot, the one that runs included
+PREPARE_S = 900.0  # for an action to fetch, start and import what it needs, before its operator is called
 AHEAD_S = 0.005  # an action goes behind others only if they should be done by then
 
 _NOT_STOPPED: Cause = Cause.CAUSE_UNSPECIFIED  # looked up once: it is slow
@@ -31,6 +32,14 @@ class Need(NamedTuple):
         return f"{self.cpu_milli / 1000:g} cores, {self.gpu} GPUs and {self.memory_bytes / 2**30:.3g} GiB of memory"
 
 
+class Alike(NamedTuple):
+    """What actions have in common that may follow each other in one process."""
+
+    need: Need
+    bundle: bytes
+    team: str
+
+
 class Held:
     """A grant that has not ended."""
 
@@ -51,16 +60,15 @@ class Held:
 class Slot:
     """Runs its actions one after the other, the first of them now."""
 
-    __slots__ = ("bundle", "deadline", "expected_s", "late", "need", "number", "queue", "since", "told")
+    __slots__ = ("alike", "deadline", "expected_s", "late", "number", "queue", "since", "told")
 
-    def __init__(self, number: int, need: Need, bundle: bytes) -> None:
+    def __init__(self, number: int, alike: Alike) -> None:
         self.number = number
-        self.need = need
-        self.bundle = bundle
+        self.alike = alike
         self.queue: deque[Held] = deque()
         self.expected_s = 0.0  # until all are done, as far as known
         self.since = 0.0  # when its first action became the first
-        self.deadline = 0.0  # of its first action; 0: none
+        self.deadline = 0.0  # when to ask how far its first action is; 0: it has no limit
         self.told = False  # `started` was reported of its first action
         self.late = False  # its first action takes longer than expected: nothing goes behind it
 
@@ -72,7 +80,7 @@ class Slot:
         """The first action of the queue runs from now on."""
         self.since, self.told, self.late = now, False, False
         timeout_s = self.queue[0].grant.timeout_s
-        self.deadline = now + timeout_s if timeout_s > 0 else 0.0
+        self.deadline = now + (min(timeout_s, PREPARE_S) if timeout_s > 0 else PREPARE_S)
 
 
 class Slots:
@@ -82,7 +90,7 @@ class Slots:
         self.capacity = capacity
         self.open: dict[int, Slot] = {}
         self._cpu, self._gpu, self._memory = capacity
-        self._alike: dict[tuple[Need, bytes], list[Slot]] = {}
+        self._alike: dict[Alike, list[Slot]] = {}
         self._slots_max, self._ahead_max = slots_max, ahead_max
         self._last = 0
 
@@ -97,15 +105,15 @@ class Slots:
 
     def place(self, held: Held, now: float) -> Slot | None:
         """Put the action into a new slot, or behind short ones that hold the same; None: neither is possible now."""
-        need, bundle = held.need, held.grant.bundle
+        need, alike = held.need, Alike(held.need, held.grant.bundle, held.grant.team)
         room = need.cpu_milli <= self._cpu and need.gpu <= self._gpu and need.memory_bytes <= self._memory
         if room and len(self.open) < self._slots_max:
-            slot = self._new(need, bundle)
+            slot = self._new(alike)
             self._join(slot, held)
             slot.begin(now)
             return slot
         best: Slot | None = None
-        for slot in self._alike.get((need, bundle), ()):
+        for slot in self._alike.get(alike, ()):
             if slot.admits(self._ahead_max) and (best is None or slot.expected_s < best.expected_s):
                 best = slot
         if best is not None:
@@ -130,10 +138,11 @@ class Slots:
         slot.expected_s += held.expected_s
         held.slot = slot
 
-    def _new(self, need: Need, bundle: bytes) -> Slot:
+    def _new(self, alike: Alike) -> Slot:
+        need = alike.need
         self._last += 1
-        slot = self.open[self._last] = Slot(self._last, need, bundle)
-        self._alike.setdefault((need, bundle), []).append(slot)
+        slot = self.open[self._last] = Slot(self._last, alike)
+        self._alike.setdefault(alike, []).append(slot)
         self._cpu -= need.cpu_milli
         self._gpu -= need.gpu
         self._memory -= need.memory_bytes
@@ -141,11 +150,10 @@ class Slots:
 
     def _close(self, slot: Slot) -> None:
         del self.open[slot.number]
-        key = (slot.need, slot.bundle)
-        alike = self._alike[key]
+        alike = self._alike[slot.alike]
         alike.remove(slot)
         if not alike:
-            del self._alike[key]
-        self._cpu += slot.need.cpu_milli
-        self._gpu += slot.need.gpu
-        self._memory += slot.need.memory_bytes
+            del self._alike[slot.alike]
+        self._cpu += slot.alike.need.cpu_milli
+        self._gpu += slot.alike.need.gpu
+        self._memory += slot.alike.need.memory_bytes

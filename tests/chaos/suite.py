@@ -48,10 +48,11 @@ class Suite:
         return self.topology.instances[name]
 
     def operators(self) -> list[psutil.Process]:
-        """Return the processes that call operators."""
+        """Return the processes that call operators: the children of each worker's keeper."""
         workers = [psutil.Process(self.instance(name).pid) for name in self.names("worker")]
         children = [child for worker in workers for child in worker.children()]
-        return [child for child in children if "penstock_executors.child" in _command(child)]
+        keepers = [child for child in children if "penstock_executors.keeper" in _command(child)]
+        return [child for keeper in keepers for child in keeper.children()]
 
     def postgres_processes(self) -> list[psutil.Process]:
         """Return the database server's processes, the one that starts the others first."""

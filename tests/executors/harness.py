@@ -152,8 +152,9 @@ class Worker:
         await until(lambda: text in self.lines.get(number, []))
 
     def ends(self, number: int) -> list[Report]:
-        """All terminal reports that came about a grant."""
-        return [each for each in self.reports if each.grant == number and not each.HasField("started")]
+        """The terminal reports that came about a grant; one that was repeated counts once."""
+        ends = [each for each in self.reports if each.grant == number and not each.HasField("started")]
+        return list({each.SerializeToString(deterministic=True): each for each in ends}.values())
 
     async def _plan(self, name: bytes) -> bytes:
         if self.away:

@@ -4,11 +4,12 @@ import itertools
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from penstock_executors.core import STARTED_AFTER_S, Core
-from penstock_executors.slots import Need
+from penstock_executors.slots import PREPARE_S, Need
 from penstock_executors.unrecorded import RESEND_MAX_S, RESEND_S
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -118,24 +119,72 @@ def test_a_longer_one_is_reported_once_and_those_behind_it_are_freed() -> None:
     assert (2, "started") not in [(each.grant, each.WhichOneof("kind")) for each in it.take_outbox()]
 
 
-def test_a_timeout_counts_from_the_start() -> None:
+def test_a_timeout_counts_from_the_call_of_the_operator() -> None:
     it = core()
     order(it, grant(1, 2000), grant(2, 2000, timeout_s=1.0))
     it.tick(100.0)
-    assert not it.take_back
+    assert not it.asks
     it.ended([failed(1)], 100.0)
     assert taken_starts(it) == [2]
     it.tick(100.006)
     assert it.due <= 101.0
     it.tick(101.0)
+    it.staged(it.asks.pop(), 0.0, "its code is imported", 101.0)  # then it cannot be late before 102
+    assert it.due == 102.0 and not it.take_back
+    it.tick(102.0)
+    it.staged(it.asks.pop(), 101.7, "", 102.0)
+    assert it.due == 102.7 and not it.take_back
+    it.tick(102.7)
+    it.staged(it.asks.pop(), 101.7, "", 102.7)
     slot = it.take_back.pop()
     assert it.takes_first(slot)
-    it.taken_back(slot, [], 101.0)
+    it.taken_back(slot, [], 102.7)
     assert it.kills == [2]
     it.take_outbox()
     it.ended([failed(2)], 101.5)
     (report,) = it.take_outbox()
     assert report.failed.cause == ev.CAUSE_TIMEOUT and "1 s" in report.failed.failure.message
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, 1.0, 10_000.0])
+def test_what_is_not_called_ends_without_the_timeout_and_without_a_retry(timeout_s: float) -> None:
+    it = core()
+    order(it, grant(1, timeout_s=timeout_s))
+    asked = 0
+    while not it.take_back:
+        now = it.due
+        assert now <= PREPARE_S
+        it.tick(now)
+        if it.asks:
+            asked += 1
+            it.staged(it.asks.pop(), 0.0, "its code is imported", now)
+    assert now == PREPARE_S and asked <= PREPARE_S
+    it.taken_back(it.take_back.pop(), [], now)
+    assert it.kills == [1]
+    it.take_outbox()
+    it.ended([failed(1)], now)
+    (report,) = it.take_outbox()
+    assert report.failed.cause == ev.CAUSE_LOST
+    assert "was not called within 900 s: its code is imported" in report.failed.failure.message
+
+
+def test_what_has_no_limit_is_asked_for_once() -> None:
+    it = core()
+    order(it, grant(1))
+    it.tick(PREPARE_S)
+    it.staged(it.asks.pop(), 5.0, "", PREPARE_S)
+    it.tick(10 * PREPARE_S)
+    assert not it.asks and not it.take_back
+    assert [each.grant for each in it.placed()] == [1]
+
+
+def test_only_actions_of_one_team_follow_each_other_in_a_slot() -> None:
+    it = Core("w1", Need(1000, 0, 0), 8)
+    order(it, grant(1))
+    it.ended([succeeded(1, 0.0001)], 0.0)
+    mine, other = grant(2), grant(3)
+    other.team = "others"
+    assert order(it, mine, other, grant(4)) == [2]
 
 
 def test_what_waits_is_cancelled_at_once_wherever_it_stands() -> None:
@@ -221,6 +270,9 @@ class Walk(RuleBasedStateMachine):
 
     def act(self, keep: int = 0) -> None:
         """Carry out what the core decided, as the agent does; `keep` actions of a slot have begun."""
+        while self.core.asks:
+            number = self.core.asks.pop()
+            self.core.staged(number, max(self.now - 1.0, 1e-9) if number % 2 else 0.0, "", self.now)
         while self.core.take_back:
             number = self.core.take_back.pop()
             queue = self.slots.get(number, [])

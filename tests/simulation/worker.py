@@ -81,6 +81,7 @@ class WorkerProcess(Process):
         self.core = Core(self.name, Need(self.capacity.cpu_milli, 0, self.capacity.memory_bytes), SLOTS_MAX)
         self.slots: dict[int, deque[Grant]] = {}
         self.running: dict[int, Grant] = {}
+        self.began: dict[int, float] = {}
         self.timer_at = math.inf
         self.link: Link | None = None
         self.connect()
@@ -124,6 +125,10 @@ class WorkerProcess(Process):
 
     def _act(self) -> None:
         core = self.core
+        while core.asks:
+            slot = core.asks.pop()
+            queue = self.slots.get(slot)
+            core.staged(slot, self.began.get(queue[0].grant, 0.0) if queue else 0.0, "", self.world.now)
         while core.take_back:
             slot = core.take_back.pop()
             core.taken_back(slot, self._take_back(slot), self.world.now)
@@ -164,6 +169,7 @@ class WorkerProcess(Process):
 
     def _begin(self, grant: Grant, slot: int) -> None:
         self.running[grant.grant] = grant
+        self.began[grant.grant] = max(self.world.now, 1e-9)
         self.world.executes(self, grant)
         dice, faults = self.world.dice, self.world.faults
         fate = dice.random()

@@ -13,7 +13,7 @@ from ..errors import PenstockError
 
 MESSAGE_BYTES_MAX = 8 << 10
 TRACEBACK_BYTES_MAX = 32 << 10
-_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_own_folders = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,)
 _IMPORT_MACHINERY = ("<frozen importlib", "<frozen runpy")
 
 
@@ -95,6 +95,12 @@ def shown(error: BaseException) -> str:
         return f"{type_name(type(error))}\n(its traceback cannot be shown: {type(problem).__name__})\n"
 
 
+def hide_frames(folder: str) -> None:
+    """Leave frames of files below a folder out of tracebacks: they call operators, as Penstock's own do."""
+    global _own_folders
+    _own_folders = (*_own_folders, os.path.abspath(folder) + os.sep)
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a GPU."""
     return isinstance(error, MemoryError) or any(each.__name__ == "OutOfMemoryError" for each in type(error).__mro__)
@@ -130,7 +136,7 @@ def _strip(trace: traceback.TracebackException | None) -> None:
 
 
 def _own(file: str) -> bool:
-    return file.startswith((_OWN_FOLDER, *_IMPORT_MACHINERY))
+    return file.startswith((*_own_folders, *_IMPORT_MACHINERY))
 
 
 def _clipped(text: str, bytes_max: int) -> str:

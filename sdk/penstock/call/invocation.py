@@ -32,6 +32,7 @@ from .failures import (
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 
+Invoke = Callable[..., Any]  # of the operator's function, with its arguments
 LoadOperator = Callable[[str, str], Callable[..., Any]]
 Values = Mapping[int, Sequence[Value]]
 
@@ -85,15 +86,15 @@ class Call:
         """Whether arguments may have been decoded to files since this was last asked."""
         return self._builders.took_files()
 
-    def __call__(self, values: Values) -> list[Value]:
-        """Make the call; raises ActionError."""
+    def __call__(self, values: Values, invoke: Invoke | None = None) -> list[Value]:
+        """Make the call, by `invoke` if it is given; raises ActionError."""
         try:
             positional = [build(values) for build in self._positional]
             named = {name: build(values) for name, build in self._named} if self._named else {}
         except Exception as error:
             raise self._not_decoded(error) from error
         try:
-            result = self._function(*positional, **named)
+            result = invoke(self._function, *positional, **named) if invoke else self._function(*positional, **named)
         except BaseException as error:
             raise raised(error) from error
         try:

@@ -1,33 +1,38 @@
 from penstock_proto.state_tracker.v1 import reports_pb2 as _reports_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Setup(_message.Message):
-    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address")
+    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address", "grace_s")
     WORKER_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
     PLANS_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     STORE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    GRACE_S_FIELD_NUMBER: _ClassVar[int]
     worker: str
     store: str
     plans: str
     bundle: str
     gpus: str
     store_address: str
-    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ...) -> None: ...
+    grace_s: float
+    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ..., grace_s: _Optional[float] = ...) -> None: ...
 
 class FromChild(_message.Message):
-    __slots__ = ("report", "output_end_bytes", "ready")
+    __slots__ = ("report", "output_end_bytes", "ready", "unfit")
     REPORT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_END_BYTES_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    UNFIT_FIELD_NUMBER: _ClassVar[int]
     report: _reports_pb2.Report
     output_end_bytes: int
     ready: bool
-    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ..., ready: _Optional[bool] = ...) -> None: ...
+    unfit: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ..., ready: _Optional[bool] = ..., unfit: _Optional[_Iterable[str]] = ...) -> None: ...
