@@ -150,7 +150,7 @@ def test_a_timeout_counts_from_the_call_of_the_operator() -> None:
 def test_what_is_not_called_ends_without_the_timeout_and_without_a_retry(timeout_s: float) -> None:
     it = core()
     order(it, grant(1, timeout_s=timeout_s))
-    asked = 0
+    asked, now = 0, 0.0
     while not it.take_back:
         now = it.due
         assert now <= PREPARE_S
