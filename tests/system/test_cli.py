@@ -158,6 +158,34 @@ def test_cancel_stops_the_operators_process(cli: Cli, flow: Path, tmp_path: Path
     assert cli("cancel", run).code == 0
 
 
+def test_a_run_that_fits_no_worker_says_so_while_it_is_watched(cli: Cli, project: Project) -> None:
+    large = project(
+        "large.py",
+        """
+        from penstock import operator, workflow
+
+        @operator(gpu=99)
+        def train(x: int) -> int:
+            return x
+
+        @workflow
+        def huge() -> int:
+            return train(1)
+        """,
+    )
+    process = cli.start("run", f"{large}:huge")
+    assert process.stderr is not None
+    lines: list[str] = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.startswith("waits:"):
+            break
+    assert "train: needs cpu 1, gpu 99" in lines[-1] and "no worker in pool default has" in lines[-1]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WAIT_S)
+    assert cli("cancel", lines[0].split("run ", 1)[1].split()[0]).code == 0
+
+
 def test_ctrl_c_detaches(cli: Cli, flow: Path, tmp_path: Path) -> None:
     path = tmp_path / "pid"
     process = cli.start("run", f"{flow}:sleeping", "--path", str(path), "--seconds", "1.5")

@@ -216,13 +216,16 @@ class Job:
         self, client: AsyncClient, run_id: uuid.UUID, view: RunView | None
     ) -> tuple[RunView, dict[str, Any] | None]:
         from ..client.view import RunView
+        from . import reasons
         from .live import Display
 
         if view is None:
             view = RunView(await client.plan((await client.get(run_id)).plan_hash), run_id.bytes)
         with Display(view, to_stderr=self.as_json) as display:
-            async with aclosing(client.events(run_id, after_seq=view.seq)) as batches:
+            events = client.events(run_id, after_seq=view.seq)
+            async with reasons.said(client, run_id) as quiet, aclosing(events) as batches:
                 async for batch in batches:
+                    quiet.heard()
                     view.apply_all(batch)
                     display.show(batch)
         return view, await client.outputs_json(run_id)
