@@ -26,23 +26,23 @@ lint: env ## Check style, types and contracts
 	$(RUN) ruff format --check
 	$(RUN) pyright
 	proto/lint.sh
-	$(RUN) pytest -q tests/test_style.py tests/test_imports.py tests/test_architecture.py
+	$(RUN) pytest -q tests/test_style.py tests/test_language.py tests/test_imports.py tests/test_architecture.py
 
-fmt: light-env ## Format the code, and mend what can be mended
+fmt: light-env ## Format the code and apply automatic fixes
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
-proto: uv ## Make the Python code of the .proto files
+proto: uv ## Generate the Python code of the .proto files
 	proto/generate.sh
 
-docs: light-env ## Write anew what is made from the code: parts of docs/, the dashboards
+docs: light-env ## Regenerate the generated parts of docs/ and the dashboards
 	$(RUN) python -m penstock.cli.reference > docs/cli.md
 	$(RUN) python -m penstock_observability.reference docs/observability.md
 	$(RUN) python -m penstock_observability.dashboards observability/dashboards
 	$(RUN) python -m penstock_state_tracker.reference docs/state_machine.md
 	$(RUN) python -m penstock_stack.configuration docs/configuration.md
 
-suite: light-env ## Run each service as a process, with Kafka, as docker-compose.yml has it; PORT=n
+suite: light-env ## Run each service as a process, with Kafka, as in docker-compose.yml; PORT=n
 	$(RUN) python -m penstock_stack.topology --port $(PORT) $(ARGS)
 
 compose-test: light-env ## Build the images, bring docker-compose.yml up, run examples, kill containers; needs an engine
@@ -51,16 +51,16 @@ compose-test: light-env ## Build the images, bring docker-compose.yml up, run ex
 bench: light-env ## Measure speed on this machine; JSON=file also writes the figures
 	$(RUN) python -m bench $(if $(JSON),--json $(JSON)) $(ARGS)
 
-bench-kafka: light-env ## The same with each service a process of its own, through a real Kafka
+bench-kafka: light-env ## The same with each service as a separate process, through a real Kafka
 	$(RUN) python -m bench --kafka $(if $(JSON),--json $(JSON)) $(ARGS)
 
-soak: light-env ## 900,000 actions, and the memory of each process meanwhile
+soak: light-env ## Run 900,000 actions and measure the memory of each process
 	$(RUN) python -m bench.soak $(if $(JSON),--json $(JSON)) $(ARGS)
 
 simulate: light-env ## Run the seeded simulation of the three cores; SEEDS=n
 	$(RUN) python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
-chaos: light-env ## Break the suite as processes while runs go on; ARGS="--minutes 10", "--list", "--fault NAME"
+chaos: light-env ## Inject faults into the running suite; ARGS="--minutes 10", "--list", "--fault NAME"
 	$(RUN) python -m tests.chaos $(ARGS)
 
 uv:

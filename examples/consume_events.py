@@ -21,7 +21,7 @@ def described(event: Event) -> str:
     body = event.body
     match event.kind:
         case "run_submitted":
-            what = f"{body.plan_name} with {body.nodes} nodes, for {body.caller.user or 'somebody'}"
+            what = f"{body.plan_name} with {body.nodes} nodes, for {body.caller.user or 'an unknown user'}"
         case "action_started" | "action_succeeded":
             what = f"node {body.node}, attempt {body.attempt}, on {body.worker}"
         case "action_failed":
@@ -32,7 +32,7 @@ def described(event: Event) -> str:
             what = RunState.Name(body.state).removeprefix("RUN_STATE_").lower()
         case _:
             what = ""
-    gap = f"  ({event.missed} events before it are gone)" if event.missed else ""
+    gap = f"  ({event.missed} earlier events are no longer in the topic)" if event.missed else ""
     return f"{event.recorded_at:%H:%M:%S.%f} {event.run_id} {event.shard}/{event.seq} {event.kind} {what}{gap}"
 
 
@@ -44,11 +44,13 @@ async def follow(kafka: str, start: Start, *, to_the_end: bool) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print the events of runs as they are recorded.")
-    parser.add_argument("kafka", help="HOST:PORT of the broker")
-    parser.add_argument("--hours", type=float, help="begin so many hours ago")
-    parser.add_argument("--run", type=uuid.UUID, help="only this run, from its submission to its end")
-    parser.add_argument("--shards", type=int, default=256, help="of the deployment; needed with --run")
-    parser.add_argument("--to-the-end", action="store_true", help="end with what there is now")
+    parser.add_argument("kafka", help="Connect to the broker at this HOST:PORT.")
+    parser.add_argument("--hours", type=float, help="Start this many hours ago.")
+    parser.add_argument("--run", type=uuid.UUID, help="Show only this run, from its submission to its end.")
+    parser.add_argument(
+        "--shards", type=int, default=256, help="Number of shards of the deployment; --run requires it."
+    )
+    parser.add_argument("--to-the-end", action="store_true", help="Stop at the current end of the topic.")
     words = parser.parse_args()
     start: Start = Now()
     if words.run:

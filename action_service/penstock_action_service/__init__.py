@@ -1,1 +1,1 @@
-"""Who runs where and when: ready attempts become grants for workers, and what became of them becomes reports."""
+"""The scheduler: ready attempts become grants for workers, and their results become reports."""

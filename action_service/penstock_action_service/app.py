@@ -160,19 +160,19 @@ class ActionService:
         if self._leases is not None:
             with suppress(*TROUBLE):  # the next owner waits a little longer than it had to
                 await self._note_workers(self._leases)
-        await self._drop(list(self.hosts), "this instance stops")
+        await self._drop(list(self.hosts), "this instance is stopping")
         if self._leases is not None:
             try:
                 await self._leases.release(epochs)
             except TROUBLE as error:
-                log.info("the leases of pools could not be given back, they expire by themselves: %s", error)
+                log.info("cannot release the leases of pools, they will expire: %s", error)
             await self._leases.close()
         await self._trackers.close()
         for channel in self._channels:
             await channel.close()
 
     async def _keep(self, leases: Leases) -> None:
-        """Renew what is ours and take what is free, for ever."""
+        """Renew our leases and take free ones, until cancelled."""
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
@@ -180,19 +180,19 @@ class ActionService:
                 self._postgres_away = False
             except TROUBLE as error:
                 self._postgres_away = True
-                log.warning("Postgres does not answer about the leases of pools, trying again: %s", error)
+                log.warning("cannot acquire the leases of pools from Postgres, retrying: %s", error)
                 await leases.close()
                 if asyncio.get_running_loop().time() > self._held_until:
                     await self._drop(list(self.hosts), "the lease could not be renewed in time")
             except Exception:
-                log.exception("cannot renew the leases of pools; trying again")
+                log.exception("cannot renew the leases of pools; retrying")
 
     async def _renew(self, leases: Leases) -> None:
         held_until = asyncio.get_running_loop().time() + LEASE_S
         epochs = {name: host.epoch for name, host in self.hosts.items()}
         kept = await leases.renew(epochs, self.address) if epochs else set[str]()
         self._held_until = held_until
-        await self._drop([name for name in epochs if name not in kept], "another instance has it")
+        await self._drop([name for name in epochs if name not in kept], "another instance owns it")
         missing = [name for name in self._pools if name not in self.hosts]
         if missing:
             taken = await leases.take(missing, self.address)
@@ -227,5 +227,5 @@ class ActionService:
 
     async def _drop(self, names: Sequence[str], why: str) -> None:
         for name in names:
-            log.info("gives up pool %s: %s", name, why)
+            log.info("gave up pool %s: %s", name, why)
             await self.hosts.pop(name).stop()

@@ -22,13 +22,15 @@ class UnknownPool(ActionServiceError):
 
 
 class NotOwner(ActionServiceError):
-    """Another process holds the lease of the pool, or nobody at the moment."""
+    """Another process holds the lease of the pool, or no process at the moment."""
 
     status = "FAILED_PRECONDITION"
 
     def __init__(self, pool: str, address: str) -> None:
-        where = address or "nobody at the moment"
-        super().__init__(f"pool {pool!r} is owned by {where}; connect there, or try again in a few seconds")
+        remedy = (
+            f"is owned by {address}; connect there" if address else "has no owner at the moment; retry in a few seconds"
+        )
+        super().__init__(f"pool {pool!r} {remedy}")
         self.pool, self.address = pool, address
 
     @property
@@ -37,20 +39,20 @@ class NotOwner(ActionServiceError):
 
 
 class BadWorker(ActionServiceError):
-    """What a worker sent cannot be honoured: a malformed message, or one about somebody else."""
+    """A worker sent an invalid message: a malformed one, or one about another worker."""
 
     status = "INVALID_ARGUMENT"
 
 
 class NameTaken(ActionServiceError):
-    """Another worker of this name lives."""
+    """Another worker with this name is connected."""
 
     status = "ALREADY_EXISTS"
 
     def __init__(self, worker: str, pool: str, host: str, silent_s: float, gone_after_s: float) -> None:
         super().__init__(
-            f"a worker named {worker!r} is connected to pool {pool!r} already: host and process {host or 'unknown'}, "
-            f"heard {silent_s:.1f} s ago; give this one another --name, or stop that one"
+            f"a worker named {worker!r} is already connected to pool {pool!r}: host and process {host or 'unknown'}, "
+            f"last heartbeat {silent_s:.1f} s ago; start this worker with another --name, or stop the other one"
         )
         self.worker, self.pool, self.host = worker, pool, host
         self.retry_after_s = max(0.0, gone_after_s - silent_s)
@@ -71,16 +73,16 @@ class SessionClosed(ActionServiceError):
 
 
 class TrackerAway(ActionServiceError):
-    """No State Tracker answers; asking again later helps."""
+    """No State Tracker responds; a later retry can succeed."""
 
     status = "UNAVAILABLE"
 
     def __init__(self, why: str, *, too_large: bool = False) -> None:
-        super().__init__(f"the State Tracker does not answer: {why}")
+        super().__init__(f"the State Tracker does not respond: {why}")
         self.too_large = too_large
 
 
 class BadRequest(ActionServiceError):
-    """A question that makes no sense."""
+    """The request is invalid."""
 
     status = "INVALID_ARGUMENT"

@@ -1,4 +1,4 @@
-"""What an Action Service is told by its environment."""
+"""The settings of an Action Service."""
 
 import json
 from typing import Annotated, Any, ClassVar
@@ -24,34 +24,30 @@ Weights = Annotated[
     dict[str, PositiveFloat],
     NoDecode,
     BeforeValidator(_weights),
-    WithJsonSchema({"type": "object", "format": "TEAM=WEIGHT, several separated by commas"}),
+    WithJsonSchema({"type": "object", "format": "TEAM=WEIGHT, comma-separated"}),
 ]
 
 
 class Settings(StreamSettings):
-    """The Action Service: says who runs where and when, and speaks to workers."""
+    """The Action Service: schedules actions and sends them to workers."""
 
     service: ClassVar[str] = "penstock-action-service"
 
     listen: Address = Field(
         default="127.0.0.1:7735", description="HOST:PORT that the gRPC server listens on; workers connect to it."
     )
-    state_trackers: Addresses = Field(
-        min_length=1, description="HOST:PORT of every State Tracker, separated by commas."
-    )
-    dependency_managers: Addresses = Field(
-        min_length=1, description="HOST:PORT of every Dependency Manager, separated by commas."
-    )
+    state_trackers: Addresses = Field(min_length=1, description="Addresses of all State Trackers.")
+    dependency_managers: Addresses = Field(min_length=1, description="Addresses of all Dependency Managers.")
     database_url: Dsn = Field(
-        description="DSN of the Postgres database with the leases of pools, the same for every Action Service.",
+        description="DSN of the Postgres database with the leases of pools; the same for all Action Services.",
     )
     pools: Names = Field(
         default=(DEFAULT_POOL,),
         min_length=1,
-        description="Pools that this instance may own, separated by commas. Of several instances that name a pool, "
-        "one owns it at a time.",
+        description="Pools that this instance may own. If several instances name a pool, one of them owns "
+        "it at a time.",
     )
-    team_weights: Weights = Field(default={}, description="Shares of teams in the pools; 1 where not named.")
+    team_weights: Weights = Field(default={}, description="Weights of teams in fair sharing. Default: 1 for each team.")
     worker_lease_s: float = Field(
-        default=10.0, gt=0, description="Seconds of a worker's silence after which what it held is lost."
+        default=10.0, gt=0, description="Seconds without a heartbeat after which the actions of a worker are lost."
     )

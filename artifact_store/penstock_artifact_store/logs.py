@@ -46,7 +46,7 @@ class Line(NamedTuple):
 def folder_of_run(root: Path, run_id: bytes) -> Path:
     """Where a run's output is; raises BadLogKey unless it is a run id."""
     if len(run_id) != RUN_ID_BYTES:
-        raise BadLogKey(f"a run id has {RUN_ID_BYTES} bytes, not {len(run_id)}")
+        raise BadLogKey(f"invalid run id: expected {RUN_ID_BYTES} bytes, not {len(run_id)}")
     return root / "logs" / run_id.hex()
 
 

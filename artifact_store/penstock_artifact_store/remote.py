@@ -130,7 +130,9 @@ class RemoteStore:
                 if status not in RETRIED:
                     raise self._translated(status, detail, artifact) from error
                 if time.monotonic() > give_up_at:
-                    raise StoreUnavailable(f"the artifact store at {self.address} does not answer: {detail}") from error
+                    raise StoreUnavailable(
+                        f"the artifact store at {self.address} does not respond: {detail}"
+                    ) from error
             time.sleep(delay_s * random.uniform(0.5, 1))
             delay_s = min(2 * delay_s, RETRY_DELAY_MAX_S)
 

@@ -1,4 +1,4 @@
-"""What an artifact store is told by its environment."""
+"""The settings of an artifact store."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,4 +13,4 @@ class Settings(ServiceSettings):
     service: ClassVar[str] = "penstock-artifact-store"
 
     listen: Address = Field(default="127.0.0.1:7736", description="HOST:PORT that the gRPC server listens on.")
-    artifact_folder: Path = Field(description="Folder that holds the artifacts; made if it is missing.")
+    artifact_folder: Path = Field(description="Folder that holds the artifacts; created if it does not exist.")

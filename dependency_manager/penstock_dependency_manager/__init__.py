@@ -1,4 +1,4 @@
-"""What became ready."""
+"""The Dependency Manager: finds the actions that became ready."""
 
 from .errors import DependencyManagerError
 from .shell import DependencyManager

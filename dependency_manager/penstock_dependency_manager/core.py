@@ -44,7 +44,7 @@ class Graph:
     def advance(self, batch: Events, now: float, out: Instructions | None = None) -> Instructions:
         """Take the next range of the log; add what follows from it to a message's instructions, in order."""
         if batch.from_seq != self.seq + 1:
-            raise ValueError(f"shard {self.shard}: a range from {batch.from_seq} after {self.seq}")
+            raise ValueError(f"shard {self.shard}: a range starts at {batch.from_seq}, expected {self.seq + 1}")
         instructions = act.ActionBatch().instructions if out is None else out
         for event in batch.events:
             self.seq += 1

@@ -13,16 +13,16 @@ class NotLoaded(DependencyManagerError):
     status = "UNAVAILABLE"
 
     def __init__(self, shard: int) -> None:
-        super().__init__(f"shard {shard} is not loaded here; ask again, or ask another Dependency Manager")
+        super().__init__(f"shard {shard} is not loaded here; retry, or ask another Dependency Manager")
 
 
 class TooLongAgo(DependencyManagerError):
-    """What follows a position is not kept any more, or cannot be told in one message."""
+    """The ranges after a position are no longer cached, or too large for one message."""
 
     status = "OUT_OF_RANGE"
 
     def __init__(self, shard: int, after_seq: int) -> None:
-        super().__init__(f"what follows position {after_seq} of shard {shard} is not kept; take a snapshot")
+        super().__init__(f"ranges after position {after_seq} of shard {shard} are no longer cached; read a snapshot")
 
 
 class UnknownRun(DependencyManagerError):

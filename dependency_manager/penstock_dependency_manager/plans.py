@@ -77,7 +77,7 @@ class Plans(dict[bytes, PlanGraph]):
                 self[plan_hash] = graph
                 return
             except Exception as error:
-                log.warning("%s; trying again", error)
+                log.warning("%s; retrying", error)
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, BACKOFF_MAX_S)
 
@@ -92,7 +92,7 @@ class Plans(dict[bytes, PlanGraph]):
                 if len(data) <= PARSED_HERE_BYTES_MAX:
                     return graph_of(data, plan_hash)
                 return await asyncio.to_thread(graph_of, data, plan_hash)
-        raise PlanNotRead(plan_hash, "; ".join(problems) or "no State Tracker is known")
+        raise PlanNotRead(plan_hash, "; ".join(problems) or "no State Tracker is configured")
 
     def _make_room(self) -> None:
         if len(self) < PLANS_MAX:
@@ -110,5 +110,5 @@ class Plans(dict[bytes, PlanGraph]):
 def graph_of(data: bytes, plan_hash: bytes) -> PlanGraph:
     """Return the plan as schedulers read it; raise PlanNotRead if the bytes are not of that hash."""
     if hashlib.sha256(data).digest() != plan_hash:
-        raise PlanNotRead(plan_hash, "the bytes have another hash")
+        raise PlanNotRead(plan_hash, "the bytes do not have this hash")
     return PlanGraph.of(plan_pb2.Plan.FromString(data), plan_hash)

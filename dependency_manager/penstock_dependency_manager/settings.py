@@ -1,4 +1,4 @@
-"""What a Dependency Manager is told by its environment."""
+"""The settings of a Dependency Manager."""
 
 from typing import ClassVar, Self
 
@@ -8,26 +8,26 @@ from pydantic import Field, model_validator
 
 
 class Settings(StreamSettings):
-    """The Dependency Manager: says what became ready."""
+    """The Dependency Manager: finds the actions that became ready."""
 
     service: ClassVar[str] = "penstock-dependency-manager"
 
     listen: Address = Field(default="127.0.0.1:7734", description="HOST:PORT that the gRPC server listens on.")
-    state_trackers: Addresses = Field(
-        min_length=1, description="HOST:PORT of every State Tracker, separated by commas."
-    )
+    state_trackers: Addresses = Field(min_length=1, description="Addresses of all State Trackers.")
     split_count: int = Field(
         default=1,
         ge=1,
-        description="Parts that the shards are split into, each for one Dependency Manager or several: a shard with "
-        "two of them is served by both, which does no harm.",
+        description="Number of parts that the shards are divided into, one for each Dependency Manager. Several may "
+        "serve the same part, which is safe.",
     )
-    split_index: int = Field(default=0, ge=0, description="Which of the parts is this one's, from 0.")
+    split_index: int = Field(default=0, ge=0, description="Part that this instance serves, from 0.")
 
     @model_validator(mode="after")
     def _within(self) -> Self:
         if self.split_index >= self.split_count:
-            raise ValueError(f"PENSTOCK_SPLIT_INDEX={self.split_index} is none of {self.split_count} parts, from 0")
+            raise ValueError(
+                f"PENSTOCK_SPLIT_INDEX={self.split_index} is out of range: expected 0 to {self.split_count - 1}"
+            )
         return self
 
     def mine(self, shards: int) -> list[int]:

@@ -133,7 +133,7 @@ class Agent:
         if not self._open:
             return
         for number in (*orders.stop, *orders.recorded) if self._intake.busy else ():
-            self._intake.stop(number, "stopped by order")
+            self._intake.stop(number, "stopped on request")
         grants = self._intake.take(orders.grants)
         if len(grants) < len(orders.grants):
             orders = worker_pb2.Orders(recorded=orders.recorded, stop=orders.stop, grants=grants)

@@ -112,7 +112,7 @@ class Child:
         else:
             report.succeeded.outputs.values.extend(outputs)
             if report.ByteSize() > MESSAGE_BYTES_MAX:
-                self._fail(answer, NotLoadable("TooLarge", "the outputs do not fit into a report"))
+                self._fail(answer, NotLoadable("TooLarge", "the outputs are too large for a report"))
         duration_us = (time.perf_counter_ns() - begun_ns) // 1000
         if report.HasField("failed"):
             report.failed.duration_us = duration_us
@@ -194,7 +194,7 @@ class Child:
         if not self.stopping:
             self.stopping = True
             stops.let_programs_end(self._grace_s)
-            raise Stopped("the worker was told to stop this action")
+            raise Stopped("the worker stopped this action")
 
     def forget_page(self) -> None:
         """In a fork: what it does is not the action's progress."""

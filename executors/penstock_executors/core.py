@@ -96,7 +96,7 @@ class Core:
                 self._stop(held, "", now)
         for number in orders.stop:
             if held := self._held.get(number):
-                self._stop(held, "stopped by order", now)
+                self._stop(held, "stopped on request", now)
         for grant in orders.grants:
             self._take_on(grant, now)
         self._pump(now)

@@ -85,9 +85,9 @@ class Prepared:
                 problem = Unavailable(Cause.CAUSE_NOT_LOADABLE, f"{name.hex()[:12]}: {error}; run the workflow again")
                 break
             except Exception as error:
-                text = f"{name.hex()[:12]} could not be fetched: {error}"
+                text = f"{name.hex()[:12]} could not be downloaded: {error}"
                 if problem is None:
-                    log.warning("%s; trying again for %.0f s", text, HOLD_S)
+                    log.warning("%s; retrying for %.0f s", text, HOLD_S)
                 problem = Unavailable(Cause.CAUSE_PREEMPTED, text, returned=True)
             if now() >= give_back_at:
                 break
@@ -110,7 +110,7 @@ class Prepared:
     def _unpacked(self, bundle: bytes) -> str:
         """Anything may be called a bundle: one that is too large is not even read."""
         if (size := self._context.store.size(bundle)) > ARCHIVE_BYTES_MAX:
-            raise BundleTooLarge(f"a bundle of {size} bytes; the limit is {ARCHIVE_BYTES_MAX}")
+            raise BundleTooLarge(f"the bundle has {size} bytes; the limit is {ARCHIVE_BYTES_MAX}")
         return str(unpack(self._context.store.get(bundle), self._bundles_folder))
 
 

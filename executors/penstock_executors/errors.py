@@ -1,4 +1,4 @@
-"""What can go wrong in a worker: each error names the thing and the remedy."""
+"""The errors of a worker: each names the thing and the remedy."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ class NoSuchExecutor(ExecutorError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(
-            f"no executor {name!r}; installed: {', '.join(known) or 'none'}. Install the package that offers it"
+            f"unknown executor {name!r}; installed: {', '.join(known) or 'none'}. Install the package that provides it"
         )
         self.name = name
 
@@ -22,7 +22,8 @@ class FolderInUse(ExecutorError):
 
     def __init__(self, folder: Path, holder: str) -> None:
         super().__init__(
-            f"the folder {folder} is in use by {holder}; give this worker another --name or --folder, or stop that one"
+            f"the folder {folder} is in use by {holder}; start this worker with another --name or --folder, "
+            "or stop the other one"
         )
         self.folder, self.holder = folder, holder
 
@@ -32,10 +33,10 @@ class NameTaken(ExecutorError):
 
 
 class TrackersAway(ExecutorError):
-    """No State Tracker answers as it should; asking again later helps."""
+    """No State Tracker responds as it should; a later retry can succeed."""
 
     def __init__(self, text: str, *, too_much: bool = False) -> None:
-        super().__init__(f"no State Tracker answers: {text}")
+        super().__init__(f"no State Tracker responds: {text}")
         self.too_much = too_much
 
 
@@ -44,7 +45,7 @@ class NotRecorded(ExecutorError):
 
 
 class BadPlan(ExecutorError):
-    """What came as a plan is another one."""
+    """The bytes of a plan do not have its hash."""
 
     def __init__(self, plan: bytes) -> None:
         super().__init__(f"the bytes of plan {plan.hex()[:12]} do not have this hash")

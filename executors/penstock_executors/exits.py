@@ -1,12 +1,12 @@
-"""How the end of a process is told to a person."""
+"""The exit of a process as text for people."""
 
 import signal
 
 SIGNALS_MEANT: dict[int, str] = {
     signal.SIGKILL: "out of memory?",
-    signal.SIGSEGV: "a crash in native code; its output shows where",
-    signal.SIGABRT: "native code gave up; its output shows why",
-    signal.SIGBUS: "a mapped file was cut, or a disk is full",
+    signal.SIGSEGV: "a crash in native code; see its output",
+    signal.SIGABRT: "native code aborted; see its output",
+    signal.SIGBUS: "a mapped file was truncated, or a disk is full",
     signal.SIGILL: "native code for another processor",
 }
 

@@ -1,4 +1,4 @@
-"""What a worker says of the attempts that fail on it."""
+"""The log messages of a worker about its failed attempts."""
 
 import logging
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ def ended(reports: Sequence[Report]) -> None:
         failure = report.failed.failure
         log.warning(
             "an attempt failed (%s): %s",
-            CAUSES.get(report.failed.cause, "of a kind that is not known here"),
+            CAUSES.get(report.failed.cause, "unknown cause"),
             f"{failure.type}: {failure.message}"[:MESSAGE_CHARS_MAX],
             extra=logs.about(report.run_id, report.node, report.attempt),
         )
     if len(failed) > LINES_MAX:
-        log.warning("%d more attempts failed in the same moment", len(failed) - LINES_MAX)
+        log.warning("%d more attempts failed at the same time", len(failed) - LINES_MAX)

@@ -112,9 +112,9 @@ class Intake:
                 failed = reports.failed(grant, self._worker, Cause.CAUSE_WORKER, "NotRecorded", str(error))
                 break
             except Exception as error:
-                text = f"the values of its arguments cannot be had here: {error}"
+                text = f"the values of its arguments cannot be read here: {error}"
                 if failed is None:
-                    log.warning("%s; trying again for %.0f s", text, HOLD_S)
+                    log.warning("%s; retrying for %.0f s", text, HOLD_S)
                 failed = reports.failed(grant, self._worker, Cause.CAUSE_PREEMPTED, "Unavailable", text, returned=True)
             if now() >= give_back_at:
                 break

@@ -124,7 +124,7 @@ class Tail:
         left_out = self._left_out + cut + sum(map(len, more)) + len(more)
         last = [_text(line) for line in lines[len(more) :]]
         if left_out:
-            last.insert(0, f"[penstock: {left_out} bytes of output are left out here]")
+            last.insert(0, f"[penstock: {left_out} bytes of output are omitted here]")
         return last
 
     def _empty(self) -> None:

@@ -61,7 +61,7 @@ class RemotePrinted:
         finally:
             self._sending = None
         if self._dropped:
-            log.warning("%d lines of operators' output were dropped: the network is too slow for them", self._dropped)
+            log.warning("%d lines of operators' output were dropped: the network is too slow", self._dropped)
             self._dropped = 0
 
     async def _send(self, pending: list[tuple[pb.LogKey, list[pb.LogLine]]]) -> None:
@@ -73,7 +73,7 @@ class RemotePrinted:
             except _grpc.aio.AioRpcError as error:
                 if tries == TRIES_MAX:
                     lost = sum(len(lines) for _, lines in pending)
-                    log.warning("%d lines of operators' output are lost: %s", lost, error.details())
+                    log.warning("%d lines of operators' output were lost: %s", lost, error.details())
                     return
                 await asyncio.sleep(RETRY_S * tries)
 

@@ -67,7 +67,9 @@ def _first_free(home: Path) -> OwnFolder:
     for number in range(1, FOLDERS_MAX + 1):
         with contextlib.suppress(FolderInUse):
             return _hold(folder_of(home, host if number == 1 else f"{host}-{number}"), "")
-    raise ExecutorError(f"{FOLDERS_MAX} workers without a name run on this host already; give this one a --name")
+    raise ExecutorError(
+        f"{FOLDERS_MAX} workers without a name are already running on this host; start this one with --name"
+    )
 
 
 def _hold(folder: Path, name: str) -> OwnFolder:
@@ -76,7 +78,7 @@ def _hold(folder: Path, name: str) -> OwnFolder:
         lock = (folder / "lock").open("a+")
     except OSError as error:
         raise ExecutorError(
-            f"the worker's folder {folder} cannot be used: {error}; choose another with --folder"
+            f"the worker's folder {folder} is not usable: {error}; choose another one with --folder"
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,7 +94,7 @@ def _hold(folder: Path, name: str) -> OwnFolder:
     except OSError as error:
         lock.close()
         raise ExecutorError(
-            f"the worker's folder {folder} cannot be held: {error}; choose another with --folder"
+            f"the worker's folder {folder} cannot be locked: {error}; choose another one with --folder"
         ) from None
     return OwnFolder(folder, name, lock)
 

@@ -184,7 +184,7 @@ class ProcessExecutor:
             self._dismiss(in_the_way)
             child = warm.blank.pop(0) if warm.blank else self._spawn()
             if child is None:
-                text = f"no process for operators could be started: {self._problem}"
+                text = f"cannot start a process for operators: {self._problem}"
                 self._refuse([grant], Cause.CAUSE_WORKER, "NoProcess", text, returned=True)
                 return None
             child.binding, child.gpus = binding, gpus
@@ -222,7 +222,7 @@ class ProcessExecutor:
             message = grant.SerializeToString()
             if len(message) > MESSAGE_BYTES_MAX:
                 child.waiting.popleft()
-                text = f"the values of its arguments take {len(message)} bytes, the limit is {MESSAGE_BYTES_MAX}"
+                text = f"the values of its arguments have {len(message)} bytes, the limit is {MESSAGE_BYTES_MAX}"
                 self._refuse([grant], Cause.CAUSE_WORKER, "TooLarge", text)
             elif child.channel.send(message):
                 child.sent.append(child.waiting.popleft())

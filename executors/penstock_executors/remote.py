@@ -76,7 +76,7 @@ class RemoteWorker:
 
     def __init__(self, place: Place, executor: Executor) -> None:
         if place.folder is None:
-            raise ExecutorError("a worker needs a folder of its own")
+            raise ExecutorError("a worker needs its own folder")
         self._place, self._folder = place, place.folder
         self._executor = executor
         self._agent: Agent | None = None
@@ -134,8 +134,8 @@ class RemoteWorker:
         if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get(OWNER_TRAILER)):
             return owner
         if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
-            raise ExecutorError(f"the Action Service at {address} refuses this worker: {error.details()}")
-        log.warning("no connection to the Action Service at %s (%s); trying again", address, error.details())
+            raise ExecutorError(f"the Action Service at {address} rejected this worker: {error.details()}")
+        log.warning("cannot connect to the Action Service at %s (%s); retrying", address, error.details())
         return self._place.connect
 
     def _name_is_taken(self, wait_s: float, details: str) -> None:
@@ -143,7 +143,7 @@ class RemoteWorker:
         now = asyncio.get_running_loop().time()
         if self._refused_until is None:
             self._refused_until = now + wait_s + NAME_SLACK_S
-            log.warning("%s; trying for %.0f s whether it is gone", details, wait_s + NAME_SLACK_S)
+            log.warning("%s; retrying for %.0f s", details, wait_s + NAME_SLACK_S)
         elif now >= self._refused_until:
             raise NameTaken(details)
 

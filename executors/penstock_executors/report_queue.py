@@ -1,4 +1,4 @@
-"""What a worker says over its stream: reports that gather while a message is on its way go together in the next."""
+"""The reports of a worker: those that arrive while a message is in flight are sent together in the next."""
 
 import asyncio
 from collections import deque

@@ -70,7 +70,7 @@ class Trackers:
                 self._stubs[address] = self._stubs.pop(address)  # asked last from now on
             else:
                 return address, answer
-        text = "; ".join(problems) or "no State Tracker is known"
+        text = "; ".join(problems) or "no State Tracker is configured"
         if codes == {_grpc.StatusCode.NOT_FOUND}:
             raise NotRecorded(text)
         raise TrackersAway(text, too_much=_grpc.StatusCode.RESOURCE_EXHAUSTED in codes)

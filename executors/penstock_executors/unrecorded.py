@@ -47,7 +47,7 @@ class Ended:
         self.due = min(self.due, now + RESEND_S)
 
     def forget(self, number: int) -> bool:
-        """Drop the report of a grant; False if there is none."""
+        """Drop the report of a grant; False if it does not exist."""
         if self._open.pop(number, None) is None:
             return number in self._forgotten
         self.remember(number)

@@ -76,7 +76,7 @@ async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
             told_at = loop.time()
             told.set()
         elif loop.time() > told_at + SAME_SIGNAL_S:
-            log.warning("worker %s stops at once: what it holds is given up", name)
+            log.warning("worker %s stops immediately and abandons its actions", name)
             worker.leave()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,7 +88,7 @@ async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
     waiting.cancel()
     if told.is_set() and not running.done():
         log.info(
-            "worker %s drains: it ends what it holds, for at most %.0f s; Ctrl-C or SIGTERM again ends it at once",
+            "worker %s is draining: actions get at most %.0f s to finish; Ctrl-C or SIGTERM again stops it immediately",
             name,
             drain_s,
         )
@@ -98,7 +98,7 @@ async def _work(worker: RemoteWorker, name: str, drain_s: float) -> int:
 
 
 def _executor(name: str, resources: Resources, gpu: int | None) -> Executor:
-    """Return the executor with what this worker offers; what is not given is what the machine has."""
+    """Return the executor with the capacity of this worker; by default that of the machine."""
     make: Any = load_executor(name)
     return make(
         cpu_milli=resources.cpu_milli or None,
@@ -112,6 +112,6 @@ def _gpus(count: int) -> list[str]:
     found = visible_gpus()
     if count > len(found):
         raise ExecutorError(
-            f"this machine shows {len(found)} GPUs, not {count}; start the worker with --gpu {len(found)}"
+            f"this machine has {len(found)} GPUs, not {count}; start the worker with --gpu {len(found)}"
         )
     return list(found[:count])

@@ -67,7 +67,7 @@ class Scraped(Collector):
                     key = tuple(labels)
                     found[key] = number if key not in found else self._combine(found[key], number)
             except RuntimeError:  # what it reads changed while it was read; the next scrape sees it
-                log.debug("%s could not be looked up", self.name)
+                log.debug("cannot read %s", self.name)
         family = self._family()
         for labels, number in found.items():
             family.add_metric(labels, number)

@@ -13,7 +13,7 @@ class InvalidPlan(PlanError):
     """A plan that cannot be run; `problems` has everything that is wrong, at most `PROBLEMS_MAX` and a last line."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("the plan is not valid:\n" + "\n".join(f"- {problem}" for problem in problems))
+        super().__init__("invalid plan:\n" + "\n".join(f"- {problem}" for problem in problems))
         self.problems = list(problems)
 
 

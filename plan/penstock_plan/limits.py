@@ -1,4 +1,4 @@
-"""What a plan may contain at most; a larger one is refused before it costs much."""
+"""The limits of a plan; a larger one is rejected before it costs much."""
 
 PLAN_BYTES_MAX = 64 * 2**20
 NODES_MAX = 200_000

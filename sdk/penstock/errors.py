@@ -1,4 +1,4 @@
-"""Every error that declaring, compiling, loading or testing a workflow raises."""
+"""The errors of declaring, compiling, loading and testing a workflow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class PenstockError(Exception):
 
 
 class InvalidDeclaration(PenstockError, ValueError):
-    """An operator or workflow was declared with something that cannot work; the message says what."""
+    """The declaration of an operator or workflow is invalid; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompileError:
-    """One thing that is wrong with one call (or declaration) in a workflow."""
+    """One problem of one call or declaration in a workflow."""
 
     problem: str
     operator: str = ""
@@ -35,7 +35,7 @@ class CompileError:
 
 
 class CompileErrors(PenstockError):
-    """Everything that is wrong with a workflow, in `errors`, in the order of the calls."""
+    """All problems of a workflow, in `errors`, in the order of the calls."""
 
     def __init__(self, workflow: str, errors: Iterable[CompileError]) -> None:
         super().__init__(workflow)
@@ -56,7 +56,7 @@ class UnknownOutput(CompileErrors, AttributeError):
 
 
 class InvalidInputs(PenstockError):
-    """The inputs given to a workflow do not fit it; `problems` has one line each."""
+    """The inputs do not match the workflow; `problems` has one line each."""
 
     def __init__(self, workflow: str, problems: Iterable[str]) -> None:
         self.workflow, self.problems = workflow, list(problems)
@@ -72,7 +72,7 @@ class OperatorFailed(PenstockError):
 
 
 class GoldenDiffers(PenstockError, AssertionError):
-    """A workflow's plan is not that of its golden file; the message says what differs."""
+    """A workflow's plan differs from its golden file; the message shows the differences."""
 
 
 class LoadError(PenstockError):
@@ -84,7 +84,7 @@ class NoSuchFile(LoadError):
 
 
 class NoSuchWorkflow(LoadError):
-    """The file has no workflow of that name, or none at all, or several and none was named."""
+    """The file has no workflow of this name, or none, or several and the name is missing."""
 
 
 class NotImportable(LoadError):
@@ -92,7 +92,7 @@ class NotImportable(LoadError):
 
 
 class BadGolden(LoadError):
-    """A file is no golden plan, or one of a newer version."""
+    """A file is not a golden plan, or it has a newer version."""
 
 
 def _shown(path: str) -> str:

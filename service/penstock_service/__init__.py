@@ -1,1 +1,1 @@
-"""What every service is made of: its process, settings, gRPC server, health and database."""
+"""The parts of every service: its process, settings, gRPC server, health and database."""

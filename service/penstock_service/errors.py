@@ -1,4 +1,4 @@
-"""What can go wrong in any service's process."""
+"""The errors of every service process."""
 
 from .answers import Answer
 
@@ -18,13 +18,13 @@ class PortInUse(ServiceError):
 
 
 class DatabaseAway(ServiceError, Answer):
-    """Postgres does not answer; the service keeps trying."""
+    """Postgres does not respond; the service keeps retrying."""
 
     status = "UNAVAILABLE"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"the database is away and is tried again: {why}")
+        super().__init__(f"the database is unavailable, retrying: {why}")
 
 
 class MigrationFailed(ServiceError):
-    """A migration could not be applied, or the database and the code do not belong together."""
+    """A migration could not be applied, or the database does not match the code."""

@@ -158,7 +158,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         error_id = uuid.uuid4().hex[:8]
         concerned = logs.about(run_id) if run_id else None
         log.error("%s failed (error %s)", method, error_id, exc_info=error, extra=concerned)
-        await context.abort(grpc.StatusCode.INTERNAL, f"internal error {error_id}: the service's log says more")
+        await context.abort(grpc.StatusCode.INTERNAL, f"internal error {error_id}: see the log of the service")
 
 
 def _short(method: str) -> str:

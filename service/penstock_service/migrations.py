@@ -94,7 +94,7 @@ def _check(applied: dict[str, str], known: dict[str, Migration]) -> None:
     if newer:
         raise MigrationFailed(
             f"the database has migrations that this version does not know ({', '.join(newer)}): "
-            "it was used by a later version of Penstock; use that one"
+            "a later version of Penstock has used it; upgrade to that version"
         )
     for version, checksum in applied.items():
         # Empty: applied by dbmate.

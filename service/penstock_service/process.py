@@ -61,7 +61,7 @@ class Process:
         return server
 
     async def watch(self) -> None:
-        """Keep health up to date, for ever."""
+        """Keep health up to date until cancelled."""
         healthy = False
         while True:
             if self.server is not None and self.ready() != healthy:
@@ -72,18 +72,18 @@ class Process:
 
 
 async def patiently(step: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], what: str) -> T:
-    """Take a step again and again while what it needs is away; return its result.
+    """Repeat a step while what it needs is unavailable; return its result.
 
     Args:
-        away: What the step raises then.
-        what: Is away, for the log.
+        away: The errors that the step raises then.
+        what: The name of what is unavailable, for the log.
     """
     delay_s = TRY_AGAIN_MIN_S
     while True:
         try:
             return await step()
         except away as error:
-            log.warning("%s is away, trying again in %.2g s: %s", what, delay_s, error or type(error).__name__)
+            log.warning("%s is unavailable, retrying in %.2g s: %s", what, delay_s, error or type(error).__name__)
         await asyncio.sleep(delay_s)
         delay_s = min(2 * delay_s, TRY_AGAIN_MAX_S)
 
@@ -93,7 +93,7 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
 
     Args:
         start: Starts everything, and says to the process what stops it.
-        errors: What of `start` the user can do something about: said in one line.
+        errors: Errors of `start` that the user can fix: shown as one line.
     """
     _parser(kind).parse_args()
     try:
@@ -120,11 +120,11 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
 
 
 def _parser(kind: type[ServiceSettings]) -> argparse.ArgumentParser:
-    """Knows no arguments, and tells the variables."""
+    """Return a parser that accepts no arguments and whose help lists the variables."""
     lines = "\n".join(_line(one) for one in variables(kind))
     return argparse.ArgumentParser(
         kind.service,
-        description=f"{kind.__doc__}\n\nIt is configured by its environment:\n{lines}",
+        description=f"{kind.__doc__}\n\nIt is configured by environment variables:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -136,7 +136,7 @@ def _line(one: Variable) -> str:
 
 
 def problems(error: Exception) -> list[str]:
-    """Say what is wrong with the environment, by variable."""
+    """Return the problems of the environment, one line per variable."""
     if not isinstance(error, ValidationError):
         return [str(error)]
     return [
@@ -177,4 +177,4 @@ async def _end(process: Process) -> None:
         async with asyncio.timeout(STOP_S_MAX):
             await process.stops.aclose()
     except TimeoutError:
-        log.error("not everything stopped within %.0f s", STOP_S_MAX)
+        log.error("shutdown took longer than %.0f s and was cut short", STOP_S_MAX)

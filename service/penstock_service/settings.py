@@ -1,4 +1,4 @@
-"""What every service is told by its environment: PENSTOCK_* variables, checked when the process starts."""
+"""The settings of every service: PENSTOCK_* environment variables, checked when the process starts."""
 
 import ipaddress
 import socket
@@ -15,19 +15,19 @@ DSN_SCHEMES: Final = ("postgresql", "postgres")
 
 
 class BadAddress(ValueError):
-    """No HOST:PORT."""
+    """An address is not HOST:PORT."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text!r} is no HOST:PORT, such as 127.0.0.1:7733 or [::1]:7733")
+        super().__init__(f"invalid address {text!r}: expected HOST:PORT, such as 127.0.0.1:7733 or [::1]:7733")
 
 
 class BadDsn(ValueError):
-    """No DSN of a Postgres database. The text does not quote it, for the sake of its password."""
+    """A text is not the DSN of a Postgres database. The message does not quote it, since it may contain a password."""
 
     def __init__(self) -> None:
         super().__init__(
-            "no DSN such as postgresql://user:password@host:5432/name; "
-            "/ ? # @ , % in a password are written as %2F %3F %23 %40 %2C %25"
+            "invalid DSN: expected postgresql://user:password@host:5432/name; "
+            "encode / ? # @ , % in a password as %2F %3F %23 %40 %2C %25"
         )
 
 
@@ -36,8 +36,8 @@ class UnsafeBind(ServiceError):
 
     def __init__(self, variable: str, address: str) -> None:
         super().__init__(
-            f"{variable}={address} is open to other machines, and there is no TLS and no access control yet. "
-            "Listen on 127.0.0.1, or say PENSTOCK_ALLOW_INSECURE_BIND=true if the network is closed to others"
+            f"{variable}={address} is open to other machines, but TLS and access control do not exist yet. "
+            "Listen on 127.0.0.1, or set PENSTOCK_ALLOW_INSECURE_BIND=true if the network is private"
         )
 
 
@@ -57,7 +57,7 @@ def _checked(value: Any) -> str:
 
 
 def _dsn(url: str) -> str:
-    """Refuse what would be read otherwise than it is meant: parts of the password would turn up in errors."""
+    """Refuse a DSN that would be parsed differently than intended: parts of the password would appear in errors."""
     parts = urlsplit(url)
     if parts.scheme not in DSN_SCHEMES or parts.fragment or "@" in parts.path + parts.query:
         raise BadDsn
@@ -77,7 +77,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)]
 
 
 class ServiceSettings(BaseSettings):
-    """What all services have in common."""
+    """The settings that all services share."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_", frozen=True, extra="ignore")
     # Of the process, in logs.
@@ -85,28 +85,30 @@ class ServiceSettings(BaseSettings):
 
     name: str = Field(
         default="",
-        description="Who this instance is: kept over restarts, and different from every other instance's. "
-        "If empty, the host's name and the port that it listens on.",
+        description="Name of this instance: unique, and the same after each restart. "
+        "Default: the host's name and the port that it listens on.",
     )
     listen: Address = Field(
-        default="", description="HOST:PORT that the gRPC server listens on; port 0 takes a free one."
+        default="", description="HOST:PORT that the gRPC server listens on; port 0 selects a free one."
     )
     advertise: Address = Field(
-        default="", description="HOST:PORT at which others reach this instance; what it listens on, if empty."
+        default="",
+        description="HOST:PORT at which others reach this instance. Default: the address that it listens on.",
     )
     allow_insecure_bind: bool = Field(
         default=False,
-        description="Whether to listen on other addresses than loopback, although there is no TLS and no access "
-        "control yet. Only on a network that is closed to others.",
+        description="Allow addresses other than loopback, although TLS and access control do not exist yet. "
+        "Only use it on a private network.",
     )
     metrics_listen: Address = Field(
-        default="", description="HOST:PORT that answers /metrics in Prometheus' text format; nowhere if empty."
+        default="", description="HOST:PORT that serves /metrics in Prometheus' text format. Default: not served."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least severity of what is logged, on standard error."
+        default="INFO", description="Lowest severity of the messages that are logged, on standard error."
     )
     log_format: Literal["auto", "json", "text"] = Field(
-        default="auto", description="One JSON object a line, or text; auto is text on a terminal."
+        default="auto",
+        description="Format of log messages: one JSON object per line, or text. auto selects text on a terminal.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What every service asks of the State Trackers: what the deployment is, and the bytes of a plan."""
+"""Calls of every service to the State Trackers: the facts of the deployment, and the bytes of a plan."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ async def deployment_of(state_trackers: Sequence[str]) -> service_pb2.InfoRespon
                 with suppress(grpc.aio.AioRpcError):
                     return await stub.Info(service_pb2.InfoRequest(), timeout=ASK_TIMEOUT_S)
         if not waited:
-            log.info("no State Tracker answers yet: %s", ", ".join(state_trackers))
+            log.info("no State Tracker responds yet: %s", ", ".join(state_trackers))
         waited = True
         await asyncio.sleep(ASK_AGAIN_S)
 

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from .settings import ServiceSettings
 
 # What the kind of a variable that takes a list ends with.
-SEVERAL: Final = ", several separated by commas"
+SEVERAL: Final = ", comma-separated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--shards", type=int)
-    parser.add_argument("--attended", action="store_true", help="end when stdin ends")
+    parser.add_argument("--attended", action="store_true", help="Stop when stdin ends.")
     parser.add_argument("--no-workers", action="store_true")
     given = parser.parse_args()
     if given.attended:

@@ -1,4 +1,4 @@
-"""What everything can be told, for people: `python -m penstock_stack.configuration FILE` writes the page anew."""
+"""docs/configuration.md, generated from the settings: `python -m penstock_stack.configuration FILE`."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,21 +15,22 @@ from .members import services
 
 HEAD: Final = """# Configuration
 
-Made from the settings of each service by `make docs`; a test compares.
+Generated from the settings of each service by `make docs`; a test checks that it is current.
 
-Services take no arguments. Each reads its variables when it starts, and ends with exit code 2 and the variable's name
-if one is missing or makes no sense; `penstock-state-tracker --help`, and so on, tells the same as this page.
-`docker-compose.yml` is an example of all of it, and [deployment.md](deployment.md) says what belongs together.
+Services take no arguments. Each service reads its environment variables when it starts. If one is missing or invalid,
+it prints the name of the variable and exits with code 2. `penstock-state-tracker --help` (and so on) shows the same
+information as this page. `docker-compose.yml` is a complete example; [deployment.md](deployment.md) explains how the
+services work together.
 """
 CLIENTS: Final = """
 ## Clients: `penstock` and `penstock.Client`
 
-| variable | if it is not set | meaning |
+| variable | default | meaning |
 |---|---|---|
-| `PENSTOCK_ADDRESS` | the stack of this machine, else `127.0.0.1:7733` | HOST:PORT of a State Tracker, or of a stack. |
-| `PENSTOCK_HOME` | the user's folder for data | Data folder of the embedded stack, and of workers. |
-| `PENSTOCK_DEBUG` | | `1` shows the traceback of an error that is otherwise one line. |
-| `TRACEPARENT` | | The span that a submitted run continues, as in W3C Trace Context. |
+| `PENSTOCK_ADDRESS` | the stack of this machine, then `127.0.0.1:7733` | Address of a State Tracker, or of a stack. |
+| `PENSTOCK_HOME` | the user's data folder | Data folder of the embedded stack and of workers. |
+| `PENSTOCK_DEBUG` | | `1` adds a traceback to errors, which are otherwise one line. |
+| `TRACEPARENT` | | Parent span of a submitted run, as in W3C Trace Context. |
 """
 
 
@@ -39,7 +40,7 @@ def page() -> str:
     parts = [
         HEAD,
         _section("Every service", common),
-        _section("Services that use the streams, too", _others(streams, common)),
+        _section("Services with streams", _others(streams, common)),
     ]
     for settings in services():
         known = streams if issubclass(settings, StreamSettings) else common
@@ -59,7 +60,7 @@ def _others(these: Iterable[Variable], known: Sequence[Variable]) -> list[Variab
 
 def _section(title: str, these: Iterable[Variable], text: str = "") -> str:
     rows = [[f"`{one.name}`", one.kind, _default(one), one.meaning] for one in these]
-    return f"## {title}\n\n{text}{_table(['variable', 'value', 'if it is not set', 'meaning'], rows)}"
+    return f"## {title}\n\n{text}{_table(['variable', 'value', 'default', 'meaning'], rows)}"
 
 
 def _default(one: Variable) -> str:
@@ -75,7 +76,7 @@ def _worker() -> str:
         [f"`{option.opts[0]}`", f"`{option.envvar}`" if option.envvar else "", _shown(option.default), option.help]
         for option in worker.params
     ]
-    text = "A worker is started with options; what is written in the second column can be a variable as well.\n\n"
+    text = "A worker is configured by options; the second column names environment variables to use instead.\n\n"
     return f"## Worker: `penstock worker`\n\n{text}{_table(['option', 'variable', 'default', 'meaning'], rows)}"
 
 

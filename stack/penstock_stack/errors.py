@@ -1,4 +1,4 @@
-"""What can go wrong with the stack as a whole, in words for whoever started it."""
+"""The errors of the stack as a whole, for its user."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class FolderInUse(StackError):
 
     def __init__(self, folder: Path, holder: str) -> None:
         who = f"process {holder}" if holder else "another process"
-        super().__init__(f"the data folder {folder} is in use by {who}: stop that one, or choose another with --data")
+        super().__init__(f"the data folder {folder} is in use by {who}: stop it, or choose another folder with --data")
         self.folder, self.holder = folder, holder
 
 
@@ -24,7 +24,7 @@ class FolderUnusable(StackError):
     """The data folder cannot be made or written."""
 
     def __init__(self, folder: Path, reason: str) -> None:
-        super().__init__(f"the data folder {folder} cannot be used ({reason}): choose another with --data")
+        super().__init__(f"the data folder {folder} is not usable ({reason}): choose another folder with --data")
         self.folder = folder
 
 

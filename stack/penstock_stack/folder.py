@@ -70,11 +70,11 @@ class DataFolder:
             found = json.loads(path.read_text())
             stamp = Stamp(int(found["format"]), int(found["shards"]))
         except (ValueError, KeyError, TypeError):
-            raise OtherVersion(self.path, f"its {STAMP} cannot be read") from None
+            raise OtherVersion(self.path, f"its {STAMP} is unreadable") from None
         if stamp.format != FORMAT:
-            raise OtherVersion(self.path, f"its data have format {stamp.format}, this version reads format {FORMAT}")
+            raise OtherVersion(self.path, f"its data has format {stamp.format}, but this version reads format {FORMAT}")
         if shards is not None and stamp.shards != shards:
-            raise OtherVersion(self.path, f"it was made with {stamp.shards} shards, not {shards}")
+            raise OtherVersion(self.path, f"it was created with {stamp.shards} shards, not {shards}")
         return stamp
 
 

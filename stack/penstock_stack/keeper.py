@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Looks after a server that was started, until `stop`. Runs wait meanwhile, as with any database that is away."""
+    """Restarts a server when it exits, until `stop`. Runs wait meanwhile, as with any unavailable database."""
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
         self._postgres = postgres
@@ -23,7 +23,7 @@ class Keeper:
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Return once nothing will start the server any more."""
+        """Return when the server will no longer be restarted."""
         self._stopping.set()
         await self._task
 
@@ -32,16 +32,16 @@ class Keeper:
         while not await self._stopped_within(LOOK_EVERY_S):
             if not self._postgres.ended:
                 continue
-            log.error("the embedded Postgres ended by itself; starting it again")
+            log.error("the embedded Postgres exited unexpectedly; restarting it")
             try:
                 await asyncio.to_thread(self._postgres.restart)
             except StackError as error:
-                log.error("it does not start, the next try is in %g s: %s", pause_s, error)
+                log.error("the embedded Postgres failed to start, retrying in %g s: %s", pause_s, error)
                 if await self._stopped_within(pause_s):
                     return
                 pause_s = min(2 * pause_s, AGAIN_AFTER_MAX_S)
             else:
-                log.info("the embedded Postgres runs again, as process %d", self._postgres.pid)
+                log.info("the embedded Postgres was restarted as process %d", self._postgres.pid)
                 pause_s = AGAIN_AFTER_MIN_S
 
     async def _stopped_within(self, seconds: float) -> bool:

@@ -49,7 +49,7 @@ class Printed:
         finally:
             self._writing = None
         if self._dropped:
-            log.warning("%d lines of operators' output were dropped: the disk is too slow for them", self._dropped)
+            log.warning("%d lines of operators' output were dropped: the disk is too slow", self._dropped)
             self._dropped = 0
 
     def _write(self, pending: dict[LogKey, list[tuple[int, str]]]) -> None:
@@ -58,6 +58,6 @@ class Printed:
             try:
                 writer.append(lines)
             except (ArtifactStoreError, OSError) as error:
-                log.warning("%d lines of operators' output are lost: %s", len(lines), error)
+                log.warning("%d lines of operators' output were lost: %s", len(lines), error)
             finally:
                 writer.close()

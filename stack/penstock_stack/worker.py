@@ -90,7 +90,7 @@ class EmbeddedWorker:
             self._session = self._connect(self._agent.register(), self._agent.on_orders, self._closed)
         except Exception as error:
             if not self._refusals:
-                log.warning("the Action Service does not take the worker in (%s); trying again until it does", error)
+                log.warning("the Action Service does not accept the worker (%s); retrying", error)
             delay_s = min(RECONNECT_MAX_S, RECONNECT_S * 2 ** min(self._refusals, 10))
             self._refusals += 1
             self._timer = self._loop.call_later(delay_s, self._link)

@@ -63,8 +63,8 @@ def _check(
 ) -> None:
     if shards is not None and row["shards"] != shards:
         raise WrongDatabase(
-            f"the deployment was created with {row['shards']} shards, and {shards} were asked for: "
-            f"runs would be looked for where they are not. Ask for {row['shards']}, or use an empty database"
+            f"the deployment was created with {row['shards']} shards, but {shards} are configured: "
+            f"existing runs would map to different shards. Configure {row['shards']}, or use an empty database"
         )
     if row["databases"] != len(databases) or row["position"] != position:
         raise WrongDatabase(
@@ -72,10 +72,10 @@ def _check(
             f"of {row['databases']}: name the same databases in the same order"
         )
     if found is not None and row["id"] != found.id:
-        raise WrongDatabase(f"database {position + 1} belongs to another deployment than the first")
+        raise WrongDatabase(f"database {position + 1} belongs to a different deployment than the first")
 
 
 def _check_places(deployment: Deployment) -> None:
     places = sorted(shard for place in deployment.places for shard in place)
     if places != list(range(deployment.shards)):
-        raise WrongDatabase("some shards are in no database, or in two; was a move of shards interrupted?")
+        raise WrongDatabase("some shards are missing or are in two databases; was a move of shards interrupted?")

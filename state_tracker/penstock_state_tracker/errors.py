@@ -20,14 +20,14 @@ class CorruptLog(StateTrackerError):
 
 
 class Answered(StateTrackerError, Answer):
-    """Base of what callers see as it is."""
+    """Base of the errors that callers receive as they are."""
 
 
 # What the caller did
 
 
 class BadRequest(Answered):
-    """The request cannot be right, whatever the state; the text names every reason."""
+    """The request is invalid in any state; the text names every reason."""
 
     status = "INVALID_ARGUMENT"
 
@@ -38,7 +38,7 @@ class RunNotFound(Answered):
     status = "NOT_FOUND"
 
     def __init__(self, run_id: bytes) -> None:
-        super().__init__(f"there is no run {run_text(run_id)}")
+        super().__init__(f"unknown run {run_text(run_id)}")
         self.run_id = run_id
 
 
@@ -59,15 +59,15 @@ class PlanNotFound(Answered):
     status = "NOT_FOUND"
 
     def __init__(self, plan: bytes) -> None:
-        super().__init__(f"there is no plan {plan.hex() or '(empty)'}; store it with PutPlan first")
+        super().__init__(f"unknown plan {plan.hex() or '(empty)'}; store it with PutPlan first")
         self.plan = plan
 
 
-# What the caller can only wait for, or ask somebody else
+# What the caller can only wait for, or ask another process
 
 
 class NotOwner(Answered):
-    """Another process owns the shard; `address` is empty if nobody is known to."""
+    """Another process owns the shard; `address` is empty if the owner is unknown."""
 
     status = "FAILED_PRECONDITION"
 
@@ -81,22 +81,22 @@ class NotOwner(Answered):
 
 
 class ShardAway(Answered):
-    """The shard changes its owner or its memory is rebuilt; what became of the request shows on asking again."""
+    """The shard changes its owner or its state is rebuilt; repeat the request to learn its outcome."""
 
     status = "UNAVAILABLE"
 
     def __init__(self, shard: int) -> None:
-        super().__init__(f"shard {shard} is being taken over; ask again")
+        super().__init__(f"shard {shard} is being taken over; retry")
         self.shard = shard
 
 
 class Overloaded(Answered):
-    """More waits to be committed than is good; nothing of the request was kept."""
+    """Too many events wait to be committed; nothing of the request was kept."""
 
     status = "RESOURCE_EXHAUSTED"
 
     def __init__(self, what: str, retry_after_s: float) -> None:
-        super().__init__(f"{what}; try again in {retry_after_s:g} s")
+        super().__init__(f"{what}; retry in {retry_after_s:g} s")
         self.retry_after_s = retry_after_s
 
     @property
@@ -114,9 +114,9 @@ class TooMuch(Answered):
 
 
 class WrongDatabase(StateTrackerError):
-    """The database holds something else than this process was told; the text says what to change."""
+    """The database does not match the settings of this process; the text says what to change."""
 
 
 def run_text(run_id: bytes) -> str:
-    """Return a run's id as people write it; hex if it is none."""
+    """Return a run id in the usual form; in hex if it is not a valid id."""
     return str(UUID(bytes=run_id)) if len(run_id) == 16 else run_id.hex() or "(empty)"

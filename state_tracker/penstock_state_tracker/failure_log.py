@@ -1,4 +1,4 @@
-"""What the log says of runs that people want to hear: attempts that failed, and runs that did not succeed."""
+"""The log messages about failed attempts and about runs that did not succeed."""
 
 import logging
 from collections.abc import Sequence
@@ -32,17 +32,17 @@ def committed(parts: Sequence[Part]) -> None:
             told += 1
             _failed(event) if kind == ACTION_FAILED else _ended(event)
     if left_out:
-        log.warning("%d more attempts or runs failed in the same moment", left_out)
+        log.warning("%d more attempts or runs failed at the same time", left_out)
 
 
 def _failed(event: ev.Event) -> None:
     failed = event.action_failed
-    cause = CAUSES.get(failed.cause, "of a kind that is not known here")
-    again = f"; tried again in {failed.retry_delay_s:.3g} s" if failed.HasField("retry_delay_s") else ""
+    cause = CAUSES.get(failed.cause, "unknown cause")
+    again = f"; retrying in {failed.retry_delay_s:.3g} s" if failed.HasField("retry_delay_s") else ""
     what = ": ".join(filter(None, (failed.failure.type, failed.failure.message)))[:MESSAGE_CHARS_MAX]
     log.warning(
         "an attempt failed (%s) on worker %s: %s%s",
-        cause, failed.worker or "-", what or "no more is known", again,
+        cause, failed.worker or "-", what or "no details", again,
         extra=logs.about(event.run_id, failed.node, failed.attempt),
     )  # fmt: skip
 

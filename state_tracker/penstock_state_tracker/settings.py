@@ -1,4 +1,4 @@
-"""What a State Tracker is told by its environment."""
+"""The settings of a State Tracker."""
 
 from typing import ClassVar
 
@@ -17,21 +17,22 @@ class Settings(StreamSettings):
     )
     database_urls: Dsns = Field(
         min_length=1,
-        description="DSNs of the Postgres databases with the logs, separated by commas: the same ones, in the same "
-        "order, for every State Tracker of a deployment.",
+        description="DSNs of the Postgres databases with the event log: the same databases in the same order for "
+        "all State Trackers of a deployment.",
     )
     shards: int | None = Field(
         default=None,
         ge=1,
         le=65_536,
-        description="Logs that a new deployment is made with, 256 if not given; it can never be changed.",
+        description="Number of shards of a new deployment. Default: 256. It can never be changed.",
     )
     artifact_store: Address = Field(
-        default="", description="HOST:PORT of the artifact store, told to clients; this instance's own, if empty."
+        default="", description="Address of the artifact store that clients use. Default: the address of this instance."
     )
     artifact_folder: str = Field(
-        default="", description="Folder of the artifact store, told to clients that see the same files; may be empty."
+        default="", description="Folder of the artifact store, for clients that can access the same files."
     )
     action_services: Addresses = Field(
-        default=(), description="HOST:PORT of each Action Service, told to clients; this instance's own, if empty."
+        default=(),
+        description="Addresses of the Action Services that clients use. Default: the address of this instance.",
     )

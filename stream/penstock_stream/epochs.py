@@ -1,4 +1,4 @@
-"""Which messages of a stream can be true, by what the owners of the logs told last. No I/O."""
+"""Validation of the messages of a stream by the epochs that the owners of the logs reported last. No I/O."""
 
 from enum import Enum
 from typing import Generic, NamedTuple

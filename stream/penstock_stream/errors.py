@@ -1,4 +1,4 @@
-"""What can go wrong with a stream, and with following it."""
+"""The errors of a stream and of its followers."""
 
 
 class StreamError(Exception):
@@ -6,7 +6,7 @@ class StreamError(Exception):
 
 
 class UpstreamAway(StreamError):
-    """An upstream service does not answer, or does not own the shard any more; asking again later helps."""
+    """An upstream service does not respond, or no longer owns the shard; a later retry can succeed."""
 
 
 class OutOfRange(StreamError):
@@ -14,16 +14,16 @@ class OutOfRange(StreamError):
 
 
 class UnreadableRecord(StreamError):
-    """A record of a topic cannot be understood, or cannot be true; it goes to the dead letters."""
+    """A record of a topic is unreadable or invalid; it goes to the dead letters."""
 
 
 class RecordTooLarge(StreamError):
-    """The broker refuses a record of that size."""
+    """The broker rejects a record of this size."""
 
     def __init__(self, topic: str, size_bytes: int) -> None:
         super().__init__(
-            f"{topic} takes no record of {size_bytes:,} bytes; raise the topic's max.message.bytes. "
-            "Followers read it from the log"
+            f"topic {topic} rejected a record of {size_bytes:,} bytes; raise its max.message.bytes. "
+            "Followers read the record from the log"
         )
         self.topic, self.size_bytes = topic, size_bytes
 
@@ -32,4 +32,4 @@ class CallDropped(StreamError):
     """The Kafka client gave up a call without a word, as it does when a connection breaks at some moments."""
 
     def __init__(self) -> None:
-        super().__init__("the Kafka client gave up a call")
+        super().__init__("the Kafka client cancelled a call")

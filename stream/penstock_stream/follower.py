@@ -74,7 +74,7 @@ class Upstream(Protocol[BatchOut]):
 
 
 class Consumer(Protocol[BatchIn]):
-    """Whoever follows. All calls for one shard come one after another, in the log's order."""
+    """The consumer of a stream. Calls for one shard come one after another, in the order of the log."""
 
     def apply(self, batch: BatchIn, after_seq: int) -> bool:
         """Take what the batch holds after a position, which may lie within it.
@@ -196,7 +196,9 @@ class Follower(Generic[Batch]):
             for ask_now in self._ask_now:
                 ask_now.set()
         elif verdict is Verdict.FORGED:
-            self._refuse(batch, f"epoch {batch.epoch} after position {told.seq}, where epoch {told.epoch} had begun")
+            self._refuse(
+                batch, f"epoch {batch.epoch} after position {told.seq}, where epoch {told.epoch} had already started"
+            )
         return verdict is Verdict.TRUE
 
     def _refuse(self, batch: Batch, reason: str) -> None:
@@ -215,9 +217,9 @@ class Follower(Generic[Batch]):
             taken = self._consumer.apply(batch, position.seq)
         except Exception as error:
             log.exception(
-                "shard %d: cannot take what follows position %d; loading it anew", position.shard, position.seq
+                "shard %d: cannot apply the range after position %d; reloading the shard", position.shard, position.seq
             )
-            self._refuse(batch, f"cannot be taken: {error}")
+            self._refuse(batch, f"cannot be applied: {error}")
             position.reload()
             return False
         if taken:
@@ -262,7 +264,7 @@ class Follower(Generic[Batch]):
         except UpstreamAway as error:
             log.debug("shard %d: %s", position.shard, error)
         except Exception:
-            log.exception("shard %d: cannot catch up after position %d; trying again", position.shard, position.seq)
+            log.exception("shard %d: cannot catch up after position %d; retrying", position.shard, position.seq)
 
     async def _step(self, position: Position[Batch]) -> None:
         """Load or read once; the position tells whether it helped."""
@@ -298,7 +300,7 @@ class Follower(Generic[Batch]):
             self._loaded.set()
 
     async def _poll(self, upstream: Upstream[Batch], ask_now: asyncio.Event) -> None:
-        """Ask one upstream process for its heads, for ever."""
+        """Poll the heads of one upstream process until cancelled."""
         away = False
         while True:
             ask_now.clear()
@@ -311,7 +313,7 @@ class Follower(Generic[Batch]):
                 away = True
                 self._own((), upstream)
             except Exception:
-                log.exception("cannot ask %s for its heads; trying again", upstream.address)
+                log.exception("cannot read the heads of %s; retrying", upstream.address)
             else:
                 away = False
                 self._own(heads, upstream)
@@ -333,7 +335,7 @@ class Follower(Generic[Batch]):
         """Take the messages that waited for this head to tell of their epoch."""
         true, forged = self._epochs.tell(head.shard, Told(head.epoch, head.seq), asked_for)
         for batch in forged:
-            self._refuse(batch, f"epoch {batch.epoch}, where the owner has {head.epoch}")
+            self._refuse(batch, f"epoch {batch.epoch}, but the owner has {head.epoch}")
         if true:
             self._take(true)
 
@@ -351,7 +353,7 @@ class Follower(Generic[Batch]):
         if seq != position.seq:
             self._astray[head.shard] = position.seq, now
         elif now - since >= ASTRAY_S_MAX:
-            log.error("shard %d is astray at %d, its log at %d; loading it anew", head.shard, seq, head.seq)
+            log.error("shard %d is at %d, beyond its log at %d; reloading the shard", head.shard, seq, head.seq)
             del self._astray[head.shard]
             position.forget()
 

@@ -36,7 +36,7 @@ class LocalSubscription:
         try:
             self.handler(messages)
         except Exception:
-            log.exception("a handler of the stream failed; its follower reads again what it missed")
+            log.exception("a handler of the stream failed; its follower will read the missed ranges")
 
 
 class LocalStream:
@@ -82,7 +82,7 @@ class LocalStream:
     def refuse(self, topic: str, message: Message, reason: str) -> None:
         """Count and log it: nobody outside can have written it."""
         self.refused += 1
-        log.error("a message of %s about shard %d is put aside: %s", topic, message.shard, reason)
+        log.error("rejected a message of %s about shard %d: %s", topic, message.shard, reason)
 
     def _deliver(self, topic: str) -> None:
         messages = self._pending[topic]
@@ -96,4 +96,8 @@ class LocalStream:
         self.dropped += count
         if now - self._drops_logged_at >= DROPS_LOGGED_EVERY_S:
             self._drops_logged_at = now
-            log.warning("stream %s is full: %d messages dropped so far; followers read them again", topic, self.dropped)
+            log.warning(
+                "stream %s is full: %d messages dropped so far; followers will read the missed ranges",
+                topic,
+                self.dropped,
+            )

@@ -25,7 +25,7 @@ async def open_stream(process: Process, settings: StreamSettings, shards: int, d
 def _stream_of(settings: StreamSettings, shards: int, deployment: str) -> Stream:
     """Return Kafka's stream, or one that goes nowhere."""
     if not settings.kafka:
-        log.warning("PENSTOCK_KAFKA is not set: services hear of each other's news once a second only")
+        log.warning("PENSTOCK_KAFKA is not set: services poll each other only once a second")
         return LocalStream()
     return KafkaStream(
         settings.kafka,

@@ -37,7 +37,7 @@ def answers(address: str) -> Generator[None]:
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.OUT_OF_RANGE:
             raise OutOfRange(f"{address}: {error.details()}") from None
-        raise UpstreamAway(f"{address} does not answer: {error.code().name}: {error.details()}") from None
+        raise UpstreamAway(f"{address} does not respond: {error.code().name}: {error.details()}") from None
 
 
 class StateTrackerUpstream:

@@ -200,7 +200,7 @@ def test_why() -> None:
     assert pool.why() == [
         "needs cpu 1, gpu 1; no worker in pool default has one",
         "runs on worker w",
-        "waits for the delay before its retry",
+        "waits for its retry delay",
     ]
     pool.say(start(3))
     pool.take()

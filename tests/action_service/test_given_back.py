@@ -14,7 +14,7 @@ def test_what_is_given_back_goes_to_another_worker() -> None:
     pool.reports(returned(first, "a"))
     assert not pool.granted() and not pool.published()
     assert pool.told("recorded", "a") == [first.grant]
-    assert pool.why() == ["worker a gave it back (: the plan could not be fetched); waits to be tried again"]
+    assert pool.why() == ["worker a returned it (: the plan could not be fetched); waits for its retry"]
     pool.keep_alive(book.RETURNED_MIN_S, "a", "b")
     (second,) = pool.granted("b")
     assert second.start.attempt == first.start.attempt and second.grant != first.grant

@@ -135,7 +135,7 @@ async def test_a_living_worker_keeps_its_name(services: World) -> None:
             await until(lambda: first.held)
             second = FakeWorker("box")
             second.incarnation, second.host = "2", "there:22"
-            with pytest.raises(NameTaken, match=r"'box' is connected to pool 'default'.*here:11.*--name"):
+            with pytest.raises(NameTaken, match=r"'box' is already connected to pool 'default'.*here:11.*--name"):
                 second.connect(service)
             assert not first.closed.is_set()
             first.finish(next(iter(first.held)))

@@ -71,7 +71,7 @@ def test_a_writer_that_was_killed_costs_its_last_line_only(tmp_path: Path) -> No
 
 def test_output_without_end_is_cut_and_said(tmp_path: Path) -> None:
     writer = LogWriter(tmp_path, FIRST)
-    for _ in range(20):
+    for _ in range(LOG_BYTES_MAX // 1_000_000 + 2):
         writer.append([(1, "x" * 10_000)] * 100)
     again = LogWriter(tmp_path, FIRST)
     again.append([(2, "after a restart")])

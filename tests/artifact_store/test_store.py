@@ -175,7 +175,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(store: LocalStore, tmp_path: Pat
         """,
     )
     lines = done.stdout.splitlines()
-    assert [line.startswith("True no room in ") for line in lines] == [True, True, False], done
+    assert [line.startswith("True the disk of ") for line in lines] == [True, True, False], done
     assert str(store.folder) in lines[0]
     assert store.get(bytes.fromhex(lines[2])) == b"small"
     assert files_of(store, "incoming") == []

@@ -76,7 +76,7 @@ async def test_a_range_that_makes_no_sense_leaves_nothing_in_the_message_of_the_
 
 async def test_a_plan_that_nobody_has(world: World, caplog: pytest.LogCaptureFixture) -> None:
     forge(world, run_submitted=ev.RunSubmitted(plan=b"p" * 32, nodes=1))
-    await until(lambda: "is astray" in caplog.text)
+    await until(lambda: "beyond its log" in caplog.text)
     await finish(world)
     await until(lambda: not any("_fetch_while_held" in repr(task.get_coro()) for task in asyncio.all_tasks()))
 

@@ -21,7 +21,7 @@ SCRIPT = Path(sys.executable).with_name("penstock-state-tracker")
     ("variable", "value", "said"),
     [
         ("PENSTOCK_DATABASE_URLS", "", "PENSTOCK_DATABASE_URLS: Tuple should have at least 1 item"),
-        ("PENSTOCK_LISTEN", "here", "PENSTOCK_LISTEN: Value error, 'here' is no HOST:PORT"),
+        ("PENSTOCK_LISTEN", "here", "PENSTOCK_LISTEN: Value error, invalid address 'here': expected HOST:PORT"),
         ("PENSTOCK_LISTEN", "0.0.0.0:7733", "PENSTOCK_LISTEN=0.0.0.0:7733 is open to other machines"),
         ("PENSTOCK_METRICS_LISTEN", "[::]:9464", "PENSTOCK_METRICS_LISTEN=[::]:9464 is open to other machines"),
         ("PENSTOCK_SHARDS", "0", "PENSTOCK_SHARDS: Input should be greater than or equal to 1"),
@@ -44,7 +44,7 @@ def test_a_password_that_is_not_encoded_is_not_shown(password: str) -> None:
         [SCRIPT], env={"PENSTOCK_DATABASE_URLS": url}, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 2
-    assert "written as %2F" in done.stderr
+    assert "in a password as %2F" in done.stderr
     assert "se" not in done.stderr.replace("password", "").split() and "cret" not in done.stderr
 
 

@@ -186,7 +186,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_holds(suite: Topology, gated
     for worker in workers:
         size = worker.log.stat().st_size
         worker.signal(signal.SIGTERM)
-        wait_for(lambda worker=worker, size=size: "drains" in log_after(worker, size))
+        wait_for(lambda worker=worker, size=size: "is draining" in log_after(worker, size))
     runs.let_go()
     assert [worker.ended() for worker in workers] == [0, 0]
     for worker in workers:
@@ -209,7 +209,7 @@ def test_without_postgres_nobody_is_ready(suite: Topology, gated: Callable[[], G
     late.kill()
     size = late.log.stat().st_size
     late.start()
-    wait_for(lambda: "Postgres is away" in log_after(late, size))
+    wait_for(lambda: "Postgres is unavailable" in log_after(late, size))
     assert not ready(late.health)
     suite.postgres.start()
     suite.wait_ready()
@@ -223,13 +223,13 @@ def test_without_kafka_runs_go_on(suite: Topology, gated: Callable[[], Gated]) -
     size = late.log.stat().st_size
     late.start()
     suite.wait_ready()
-    assert "connecting again" in log_after(late, size)
+    assert "reconnecting" in log_after(late, size)
     assert gated().results() == [RESULT] * RUNS
     suite.kafka.start()
 
 
 def test_a_service_that_is_not_there_cannot_be_scaled(tmp_path: Path) -> None:
-    with pytest.raises(NotStarted, match="there is no registry here; there is state-tracker, "):
+    with pytest.raises(NotStarted, match="unknown service registry: choose from state-tracker, "):
         Topology(tmp_path, file=ROOT / "docker-compose.yml", scale={"registry": 2}).start()
 
 

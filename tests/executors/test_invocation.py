@@ -168,7 +168,7 @@ def test_an_argument_is_new_for_each_call(store: LocalStore) -> None:
         (pl.Expr(output=pl.OutputRef(node=8)), "outputs of node 8"),
         (pl.Expr(input=8), "inputs of the run"),
         (sequence("heap"), "heap"),
-        (record("Absent"), "no class"),
+        (record("Absent"), "no longer exists"),
         (record("Point", absent=json("1")), "absent"),
         (json("[1"), "decoded"),
         (pl.Expr(literal=Value(codec="mesh/9", inline=b"1")), "mesh/9"),
@@ -232,4 +232,4 @@ def test_many_outputs_share_the_room_of_a_report(store: LocalStore) -> None:
 def test_a_failure_fits_into_its_limits() -> None:
     failure = BadResult("ValueError", "é" * 20_000, "\ud800" + "x" * 100_000).failure()
     assert len(failure.message.encode()) <= 8 << 10 and len(failure.traceback.encode()) <= 32 << 10
-    assert "left out" in failure.message
+    assert "omitted" in failure.message

@@ -107,7 +107,7 @@ async def test_of_printing_without_end_both_ends_are_kept(worker: Any, monkeypat
     assert (await it.ended(number)).failed.cause == ev.CAUSE_TIMEOUT
     lines = it.lines[number]
     assert sum(map(len, lines)) < 110_000
-    assert sum("left out here" in line for line in lines) == 1
+    assert sum("omitted here" in line for line in lines) == 1
     assert lines[-1] == "the last words"
 
 
@@ -118,7 +118,7 @@ async def test_the_trace_of_a_crash_after_long_output_is_kept(worker: Any) -> No
     assert lines[0] == "0 " + "x" * 1000 and "the line before the crash" in lines
     assert any("Fatal Python error: Segmentation fault" in line for line in lines)
     assert any("in flood_and_crash" in line for line in lines)
-    assert sum("left out here" in line for line in lines) == 1
+    assert sum("omitted here" in line for line in lines) == 1
 
 
 async def test_a_progress_bar_is_one_line(worker: Any) -> None:
@@ -175,7 +175,7 @@ def test_head_and_tail_meet_or_say_what_lies_between(folder: Path, monkeypatch: 
                 seen += tail.lines()
         seen += tail.finish()
         tail.close()
-        said = [line for line in seen if "left out" in line]
+        said = [line for line in seen if "omitted" in line]
         if len(text) <= 1990:
             assert not said and "\n".join(seen) + "\n" == text.decode()
         elif len(text) > 2000:

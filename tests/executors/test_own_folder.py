@@ -29,7 +29,7 @@ def test_two_hosts_of_one_name_have_workers_of_different_names(tmp_path: Path) -
 
 def test_a_folder_that_is_in_use_names_its_holder_and_the_remedy(tmp_path: Path) -> None:
     with own_folder.held(tmp_path, "box"):
-        text = r"worker box, process \d+ of .*; give this worker another --name"
+        text = r"worker box, process \d+ of .*; start this worker with another --name"
         with pytest.raises(FolderInUse, match=text), own_folder.held(tmp_path, "box"):
             pass
         with pytest.raises(FolderInUse), own_folder.held(tmp_path, "other", tmp_path / "workers" / "box"):
@@ -56,5 +56,8 @@ def test_a_damaged_name_is_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "folder"
-    with pytest.raises(ExecutorError, match="choose another with --folder"), own_folder.held(tmp_path, folder=folder):
+    with (
+        pytest.raises(ExecutorError, match="choose another one with --folder"),
+        own_folder.held(tmp_path, folder=folder),
+    ):
         pass

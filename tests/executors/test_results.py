@@ -315,7 +315,7 @@ async def test_a_join_whose_inputs_cannot_be_read_for_long_costs_no_attempt(
     it.away = 1_000_000
     it.order(grant)
     gone = (await it.ended(grant.grant)).failed
-    assert gone.returned and "no State Tracker answers" in gone.failure.message
+    assert gone.returned and "no State Tracker responds" in gone.failure.message
 
 
 async def test_a_plan_that_cannot_be_fetched_now_is_waited_for(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,7 @@ async def test_a_plan_that_cannot_be_fetched_for_long_costs_no_attempt(
     it = await worker(OPS)
     it.away = 1_000_000
     gone = (await it.run("add", 1, 1)).failed
-    assert gone.returned and "no State Tracker answers" in gone.failure.message
+    assert gone.returned and "no State Tracker responds" in gone.failure.message
     it.away = 0
     assert result(await it.run("add", 1, 1)) == 2
 

@@ -49,7 +49,7 @@ async def test_what_no_state_tracker_has_is_told_from_what_none_can_tell(databas
             await Trackers(both).plan(b"0" * 32)
         with pytest.raises(NotRecorded):
             await Trackers({tracker.server.address: both[tracker.server.address]}).plan(b"0" * 32)
-        with pytest.raises(TrackersAway, match="no State Tracker is known"):
+        with pytest.raises(TrackersAway, match="no State Tracker is configured"):
             await Trackers({}).plan(b"0" * 32)
 
 

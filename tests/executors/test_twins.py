@@ -57,8 +57,8 @@ async def test_a_second_worker_of_a_name_ends_and_the_first_goes_on(stack: Stack
         await started(mark)
         code, said = await twin(stack, tmp_path / "elsewhere", "--name", "box")
         assert code == 1
-        assert "a worker named 'box' is connected to pool 'default' already: host and process " in said
-        assert "give this one another --name" in said
+        assert "a worker named 'box' is already connected to pool 'default': host and process " in said
+        assert "start this worker with another --name" in said
         assert await client.result(run, timeout_s=WAIT_S) == 7
         assert [event async for event in attempts(client, run)] == [1]
 

@@ -37,7 +37,7 @@ class Case:
 
 
 CASES = {
-    "PenstockProcessDown": Case({f"up{{{ONE}}}": "0x20"}, {f"up{{{ONE}}}": "1x19 0"}, "a at a:1 does not answer"),
+    "PenstockProcessDown": Case({f"up{{{ONE}}}": "0x20"}, {f"up{{{ONE}}}": "1x19 0"}, "a at a:1 does not respond"),
     "PenstockDatabaseAway": Case(
         {f"penstock_database_up{{{ONE}}}": "0x20"},
         {f"penstock_database_up{{{ONE}}}": "0x19 1"},
@@ -48,13 +48,13 @@ CASES = {
         | {"penstock_shards_owned{instance='b'}": "100x20"},
         {"penstock_shards{instance='a'}": "256x20", "penstock_shards_owned{instance='a'}": "156x20"}
         | {"penstock_shards_owned{instance='b'}": "100x20"},
-        "56 shards have no owner: their runs stand still",
+        "56 shards have no owner: their runs are stopped",
         {},
     ),
     "PenstockRunStuck": Case(
         {"penstock_oldest_idle_run_seconds": "0+60x20"},
         {"penstock_oldest_idle_run_seconds": "0+60x20", "penstock_oldest_queued_seconds{pool='p'}": "0+60x20"},
-        "an open run has had no event for 20m 0s, and nothing of it runs or is queued",
+        "an open run has had no event for 20m 0s, and none of its actions is running or queued",
         {},
     ),
     "PenstockSlowTransitions": Case(
@@ -62,19 +62,19 @@ CASES = {
         | {"penstock_stage_duration_seconds_bucket{stage='unlock', le='+Inf'}": "0+100x20"},
         {"penstock_stage_duration_seconds_bucket{stage='worker', le='2'}": "0+1x20"}
         | {"penstock_stage_duration_seconds_bucket{stage='worker', le='+Inf'}": "0+100x20"},
-        "2s pass from a report until what follows is published (p99)",
+        "2s pass between a report and the publication of its next actions (p99)",
         {},
     ),
     "PenstockHotShard": Case(
         {f"penstock_shard_events_total{{{ONE}, shard='7'}}": "0+12000x20", "penstock_shards": "256x20"},
         {f"penstock_shard_events_total{{{ONE}, shard='7'}}": "0+12000x20", "penstock_shards": "4x20"},
-        "shard 7 takes 200 events a second, ten times its share",
+        "shard 7 takes 200 events per second, ten times its share",
         {"job": "a", "instance": "a:1", "shard": "7"},
     ),
     "PenstockCommitQueueLong": Case(
         {f"penstock_commit_queue_events{{{ONE}}}": "12000x20"},
         {f"penstock_commit_queue_events{{{ONE}}}": "12000x18 0 12000"},
-        "12000 events wait for their commit at a:1; from 20,000 on runs are refused",
+        "12000 events wait to be committed at a:1; new runs are rejected from 20,000",
     ),
     "PenstockReportsDropped": Case(
         {f"penstock_reports_dropped_total{{{ONE}, reason='overloaded'}}": "0x15 5x5"},
@@ -91,23 +91,23 @@ CASES = {
     "PenstockFollowerLoading": Case(
         {f"penstock_follower_loading_shards{{{ONE}, topic='actions'}}": "3x20"},
         {f"penstock_follower_loading_shards{{{ONE}, topic='actions'}}": "3x19 0"},
-        "a at a:1 has no state of 3 shards of actions",
+        "a at a:1 cannot load the state of 3 shards of actions",
         {"job": "a", "instance": "a:1", "topic": "actions"},
     ),
     "PenstockStreamAway": Case(
         {f"penstock_stream_connected{{{ONE}}}": "0x20"},
         {f"penstock_stream_connected{{{ONE}}}": "1x19 0"},
-        "a at a:1 has no Kafka: runs go on, slower",
+        "a at a:1 cannot reach Kafka: runs continue, but slower",
     ),
     "PenstockDeadLetters": Case(
         {f"penstock_dead_letters_total{{{ONE}}}": "0x15 2x5"},
         {f"penstock_dead_letters_total{{{ONE}}}": "2x20"},
-        "a at a:1 met records that cannot be true",
+        "a at a:1 found invalid records and moved them to the dead-letter topic",
     ),
     "PenstockCallsFail": Case(
         {f"penstock_rpc_failed_total{{{ONE}, method='S/Submit', code='INTERNAL'}}": "0x15 1x5"},
         {f"penstock_rpc_failed_total{{{ONE}, method='S/Submit', code='NOT_FOUND'}}": "0x15 1x5"},
-        "S/Submit of a failed in a way that nobody foresaw",
+        "S/Submit of a failed with internal errors",
         {"job": "a", "method": "S/Submit"},
     ),
     "PenstockPoolWithoutWorkers": Case(
@@ -120,24 +120,24 @@ CASES = {
     "PenstockQueueWaits": Case(
         {"penstock_oldest_queued_seconds{pool='p'}": "0+60x20", "penstock_workers{pool='p'}": "1x20"},
         {"penstock_oldest_queued_seconds{pool='p'}": "300x20", "penstock_workers{pool='p'}": "1x20"},
-        "an action has waited 20m 0s for room in pool p",
+        "an action has waited 20m 0s for capacity in pool p",
         {"pool": "p"},
     ),
     "PenstockActionsLost": Case(
         {"penstock_actions_lost_total{pool='p'}": "0x19 9"},
         {"penstock_actions_lost_total{pool='p'}": "9x20"},
-        "workers of pool p went away with 9 actions, which run again",
+        "9 actions were lost with their workers in pool p; they run again",
         {"pool": "p"},
     ),
     "PenstockWorkerDisconnected": Case(
         {f"penstock_worker_connected{{{ONE}}}": "0x20"},
         {f"penstock_worker_connected{{{ONE}}}": "1x19 0"},
-        "the worker at a:1 reaches no Action Service",
+        "the worker at a:1 cannot reach an Action Service",
     ),
     "PenstockAttemptsFail": Case(
         {"penstock_attempts_failed_total{cause='exited'}": "0+20x20", "penstock_grants_total{pool='p'}": "0+100x20"},
         {"penstock_attempts_failed_total{cause='user'}": "0+20x20", "penstock_grants_total{pool='p'}": "0+100x20"},
-        "more than a tenth of all attempts fail, not by what operators raise",
+        "more than 10 % of all attempts fail for reasons other than an operator's exception",
         {},
     ),
     "PenstockArtifactDiskFull": Case(
@@ -145,7 +145,7 @@ CASES = {
         | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},
         {f"penstock_artifact_disk_free_bytes{{{ONE}}}": f"{2**34}x20"}
         | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},
-        "1GiB are left for artifacts at a:1",
+        "only 1GiB are free for artifacts at a:1",
     ),
     "PenstockCollectorAway": Case(
         {f"penstock_tracer_spans_total{{{ONE}, outcome='failed'}}": "0+1x20"}

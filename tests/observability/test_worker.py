@@ -23,7 +23,7 @@ def test_metrics_are_not_opened_to_other_machines_by_mistake(tmp_path: Path) -> 
 
 
 def test_a_bad_address_is_said(tmp_path: Path) -> None:
-    assert "'9464' is no HOST:PORT" in refused(tmp_path, "9464")
+    assert "invalid address '9464': expected HOST:PORT" in refused(tmp_path, "9464")
 
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:

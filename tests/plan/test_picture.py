@@ -103,7 +103,7 @@ def irregular(size: int) -> pb.Plan:
 
 def test_a_thousand_nodes_that_differ_are_drawn_and_more_are_refused() -> None:
     assert len(texts(parsed(irregular(950)), "name")) > 900
-    with pytest.raises(PictureTooLarge, match=r"boxes, and the most is 1000; .*penstock compile"):
+    with pytest.raises(PictureTooLarge, match=r"boxes; the limit is 1000; .*penstock compile"):
         draw(irregular(1300), bytes(32))
 
 

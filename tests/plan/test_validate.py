@@ -89,27 +89,27 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "same name": (set_field("nodes.1.name", "load"), "node 'load' occurs more than once"),
     "same input": (set_field("inputs.1.name", "seed"), "input 'seed' occurs more than once"),
     "same output": (set_field("outputs.1.name", "accuracy"), "output 'accuracy' occurs more than once"),
-    "same argument": (set_field("nodes.1.arguments.1.name", "rows"), "is given 'rows' more than once"),
+    "same argument": (set_field("nodes.1.arguments.1.name", "rows"), "gets 'rows' more than once"),
     "same port": (set_field("operators.0.outputs.1.name", "rows"), "output 'rows' occurs more than once"),
-    "no operator": (set_field("nodes.1.operator", 3), "calls operator 3, but the plan has 3"),
+    "no operator": (set_field("nodes.1.operator", 3), "calls operator 3, but the plan has 3 operators"),
     "negative operator": (set_field("nodes.1.operator", -1), "calls operator -1"),
-    "kind": (set_field("nodes.1.kind", pb.NODE_KIND_MAP), "kind 'map', which this version does not run"),
-    "newer kind": (set_field("nodes.1.kind", 77), "kind 77, which this version does not run"),
+    "kind": (set_field("nodes.1.kind", pb.NODE_KIND_MAP), "kind 'map', which this version does not support"),
+    "newer kind": (set_field("nodes.1.kind", 77), "kind 77, which this version does not support"),
     "no kind": (set_field("nodes.1.kind", 0), "kind 'unspecified'"),
-    "file": (set_field("nodes.1.file", 5), "at line 4 of file 5, but the plan has 1"),
-    "unknown parent": (argument(1, 0, output(9)), "uses node 9, but the plan has 4"),
+    "file": (set_field("nodes.1.file", 5), "at line 4 of file 5, but the plan has 1 files"),
+    "unknown parent": (argument(1, 0, output(9)), "uses node 9, but the plan has 4 nodes"),
     "negative parent": (argument(1, 0, output(-1)), "uses node -1"),
     "unknown output": (argument(1, 0, output(0, 2)), "uses output 2 of node 'load', which has 2"),
     "output of nothing": (argument(3, 0, output(2)), "uses output 0 of node 'point', which has 0"),
-    "unknown input": (argument(0, 0, pb.Expr(input=2)), "uses input 2, but the plan has 2"),
+    "unknown input": (argument(0, 0, pb.Expr(input=2)), "uses input 2, but the plan has 2 inputs"),
     "unknown after": (lambda plan: plan.nodes[3].after.append(4), "comes after node 4"),
     "unknown argument": (
         set_field("nodes.0.arguments.0.name", "sead"),
-        "is given 'sead', but 'flow:load' takes 'seed'",
+        "gets 'sead', but 'flow:load' takes 'seed'",
     ),
     "missing argument": (lambda plan: plan.nodes[1].ClearField("arguments"), "lacks 'config', 'rows' of 'flow:train'"),
-    "arguments of pass": (lambda plan: plan.nodes[2].arguments.add(name="x"), "runs nothing, but has arguments"),
-    "no value": (argument(0, 0, pb.Expr()), "has no value that this version knows"),
+    "arguments of pass": (lambda plan: plan.nodes[2].arguments.add(name="x"), "executes nothing, but has arguments"),
+    "no value": (argument(0, 0, pb.Expr()), "has no value, or one of an unknown kind"),
     "type of output": (argument(3, 0, output(0)), "'model' of 'flow:evaluate': expected Model, given Dataset"),
     "type of input": (argument(3, 0, pb.Expr(input=0)), "expected Model, given int"),
     "type of literal": (argument(0, 0, literal("1", "str")), "expected int, given a str"),
@@ -126,34 +126,37 @@ MISTAKES: dict[str, tuple[Change, str]] = {
         lambda plan: plan.nodes[3].arguments[2].value.mapping.keys[0].CopyFrom(output(0, 1)),
         "key 0: expected str, given int",
     ),
-    "record type": (set_field("nodes.1.arguments.1.value.record.type", ROW), "no field 'rate'"),
-    "no record": (set_field("nodes.1.arguments.1.value.record.type", INT), "but int is none"),
-    "record range": (set_field("nodes.1.arguments.1.value.record.type", 99), "is of type 99"),
-    "record field": (set_field("nodes.1.arguments.1.value.record.names.0", "size"), "no field 'size', field 'rate'"),
+    "record type": (set_field("nodes.1.arguments.1.value.record.type", ROW), "unknown field 'rate'"),
+    "no record": (set_field("nodes.1.arguments.1.value.record.type", INT), "but int is not a record"),
+    "record range": (set_field("nodes.1.arguments.1.value.record.type", 99), "has type 99"),
+    "record field": (
+        set_field("nodes.1.arguments.1.value.record.names.0", "size"),
+        "unknown field 'size', field 'rate'",
+    ),
     "record value": (
         lambda plan: plan.nodes[1].arguments[1].value.record.values[0].CopyFrom(output(0)),
         "field 'rate': expected float, given Dataset",
     ),
     "type of plan output": (set_field("outputs.0.type", STR), "output 'accuracy': expected str, given float"),
-    "plan output range": (set_field("outputs.0.type", 50), "output 'accuracy' is of type 50"),
+    "plan output range": (set_field("outputs.0.type", 50), "output 'accuracy' has type 50"),
     "plan output node": (lambda plan: plan.outputs[0].value.CopyFrom(output(8)), "output 'accuracy' uses node 8"),
-    "input type": (set_field("inputs.0.type", -3), "input 'seed' is of type -3"),
+    "input type": (set_field("inputs.0.type", -3), "input 'seed' has type -3"),
     "input default": (lambda plan: plan.inputs[1].ClearField("default"), "not required and has no default"),
     "input schema": (set_field("inputs.0.schema_json", "[1"), "unreadable schema"),
     "type name": (set_field("types.0.name", ""), "has no name"),
-    "type args": (set_field("types.3.args.0", 12), "refers to type 12, but there are 12"),
+    "type args": (set_field("types.3.args.0", 12), "refers to type 12, but the plan has 12 types"),
     "type in itself": (set_field("types.5.args.0", LIST_INT), "contains itself"),
     "type circle": (set_field("types.5.args.0", OPTIONAL), "contains itself"),
     "field type": (set_field("types.7.fields.0.type", 12), "refers to type 12"),
     "constraints": (set_field("types.0.constraints_json", "{"), "unreadable constraints"),
     "nameless record": (set_field("types.6.qualname", ""), "does not name its class"),
     "empty literal": (set_field("types.0.name", "literal"), "needs values"),
-    "port type": (set_field("operators.0.inputs.0.type", 12), "input 'seed' is of type 12"),
-    "module": (set_field("operators.0.module", "../secrets"), "is not what Python can import"),
+    "port type": (set_field("operators.0.inputs.0.type", 12), "input 'seed' has type 12"),
+    "module": (set_field("operators.0.module", "../secrets"), "is not a name that Python can import"),
     "qualname": (set_field("operators.0.qualname", ""), "its name has no name"),
-    "shape": (set_field("operators.0.output_shape", pb.OUTPUT_SHAPE_NONE), "output shape 3 does not go with 2"),
+    "shape": (set_field("operators.0.output_shape", pb.OUTPUT_SHAPE_NONE), "output shape 3 does not match 2 outputs"),
     "no shape": (set_field("operators.1.output_shape", 0), "output shape 0"),
-    "cpu": (set_field("operators.1.resources.cpu_milli", -1), "cpu_milli is -1; it cannot be negative"),
+    "cpu": (set_field("operators.1.resources.cpu_milli", -1), "cpu_milli is -1; it must not be negative"),
     "gpu": (set_field("nodes.3.overrides.resources.gpu", -2), "gpu is -2"),
     "memory": (set_field("operators.1.resources.memory_bytes", -1), "memory_bytes is -1"),
     "retries": (set_field("operators.1.retry.retries", -1), "-1 retries"),
@@ -162,7 +165,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "jitter": (set_field("operators.1.retry.jitter", 2.0), "jitter is 2.0"),
     "timeout": (set_field("nodes.3.overrides.timeout_s", -1.0), "timeout_s is -1.0"),
     "endless timeout": (set_field("operators.1.timeout_s", float("inf")), "timeout_s is inf"),
-    "policy": (set_field("operators.1.on_failure", 9), "failure policy 9 is not known"),
+    "policy": (set_field("operators.1.on_failure", 9), "does not support failure policy 9"),
     "codec": (set_field("nodes.3.arguments.1.value.sequence.items.0.literal.codec", ""), "has no codec"),
     "artifact": (set_field("inputs.1.default.artifact", b"x"), "its artifact is a hash of 1 bytes"),
     "inline": (argument(0, 0, literal("x" * 2000)), "2002 bytes inline; the limit is 1024, store it as an artifact"),
@@ -174,7 +177,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "itself": (lambda plan: plan.nodes[1].after.append(1), "node 'train' depends on itself"),
     "circle": (
         lambda plan: plan.nodes[1].after.append(3),
-        "nodes depend on each other in a circle: 'train' -> 'evaluate' -> 'train'",
+        "the plan has a cycle of dependencies: 'train' -> 'evaluate' -> 'train'",
     ),
 }
 
@@ -226,13 +229,13 @@ def test_many_problems_are_counted() -> None:
 
 def test_out_of_order_without_a_circle() -> None:
     assert problems_of(plan_of([[], [2], []])) == [
-        "node 'step-1' is out of order: it depends on 'step-2', which comes later"
+        "node 'step-1' is out of order: it depends on the later node 'step-2'"
     ]
 
 
 def test_the_shortest_of_several_circles_is_named() -> None:
     edges = [[1], [2], [3], [0], [5], [6], [4], [8], [7], [7]]
-    assert problems_of(plan_of(edges)) == ["nodes depend on each other in a circle: 'step-7' -> 'step-8' -> 'step-7'"]
+    assert problems_of(plan_of(edges)) == ["the plan has a cycle of dependencies: 'step-7' -> 'step-8' -> 'step-7'"]
 
 
 def test_a_long_circle_is_cut() -> None:
@@ -253,10 +256,10 @@ def test_schemas() -> None:
     newer = valid_plan()
     newer.schema = 2
     newer.name = ""
-    assert problems_of(newer) == ["the plan has schema 2, this version knows 1: upgrade the server"]
+    assert problems_of(newer) == ["the plan has schema 2, this version supports 1: upgrade the server"]
     newer.schema = 0
     assert "compile it again" in problems_of(newer)[0]
-    assert "not a plan" in problems_of(b"\xff\xff\xff")[0]
+    assert "not a valid plan" in problems_of(b"\xff\xff\xff")[0]
     assert "the limit is" in problems_of(bytes(PLAN_BYTES_MAX + 1))[0]
 
 
@@ -326,7 +329,7 @@ def test_a_chain_of_fifty_thousand() -> None:
 
 
 def test_fifty_thousand_nodes_in_a_circle() -> None:
-    assert "circle" in problems_of(plan_of([[index - 1 if index else 49_999] for index in range(50_000)]))[0]
+    assert "cycle" in problems_of(plan_of([[index - 1 if index else 49_999] for index in range(50_000)]))[0]
 
 
 @given(st.binary(max_size=300))

@@ -139,8 +139,8 @@ def test_all_errors_at_once_each_at_its_line() -> None:
         "8 Scale(factor) has no such argument",
         "9 Scale(factor) is missing",
         "9 Scale(rows) expected list[int], given int, input 'count'",
-        "10 total(rows) expected list[int], given Load itself",
-        "0 flow(return) expected float, given Load itself",
+        "10 total(rows) expected list[int], given the class Load itself",
+        "0 flow(return) expected float, given the class Load itself",
     ]
 
 

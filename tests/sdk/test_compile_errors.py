@@ -70,11 +70,11 @@ def test_a_whole_result_where_one_output_fits() -> None:
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (lambda: add(), ["add(a): is missing\n    its arguments are (a, b=0)"]),
-        (lambda: add(1, 2, 3), ["add: takes 2 positional arguments, given 3\n    its arguments are (a, b=0)"]),
+        (lambda: add(), ["add(a): is missing\n    the arguments are (a, b=0)"]),
+        (lambda: add(1, 2, 3), ["add: takes 2 positional arguments, given 3\n    the arguments are (a, b=0)"]),
         (lambda: add(1, a=2), ["add(a): is given twice, by position and by name"]),
         (lambda: load(cuont=2), ["load(cuont): has no such argument\n    did you mean 'count'?"]),
-        (lambda: load(zzz=2), ["load(zzz): has no such argument\n    its arguments are (count=3)"]),
+        (lambda: load(zzz=2), ["load(zzz): has no such argument\n    the arguments are (count=3)"]),
         (lambda: add(True), ["add(a): expected int, given bool True"]),
         (lambda: add(1.5), ["add(a): expected int, given float 1.5"]),
         (lambda: add(None), ["add(a): expected int, given None"]),
@@ -112,12 +112,12 @@ def test_a_whole_result_where_one_output_fits() -> None:
             lambda: add(note("x")),
             [
                 "add(a): given the result of node 'note' (line *), which returns nothing\n"
-                "    to run it before, write: with penstock.after(...):"
+                "    to run after it, write: with penstock.after(...):"
             ],
         ),
         (lambda: after(3), ["after: expected results of operators called in this workflow, given int"]),
         (lambda: barrier([]), ["barrier: expected results of operators called in this workflow, given list"]),
-        (lambda: Settings(rows=[add(1)], colour=1), ["Settings: rate is missing; there is no field colour"]),
+        (lambda: Settings(rows=[add(1)], colour=1), ["Settings: rate is missing; unknown field colour"]),
         (lambda: {}["key"], ["<lambda>: the workflow's body raised KeyError: 'key'"]),
     ],
 )  # fmt: skip
@@ -310,7 +310,7 @@ def test_a_loop_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
             add(1)
 
     (text,) = said(body)
-    assert text.startswith("add: is one call too many: a plan has at most 100 nodes")
+    assert text.startswith("add: exceeds the limit of 100 nodes per plan")
 
 
 def test_waiting_for_a_workflow_that_returns_nothing() -> None:
@@ -323,7 +323,7 @@ def test_waiting_for_a_workflow_that_returns_nothing() -> None:
             add(1)
 
     (text,) = said(body)
-    assert text.endswith("given NoneType\n    a workflow to wait for must return something that it made")
+    assert text.endswith("given NoneType\n    a workflow to wait for must return a result of its own operators")
 
 
 @operator
@@ -379,7 +379,7 @@ def test_two_operators_of_one_name() -> None:
         one()
         other()
 
-    assert "another operator is named" in said(body)[0]
+    assert "another operator has the same name" in said(body)[0]
 
 
 def test_many_errors_end_the_compilation() -> None:

@@ -96,7 +96,7 @@ def test_options_out_of_their_range(options: dict[str, Any]) -> None:
 
 
 def test_unknown_options_are_named() -> None:
-    with pytest.raises(InvalidDeclaration, match="no option gpus; there are name, cpu, gpu"):
+    with pytest.raises(InvalidDeclaration, match="no option gpus; the options are name, cpu, gpu"):
         add.options(gpus=1)  # type: ignore[call-arg]  # pyright: ignore
 
 

@@ -84,7 +84,7 @@ def test_a_fake_that_raises_or_takes_other_arguments() -> None:
 
 
 def test_what_is_no_operator_of_the_workflow_is_named() -> None:
-    calls = "tests.sdk.test_fakes:flow calls no operator {}; it calls load, split, note, total, add"
+    calls = "tests.sdk.test_fakes:flow does not call the operator {}; it calls load, split, note, total, add"
     for replaced, name in ((sign, "sign"), (Summarise, "Summarise"), ("total", "'total'"), (flow, repr(flow))):
         with pytest.raises(InvalidDeclaration) as caught:
             testing.run(flow, {replaced: lambda **_: 1})

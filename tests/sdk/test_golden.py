@@ -25,7 +25,9 @@ def other(count: int = 3) -> int:
 
 def test_what_is_not_there_is_written_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     golden = tmp_path / "flow.json"
-    with pytest.raises(GoldenDiffers, match=r"no golden plan .*flow\.json yet; PENSTOCK_UPDATE_GOLDEN=1 writes it"):
+    with pytest.raises(
+        GoldenDiffers, match=r"golden plan .*flow\.json does not exist; PENSTOCK_UPDATE_GOLDEN=1 writes it"
+    ):
         testing.assert_golden(flow, golden)
     monkeypatch.setenv("PENSTOCK_UPDATE_GOLDEN", "1")
     testing.assert_golden(flow, golden)
@@ -51,11 +53,11 @@ def test_what_differs_is_said_and_can_be_accepted(tmp_path: Path) -> None:
     with pytest.raises(GoldenDiffers) as caught:
         testing.assert_golden(other, golden)
     assert str(caught.value).splitlines() == [
-        f"the plan of tests.sdk.test_golden:other is not that of {golden}:",
+        f"the plan of tests.sdk.test_golden:other differs from {golden}:",
         "  workflow tests.sdk.test_golden:flow renamed to tests.sdk.test_golden:other",
         "  node load: count is now 5, was input count",
         "  node total: retries is now 0, was 2",
-        "if it should be, PENSTOCK_UPDATE_GOLDEN=1 writes it",
+        "if this is intended, PENSTOCK_UPDATE_GOLDEN=1 writes it",
     ]
     assert isinstance(caught.value, AssertionError)
     testing.assert_golden(other, golden, update=True)
@@ -97,10 +99,10 @@ def test_classes_have_golden_plans_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no golden plan: Invalid JSON"),
-        ("[]", "is no golden plan"),
-        ('{"outline": 1}', "is no golden plan: workflow: Field required"),
-        ('{"outline": 1, "workflow": "a:b", "nodes": {"x": 3}}', r"is no golden plan: nodes\.x"),
+        ("{", "is not a golden plan: Invalid JSON"),
+        ("[]", "is not a golden plan"),
+        ('{"outline": 1}', "is not a golden plan: workflow: Field required"),
+        ('{"outline": 1, "workflow": "a:b", "nodes": {"x": 3}}', r"is not a golden plan: nodes\.x"),
         ('{"outline": 2, "workflow": "a:b"}', "was written by a newer Penstock"),
     ],
 )

@@ -79,13 +79,16 @@ def test_what_there_is_instead(two: Path) -> None:
         said(f"{two}:train_digit")
         == "two_flows.py has no workflow 'train_digit'; did you mean two_flows.py:train_digits?"
     )
-    assert said(f"{two}:zzz").endswith("there is two_flows.py:train_digits, two_flows.py:other")
-    assert said(str(two)) == "which workflow of two_flows.py? there is two_flows.py:train_digits, two_flows.py:other"
-    assert said(f"{two.parent}/two_flow.py:x") == "there is no file two_flow.py; did you mean two_flows.py?"
-    assert said("nowhere/zzz.py:x") == "there is no file nowhere/zzz.py"
-    assert said("digits:x") == "digits is no Python file; write FILE.py:WORKFLOW"
+    assert said(f"{two}:zzz").endswith("choose from two_flows.py:train_digits, two_flows.py:other")
+    assert (
+        said(str(two))
+        == "two_flows.py has several workflows: choose from two_flows.py:train_digits, two_flows.py:other"
+    )
+    assert said(f"{two.parent}/two_flow.py:x") == "file not found: two_flow.py; did you mean two_flows.py?"
+    assert said("nowhere/zzz.py:x") == "file not found: nowhere/zzz.py"
+    assert said("digits:x") == "digits is not a Python file; write FILE.py:WORKFLOW"
     (two.parent / "empty.py").write_text("")
-    assert "there is none: put @workflow" in said(f"{two.parent}/empty.py")
+    assert "defines no workflow: put @workflow" in said(f"{two.parent}/empty.py")
 
 
 def test_a_file_that_raises_shows_the_users_frames_only(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_inputs_are_checked() -> None:
     with pytest.raises(InvalidInputs) as caught:
         testing.run(flow, level="up", cuont=3)
     assert caught.value.problems == [
-        "there is no input 'cuont', did you mean 'count'?",
+        "unknown input 'cuont', did you mean 'count'?",
         "count is missing",
         "level: given str 'up'",
     ]

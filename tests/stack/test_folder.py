@@ -49,7 +49,7 @@ def test_another_process_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"format": 999}, "format 999"), ({"shards": 8}, "8 shards"), ({"format": "?"}, "cannot be read")],
+    [({"format": 999}, "format 999"), ({"shards": 8}, "8 shards"), ({"format": "?"}, "is unreadable")],
 )
 def test_another_version_is_refused(tmp_path: Path, change: dict[str, object], reason: str) -> None:
     folder = DataFolder(tmp_path)

@@ -113,7 +113,7 @@ async def test_while_the_database_is_away_submits_are_refused_and_later_all_goes
         reported = asyncio.create_task(until_reported(st, run_id, 0))
         while not st.tracker.committers[0].away:
             await asyncio.sleep(0.01)
-        with pytest.raises(grpc.aio.AioRpcError, match="database is away") as refused:
+        with pytest.raises(grpc.aio.AioRpcError, match="database is unavailable") as refused:
             await st.submit(plan)
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         assert not reported.done()

@@ -78,7 +78,7 @@ async def test_a_range_is_read_as_it_was_published(database_url: str, memory: st
         assert await st.log(2, 43) == [] and await st.log(1) == []
         head = {one.shard: one for one in (await st.stub.Heads(api.HeadsRequest())).heads}
         assert (head[2].seq, head[2].epoch, len(head)) == (42, 1, SHARDS)
-        with pytest.raises(grpc.aio.AioRpcError, match="there is no shard 9") as refused:
+        with pytest.raises(grpc.aio.AioRpcError, match="unknown shard 9") as refused:
             await st.log(9)
         assert status(refused.value) == "INVALID_ARGUMENT"
 
@@ -160,7 +160,7 @@ async def test_cancel_is_answered_when_it_is_in_the_log(database_url: str) -> No
             "run_ended",
         ]
         assert events[2].event.cancel_requested.caller.user == "bo"
-        with pytest.raises(grpc.aio.AioRpcError, match="there is no run") as unknown:
+        with pytest.raises(grpc.aio.AioRpcError, match="unknown run") as unknown:
             await st.stub.Cancel(api.CancelRequest(run_id=new_id()))
         assert status(unknown.value) == "NOT_FOUND"
 

@@ -13,7 +13,7 @@ def test_of_many_inputs_that_do_not_exist_the_first_are_named() -> None:
     given = {f"{number:04}": value("1") for number in range(UNKNOWN_NAMED_MAX + 3)} | {"n": value("1")}
     with pytest.raises(BadRequest) as refused:
         inputs.fill(given)
-    assert str(refused.value).count("there is no input") == UNKNOWN_NAMED_MAX
+    assert str(refused.value).count("unknown input") == UNKNOWN_NAMED_MAX
     assert str(refused.value).endswith("there are 3 more that do not exist")
 
 

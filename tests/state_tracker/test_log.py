@@ -118,7 +118,7 @@ async def test_several_make_the_same_partitions_at_once(shards: Database) -> Non
 async def test_a_deployment_is_what_it_was_created_as(shards: Database) -> None:
     again = await deployment.create_or_get([shards], None)
     assert again.shards == SHARDS and again.places == (tuple(ALL),)
-    with pytest.raises(WrongDatabase, match="created with 4 shards, and 8 were asked for"):
+    with pytest.raises(WrongDatabase, match="created with 4 shards, but 8 are configured"):
         await deployment.create_or_get([shards], 8)
     with pytest.raises(WrongDatabase, match="1 of 2 was created as number 1 of 1"):
         await deployment.create_or_get([shards, shards], None)

@@ -119,7 +119,7 @@ async def test_an_owner_whose_shard_was_taken_by_force_notices_at_its_next_commi
         await asyncio.sleep(0.05)
         assert await st.report(succeeded(run_id, 0)) == []
         assert old.lost
-        with pytest.raises(grpc.aio.AioRpcError, match="taken over; ask again") as away:
+        with pytest.raises(grpc.aio.AioRpcError, match="taken over; retry") as away:
             await watcher
         assert status(away.value) == "UNAVAILABLE"
         await owning(st)

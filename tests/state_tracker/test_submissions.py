@@ -147,13 +147,13 @@ def much_said_of_the_caller(asked: api.SubmitRequest) -> None:
     ("spoil", "text"),
     [
         (missing, "input 'n' is missing"),
-        (misspelt, "no input 'lable'; did you mean 'label'?"),
+        (misspelt, "unknown input 'lable'; did you mean 'label'?"),
         (too_small, "input 'n' must be at least 0, not -1"),
-        (too_large, "beyond 1,024, store it as an artifact"),
+        (too_large, "the limit is 1,024, store it as an artifact"),
         (not_json, "input 'n' is not JSON"),
         (no_body, "neither inline nor an artifact"),
         (short_artifact, "by 5 bytes; its SHA-256 has 32"),
-        (no_id, "a run's id is a UUID"),
+        (no_id, "expected a UUID"),
         (no_plan, "plan is the SHA-256"),
         (zero_byte, "team has 3 characters or a zero byte"),
         (long_name, "options.pool has 300 characters"),
@@ -224,7 +224,7 @@ async def test_too_much_waiting_refuses_new_runs_first(database_url: str, monkey
         await st.put(plan)
         run = await st.submit(plan)
         monkeypatch.setattr(submissions, "PENDING_EVENTS_FOR_SUBMITS", -1)
-        with pytest.raises(grpc.aio.AioRpcError, match="wait to be recorded; try again in") as refused:
+        with pytest.raises(grpc.aio.AioRpcError, match="wait to be committed; retry in") as refused:
             await st.submit(plan)
         assert status(refused.value) == "RESOURCE_EXHAUSTED"
         assert ("retry-after-s", "0.5") in [(key, text) for key, text in refused.value.trailing_metadata()]

@@ -140,9 +140,9 @@ def alone(make_data: Callable[[], Path]) -> Cli:
         (["--x", "five"], "--x: 'five' is not int"),
         (["--x", "5", "--rate", "fast"], "--rate: 'fast' is not float"),
         ([], "--x is missing (int)"),
-        (["--x", "5", "--lr", "1"], "--lr is not an input of this workflow: --x, --rate"),
+        (["--x", "5", "--lr", "1"], "unknown input --lr; the inputs are --x, --rate"),
         (["--x", "1", "--x", "2"], "--x: given 2 times"),
-        (["--x", "5", "--label", "nothing"], "is not NAME=VALUE"),
+        (["--x", "5", "--label", "nothing"], "expected NAME=VALUE"),
     ],
 )
 def test_inputs_that_do_not_fit(alone: Cli, flow: Path, words: list[str], part: str) -> None:
@@ -155,9 +155,9 @@ def test_inputs_that_do_not_fit(alone: Cli, flow: Path, words: list[str], part: 
 def test_names_that_are_not_there(alone: Cli, flow: Path, tmp_path: Path) -> None:
     for target, part in [
         (f"{flow}:simpel", "did you mean"),
-        (str(flow), "which workflow of"),
-        (str(tmp_path / "none.py"), "there is no file"),
-        ("flow", "is no Python file"),
+        (str(flow), "has several workflows"),
+        (str(tmp_path / "none.py"), "file not found"),
+        ("flow", "is not a Python file"),
     ]:
         done = alone("run", target)
         assert done.code == 2, (target, done)
@@ -195,13 +195,13 @@ def test_runs_that_are_not_there(cli: Cli) -> None:
         ("cancel", "nonsense"),
     ]:
         done = cli(command, part)
-        assert done.code == 1 and "no run" in done.err and "penstock runs" in done.err, (command, done)
+        assert done.code == 1 and "unknown run" in done.err and "penstock runs" in done.err, (command, done)
 
 
 def test_nobody_answers(alone: Cli) -> None:
     done = alone("runs", "--address", "127.0.0.1:9")
     assert done.code == 1
-    assert "no Penstock service answers at 127.0.0.1:9" in done.err and "penstock up" in done.err
+    assert "no Penstock service responds at 127.0.0.1:9" in done.err and "penstock up" in done.err
 
 
 def test_operators_that_go_wrong(stack: Served, flow: Path) -> None:

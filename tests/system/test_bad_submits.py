@@ -101,7 +101,7 @@ def with_one_name_twice(plan: plan_pb2.Plan) -> None:
 )
 def test_plans_of_another_make(client: Client, flow: Path, change: Callable[[plan_pb2.Plan], None], part: str) -> None:
     prepared = changed(prepare(load_workflow(f"{flow}:two"), {"x": 1}), change)
-    with pytest.raises(PlanRefused, match="the server refuses the plan") as refused:
+    with pytest.raises(PlanRefused, match="the server rejected the plan") as refused:
         client._call(client._client.submit_prepared(prepared))  # pyright: ignore[reportPrivateUsage]
     assert part in str(refused.value)
 
@@ -109,7 +109,7 @@ def test_plans_of_another_make(client: Client, flow: Path, change: Callable[[pla
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"labels": {"big": "x" * (5 << 20)}}, "more than one message may carry"),
+        ({"labels": {"big": "x" * (5 << 20)}}, "the message is too large"),
         ({"labels": {str(number): "" for number in range(1000)}}, "at most 64"),
         ({"team": "t" * 10_000}, "options.team"),
     ],
@@ -141,4 +141,4 @@ def test_names_of_any_script(cli: Cli, flow: Path) -> None:
 @pytest.mark.parametrize("words", [["--text", "\udcff"], ["--text", "a", "--label", "x=\udcff"]])
 def test_bytes_that_are_no_text(cli: Cli, flow: Path, words: list[str]) -> None:
     done = cli("run", f"{flow}:echoing", *words)
-    assert done.code == 2 and "not valid UTF-8" in done.err and "Traceback" not in done.err
+    assert done.code == 2 and "it is not UTF-8" in done.err and "Traceback" not in done.err

@@ -16,7 +16,7 @@ def test_a_workflow_class_has_flags_and_runs_on_workers(cli: Cli) -> None:
     done = cli("run", f"{FLOW}:Scores", "--count", "4", "--power", "3", "--json")
     assert (done.code, done.json["outputs"]) == (0, {"best": 54, "worst": 0})
     again = cli("diff", done.json["run"], f"{FLOW}:Scores")
-    assert (again.code, again.out) == (0, "no difference\n")
+    assert (again.code, again.out) == (0, "no differences\n")
     assert cli("diff", "f" * 32, str(FLOW)).code == 2
 
 

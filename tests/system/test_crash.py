@@ -152,7 +152,7 @@ def test_a_postgres_that_ends_by_itself_is_started_again(own: Served, flow: Path
     ended = asyncio.run(ends(own.address, runs))
     expected = {("action_succeeded", node): 1 for node in range(WIDTH + 2)} | {("run_ended", -1): 1}
     assert all(terminal == expected for terminal in ended.values())
-    assert "starting it again" in own.log()
+    assert "exited unexpectedly; restarting it" in own.log()
     assert own.stop() == 0
 
 

@@ -77,4 +77,4 @@ def test_a_queue_that_nobody_works_on_is_found_with_its_run(
 def test_a_stack_that_is_not_there_is_an_error_and_is_not_started(tmp_path: Path) -> None:
     done = Cli(tmp_path)("doctor", "--json", "--address", "127.0.0.1:1")
     assert done.code == 1
-    assert "127.0.0.1:1 does not answer" in of_severity(done.json, "error")["services"]
+    assert "127.0.0.1:1 does not respond" in of_severity(done.json, "error")["services"]

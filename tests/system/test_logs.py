@@ -33,5 +33,5 @@ def test_every_line_about_a_run_names_it(stack: Served, project: Callable[[str, 
             "penstock_state_tracker.failure_log",
         }
         assert all("ValueError: no room for 7" in line for line in of_attempt)
-    assert any("tried again in 0" in line for line in lines)
+    assert any("retrying in 0" in line for line in lines)
     assert any(f"the run ended: failed at node 0 (run {run})" in line for line in lines)

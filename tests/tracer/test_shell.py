@@ -205,6 +205,6 @@ async def test_a_bookmark_of_another_deployment_is_refused(tracker: Running, col
             async with tracing(tracker, collector, Path(folder)):
                 pass
         (Path(folder) / "bookmark.json").write_text('{"deployment": "d", "shards"')
-        with pytest.raises(BadBookmark, match="damaged"):
+        with pytest.raises(BadBookmark, match="corrupt"):
             async with tracing(tracker, collector, Path(folder)):
                 pass

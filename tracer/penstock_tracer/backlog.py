@@ -107,7 +107,7 @@ class Backlog:
                     self._wait(batch)
                 return
             except OutOfRange:
-                log.warning("events of shard %d after %d are not in the log any more", shard, self._ends[shard])
+                log.warning("events of shard %d after %d are no longer in the log", shard, self._ends[shard])
                 self._ends[shard] = self._lacks.get(shard, self._ends[shard])
                 return
             except UpstreamAway as error:

@@ -44,10 +44,10 @@ class Bookmark:
         try:
             content = _adapter.validate_json(self._path.read_bytes())
         except ValidationError as error:
-            raise BadBookmark(f"{self._path} is damaged: remove it, and traces begin with the open runs") from error
+            raise BadBookmark(f"{self._path} is corrupt: remove it, and tracing starts with the open runs") from error
         if content.deployment != self._deployment:
             raise BadBookmark(
-                f"{self._path} is of deployment {content.deployment}, not of {self._deployment}: "
+                f"{self._path} belongs to deployment {content.deployment}, not {self._deployment}: "
                 "use another folder, or remove the file"
             )
         return content.shards

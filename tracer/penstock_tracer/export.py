@@ -63,7 +63,7 @@ class Exporter:
             delay_s = min(2 * delay_s, BACKOFF_MAX_S)
         _exported.inc(len(spans))
         if self._away:
-            log.info("the collector takes spans again")
+            log.info("the collector accepts spans again")
         self._away = False
 
     def _readable(self, span: Span) -> ReadableSpan:

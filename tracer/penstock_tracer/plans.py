@@ -36,12 +36,12 @@ class Plans(dict[bytes, PlanGraph]):
                 graph = await self._fetch(plan_hash)
             except PlanNotRead as error:
                 if not said:
-                    log.warning("%s; trying again", error)
+                    log.warning("%s; retrying", error)
                 said = True
                 await asyncio.sleep(AGAIN_S)
                 continue
             if graph is None:
-                log.warning("there is no plan %s; spans of its runs have no names", plan_hash.hex())
+                log.warning("plan %s is missing; the spans of its runs have no names", plan_hash.hex())
                 return
             while len(self) >= PLANS_MAX:
                 del self[next(iter(self))]
@@ -59,7 +59,7 @@ class Plans(dict[bytes, PlanGraph]):
             else:
                 # Plans are large, and in one process with other services the loop is theirs, too.
                 return await asyncio.to_thread(_graph, data, plan_hash)
-        raise PlanNotRead(plan_hash, "; ".join(problems) or "no State Tracker is known")
+        raise PlanNotRead(plan_hash, "; ".join(problems) or "no State Tracker is configured")
 
 
 def _graph(data: bytes, plan_hash: bytes) -> PlanGraph:

@@ -1,4 +1,4 @@
-"""What a tracer is told by its environment."""
+"""The settings of a tracer."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -9,23 +9,21 @@ from pydantic import Field
 
 
 class Settings(StreamSettings):
-    """The tracer: one trace a run, for an OpenTelemetry collector. One instance a deployment."""
+    """The tracer: sends one trace per run to an OpenTelemetry collector. Run one instance per deployment."""
 
     service: ClassVar[str] = "penstock-tracer"
 
     listen: Address = Field(
-        default="127.0.0.1:7737", description="HOST:PORT that the gRPC server listens on, for health alone."
+        default="127.0.0.1:7737", description="HOST:PORT that the gRPC server listens on, only for health checks."
     )
-    state_trackers: Addresses = Field(
-        min_length=1, description="HOST:PORT of every State Tracker, separated by commas."
-    )
+    state_trackers: Addresses = Field(min_length=1, description="Addresses of all State Trackers.")
     otlp: Address = Field(
         default="",
-        description="HOST:PORT of an OpenTelemetry collector that takes OTLP over gRPC, without TLS. If empty, "
-        "OpenTelemetry's own variables say where and how: OTEL_EXPORTER_OTLP_ENDPOINT and others.",
+        description="HOST:PORT of an OpenTelemetry collector (OTLP over gRPC, without TLS). Default: as set by "
+        "OpenTelemetry's own variables, such as OTEL_EXPORTER_OTLP_ENDPOINT.",
     )
     tracer_folder: Path | None = Field(
         default=None,
-        description="Folder in which it remembers how far it came; without one, runs that end while it is down have "
-        "no trace.",
+        description="Folder where the tracer saves its position. Without it, runs that end while the tracer is down "
+        "have no trace.",
     )

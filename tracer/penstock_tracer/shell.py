@@ -157,7 +157,7 @@ class Tracer:
             try:
                 span = self._traces.take(shard, seq, at_us, event)
             except Exception:
-                log.exception("event %d of shard %d makes no sense, and has no span", seq, shard)
+                log.exception("event %d of shard %d is invalid and has no span", seq, shard)
                 span = None
             if span is not None and seq > exported_seq:
                 spans.append(span)
@@ -176,6 +176,6 @@ class Tracer:
         try:
             self._bookmark.save(marks)
         except OSError as error:
-            log.warning("cannot remember how far traces came: %s; after a restart spans may come twice", error)
+            log.warning("cannot save the position of the traces: %s; after a restart spans may be duplicated", error)
             return
         self._saved = marks

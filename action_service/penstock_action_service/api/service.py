@@ -1,4 +1,4 @@
-"""What people and tools may ask: which pools and workers there are, and why something waits."""
+"""Queries for people and tools: the pools, the workers, and why an action waits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Service(service_pb2_grpc.ActionServiceServicer):
 
     async def Why(self, request: api.WhyRequest, context: Any) -> api.WhyResponse:
         if len(request.run_id) != RUN_ID_BYTES:
-            raise BadRequest(f"a run's id is a UUID, {RUN_ID_BYTES} bytes; this one has {len(request.run_id)}")
+            raise BadRequest(f"invalid run id: expected a UUID of {RUN_ID_BYTES} bytes, not {len(request.run_id)}")
         now = asyncio.get_running_loop().time()
         hosts = self._hosts.values()
         return api.WhyResponse(lines=[line for host in hosts for line in host.core.why(request.run_id, now)])

@@ -55,9 +55,9 @@ async def _first(requests: AsyncIterator[ConnectRequest]) -> Register:
     try:
         first = await asyncio.wait_for(anext(requests), REGISTER_WITHIN_S)
     except (StopAsyncIteration, TimeoutError):
-        raise BadWorker("a worker registers with its first message; none came") from None
+        raise BadWorker("a worker must register with its first message, but sent none") from None
     if first.WhichOneof("kind") != "register":
-        raise BadWorker("a worker registers with its first message; another one came")
+        raise BadWorker("a worker must register with its first message, but sent another one")
     return first.register
 
 
@@ -75,7 +75,7 @@ async def _read(requests: AsyncIterator[ConnectRequest], session: Session) -> No
                 case "drain":
                     session.drain()
                 case "register":
-                    raise BadWorker(f"worker {session.worker!r} registered twice on one connection")
+                    raise BadWorker(f"worker {session.worker!r} registered twice on the same connection")
                 case _:
                     pass  # of a later version
     except SessionClosed:

@@ -80,7 +80,7 @@ class Book:
         if action.line is not None:
             self.teams.remove(action)
         if action.state in (State.QUEUED, State.DELAYED):
-            text = f"the Action Service cannot take it: {type(error).__name__}: {error}"
+            text = f"the Action Service cannot process it: {type(error).__name__}: {error}"
             self.fail(action, CAUSE_NOT_LOADABLE, text, now, final=True)
         return action
 
@@ -222,7 +222,7 @@ class Book:
         self.tell_recorded(report.worker, report.grant)
         failure = report.failed.failure
         action.avoided = report.worker
-        action.note = f"worker {report.worker} gave it back ({failure.type}: {failure.message})"[:NOTE_CHARS_MAX]
+        action.note = f"worker {report.worker} returned it ({failure.type}: {failure.message})"[:NOTE_CHARS_MAX]
         action.started = action.pulled = False
         self.delay(action, action.returned_after_s, now)
         action.returned_after_s = min(2 * action.returned_after_s, RETURNED_MAX_S)
@@ -244,7 +244,7 @@ class Book:
     def lose(self, action: Action, worker: str, now: float) -> None:
         action.reporter = worker
         self.lost += 1
-        self.fail(action, CAUSE_LOST, f"worker {worker} is gone", now)
+        self.fail(action, CAUSE_LOST, f"worker {worker} was lost", now)
 
     def started(self, action: Action, report: Report, now: float) -> None:
         """Publish that it runs, and again until the log says so: who comes after this owner shall know."""

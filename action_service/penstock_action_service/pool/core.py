@@ -335,7 +335,7 @@ class Pool:
                 if timeout_s and now - action.granted_at > timeout_s + TIMEOUT_SLACK_S:
                     self._book.tell_stop(worker, action.grant)
                     if action.state is State.GRANTED and action.shard != UNCLAIMED:
-                        text = f"worker {worker.name} did not end it {timeout_s:g} s after its start"
+                        text = f"worker {worker.name} did not finish it within {timeout_s:g} s after its start"
                         self._book.fail(action, CAUSE_TIMEOUT, text, now)
 
     # What comes out
@@ -355,7 +355,7 @@ class Pool:
         return effects
 
     def why(self, run_id: bytes, now: float) -> list[api.WhyLine]:
-        """Say of each open attempt of a run what it waits for."""
+        """Return one line for each open attempt of a run: what it waits for."""
         return status.why(self._book, self.name, run_id, now)
 
     def workers(self, now: float) -> list[api.Worker]:

@@ -1,4 +1,4 @@
-"""What the pool asks its shell to do; plain values, taken once per flush."""
+"""The effects that the pool requests from its shell; plain values, taken once per flush."""
 
 from dataclasses import dataclass
 

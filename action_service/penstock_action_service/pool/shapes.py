@@ -1,4 +1,4 @@
-"""What an execution needs: actions with the same needs share one shape, and with it the search for a worker."""
+"""The resources of an execution: actions with the same needs share one shape and the search for a worker."""
 
 from __future__ import annotations
 

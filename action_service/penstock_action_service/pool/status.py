@@ -1,4 +1,4 @@
-"""What people may see of a pool: why something waits, what the workers hold."""
+"""The status of a pool for users: why an action waits, what the workers hold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
 
 
 def why(book: Book, pool: str, run_id: bytes, now: float) -> list[api.WhyLine]:
-    """Say of each open attempt of a run what it waits for."""
+    """Return one line for each open attempt of a run: what it waits for."""
     lines = [
         api.WhyLine(node=action.key[1], attempt=action.key[2], text=_why(book, pool, action))
         for action in book.open.values()
@@ -32,11 +32,11 @@ def _why(book: Book, pool: str, action: Action) -> str:
         case State.DELAYED if action in book.held_back:
             return "may run already; waits for the workers of the pool's former owner to come back"
         case State.DELAYED:
-            return f"{action.note}; waits to be tried again" if action.note else "waits for the delay before its retry"
+            return f"{action.note}; waits for its retry" if action.note else "waits for its retry delay"
         case State.QUEUED:
             return _why_queued(book, pool, action)
         case State.AWAITED:
-            return "was running; waits for its worker to come back"
+            return "was running; waits for its worker to reconnect"
         case State.ENDED | State.FORGOTTEN:
             return "has ended; waits to be recorded"
         case State.GRANTED:

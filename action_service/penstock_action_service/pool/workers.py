@@ -1,4 +1,4 @@
-"""What a worker holds: what runs there, and what waits there ahead of capacity."""
+"""The actions of a worker: the running ones, and those queued ahead of capacity."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Worker:
         return room + SLACK >= fraction and self.backlog_s + expected_s * fraction <= AHEAD_S * room
 
     def put(self, action: Action, fraction: float, bundle: bytes) -> None:
-        """Hold an action, running if it fits, else behind the others."""
+        """Hold an action: running if it fits, otherwise queued behind the others."""
         expected_s = action.duration.expected_s
         if expected_s <= AHEAD_S:
             action.load_s, action.long = expected_s * fraction, 0.0

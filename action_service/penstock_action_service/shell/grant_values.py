@@ -160,7 +160,7 @@ class Filler:
                 if error.too_large and len(now) > 1:
                     at_once = len(now) // 2
                     continue
-                log.info("inputs of actions cannot be read, trying again: %s", error)
+                log.info("cannot read the inputs of actions, retrying: %s", error)
                 await asyncio.sleep(delay_s)
                 delay_s = min(BACKOFF_MAX_S, delay_s * 2)
                 continue

@@ -1,4 +1,4 @@
-"""Who owns which pool: a lease each, in Postgres. Taking one raises its epoch, so that no grant is given twice."""
+"""The leases of pools, in Postgres. Taking a lease raises its epoch, so that no grant is given twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _asyncpg: Any = asyncpg
 
 
 class Leases:
-    """One process's leases; each call raises one of `TROUBLE` while Postgres is away."""
+    """One process's leases; each call raises one of `TROUBLE` while Postgres is unavailable."""
 
     def __init__(self, database_url: str, owner: str, lease_s: float = LEASE_S) -> None:
         self._url, self._owner, self._lease_s = database_url, owner, lease_s

@@ -136,7 +136,7 @@ class PoolHost:
                     resent += [ReportBatch(shard=shard, reports=some) for some in cut(reports)]
         if self.core.problems:
             problems, self.core.problems = self.core.problems, []
-            log.error("%d times something was set aside; the first: %s", len(problems), problems[0])
+            log.error("%d problems were skipped; the first: %s", len(problems), problems[0])
         self._measures.sample(*self.core.stages())
         if resent:
             self._resend(resent)
@@ -152,7 +152,7 @@ class PoolHost:
         if (rival := self.core.rival(register, now)) is not None:
             silent_s = now - rival.heard_at
             log.warning(
-                "a second worker %s, of %s, is refused: the first, of %s, was heard %.1f s ago",
+                "rejected a second worker %s, on %s: the first one, on %s, sent a heartbeat %.1f s ago",
                 register.worker, register.host, rival.register.host, silent_s,
             )  # fmt: skip
             raise NameTaken(register.worker, self.name, rival.register.host, silent_s, self.core.rival_gone_s)
@@ -164,14 +164,16 @@ class PoolHost:
         try:
             self.core.register(register, now)
         except Exception:  # half a registration would be in the way of all others
-            log.exception("worker %s cannot be taken in; it is forgotten", register.worker)
+            log.exception("worker %s cannot join; dropping it", register.worker)
             session.end()
             del self.sessions[register.worker]
             self.core.gone(register.worker, now)
             raise
         self._wake()
         held = len(register.held)
-        log.info("worker %s of %s is in pool %s, with %d actions", register.worker, register.host, self.name, held)
+        log.info(
+            "worker %s on host %s joined pool %s, holding %d actions", register.worker, register.host, self.name, held
+        )
         return session
 
     def reports(self, session: Session, reports: Sequence[Report]) -> None:
@@ -188,7 +190,7 @@ class PoolHost:
             return
         del self.sessions[session.worker]
         self._filler.forget(session.worker)
-        log.info("worker %s %s pool %s", session.worker, "has left" if gone else "is cut off from", self.name)
+        log.info("worker %s %s pool %s", session.worker, "left" if gone else "was disconnected from", self.name)
         if gone:
             self.core.gone(session.worker, self._loop.time())
         else:
@@ -214,9 +216,9 @@ class PoolHost:
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(TICK_S, self._tick)
-        with self._contained("what is due"):
+        with self._contained("a timer"):
             self.core.tick(self._loop.time())
-        with self._contained("what is to be done"):
+        with self._contained("an effect"):
             self.flush()
         self._measures.look(self.core, self._loop.time())
 
@@ -229,7 +231,7 @@ class PoolHost:
             now = self._loop.time()
             if now - self._said_at > SAY_EVERY_S:
                 self._said_at = now
-                log.exception("pool %s: %s went wrong; going on", self.name, what)
+                log.exception("pool %s: %s failed; continuing", self.name, what)
 
     async def _catch_up(self) -> None:
         await self._follower.loaded()
@@ -242,7 +244,7 @@ class PoolHost:
             return
         for number in orders.stop:
             if (grant := self._filler.withdraw(number)) is not None:
-                self._end(orders.worker, grant, CAUSE_CANCELLED, "stopped before it was sent")
+                self._end(orders.worker, grant, CAUSE_CANCELLED, "stopped before it was sent to a worker")
         filled = [self._fill(granted, orders.worker) for granted in orders.grants]
         self._send(session, orders.recorded, orders.stop, [grant for grant in filled if grant is not None])
 
@@ -250,11 +252,11 @@ class PoolHost:
         try:
             return self._filler.fill(granted, worker)
         except Exception as error:  # a mistake of ours: it costs this attempt, and no other one's order
-            log.exception("a grant cannot be made")
+            log.exception("cannot create a grant")
             start = granted.start
             grant = Grant(grant=granted.grant, run_id=start.run_id, node=start.node, attempt=start.attempt)
             grant.item.extend(start.item)
-            self._end(worker, grant, CAUSE_WORKER, f"the Action Service cannot make its grant: {error}", final=True)
+            self._end(worker, grant, CAUSE_WORKER, f"the Action Service cannot create its grant: {error}", final=True)
             return None
 
     def _filled(self, worker: str, grants: list[Grant]) -> None:
@@ -271,14 +273,14 @@ class PoolHost:
             session.order(recorded, stop, grants, sizes)
 
     def _that_fit(self, worker: str, grants: list[Grant]) -> list[Grant]:
-        """End grants that no message can carry: they would break the worker's connection, again and again."""
+        """End grants that are too large for a message: they would break the worker's connection each time."""
         fit: list[Grant] = []
         for grant in grants:
             size = grant.ByteSize()
             if not grant.inputs or size <= GRANT_BYTES_MAX:
                 fit.append(grant)
                 continue
-            text = f"its inputs take {size:,} bytes, the limit is {GRANT_BYTES_MAX:,}: pass fewer, larger values"
+            text = f"its inputs have {size:,} bytes, the limit is {GRANT_BYTES_MAX:,}: pass fewer, larger values"
             self._end(worker, grant, CAUSE_WORKER, text, final=True)
         return fit
 

@@ -97,19 +97,19 @@ class Session:
 
 
 def check(register: Register) -> None:
-    """Raise BadWorker if the first message of a worker makes no sense."""
+    """Raise BadWorker if the first message of a worker is invalid."""
     name, capacity = register.worker, register.capacity
     if not 0 < len(name) <= NAME_CHARS_MAX or not 0 < len(register.incarnation) <= NAME_CHARS_MAX:
         raise BadWorker(f"a worker needs a name and an incarnation, each of 1 to {NAME_CHARS_MAX} characters")
     _check_resources(f"worker {name!r}", capacity)
     texts = (register.version, register.executor, register.host, register.pool)
     if any(len(text) > TEXT_CHARS_MAX for text in texts):
-        raise BadWorker(f"worker {name!r}: what it says of itself has more than {TEXT_CHARS_MAX:,} characters")
+        raise BadWorker(f"worker {name!r}: its version, executor, host or pool exceeds {TEXT_CHARS_MAX:,} characters")
     if len(register.held) > HELD_MAX:
-        raise BadWorker(f"worker {name!r} says it holds {len(register.held):,} actions; at most {HELD_MAX:,} are known")
+        raise BadWorker(f"worker {name!r} reports {len(register.held):,} held actions; the limit is {HELD_MAX:,}")
     for grant in register.held:
         if not _can_exist(grant):
-            raise BadWorker(f"worker {name!r} says it holds an action that cannot exist")
+            raise BadWorker(f"worker {name!r} reports a held action with an invalid key")
         _check_resources(f"an action that worker {name!r} holds", grant.resources)
 
 
@@ -126,8 +126,10 @@ def _can_exist(grant: Grant) -> bool:
 def _check_resources(whose: str, resources: Resources) -> None:
     amounts = (resources.cpu_milli, resources.gpu, resources.memory_bytes)
     if min(amounts) < 0 or max(amounts) > AMOUNT_MAX:
-        raise BadWorker(f"{whose}: resources are from 0 to {AMOUNT_MAX:,}, not {min(amounts):,} or {max(amounts):,}")
+        raise BadWorker(
+            f"{whose}: invalid resources, expected 0 to {AMOUNT_MAX:,}, not {min(amounts):,} or {max(amounts):,}"
+        )
     if len(resources.labels) > LABELS_MAX:
-        raise BadWorker(f"{whose}: at most {LABELS_MAX} labels, not {len(resources.labels):,}")
+        raise BadWorker(f"{whose} has {len(resources.labels):,} labels; the limit is {LABELS_MAX}")
     if any(max(len(key), len(value)) > TEXT_CHARS_MAX for key, value in resources.labels.items()):
-        raise BadWorker(f"{whose}: a label has at most {TEXT_CHARS_MAX:,} characters")
+        raise BadWorker(f"{whose} has a label that is too long; the limit is {TEXT_CHARS_MAX:,} characters")

@@ -72,7 +72,7 @@ class Trackers:
         try:
             response: api.ReportResponse = await self._stubs[index].Report(request, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            log.debug("reports are not taken: %s: %s", error.code().name, error.details())
+            log.debug("the State Tracker rejected reports: %s: %s", error.code().name, error.details())
             return set()
         return set(response.settled)
 

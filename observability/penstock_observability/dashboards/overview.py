@@ -1,4 +1,4 @@
-"""How the runs do."""
+"""The dashboard of runs and actions."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
@@ -12,30 +12,33 @@ def overview() -> Dashboard:
     return dashboard(
         "overview",
         "Penstock: overview",
-        "How the runs do.",
+        "State and speed of the runs.",
         {
             "Now": [
                 number("Open runs", "sum(penstock_open_runs)"),
-                number("Actions a second", rate(SUCCEEDED), decimals=1, text="Recorded as succeeded."),
-                number("Queued actions", "sum(penstock_queued_actions)", text="They could start if there was room."),
+                number("Actions per second", rate(SUCCEEDED), decimals=1, text="Actions recorded as succeeded."),
+                number(
+                    "Queued actions", "sum(penstock_queued_actions)", text="Actions that wait only for free capacity."
+                ),
                 number("Workers", "sum(penstock_workers)"),
                 number(
                     "Oldest idle run",
                     "max(penstock_oldest_idle_run_seconds)",
                     unit="s",
-                    text="Nothing of it runs, and it has had no event for so long. It may be queued.",
+                    text="Longest time without an event or a running action. The run may be queued.",
                 ),
                 number("Firing alerts", 'count(ALERTS{alertstate="firing"}) or vector(0)'),
             ],
             "Runs and actions": [
-                lines("Runs that ended, a second", {"{{state}}": rate("penstock_runs_ended_total", "state")}),
-                lines("Actions, a second", {"succeeded": rate(SUCCEEDED), "granted": rate("penstock_grants_total")}),
+                lines("Runs ended per second", {"{{state}}": rate("penstock_runs_ended_total", "state")}),
+                lines("Actions per second", {"succeeded": rate(SUCCEEDED), "granted": rate("penstock_grants_total")}),
                 lines(
-                    "Failed attempts by cause, a second", {"{{cause}}": rate("penstock_attempts_failed_total", "cause")}
+                    "Failed attempts per second, by cause",
+                    {"{{cause}}": rate("penstock_attempts_failed_total", "cause")},
                 ),
-                lines("Events by kind, a second", {"{{kind}}": rate("penstock_events_total", "kind")}),
+                lines("Events per second, by kind", {"{{kind}}": rate("penstock_events_total", "kind")}),
             ],
-            "One hop: from an action's end until the next one's": [
+            "One hop: from the end of an action to the end of the next": [
                 lines("Each stage, p50", {"{{stage}}": quantile(0.5, STAGES, "stage")}, unit="s", text=STAGE_TEXT),
                 lines("Each stage, p99", {"{{stage}}": quantile(0.99, STAGES, "stage")}, unit="s", text=STAGE_TEXT),
             ],
@@ -44,6 +47,6 @@ def overview() -> Dashboard:
 
 
 STAGE_TEXT = (
-    "record: a report came until it is committed. unlock: a commit was heard of until what follows is published. "
-    "queue: ready until granted. worker: granted until its end was reported, with the operator's own time."
+    "record: report received until committed. unlock: commit received until its next actions are published. "
+    "queue: ready until granted. worker: granted until reported, including the operator's own time."
 )

@@ -1,4 +1,4 @@
-"""How pools and their workers do."""
+"""The dashboard of pools and their workers."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
@@ -9,7 +9,7 @@ def pools() -> Dashboard:
     return dashboard(
         "pools",
         "Penstock: pools and workers",
-        "What there is, what is used, what waits.",
+        "Capacity, usage and queues.",
         {
             "Now": [
                 number("Workers", "sum(penstock_workers)"),
@@ -27,7 +27,7 @@ def pools() -> Dashboard:
                 lines("Longest wait", {"{{pool}}": "max by (pool) (penstock_oldest_queued_seconds)"}, unit="s"),
                 lines("Time in the queue", {"p50": _in_queue(0.5), "p99": _in_queue(0.99)}, unit="s"),
                 lines("Delayed before a retry", {"{{pool}}": "sum by (pool) (penstock_delayed_actions)"}),
-                lines("Grants, a second", {"{{pool}}": rate("penstock_grants_total", "pool")}),
+                lines("Grants per second", {"{{pool}}": rate("penstock_grants_total", "pool")}),
             ],
             "Capacity": [
                 lines("Workers", {"{{pool}}": "sum by (pool) (penstock_workers)"}),
@@ -36,7 +36,7 @@ def pools() -> Dashboard:
                 _capacity("GPUs", "used_gpus", "gpus"),
                 _capacity("Memory", "used_memory_bytes", "memory_bytes", unit="bytes"),
                 lines(
-                    "Lost and preempted, a second",
+                    "Lost and preempted actions per second",
                     {
                         "lost from {{pool}}": rate("penstock_actions_lost_total", "pool"),
                         "preempted": rate('penstock_attempts_failed_total{cause="preempted"}'),
@@ -45,9 +45,9 @@ def pools() -> Dashboard:
             ],
             "Workers": [
                 lines("Running", {"{{instance}}": "penstock_worker_running_actions"}),
-                lines("Waiting in the worker", {"{{instance}}": "penstock_worker_waiting_actions"}),
-                lines("Ended, a second", {"{{outcome}}": rate("penstock_worker_ended_actions_total", "outcome")}),
-                lines("Ended and not recorded yet", {"{{instance}}": "penstock_worker_unrecorded_actions"}),
+                lines("Queued in the worker", {"{{instance}}": "penstock_worker_waiting_actions"}),
+                lines("Ended per second", {"{{outcome}}": rate("penstock_worker_ended_actions_total", "outcome")}),
+                lines("Ended but not recorded yet", {"{{instance}}": "penstock_worker_unrecorded_actions"}),
             ],
         },
     )
@@ -66,7 +66,7 @@ def _capacity(title: str, used: str, all_of_it: str, unit: str = "short") -> Pan
         title,
         {
             "{{pool}} used": f"sum by (pool) (penstock_pool_{used})",
-            "{{pool}} there": f"sum by (pool) (penstock_pool_{all_of_it})",
+            "{{pool}} capacity": f"sum by (pool) (penstock_pool_{all_of_it})",
         },
         unit=unit,
     )

@@ -1,4 +1,4 @@
-"""How the services do: the log, the streams, calls, processes."""
+"""The dashboard of the services: the log, the streams, calls, processes."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
@@ -22,41 +22,41 @@ def services() -> Dashboard:
 
 def _now() -> list[Panel]:
     return [
-        number("Processes that answer", "count(up == 1)"),
+        number("Processes that respond", "count(up == 1)"),
         number("Shards without an owner", "max(penstock_shards) - sum(penstock_shards_owned)"),
         number("Shards being loaded", "max(penstock_follower_loading_shards)"),
-        number("Databases answer", "min(penstock_database_up)", text="1: yes, everywhere."),
-        number("Kafka answers", "min(penstock_stream_connected) or vector(1)", text="1: yes, everywhere."),
-        number("Largest lag", "max(penstock_follower_lag_events)", text="Positions of one shard."),
+        number("Databases up", "min(penstock_database_up)", text="1: all services reach their databases."),
+        number("Kafka up", "min(penstock_stream_connected) or vector(1)", text="1: all services reach Kafka."),
+        number("Largest lag", "max(penstock_follower_lag_events)", text="Positions behind, of one shard."),
     ]
 
 
 def _log() -> list[Panel]:
     return [
         lines("Commit", {"p50": quantile(0.5, COMMIT), "p99": quantile(0.99, COMMIT)}, unit="s"),
-        lines("Events in a commit", {"p50": quantile(0.5, BATCH), "p99": quantile(0.99, BATCH)}),
-        lines("Events that wait for their commit", {"{{instance}}": "penstock_commit_queue_events"}),
+        lines("Events per commit", {"p50": quantile(0.5, BATCH), "p99": quantile(0.99, BATCH)}),
+        lines("Events waiting to be committed", {"{{instance}}": "penstock_commit_queue_events"}),
         lines(
-            "Busiest shards, events a second",
+            "Busiest shards, events per second",
             {"shard {{shard}}": "topk(5, rate(penstock_shard_events_total[$__rate_interval]))"},
         ),
         lines("Shards owned", {"{{instance}}": "penstock_shards_owned"}),
         lines(
-            "Taking over shards",
+            "Shard take-over",
             {
                 "mean": "sum(penstock_shard_rebuild_duration_seconds_sum)"
                 " / sum(penstock_shard_rebuild_duration_seconds_count)"
             },
             unit="s",
-            text="Until the state of a group of shards was known, since the processes started.",
+            text="Mean time to rebuild the state of a group of shards, since the processes started.",
         ),
         lines(
-            "Reports without effect, a second",
+            "Reports without effect per second",
             {
-                "settled": rate("penstock_reports_settled_total"),
+                "ignored": rate("penstock_reports_settled_total"),
                 "{{reason}}": rate("penstock_reports_dropped_total", "reason"),
             },
-            text="Settled: of what had ended before. The others were not looked at, and come again.",
+            text="Ignored: stale or duplicate. The others were dropped unprocessed; workers send them again.",
         ),
     ]
 
@@ -66,18 +66,18 @@ def _streams() -> list[Panel]:
         lines("Lag by topic", {"{{topic}}, {{job}}": "max by (topic, job) (penstock_follower_lag_events)"}),
         lines("Lag of the slowest shards", {"{{topic}} {{shard}}": "topk(5, penstock_follower_lag_events)"}),
         lines(
-            "Read past the stream, a second",
+            "Reads that bypass the stream, per second",
             {
                 "ranges of {{topic}}": rate("penstock_follower_reads_total", "topic"),
                 "snapshots of {{topic}}": rate("penstock_follower_loads_total", "topic"),
             },
-            text="What a follower asked of the service before it, since the stream did not bring it.",
+            text="What a follower read from the upstream service because it was missing in the stream.",
         ),
-        lines("Messages that wait for Kafka", {"{{topic}}": "sum by (topic) (penstock_stream_queued_messages)"}),
+        lines("Messages queued for Kafka", {"{{topic}}": "sum by (topic) (penstock_stream_queued_messages)"}),
         lines(
-            "Messages that did not get through, a second",
+            "Undelivered messages per second",
             {
-                "no room": rate("penstock_stream_dropped_messages_total"),
+                "queue full": rate("penstock_stream_dropped_messages_total"),
                 "dead letters": rate("penstock_dead_letters_total"),
             },
         ),
@@ -86,22 +86,22 @@ def _streams() -> list[Panel]:
 
 def _calls() -> list[Panel]:
     return [
-        lines("Calls, a second", {"{{method}}": rate("penstock_rpc_duration_seconds_count", "method")}),
+        lines("Calls per second", {"{{method}}": rate("penstock_rpc_duration_seconds_count", "method")}),
         lines("Calls, p99", {"{{method}}": quantile(0.99, "penstock_rpc_duration_seconds", "method")}, unit="s"),
-        lines("Failed calls, a second", {"{{method}} {{code}}": rate("penstock_rpc_failed_total", "method, code")}),
+        lines("Failed calls per second", {"{{method}} {{code}}": rate("penstock_rpc_failed_total", "method, code")}),
     ]
 
 
 def _outputs() -> list[Panel]:
     return [
-        lines("Spans, a second", {"{{outcome}}": rate("penstock_tracer_spans_total", "outcome")}),
+        lines("Spans per second", {"{{outcome}}": rate("penstock_tracer_spans_total", "outcome")}),
         lines(
-            "Artifacts, a second",
+            "Artifact bytes per second",
             {"{{direction}}": rate("penstock_artifact_bytes_total", "direction")},
             unit="Bps",
         ),
         lines(
-            "Artifacts' disk",
+            "Artifact disk",
             {"size": "penstock_artifact_disk_bytes", "free": "penstock_artifact_disk_free_bytes"},
             unit="bytes",
         ),

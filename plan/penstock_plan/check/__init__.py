@@ -1,1 +1,1 @@
-"""What a plan must fulfil before anything believes it."""
+"""The validation of a plan."""

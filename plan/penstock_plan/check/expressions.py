@@ -50,10 +50,10 @@ class Expressions:
                 used.add(INPUTS_NODE)
                 if 0 <= expr.input < len(self._inputs):
                     return 0
-                return self._fail(f"{what} uses input {expr.input}, but the plan has {len(self._inputs)}")
+                return self._fail(f"{what} uses input {expr.input}, but the plan has {len(self._inputs)} inputs")
             case "sequence":
                 if expr.sequence.kind not in _SEQUENCES:
-                    return self._fail(f"{what} is a sequence of the unknown kind {quote(expr.sequence.kind)}")
+                    return self._fail(f"{what} is a sequence of unknown kind {quote(expr.sequence.kind)}")
                 return self._check_all(what, expr.sequence.items, used)
             case "mapping":
                 if len(expr.mapping.keys) != len(expr.mapping.values):
@@ -62,13 +62,13 @@ class Expressions:
             case "record":
                 return self._check_record(what, expr.record, used)
             case _:
-                return self._fail(f"{what} has no value that this version knows")
+                return self._fail(f"{what} has no value, or one of an unknown kind")
 
     def mismatch(self, expr: plan_pb2.Expr, expected: int) -> str | None:
         """What keeps an expression without problems from being of the type; None if nothing does."""
         self._comparisons += 1
         if self._comparisons > COMPARISONS_MAX + COMPARISONS_PER_PART_MAX * self._parts:
-            raise InvalidPlan(["the plan's arguments could be of too many types: unions within unions"])
+            raise InvalidPlan(["the arguments of the plan have too many possible types: unions within unions"])
         match expr.WhichOneof("kind"):
             case "output":
                 ref = expr.output
@@ -95,7 +95,7 @@ class Expressions:
     def _check_output(self, what: str, ref: plan_pb2.OutputRef, used: set[int]) -> int:
         node, output = ref.node, ref.output
         if not 0 <= node < len(self._outputs):
-            return self._fail(f"{what} uses node {node}, but the plan has {len(self._outputs)}")
+            return self._fail(f"{what} uses node {node}, but the plan has {len(self._outputs)} nodes")
         used.add(node)
         if not 0 <= output < len(self._outputs[node]):
             name, count = quote(self._names[node]), len(self._outputs[node])
@@ -110,15 +110,15 @@ class Expressions:
 
     def _check_record(self, what: str, record: plan_pb2.Record, used: set[int]) -> int:
         if not 0 <= record.type < len(self._types):
-            return self._fail(f"{what} is of type {record.type}, but there are {len(self._types)}")
+            return self._fail(f"{what} has type {record.type}, but the plan has {len(self._types)} types")
         kind = self._types[record.type]
         if kind.name != "record":
-            return self._fail(f"{what} is put together as a record, but {spell(self._types, record.type)} is none")
+            return self._fail(f"{what} is built as a record, but {spell(self._types, record.type)} is not a record")
         given = set(record.names)
         if len(record.names) != len(record.values) or len(given) != len(record.names):
-            return self._fail(f"{what} does not name each of the fields of its record once")
+            return self._fail(f"{what} must name each field of its record once")
         known = {field.name: field.required for field in kind.fields}
-        wrong = [f"no field {quote(name)}" for name in record.names if name not in known]
+        wrong = [f"unknown field {quote(name)}" for name in record.names if name not in known]
         wrong += [f"field {quote(name)} missing" for name, need in known.items() if need and name not in given]
         if wrong:
             return self._fail(f"{what}: {spell(self._types, record.type)}: {', '.join(wrong[:10])}")
@@ -197,7 +197,7 @@ def _hint(given: str, expected: str) -> str:
     if given == "tuple" and expected == "list":
         return "; a tuple is not a list: declare tuple[...] or pass list(...)"
     if given == "any" and expected != "any":
-        return "; Any fits only Any: annotate what is given"
+        return "; Any fits only Any: annotate the given value"
     if given == "bool" and expected in ("int", "float"):
         return "; a bool is not a number"
     return ""

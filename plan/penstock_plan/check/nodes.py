@@ -67,9 +67,9 @@ class Nodes:
                 self._check_task(what, node, used)
             case plan_pb2.NODE_KIND_PASS:
                 if node.arguments:
-                    self._problems.add(f"{what} runs nothing, but has arguments")
+                    self._problems.add(f"{what} executes nothing, but has arguments")
             case kind:
-                self._problems.add(f"{what} is of the kind {_spell_kind(kind)}, which this version does not run")
+                self._problems.add(f"{what} has the kind {_spell_kind(kind)}, which this version does not support")
         self._check_after(what, node.after, used)
         if node.HasField("overrides"):
             over = node.overrides
@@ -89,15 +89,17 @@ class Nodes:
             shown = [quote(names[node]) for node in circle[:NAMES_MAX]]
             more = [f"{len(circle) - NAMES_MAX} more"] if len(circle) > NAMES_MAX else []
             way = " -> ".join([*shown, *more, shown[0]])
-            self._problems.add(f"nodes depend on each other in a circle: {way}")
+            self._problems.add(f"the plan has a cycle of dependencies: {way}")
         else:
             for node, parent in late:
                 first, second = quote(names[node]), quote(names[parent])
-                self._problems.add(f"node {first} is out of order: it depends on {second}, which comes later")
+                self._problems.add(f"node {first} is out of order: it depends on the later node {second}")
 
     def _check_task(self, what: str, node: plan_pb2.Node, used: set[int]) -> None:
         if not 0 <= node.operator < len(self._signatures):
-            self._problems.add(f"{what} calls operator {node.operator}, but the plan has {len(self._signatures)}")
+            self._problems.add(
+                f"{what} calls operator {node.operator}, but the plan has {len(self._signatures)} operators"
+            )
             return
         signature = self._signatures[node.operator]
         self._ports += len(signature.ports)
@@ -108,7 +110,7 @@ class Nodes:
         for argument in node.arguments:
             name = argument.name
             if name in given:
-                self._problems.add(f"{what} is given {quote(name)} more than once")
+                self._problems.add(f"{what} gets {quote(name)} more than once")
             given.add(name)
             inline_bytes += self._check_argument(what, signature, name, argument.value, used)
         if missing := [name for name in signature.required if name not in given]:
@@ -122,7 +124,7 @@ class Nodes:
         port = signature.ports.get(name)
         if port is None:
             known = ", ".join(map(quote, sorted(signature.ports)[:NAMES_MAX])) or "nothing"
-            self._problems.add(f"{what} is given {quote(name)}, but {quote(signature.what)} takes {known}")
+            self._problems.add(f"{what} gets {quote(name)}, but {quote(signature.what)} takes {known}")
         size = self._expressions.check_refs(f"{what}, argument {quote(name)}", value, used)
         if size < 0 or port is None or not self._typed:
             return max(size, 0)
@@ -135,7 +137,7 @@ class Nodes:
             if 0 <= parent < self._size:
                 used.add(parent)
             else:
-                self._problems.add(f"{what} comes after node {parent}, but the plan has {self._size}")
+                self._problems.add(f"{what} comes after node {parent}, but the plan has {self._size} nodes")
 
 
 def _spell_kind(kind: int) -> str:

@@ -65,14 +65,14 @@ def _check_type(problems: Problems, what: str, kind: plan_pb2.Type, size: int) -
         problems.add(f"{what} has no name")
     for used in (*kind.args, *(field.type for field in kind.fields)):
         if not 0 <= used < size:
-            problems.add(f"{what} refers to type {used}, but there are {size}")
+            problems.add(f"{what} refers to type {used}, but the plan has {size} types")
     if max(len(kind.args), len(kind.literals), len(kind.fields), len(kind.bases)) > MEMBERS_MAX:
         problems.add(f"{what} has more than {MEMBERS_MAX} parameters, values, fields or bases")
     least, most = _ARGS_OF.get(kind.name, (0, MEMBERS_MAX))
     if not least <= len(kind.args) <= most or (kind.name == "dict" and len(kind.args) == 1):
         problems.add(f"{what} has {len(kind.args)} parameters")
     if kind.name == "tuple" and kind.variadic and len(kind.args) > 1:
-        problems.add(f"{what} is of any length and has {len(kind.args)} parameters instead of one")
+        problems.add(f"{what} has any length, so it needs one parameter, not {len(kind.args)}")
     if kind.name == "literal" and (
         not kind.literals
         or any(value_of(text)[1] not in ("str", "int", "bool", "float", "none") for text in kind.literals)
@@ -106,13 +106,13 @@ def check_operator(problems: Problems, what: str, operator: plan_pb2.Operator, t
     for part, name in (("module", operator.module), ("name", operator.qualname)):
         check_name(problems, f"{what}: its {part}", name)
         if _PATH.search(name):
-            problems.add(f"{what}: its {part} {quote(name)} is not what Python can import")
+            problems.add(f"{what}: its {part} {quote(name)} is not a name that Python can import")
     for side, ports in (("input", operator.inputs), ("output", operator.outputs)):
         check_unique(problems, f"{what}: {side}", (port.name for port in ports))
         for port in ports:
             check_name(problems, f"{what}: {side}", port.name)
             if not 0 <= port.type < types:
-                problems.add(f"{what}: {side} {quote(port.name)} is of type {port.type}, but there are {types}")
+                problems.add(f"{what}: {side} {quote(port.name)} has type {port.type}, but the plan has {types} types")
     count = len(operator.outputs)
     match operator.output_shape:
         case plan_pb2.OUTPUT_SHAPE_SINGLE if count == 1:
@@ -122,7 +122,7 @@ def check_operator(problems: Problems, what: str, operator: plan_pb2.Operator, t
         case plan_pb2.OUTPUT_SHAPE_NONE if count == 0:
             pass
         case shape:
-            problems.add(f"{what}: output shape {shape} does not go with {count} outputs")
+            problems.add(f"{what}: output shape {shape} does not match {count} outputs")
     check_options(problems, what, operator.resources, operator.retry, operator.timeout_s, operator.on_failure)
 
 
@@ -137,7 +137,7 @@ def check_options(
     """Check what an execution needs and what its failure means."""
     for name in ("cpu_milli", "gpu", "memory_bytes"):
         if getattr(resources, name) < 0:
-            problems.add(f"{what}: {name} is {getattr(resources, name)}; it cannot be negative")
+            problems.add(f"{what}: {name} is {getattr(resources, name)}; it must not be negative")
     for label, value in resources.labels.items():
         check_name(problems, f"{what}: label", label)
         if len(value) > NAME_LENGTH_MAX or _CONTROL.search(value):
@@ -145,22 +145,22 @@ def check_options(
                 f"{what}: label {quote(label)} has the value {quote(value)}, too long or with control characters"
             )
     if not 0 <= retry.retries <= RETRIES_MAX:
-        problems.add(f"{what}: {retry.retries} retries; 0 to {RETRIES_MAX} are possible")
+        problems.add(f"{what}: {retry.retries} retries; expected 0 to {RETRIES_MAX}")
     numbers = {"delay_s": retry.delay_s, "factor": retry.factor, "delay_max_s": retry.delay_max_s}
     for name, number in (numbers | {"jitter": retry.jitter, "timeout_s": timeout_s}).items():
         if not math.isfinite(number) or number < 0:
-            problems.add(f"{what}: {name} is {number}; it must be a number that is not negative")
+            problems.add(f"{what}: {name} is {number}; expected a number of at least 0")
     if retry.jitter > 1:
-        problems.add(f"{what}: jitter is {retry.jitter}; it is a share of the delay, 0 to 1")
+        problems.add(f"{what}: jitter is {retry.jitter}; expected a fraction of the delay, 0 to 1")
     if on_failure not in plan_pb2.FailurePolicy.values():
-        problems.add(f"{what}: failure policy {on_failure} is not known to this version")
+        problems.add(f"{what}: this version does not support failure policy {on_failure}")
 
 
 def check_input(problems: Problems, what: str, declared: plan_pb2.PlanInput, types: int) -> None:
     """Check one input of the run."""
     check_name(problems, "input", declared.name)
     if not 0 <= declared.type < types:
-        problems.add(f"{what} is of type {declared.type}, but there are {types}")
+        problems.add(f"{what} has type {declared.type}, but the plan has {types} types")
     if declared.HasField("default"):
         check_value(problems, f"{what}: its default", declared.default)
     elif not declared.required:

@@ -23,7 +23,7 @@ def load(data: bytes) -> plan_pb2.Plan:
     try:
         plan = plan_pb2.Plan.FromString(data)
     except DecodeError as error:
-        raise InvalidPlan([f"the bytes are not a plan: {error}"]) from None
+        raise InvalidPlan([f"the bytes are not a valid plan: {error}"]) from None
     check(plan)
     return plan
 
@@ -32,7 +32,7 @@ def check(plan: plan_pb2.Plan) -> None:
     """Raise InvalidPlan with everything that is wrong with the plan at once."""
     if plan.schema != SCHEMA:
         remedy = "upgrade the server" if plan.schema > SCHEMA else "compile it again"
-        raise InvalidPlan([f"the plan has schema {plan.schema}, this version knows {SCHEMA}: {remedy}"])
+        raise InvalidPlan([f"the plan has schema {plan.schema}, this version supports {SCHEMA}: {remedy}"])
     _check_sizes(plan)
     problems = Problems()
     check_name(problems, "the plan", plan.name)
@@ -101,6 +101,6 @@ def _check_outputs(
         check_name(problems, "output", output.name)
         size = expressions.check_refs(what, output.value, set())
         if not 0 <= output.type < types:
-            problems.add(f"{what} is of type {output.type}, but there are {types}")
+            problems.add(f"{what} has type {output.type}, but the plan has {types} types")
         elif size >= 0 and typed and (wrong := expressions.mismatch(output.value, output.type)):
             problems.add(f"{what}: {wrong}")

@@ -30,7 +30,7 @@ def details(plan: plan_pb2.Plan, graph: PlanGraph, box: Box) -> list[str]:
     lines = [operator] if len(box.nodes) == 1 and operator and operator != graph.names[first] else []
     if box.steps > 1:
         lines.append(f"{box.steps} one after the other")
-    lines.append(text.resources(graph.resources[first]) or ("a point of order" if not operator else "holds nothing"))
+    lines.append(text.resources(graph.resources[first]) or ("a barrier" if not operator else "holds nothing"))
     if returned := _returned(plan, box):
         lines.append("returned: " + ", ".join(returned))
     return lines
@@ -62,7 +62,7 @@ def head(shown: PlanShown) -> list[str]:
         f"{_count(shown['nodes'], 'node')}, {_count(shown['edges'], 'edge')}, {_count(len(shown['levels']), 'level')}; "
         f"critical path of {_count(len(shown['critical_path']), 'node')}"
     )
-    lines = [counts + (f"; at most at once {peak}" if peak else "")]
+    lines = [counts + (f"; peak resources {peak}" if peak else "")]
     lines += [f"inputs: {_ports(shown['inputs'])}"] if shown["inputs"] else []
     lines += [f"outputs: {_ports(shown['outputs'])}"] if shown["outputs"] else []
     return lines

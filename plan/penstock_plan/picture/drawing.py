@@ -130,7 +130,7 @@ class _Drawing:
         _text(root, MARGIN + 32, y, "critical path", "small")
         if self._ordered:
             _add(root, "path", kind="line order", d=f"M{_number(MARGIN + 120)} {_number(y - 4)}h26")
-            _text(root, MARGIN + 152, y, "order alone", "small")
+            _text(root, MARGIN + 152, y, "order only", "small")
 
 
 def _add(

@@ -46,7 +46,7 @@ class Geometry:
 
     def __init__(self, boxes: Sequence[Box], links: Links, words: Sequence[Words]) -> None:
         if len(boxes) > BOXES_MAX:
-            raise PictureTooLarge(f"it would have {len(boxes)} boxes, and the most is {BOXES_MAX}")
+            raise PictureTooLarge(f"it would have {len(boxes)} boxes; the limit is {BOXES_MAX}")
         self._arriving = [0] * len(boxes)
         for _, other in links:
             self._arriving[other] += 1
@@ -54,7 +54,7 @@ class Geometry:
         self.heights = [self._height(each, arriving) for each, arriving in zip(words, self._arriving, strict=True)]
         self.layout: Layout = lay_out(self.heights, links, gap=BOX_GAP, line_gap=LINE_GAP)
         if len(self.layout.y) > POINTS_MAX:
-            raise PictureTooLarge(f"its lines would pass {len(self.layout.y)} points, and the most is {POINTS_MAX}")
+            raise PictureTooLarge(f"its lines would have {len(self.layout.y)} points; the limit is {POINTS_MAX}")
         self.column_of = {vertex: index for index, column in enumerate(self.layout.columns) for vertex in column}
         self.pieces = _pieces(self.layout, links)
         self._measure(words)

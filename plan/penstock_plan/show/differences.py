@@ -1,4 +1,4 @@
-"""What differs between two plans, in words."""
+"""The differences between two plans, as text."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _ports(subject: str, what: str, old: Mapping[str, str], new: Mapping[str, st
     """Fields, inputs or outputs by their types."""
     for name in old:
         if name not in new:
-            yield Difference("types", subject, f": {what} {name} is gone")
+            yield Difference("types", subject, f": {what} {name} removed")
     for name, now in new.items():
         if name not in old:
             yield Difference("types", subject, f": {what} {name} is new, {now}")

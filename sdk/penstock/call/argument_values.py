@@ -56,7 +56,7 @@ class Builders:
             case "record":
                 return self._record(expr.record, annotation, name)
             case other:
-                raise self._unreadable(name, f"it is of a kind that this worker does not know ({other}); update it")
+                raise self._unreadable(name, f"this worker does not support the kind {other}; upgrade the worker")
 
     def _literal(self, literal: Value, annotation: Any) -> Builder:
         if literal.codec == "json" and literal.WhichOneof("body") == "inline":
@@ -74,7 +74,7 @@ class Builders:
             try:
                 value = values[node][index]
             except (KeyError, IndexError):
-                raise self._unreadable(name, f"the {whose} did not come with the grant") from None
+                raise self._unreadable(name, f"the {whose} are missing in the grant") from None
             if read is not None and value.codec == "json" and (inline := value.inline):
                 try:
                     return read(inline)
@@ -91,7 +91,7 @@ class Builders:
     def _sequence(self, sequence: plan_pb2.Sequence, annotation: Any, name: str) -> Builder:
         make = _COLLECTIONS.get(sequence.kind)
         if make is None:
-            raise self._unreadable(name, f"it is a sequence of unknown kind {sequence.kind!r}")
+            raise self._unreadable(name, f"unknown kind of sequence: {sequence.kind!r}")
         hints = _item_annotations(annotation, sequence.kind, len(sequence.items))
         items = [
             self.build(item, hint, f"{name}[{index}]")
@@ -115,7 +115,7 @@ class Builders:
         parts: list[tuple[str, Builder]] = []
         for field, value in zip(record.names, record.values, strict=True):
             if field not in fields:
-                raise self._unreadable(name, f"{cls} has no field {field!r} any more; compile and run again")
+                raise self._unreadable(name, f"{cls} no longer has a field {field!r}; compile and run again")
             parts.append((fields[field].key, self.build(value, fields[field].annotation, f"{name}.{field}")))
         make = get_origin(cls) or cls
         return lambda values: make(**{key: build(values) for key, build in parts})
@@ -129,7 +129,7 @@ class Builders:
                 return cls
         found = find_class(declared.qualname)
         if not is_record(found):
-            raise self._unreadable(name, f"there is no class {declared.qualname}; compile and run again")
+            raise self._unreadable(name, f"class {declared.qualname} no longer exists; compile and run again")
         return found
 
     def _unreadable(self, name: str, problem: str) -> NotLoadable:

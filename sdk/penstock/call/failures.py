@@ -65,14 +65,14 @@ class NotLoadable(ActionError):
 
 
 class StoreTrouble(ActionError):
-    """The worker's store has no room or does not answer: elsewhere or later it may do better."""
+    """The worker's store is full or does not respond: another worker, or a later attempt, may succeed."""
 
     cause = Cause.CAUSE_PREEMPTED
     returned = True
 
 
 class StoreFailed(ActionError):
-    """Something else is wrong with a file of an argument or of the result: another attempt may do better."""
+    """Another problem with a file of an argument or of the result: another attempt may succeed."""
 
     cause = Cause.CAUSE_WORKER
 
@@ -82,7 +82,7 @@ def described(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:
-        return "<its text cannot be made: __str__ raises>"
+        return "<its text is missing: __str__ raises>"
 
 
 def shown(error: BaseException) -> str:
@@ -146,4 +146,4 @@ def _clipped(text: str, bytes_max: int) -> str:
         return data.decode()
     half = bytes_max // 2 - 40
     head, tail = data[:half].decode(errors="ignore"), data[-half:].decode(errors="ignore")
-    return f"{head}\n... {len(data) - 2 * half} bytes left out ...\n{tail}"
+    return f"{head}\n... {len(data) - 2 * half} bytes omitted ...\n{tail}"

@@ -106,10 +106,10 @@ class Call:
         """By position as far as the leading parameters are given, by name from there on."""
         given = {argument.name: argument.value for argument in node.arguments}
         if unknown := given.keys() - signature.parameters.keys():
-            raise _other_code(self.operator, f"it takes no argument {', '.join(sorted(unknown))}")
+            raise _other_code(self.operator, f"unknown argument {', '.join(sorted(unknown))}")
         missing = [name for name, each in signature.parameters.items() if each.required and name not in given]
         if missing:
-            raise _other_code(self.operator, f"its argument {', '.join(missing)} is not given")
+            raise _other_code(self.operator, f"argument {', '.join(missing)} is missing")
         positional: list[Builder] = []
         for parameter in signature.positional:
             if parameter.name not in given:
@@ -205,5 +205,5 @@ def _where_to_get(module: str, missing: str) -> str:
 
 def _other_code(operator: str, what: str) -> NotLoadable:
     return NotLoadable(
-        "OtherCode", f"operator {operator} differs from what the plan was compiled from: {what}. Compile and run again"
+        "OtherCode", f"operator {operator} has changed since the plan was compiled: {what}. Compile and run again"
     )

@@ -1,4 +1,4 @@
-"""The commands there are, and how their errors are shown. Everything heavy is imported by the command that needs it."""
+"""The list of commands, and how their errors are shown. A command imports what is slow to import when it runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .worker import worker
 
 HELP = """Typed, parallel, durable machine-learning workflows in ordinary Python.
 
-Start with `penstock run FILE.py:WORKFLOW`. It needs nothing that runs already: if no services are found, it starts them
-for as long as it takes. `penstock up` keeps them running.
+Start with `penstock run FILE.py:WORKFLOW`. If no services are running, it starts them and stops them when it ends.
+`penstock up` keeps them running.
 """
-EPILOG = """Exit codes: 0 it went well, 1 it failed, 2 what was typed or the workflow is wrong, 3 the run was cancelled,
-130 interrupted. PENSTOCK_DEBUG=1 adds a traceback to errors.
+EPILOG = """Exit codes: 0 success, 1 failure, 2 usage error or invalid workflow, 3 run cancelled, 130 interrupted.
+PENSTOCK_DEBUG=1 adds a traceback to errors.
 """
 
 app = typer.Typer(

@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from ..errors import CompileError
 
 Target = Annotated[
-    str, typer.Argument(metavar="FILE.py:WORKFLOW", help="The workflow; its name may be left out if the file has one.")
+    str,
+    typer.Argument(metavar="FILE.py:WORKFLOW", help="Compile this workflow; omit the name if the file has only one."),
 ]
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.py...", help="Files whose workflows are compiled.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.py...", help="Compile the workflows in these files.")],
     as_json: AsJson = False,
 ) -> int:
-    """Check the workflows of files, without running anything.
+    """Check the workflows in files without running anything.
 
-    Compiles all of them and prints every error as FILE:LINE:COLUMN, for editors and CI. Needs no services.
+    Compiles all of them and prints each error as FILE:LINE:COLUMN, for editors and CI. No services are needed.
     """
     found = [_check_file(path) for path in files]
     errors = [error for each in found for error in each["errors"]]
@@ -50,7 +51,9 @@ def _check_file(path: Path) -> dict[str, Any]:
         shown["errors"].append(_load_error(path, error))
         return shown
     if not workflows:
-        shown["errors"].append(_error(str(path), 1, "there is no workflow in this file; decorate one with @workflow"))
+        shown["errors"].append(
+            _error(str(path), 1, "this file defines no workflow; decorate a function or class with @workflow")
+        )
     for name, workflow in workflows.items():
         try:
             compiled = compile(workflow, bundle_hash=b"")
@@ -121,11 +124,11 @@ def compile_(
     target: Target,
     svg: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Draw the plan into this file, an SVG picture for browsers; - for stdout."),
+        typer.Option(metavar="FILE", help="Write the plan as an SVG picture to this file (- for stdout)."),
     ] = None,
     golden: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write what `penstock diff` compares into this file; - for stdout."),
+        typer.Option(metavar="FILE", help="Write a golden plan, for `penstock diff`, to this file (- for stdout)."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -188,7 +191,7 @@ def _print_plan(shown: PlanShown) -> None:
             uses = ", ".join(node["uses"] + [f"after {each}" for each in node["after"]])
             line(f"  {node['name']}" + (f" <- {uses}" if uses else "") + (f"  {node['call']}" if node["call"] else ""))
     line("critical path: " + " -> ".join(shown["critical_path"]))
-    line(f"at most at once: {_resources(shown['peak_resources'])}")
+    line(f"peak resources: {_resources(shown['peak_resources'])}")
 
 
 def _resources(shown: Any) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from ..client import AsyncClient
 
-Side = Annotated[str, typer.Argument(help="A golden plan (FILE.json), a workflow (FILE.py:WORKFLOW), or a run's id.")]
+Side = Annotated[
+    str, typer.Argument(help="Compare this golden plan (FILE.json), workflow (FILE.py:WORKFLOW) or run (its id).")
+]
 
 
 def diff(old: Side, new: Side, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
@@ -34,7 +36,7 @@ def diff(old: Side, new: Side, as_json: AsJson = False, address: Address = None,
         for each in found:
             terminal.line(str(each))
         if not found:
-            terminal.line("no difference")
+            terminal.line("no differences")
     return exits.FAILED if found else exits.SUCCEEDED
 
 

@@ -1,4 +1,4 @@
-"""`penstock doctor`: looks a deployment over."""
+"""`penstock doctor`: checks a deployment."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 def doctor(
     stuck_after_s: Annotated[
-        float, typer.Option(min=0, help="Seconds without progress after which an open run counts as stuck.")
+        float, typer.Option(min=0, help="Report an open run as stuck after this many seconds without progress.")
     ] = 60.0,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Look the services over: what is wrong, and what to do.
+    """Check the services and suggest fixes.
 
-    The exit code is 1 if there is an error.
+    The exit code is 1 if a check reports an error.
     """
     import asyncio
 

@@ -1,4 +1,4 @@
-"""Command-line flags of a workflow: what is typed after `--name`, read by the input's JSON Schema."""
+"""Command-line flags of a workflow: the text after `--name` is read by the input's JSON Schema."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Flag:
 
 
 class BadValue(Exception):
-    """What was typed does not fit; the message says what would."""
+    """The text does not match the schema; the message says what would."""
 
 
 def parse(flags: Sequence[Flag], words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -73,20 +73,24 @@ def _collect(known: Mapping[str, Flag], words: Sequence[str]) -> tuple[dict[str,
 
 
 def _unknown(option: str, known: Mapping[str, Flag], left: list[str]) -> str:
-    """Handle `--no-flag`, else say what there is; the value of an unknown option is not complained about again."""
+    """Handle `--no-flag`; otherwise return a message with the known inputs. An unknown option's value is skipped."""
     positive = "--" + option.removeprefix("--no-")
     if option.startswith("--no-") and positive in known and _is_bool(known[positive].schema):
         left.extend(["false", positive])
         return ""
     if left and option.startswith("--") and not left[-1].startswith("--"):
         left.pop()
-    names = ", ".join(dict.fromkeys(flag.option for flag in known.values())) or "it has no inputs"
-    what = f"{option} is not an input of this workflow" if option.startswith("-") else f"{option!r} follows no --name"
-    return f"{what}: {names}"
+    names = ", ".join(dict.fromkeys(flag.option for flag in known.values()))
+    what = (
+        f"unknown input {option}"
+        if option.startswith("-")
+        else f"unexpected argument {option!r}: no --NAME comes before it"
+    )
+    return f"{what}; " + (f"the inputs are {names}" if names else "the workflow has no inputs")
 
 
 def read(schema: Schema, texts: Sequence[str]) -> Any:
-    """Return the JSON value that was typed; several texts, or one that is no JSON list, are the items of a list."""
+    """Return the JSON value of the texts; several texts, or one that is not a JSON list, are the items of a list."""
     schema = resolve(schema, schema)
     is_list = any(option.get("type") == "array" for option in _alternatives(schema, schema))
     if is_list and not (len(texts) == 1 and texts[0][:1] in ("[", "@")):
@@ -95,7 +99,7 @@ def read(schema: Schema, texts: Sequence[str]) -> Any:
         array = next(option for option in _alternatives(schema, schema) if option.get("type") == "array")
         return [_read_one(_item(array, index), schema, text) for index, text in enumerate(texts)]
     if len(texts) > 1:
-        raise BadValue(f"given {len(texts)} times, it takes one value ({type_text(schema)})")
+        raise BadValue(f"given {len(texts)} times, but it takes one value ({type_text(schema)})")
     return _read_one(schema, schema, texts[0])
 
 
@@ -233,7 +237,7 @@ def _accepts_null(schema: Schema) -> bool:
 
 
 def type_text(schema: Schema, root: Schema | None = None) -> str:
-    """Say in a few words what a flag takes."""
+    """Return a short text for the type of a flag."""
     root = root or schema
     names = [_plain_text(option, root) for option in _alternatives(schema, root)]
     return " or ".join(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""Progress of a run while it goes on: a table that changes in place, or plain lines where there is no terminal."""
+"""Progress of a running run: a table that is updated in place, or plain lines without a terminal."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ TEXT_MAX = 200
 
 
 def is_previewed(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether it stands for a value that is no plain JSON; a user's own dict never does."""
+    """Whether it stands for a value that is not plain JSON; a user's own dict never does."""
     return isinstance(value, dict) and isinstance(cast(dict[str, Any], value).get("preview"), Preview)
 
 
@@ -41,7 +41,7 @@ def parts_of(name: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def preview_lines(value: dict[str, Any]) -> list[str]:
-    """What there is to see of a value that is no plain JSON: a headline, then its beginning."""
+    """Return the lines that show a value that is not plain JSON: a headline, then its first parts."""
     head, *rest = _lines(value["preview"])
     return [f"{head}, {size(value['size_bytes'])}", *rest]
 

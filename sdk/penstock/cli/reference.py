@@ -1,4 +1,4 @@
-"""docs/cli.md, made from the commands: `python -m penstock.cli.reference > docs/cli.md`."""
+"""docs/cli.md, generated from the commands: `python -m penstock.cli.reference > docs/cli.md`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from .app import app
 WIDTH = 80
 HEAD = """# The command line
 
-Made from the commands' own help by `python -m penstock.cli.reference`; a test compares.
+Generated from the help of the commands by `python -m penstock.cli.reference`; a test checks that it is current.
 
-What all commands share:
+All commands share these rules:
 
-* **Where the services are**: `--address`, else `PENSTOCK_ADDRESS`, else the stack that runs on this machine over the
-  data folder (`--data`, else `PENSTOCK_HOME`). If there is none, the command starts one that ends with it. Only `run`
-  and `watch` then execute anything; commands that look leave open runs as they are.
-* **`RUN`** is a run's id, or so much of its beginning or end that one run fits.
+* **Where the services are**: `--address` (default: `PENSTOCK_ADDRESS`, then the stack on this machine with the data
+  folder of `--data` or `PENSTOCK_HOME`). If no stack is running, the command starts one and stops it at the end.
+  Only `run`, `watch` and `logs --follow` then execute actions; read-only commands leave open runs as they are.
+* **`RUN`** is a run id, or a prefix or suffix of it that matches exactly one run.
 * **`--json`** prints one JSON value on stdout; progress and errors go to stderr.
-* **Exit codes**: 0 it went well; 1 it failed; 2 what was typed, or the workflow, is wrong and nothing was started; 3
-  the run was cancelled; 130 interrupted.
-* **Ctrl-C** never ends a run. If the services run elsewhere, the run goes on; if this command had started them, it
+* **Exit codes**: 0 success; 1 failure; 2 usage error or invalid workflow, nothing was started; 3 the run was cancelled;
+  130 interrupted.
+* **Ctrl-C** never cancels a run. If the services run elsewhere, the run continues; if this command started them, it
   prints the command that resumes the run.
 """
 
 
 def page() -> str:
-    """The whole page; its lines are as long in every terminal."""
+    """Return the whole page; the width of the terminal does not change it."""
     group: Any = typer.main.get_command(app)
     context = group.make_context("penstock", [], resilient_parsing=True, terminal_width=WIDTH)
     parts = [HEAD]

@@ -27,24 +27,30 @@ HELP_WORDS = ("--help", "-h")
 def run(
     ctx: typer.Context,
     target: Annotated[str | None, typer.Argument(metavar="FILE.py:WORKFLOW [--INPUT VALUE]...")] = None,
-    team: Annotated[str, typer.Option("--team", help="Team that the run counts for.")] = "",
-    pool: Annotated[str, typer.Option("--pool", help="Pool that its operators run in.")] = "",
-    priority: Annotated[int, typer.Option("--priority", help="Higher goes first within a team.")] = 0,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="The first failure cancels what is left.")] = False,
+    team: Annotated[str, typer.Option("--team", help="Count the run towards this team.")] = "",
+    pool: Annotated[str, typer.Option("--pool", help="Run the operators in this pool.")] = "",
+    priority: Annotated[
+        int, typer.Option("--priority", help="Start runs of a higher priority first within a team.")
+    ] = 0,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Cancel the rest of the run at the first failure.")
+    ] = False,
     label: Annotated[
-        list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="Kept with the run; may be repeated.")
+        list[str] | None,
+        typer.Option("--label", metavar="NAME=VALUE", help="Attach this label to the run; repeatable."),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Only submit, and print the run's id.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Submit the run, print its id and exit.")] = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Run a workflow, show its progress, print its outputs.
+    """Run a workflow, show its progress and print its outputs.
 
-    The workflow's inputs are options of this command; `penstock run FILE.py:WORKFLOW --help` lists them. After `--`
-    every option is an input, also one that is called like an option of this command.
+    The workflow's inputs are options of this command; `penstock run FILE.py:WORKFLOW --help` lists them. Everything
+    after `--` is an input, even if this command has an option of that name.
 
-    Ctrl-C leaves the run as it is: with services that run elsewhere it goes on, else `penstock watch RUN` resumes it.
+    Ctrl-C does not cancel the run. If the services run elsewhere, the run continues; otherwise `penstock watch RUN`
+    resumes it.
     """
     words = list(ctx.args)
     if target in HELP_WORDS or target is None:
@@ -67,7 +73,7 @@ def _refuse_undecodable(words: Sequence[str]) -> None:
     """Python keeps bytes of the command line that are not text as surrogates, which no message can carry."""
     for word in words:
         if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
-            raise typer.BadParameter(f"{word!r} is not valid UTF-8")
+            raise typer.BadParameter(f"invalid argument {word!r}: it is not UTF-8")
 
 
 def follow_existing(part: str, as_json: bool, address: str | None, data: Path | None) -> int:
@@ -134,14 +140,14 @@ def _print_help(ctx: typer.Context, target: str, doc: str, flags: Sequence[Flag]
         terminal.line("")
         terminal.line(f"  {' '.join(doc.split())}")
     terminal.line("")
-    terminal.line("Inputs:" if flags else "It has no inputs.")
+    terminal.line("Inputs:" if flags else "This workflow has no inputs.")
     rows = [(f"  {flag.option}", type_text(flag.schema), flag) for flag in flags]
     width = max((len(name) for name, _, _ in rows), default=0)
     for name, kind, flag in rows:
         default = "required" if flag.required else f"default {flag.default}" if flag.default is not None else "optional"
         terminal.line(f"{name:{width}}  {kind} [{default}]" + (f"  {' '.join(flag.doc.split())}" if flag.doc else ""))
     terminal.line("")
-    terminal.line("Options of `penstock run` itself: penstock run --help")
+    terminal.line("`penstock run --help` lists the options of `penstock run` itself.")
 
 
 def _labels(words: Sequence[str]) -> dict[str, str]:
@@ -149,7 +155,7 @@ def _labels(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise typer.BadParameter(f"--label {word!r} is not NAME=VALUE")
+            raise typer.BadParameter(f"invalid --label {word!r}: expected NAME=VALUE")
         labels[name] = value
     return labels
 
@@ -248,12 +254,12 @@ class Job:
 
     def _interrupted(self) -> None:
         if self.run_id is None:
-            terminal.line("interrupted before anything was submitted", to_stderr=True)
+            terminal.line("interrupted before the run was submitted", to_stderr=True)
         elif self.attended:
             terminal.line(f"interrupted; `penstock watch {self.run_id}` resumes the run", to_stderr=True)
         else:
             terminal.line(
-                f"detached; the run goes on: `penstock watch {self.run_id}` shows it, "
-                f"`penstock cancel {self.run_id}` ends it",
+                f"detached; the run continues: `penstock watch {self.run_id}` shows it, "
+                f"`penstock cancel {self.run_id}` cancels it",
                 to_stderr=True,
             )

@@ -19,13 +19,15 @@ T = TypeVar("T")
 
 
 def runs(
-    team: Annotated[str, typer.Option(help="Only runs of this team.")] = "",
-    workflow: Annotated[str, typer.Option(help="Only runs of this workflow, by its qualified name.")] = "",
+    team: Annotated[str, typer.Option(help="Show only runs of this team.")] = "",
+    workflow: Annotated[str, typer.Option(help="Show only runs of the workflow with this qualified name.")] = "",
     state: Annotated[
         list[str] | None,
-        typer.Option(help="Only runs in this state: running, cancelling, succeeded, failed, cancelled."),
+        typer.Option(
+            help="Show only runs in this state: running, cancelling, succeeded, failed or cancelled; repeatable."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many runs.")] = 20,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
@@ -36,7 +38,7 @@ def runs(
 
     known = {each.value: each for each in RunState}
     if unknown := [each for each in state or () if each not in known]:
-        raise typer.BadParameter(f"{unknown[0]!r} is no state; there are {', '.join(known)}")
+        raise typer.BadParameter(f"unknown state {unknown[0]!r}: choose from {', '.join(known)}")
     states = [known[each] for each in state or ()]
 
     async def look(client: AsyncClient) -> int:
@@ -53,16 +55,16 @@ def runs(
 def show(
     run: RunId,
     node: Annotated[
-        str | None, typer.Argument(metavar="NODE", help="Only this node: its attempts, its outputs.")
+        str | None, typer.Argument(metavar="NODE", help="Show only this node, with its attempts and outputs.")
     ] = None,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Show a run, or one node of it: how it ended, outputs, timeline.
+    """Show a run or one of its nodes: state, outputs, timeline.
 
-    Tables, arrays, models and files are shown by their shape and their beginning. Nothing is unpickled, and no code of
-    the workflow is run.
+    Tables, arrays, models and files are shown by their shape and their first values. Nothing is unpickled, and no
+    workflow code is executed.
     """
 
     async def look(client: AsyncClient) -> int:
@@ -96,7 +98,7 @@ async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: boo
 
 
 def events(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Print everything that was recorded about a run, in order."""
+    """Print all recorded events of a run, in order."""
     from ..client.progress import progress
     from . import records, texts
 
@@ -118,7 +120,7 @@ def events(run: RunId, as_json: AsJson = False, address: Address = None, data: D
 
 
 def workers(as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """List the connected workers and how busy they are."""
+    """List the connected workers and their load."""
     from . import records, texts
 
     async def look(client: AsyncClient) -> int:
@@ -133,7 +135,7 @@ def workers(as_json: AsJson = False, address: Address = None, data: Data = None)
 
 
 def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Say what each node that has not ended is waiting for."""
+    """Show why each unfinished node waits."""
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
@@ -144,7 +146,7 @@ def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data
         for node, reason in reasons:
             terminal.line(f"{node}: {reason}")
         if not reasons:
-            terminal.line(f"nothing of the run waits or runs here; it is {(await client.get(run_id)).state}")
+            terminal.line(f"The run has no waiting or running actions (state: {(await client.get(run_id)).state}).")
         return exits.SUCCEEDED
 
     return looked(look, address, data)
@@ -153,7 +155,7 @@ def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data
 def looked(
     look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False
 ) -> T:
-    """Call a function with a client, of a stack that is started for it if none runs."""
+    """Call a function with a client; a stack is started for the call if none is running."""
     import asyncio
 
     from ..client import AsyncClient

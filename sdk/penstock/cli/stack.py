@@ -34,7 +34,7 @@ class StackFailed(PenstockError):
 
 
 def foreground(data: Path, **settings: Any) -> int:
-    """Run the stack in this process until it is told to stop."""
+    """Run the stack in this process until a signal stops it."""
     try:
         from penstock_stack.up import up
     except ModuleNotFoundError as error:
@@ -119,7 +119,7 @@ class Child:
         if not line:
             _, text = process.communicate(timeout=STOP_MAX_S)
             failed = StackInUse if process.returncode == os.EX_TEMPFAIL else StackFailed
-            raise failed(text.decode(errors="replace").strip().removeprefix("error: ") or "the stack did not start")
+            raise failed(text.decode(errors="replace").strip().removeprefix("error: ") or "the stack failed to start")
         return cls(process, json.loads(line)["address"])
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What goes to the terminal: text of users made harmless, times and sizes in few characters."""
+"""Output to the terminal: text of users with control characters escaped, short times and sizes."""
 
 from __future__ import annotations
 

@@ -7,39 +7,43 @@ from typing import Annotated
 import typer
 
 from ..client.discovery import PORT
-from .options import Data
+from .options import Cpu, Data, Gpu, Memory
 
 
 def up(
     data: Data = None,
-    port: Annotated[int, typer.Option(metavar="PORT", help="Port on 127.0.0.1; 0 takes a free one.")] = PORT,
-    cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Memory for operators, such as 8Gi; else most of this machine's.")
-    ] = None,
-    gpu: Annotated[int | None, typer.Option(help="GPUs for operators; else all of this machine.")] = None,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="Listen on this port of 127.0.0.1; 0 selects a free one.")
+    ] = PORT,
+    cpu: Cpu = None,
+    memory: Memory = None,
+    gpu: Gpu = None,
     shards: Annotated[
-        int | None, typer.Option(help="Logs that a new data folder is made with; 256 if not given.")
+        int | None, typer.Option(help="Create a new data folder with this many shards (default: 256).")
     ] = None,
     kafka: Annotated[
-        bool, typer.Option("--kafka", help="With a real Kafka between the services, its data kept, too.")
+        bool, typer.Option("--kafka", help="Run an embedded Kafka between the services and keep its data.")
     ] = False,
     traces: Annotated[
         str,
-        typer.Option(help="HOST:PORT of an OpenTelemetry collector (OTLP over gRPC) that gets a trace of each run."),
+        typer.Option(
+            help="Send a trace of each run to the OpenTelemetry collector at this HOST:PORT (OTLP over gRPC)."
+        ),
     ] = "",
     metrics_port: Annotated[
         int | None,
-        typer.Option(help="Port on 127.0.0.1 that answers /metrics for Prometheus; 0 takes a free one; else nowhere."),
+        typer.Option(
+            help="Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off)."
+        ),
     ] = None,
     workers: Annotated[
-        bool, typer.Option(help="Execute operators here; without, runs wait for workers that connect.")
+        bool, typer.Option(help="Execute operators here; otherwise runs wait until a worker connects.")
     ] = True,
 ) -> int:
-    """Run all services and a worker on this machine, until Ctrl-C.
+    """Run all services and a worker on this machine until Ctrl-C.
 
-    Everything is in one process, over a Postgres of its own. The data folder is kept: runs that had not ended when it
-    stopped go on when it starts again. Other commands find it by themselves.
+    The services run in one process, with an embedded Postgres. The data folder is kept: unfinished runs continue at the
+    next start. Other commands find the stack automatically.
     """
     from ..client.discovery import data_folder
     from ..declare.options import memory_bytes

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Show a run's progress until it has ended.
+    """Show the progress of a run until it ends.
 
-    If no services are found, it starts them, and the run goes on where it was. The exit code tells the result.
+    If no services are running, it starts them and the run resumes. The exit code reports the result.
     """
     from .run import follow_existing
 
@@ -27,13 +27,13 @@ def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Da
 
 def logs(
     run: RunId,
-    node: Annotated[str | None, typer.Argument(metavar="NODE", help="Only the lines of this node.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    node: Annotated[str | None, typer.Argument(metavar="NODE", help="Show only the lines of this node.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the run ends.")] = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Print what the operators of a run printed."""
+    """Print what the operators of a run wrote to stdout and stderr."""
     from . import texts
 
     async def look(client: AsyncClient) -> int:
@@ -54,14 +54,14 @@ def logs(
 
 def cancel(
     run: RunId,
-    reason: Annotated[str, typer.Option(help="Why; kept with the run.")] = "",
+    reason: Annotated[str, typer.Option(help="Record this reason with the run.")] = "",
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Cancel a run: nothing of it starts any more.
+    """Cancel a run. No further actions start; running ones are stopped.
 
-    What runs is stopped. What had ended stays recorded, with its outputs.
+    Actions that have ended stay recorded, with their outputs.
     """
 
     async def look(client: AsyncClient) -> int:

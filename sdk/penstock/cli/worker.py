@@ -8,48 +8,53 @@ from typing import Annotated
 import typer
 
 from ..client.discovery import PORT
+from .options import Cpu, Gpu, Memory
 
 
 def worker(
-    connect: Annotated[str, typer.Option(help="HOST:PORT of the Action Service, or of a stack.")] = f"127.0.0.1:{PORT}",
-    pool: Annotated[str, typer.Option(help="Pool that it belongs to.")] = "default",
+    connect: Annotated[
+        str, typer.Option(help="Connect to the Action Service, or the stack, at this HOST:PORT.")
+    ] = f"127.0.0.1:{PORT}",
+    pool: Annotated[str, typer.Option(help="Join this pool.")] = "default",
     name: Annotated[
-        str, typer.Option(help="Its name, unlike all others; else the host's and a suffix, kept in its folder.")
+        str, typer.Option(help="Use this unique name (default: the host's and a suffix, kept in the folder).")
     ] = "",
-    cpu: Annotated[float | None, typer.Option(help="Cores for operators; else all of this machine.")] = None,
-    gpu: Annotated[int | None, typer.Option(help="GPUs for operators; else all of this machine.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory for operators, such as 64Gi.")] = None,
+    cpu: Cpu = None,
+    gpu: Gpu = None,
+    memory: Memory = None,
     label: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What operators may ask for; may be repeated.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Label that operators can require; repeatable.")
     ] = None,
-    executor: Annotated[str, typer.Option(help="What executes: the name of an installed executor.")] = "process",
-    folder: Annotated[Path | None, typer.Option(help="Its own, for its name, cache and scratch files.")] = None,
-    artifacts: Annotated[str, typer.Option(help="HOST:PORT of the artifact service; else what the stack says.")] = "",
+    executor: Annotated[str, typer.Option(help="Execute operators with this installed executor.")] = "process",
+    folder: Annotated[Path | None, typer.Option(help="Keep the name, the cache and scratch files here.")] = None,
+    artifacts: Annotated[str, typer.Option(help="Use this artifact store (default: as the stack says).")] = "",
     artifact_folder: Annotated[
-        Path | None, typer.Option(help="The artifact store's own folder, if this host sees it.")
+        Path | None, typer.Option(help="Use the artifact store's folder directly, if this host can access it.")
     ] = None,
     state_tracker: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="A State Tracker, may be repeated; else those that the stack names."),
+        typer.Option(metavar="HOST:PORT", help="Use this State Tracker; repeatable (default: as the stack says)."),
     ] = None,
     metrics_listen: Annotated[
         str,
-        typer.Option(envvar="PENSTOCK_METRICS_LISTEN", help="HOST:PORT that answers /metrics for Prometheus."),
+        typer.Option(envvar="PENSTOCK_METRICS_LISTEN", help="Serve Prometheus metrics at /metrics on this HOST:PORT."),
     ] = "",
     allow_insecure_bind: Annotated[
         bool,
         typer.Option(
             "--allow-insecure-bind",
             envvar="PENSTOCK_ALLOW_INSECURE_BIND",
-            help="Let other machines read the metrics; only on a network that is closed to others.",
+            help="Let other machines read the metrics, unprotected; use it only on a private network.",
         ),
     ] = False,
-    drain_s: Annotated[float, typer.Option(help="Seconds that running operators have when it is told to stop.")] = 60.0,
+    drain_s: Annotated[
+        float, typer.Option(help="Give running actions this many seconds to finish while the worker drains.")
+    ] = 60.0,
 ) -> int:
-    """Execute operators here, for services on another host.
+    """Execute operators on this host, for services on another host.
 
-    It connects out, so that no port has to be open here, and comes back after any break. SIGTERM or Ctrl-C drains it:
-    what runs may end, nothing new is taken.
+    The worker opens the connection, so no port has to be open here. It reconnects automatically. On SIGTERM or Ctrl-C
+    it drains: running actions finish, no new ones are accepted.
     """
     from ..client.discovery import data_folder
     from ..declare.options import memory_bytes
@@ -83,6 +88,6 @@ def _labels(words: list[str]) -> dict[str, str]:
     for word in words:
         key, found, value = word.partition("=")
         if not found or not key:
-            raise typer.BadParameter(f"a label is KEY=VALUE, not {word!r}")
+            raise typer.BadParameter(f"invalid --label {word!r}: expected KEY=VALUE")
         labels[key] = value
     return labels

@@ -1,4 +1,4 @@
-"""The client: submits runs, waits for them, watches them."""
+"""The client: submits runs, waits for them and watches them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class AsyncClient:
     """Use it as `async with AsyncClient() as client`; it belongs to the event loop in which it is first used.
 
     Args:
-        address: HOST:PORT; else $PENSTOCK_ADDRESS, the stack that runs on this machine, or 127.0.0.1:7733.
-        data: Data folder of the stack to look for.
-        team: For what is submitted without a team.
-        program: Name and version of the calling program, kept with what it causes.
+        address: HOST:PORT; by default $PENSTOCK_ADDRESS, then the stack on this machine, then 127.0.0.1:7733.
+        data: Data folder by which the stack on this machine is found.
+        team: Team of runs that are submitted without one.
+        program: Name and version of the calling program, recorded with its runs.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class AsyncClient:
         await self._connection.close()
 
     async def info(self) -> service_pb2.InfoResponse:
-        """What the deployment is: version, number of shards, where artifacts are."""
+        """Return the facts of the deployment: version, number of shards, address of the artifacts."""
         return await self._connection.call("state_tracker", "Info", service_pb2.InfoRequest())
 
     async def submit(
@@ -94,10 +94,10 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         **inputs: Any,
     ) -> Run:
-        """Start a run of a workflow, or of what `penstock.compile` made of it; `inputs` are the workflow's arguments.
+        """Start a run of a workflow, or of the result of `penstock.compile`; `inputs` are the workflow's arguments.
 
         Args:
-            run_id: To submit safely twice: the same id with the same inputs is the same run.
+            run_id: Makes the call idempotent: the same id with the same inputs is the same run.
 
         Raises:
             CompileErrors, BadInputs, PlanRefused, IdTaken, Overloaded, Unreachable.
@@ -114,7 +114,7 @@ class AsyncClient:
         run_id: uuid.UUID | str | None = None,
         options: events_pb2.RunOptions | None = None,
     ) -> Run:
-        """Submit what `submission.prepare` made; for callers whose inputs have names that `submit` takes itself."""
+        """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
         if prepared.input_artifacts:
             await uploads.send_artifacts(self._connection, prepared.input_artifacts)
@@ -124,9 +124,9 @@ class AsyncClient:
         return Run(uuid.UUID(bytes=request.run_id), prepared.plan.name, prepared.plan_hash, prepared.returned)
 
     async def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
-        """Wait for the run's end and return what its workflow returned.
+        """Wait for the end of a run and return the result of its workflow.
 
-        A run that was submitted here has the shape of the workflow's return type, another one a dict of its outputs.
+        For a run that this client submitted, the result has the return type of the workflow; otherwise it is a dict.
 
         Raises:
             RunFailed, RunCancelled, ResultTimeout, NoSuchRun, Unreachable.
@@ -166,7 +166,7 @@ class AsyncClient:
         return None
 
     async def wait_ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
-        """Wait for the run's end and return it as recorded, whatever it was."""
+        """Wait for the end of a run and return the recorded end, also of a failed or cancelled run."""
         run_id = _id(run)
         try:
             async with asyncio.timeout(timeout_s):
@@ -175,7 +175,7 @@ class AsyncClient:
             raise ResultTimeout(str(run_id), timeout_s or 0.0) from None
 
     async def watch(self, run: AnyRun) -> AsyncGenerator[Progress]:
-        """Yield what has happened to the run, then what happens, until it has ended."""
+        """Yield the past events of the run, then new ones, until it has ended."""
         plan = await self._plan_of(run)
         async with aclosing(self.events(run)) as batches:
             async for batch in batches:
@@ -185,7 +185,7 @@ class AsyncClient:
     async def events(
         self, run: AnyRun, *, after_seq: int = 0, follow: bool = True
     ) -> AsyncGenerator[Sequence[service_pb2.RecordedEvent]]:
-        """Yield the run's events as they are recorded, in batches; a broken connection is taken up where it broke."""
+        """Yield the run's events as they are recorded, in batches; a broken connection is resumed at its position."""
         run_id = _id(run)
         retry = Retry(self.address, self._connection.patience_s)
         while not retry.finished:
@@ -198,7 +198,7 @@ class AsyncClient:
                         yield response.events
 
     async def view(self, run: AnyRun) -> RunView:
-        """Return everything that is known of the run now."""
+        """Return the current state of the run with all nodes and attempts."""
         view = RunView(await self._plan_of(run), _id(run).bytes)
         async with aclosing(self.events(run, follow=False)) as batches:
             async for batch in batches:
@@ -222,7 +222,11 @@ class AsyncClient:
         return found
 
     async def find(self, part: str) -> uuid.UUID:
-        """Return the run whose id is, begins or ends so; raise NoSuchRun, AmbiguousRun."""
+        """Return the run with this id, or the only one whose id starts or ends with it.
+
+        Raises:
+            NoSuchRun, AmbiguousRun.
+        """
         digits = part.replace("-", "").lower()
         if len(digits) == 32:
             return parse_run_id(part)
@@ -240,7 +244,7 @@ class AsyncClient:
         return found[0]
 
     async def cancel(self, run: AnyRun, reason: str = "") -> RunState:
-        """Ask for the run's end; once this returns, nothing of it starts any more. Return its state."""
+        """Cancel a run and return its state; after this returns, no further actions of it start."""
         run_id = _id(run)
         request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=self._caller, reason=reason)
         try:
@@ -295,7 +299,7 @@ class AsyncClient:
         return [worker for answer in answers for worker in answer.workers]
 
     async def pools(self) -> Sequence[action_pb2.Pool]:
-        """Return what each pool has, uses and waits for."""
+        """Return the capacity, usage and queue of each pool."""
         answers = await self._ask_pools("ListPools", action_pb2.ListPoolsRequest())
         return [pool for answer in answers for pool in answer.pools]
 

@@ -58,7 +58,7 @@ class Client:
                 self._loop.close()
 
     def info(self) -> service_pb2.InfoResponse:
-        """What the deployment is: version, number of shards, where artifacts are."""
+        """Return the facts of the deployment: version, number of shards, address of the artifacts."""
         return self._call(self._client.info())
 
     def submit(
@@ -136,7 +136,7 @@ class Client:
         return self._call(self._client.find(part))
 
     def cancel(self, run: AnyRun, reason: str = "") -> RunState:
-        """Ask for the run's end; once this returns, nothing of it starts any more. Return its state."""
+        """Cancel a run and return its state; after this returns, no further actions of it start."""
         return self._call(self._client.cancel(run, reason))
 
     def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> Iterator[LogLine]:

@@ -80,7 +80,7 @@ class Connection:
         return stub
 
     async def info(self) -> service_pb2.InfoResponse:
-        """What the deployment is, as a State Tracker told once."""
+        """The facts of the deployment, fetched once from a State Tracker."""
         found = self._info
         if found is None:
             found = self._info = await self.call("state_tracker", "Info", service_pb2.InfoRequest())
@@ -99,7 +99,7 @@ class Connection:
         return self._owners.get(self._shard(run_id), self.address) if self._owners else self.address
 
     def owns(self, run_id: bytes, address: str) -> None:
-        """Remember who owns a run's shard, or with no address that nobody does; once `info` is known."""
+        """Remember the owner of a run's shard, or without an address that it has none; `info` must be known."""
         if self._info is not None:
             self._owners.pop(self._shard(run_id), None)
             if address:
@@ -162,7 +162,7 @@ class Connection:
 
 
 class Retry:
-    """What to do about the failures of one call, and where to call next."""
+    """The retries of one call: whether to repeat it, and at which address."""
 
     def __init__(self, address: str, patience_s: float) -> None:
         self.address = address
@@ -175,7 +175,7 @@ class Retry:
         self._since, self._failures = None, 0
 
     async def after(self, error: Any) -> None:
-        """Wait for the next try; raise Unreachable, Overloaded or Refused if there is none."""
+        """Wait for the next retry; raise Unreachable, Overloaded or Refused if no retry is left."""
         code, details = str(error.code().name), str(error.details() or "")
         trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
         if code == "UNAVAILABLE" or details == LOST_STATUS:
@@ -208,20 +208,20 @@ class Retry:
 
 
 def code_name(code: int) -> str:
-    """The name of a gRPC status code that came as a number."""
+    """Return the name of a gRPC status code given as a number."""
     return _CODES.get(code, "UNKNOWN")
 
 
 def translate(code: str, details: str) -> ClientError:
     if code == "UNIMPLEMENTED":
-        return Refused(code, f"the service does not know this call, it is of another version: {details}")
+        return Refused(code, f"the service does not implement this call, it has a different version: {details}")
     if code == "DEADLINE_EXCEEDED":
-        return Refused(code, f"the service did not answer in time: {details}")
+        return Refused(code, f"the service did not respond in time: {details}")
     if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
-        return Refused(code, f"this is more than one message may carry: {details}")
+        return Refused(code, f"the message is too large: {details}")
     return Refused(code, details)
 
 
 def _short(details: str) -> str:
-    """What gRPC says of a connection, less its internal parts; what a service says, as it says it."""
+    """Shorten gRPC's text about a connection; the text of a service stays as it is."""
     return REFUSED if details.startswith("failed to connect") and "Connection refused" in details else details[:200]

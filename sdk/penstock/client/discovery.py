@@ -23,7 +23,7 @@ class Running:
 
 
 def data_folder() -> Path:
-    """Return $PENSTOCK_HOME, else the platform's folder for data.
+    """Return $PENSTOCK_HOME, or by default the platform's folder for data.
 
     As root it is one that the unprivileged account of the embedded Postgres can reach: a home folder of root is not.
     """
@@ -37,7 +37,7 @@ def data_folder() -> Path:
 
 
 def announce(data: Path, running: Running) -> None:
-    """Let clients find this stack; replaced in one step, so that nobody reads half a file."""
+    """Let clients find this stack; the file is replaced atomically."""
     path = data / f"{RUNNING_FILE}.{running.pid}"
     path.write_text(json.dumps({"address": running.address, "pid": running.pid, "attended": running.attended}))
     path.replace(data / RUNNING_FILE)

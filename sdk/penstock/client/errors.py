@@ -1,4 +1,4 @@
-"""Everything that the client raises."""
+"""The errors that the client raises."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from ..errors import PenstockError
 
 
 class ClientError(PenstockError):
-    """What went wrong and what to do about it, in one line."""
+    """Base of the client's errors: the problem and the remedy in one line."""
 
 
 REFUSED = "connection refused"
 
 
 class Unreachable(ClientError):
-    """No service answers, after all retries; or one says that it cannot, for its database is away."""
+    """No service responds after all retries, or a service is unavailable because its database is."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(
-            f"no Penstock service answers at {address} ({reason}); start one with `penstock up`"
+            f"no Penstock service responds at {address} ({reason}); start one with `penstock up`"
             if reason == REFUSED
-            else f"the Penstock service at {address} cannot answer: {reason}"
+            else f"the Penstock service at {address} is unavailable: {reason}"
         )
         self.address, self.reason = address, reason
 
 
 class Refused(ClientError):
-    """The service answered, and said no."""
+    """The service rejected the request."""
 
     def __init__(self, code: str, details: str) -> None:
         super().__init__(details or code)
@@ -35,7 +35,7 @@ class Refused(ClientError):
 
 
 class Overloaded(Refused):
-    """The service's database is behind; nothing was started."""
+    """The service is overloaded; nothing was started."""
 
     def __init__(self, details: str, attempts: int) -> None:
         super().__init__("RESOURCE_EXHAUSTED", f"the service is overloaded, refused {attempts} times: {details}")
@@ -52,21 +52,21 @@ class PlanRefused(Refused):
 class NoSuchRun(ClientError):
     """No run has this id."""
 
-    def __init__(self, run: str, remedy: str = "`penstock runs` lists the runs there are") -> None:
-        super().__init__(f"no run {run}: {remedy}")
+    def __init__(self, run: str, remedy: str = "`penstock runs` lists all runs") -> None:
+        super().__init__(f"unknown run {run}: {remedy}")
         self.run = run
 
 
 class AmbiguousRun(ClientError):
-    """A part of a run id fits several runs."""
+    """A part of a run id matches several runs."""
 
     def __init__(self, part: str, runs: Sequence[str]) -> None:
-        super().__init__(f"{part!r} fits {len(runs)} runs, give more of the id: {', '.join(runs)}")
+        super().__init__(f"{part!r} matches {len(runs)} runs; give more characters of the id: {', '.join(runs)}")
         self.part, self.runs = part, runs
 
 
 class BadInputs(ClientError):
-    """The inputs do not fit the workflow; `problems` has one line each."""
+    """The inputs do not match the workflow; `problems` has one line each."""
 
     def __init__(self, workflow: str, problems: Sequence[str]) -> None:
         super().__init__(f"inputs of {workflow}: " + "; ".join(problems))
@@ -74,14 +74,14 @@ class BadInputs(ClientError):
 
 
 class BadOutput(ClientError):
-    """An output was recorded, and cannot be decoded here."""
+    """An output was recorded but cannot be decoded here."""
 
 
 class ResultTimeout(ClientError):
-    """The run had not ended after the time to wait; it goes on."""
+    """The run did not end within the timeout; it continues."""
 
     def __init__(self, run: str, timeout_s: float) -> None:
-        super().__init__(f"run {run} has not ended within {timeout_s:g} s; it goes on, wait again or cancel it")
+        super().__init__(f"run {run} has not ended within {timeout_s:g} s; it continues, wait again or cancel it")
         self.run, self.timeout_s = run, timeout_s
 
 
@@ -97,7 +97,7 @@ class RunFailed(ClientError):
 
 
 class RunCancelled(ClientError):
-    """The run ended because somebody cancelled it."""
+    """The run ended because it was cancelled."""
 
     def __init__(self, run: str, reason: str = "", user: str = "") -> None:
         by = f" by {user}" if user else ""

@@ -35,7 +35,7 @@ def values_used(plan: plan_pb2.Plan, values: Recorded) -> list[value_pb2.Value]:
 
 
 def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show | None = None) -> dict[str, Any]:
-    """Return each output as JSON; a value that is not, as `show` has it, else as where its bytes are."""
+    """Return each output as JSON; a value that is not JSON as its preview, or as the place of its bytes."""
     return {output.name: _json(output.value, values, show or value_json) for output in plan.outputs}
 
 

@@ -1,4 +1,4 @@
-"""Who is asking, as the operating system says."""
+"""The user of this process, by the operating system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import getpass
 
 
 def user_name() -> str:
-    """Return the user's login name; "unknown" where there is none, as in some containers."""
+    """Return the user's login name; "unknown" if there is none, as in some containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""What happened to a run, one event at a time, with names instead of indexes."""
+"""The progress of a run, event by event, with names instead of indexes."""
 
 from __future__ import annotations
 

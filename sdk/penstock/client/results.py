@@ -1,4 +1,4 @@
-"""How runs end, told over one stream a State Tracker for any number of them."""
+"""The results of runs: one stream per State Tracker for any number of runs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Results:
             future.set_exception(Refused(code, result.detail))
 
     def broken(self, stream: Stream, error: ClientError) -> None:
-        """A State Tracker is gone: others own its shards by now, or nobody answers."""
+        """A State Tracker was lost: others own its shards by now, or none responds."""
         self._streams.pop(stream.address, None)
         self._connection.lost(stream.address)
         for run_id in list(stream.waiting):
@@ -82,7 +82,7 @@ class Results:
         stream.ask(run_id)
 
     def _follow(self, run_id: bytes, owner: str, detail: str) -> None:
-        """Ask the owner at once; if there is none, or it has just been asked for, a little later."""
+        """Ask the owner immediately, or after a delay if there is none or it was just looked up."""
         now, patience_s = time.monotonic(), self._connection.patience_s
         since, last = self._moving.get(run_id, (now, now))
         if now - last > patience_s:
@@ -105,7 +105,7 @@ class Results:
 
 
 def _seen(answer: Answer) -> None:
-    """An error is no news where nobody waits any more."""
+    """Drop the error of a future that has no waiter."""
     if not answer.cancelled():
         answer.exception()
 
@@ -156,7 +156,7 @@ class Stream:
 
 
 async def _requests(asked: Asked) -> AsyncGenerator[service_pb2.ResultsRequest]:
-    """Yield what is asked, all that gathered at once; end when told to."""
+    """Yield the queued requests, batched, until the stream is closed."""
     while (run_id := await asked.get()) is not None:
         run_ids = [run_id]
         while not asked.empty() and len(run_ids) < RUNS_MAX:

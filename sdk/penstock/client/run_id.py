@@ -18,12 +18,10 @@ def new_run_id() -> uuid.UUID:
 
 
 def parse_run_id(text: str | bytes | uuid.UUID) -> uuid.UUID:
-    """Return the id written in any of its forms; raise NoSuchRun if it is none."""
+    """Return the id written in any of its forms; raise NoSuchRun if it is invalid."""
     if isinstance(text, uuid.UUID):
         return text
     try:
         return uuid.UUID(bytes=text) if isinstance(text, bytes) else uuid.UUID(text)
     except ValueError:
-        raise NoSuchRun(
-            str(text), "this is not a run id: 32 hexadecimal digits, as `penstock runs` lists them"
-        ) from None
+        raise NoSuchRun(str(text), "a run id has 32 hexadecimal digits, as `penstock runs` lists them") from None

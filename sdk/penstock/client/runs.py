@@ -28,7 +28,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """What is known of a run without reading its events. Times are microseconds of Unix time."""
+    """The summary of a run, without its events. Times are microseconds of Unix time."""
 
     id: uuid.UUID
     workflow: str

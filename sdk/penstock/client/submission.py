@@ -52,7 +52,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Understood:
-    """What every run of one plan has in common."""
+    """The facts that all runs of one plan share."""
 
     artifacts: Mapping[bytes, bytes]
     inputs: Mapping[str, Any]
@@ -85,15 +85,15 @@ def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping
 
 
 def compiled_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
-    """Compile a workflow the first time it is asked for: the code that this process has does not change."""
+    """Compile a workflow once per process: the code that this process has loaded does not change."""
     from ..compiler.compilation import compile
     from ..declare.workflows import workflow_of
 
     declared = workflow_of(workflow)
     if declared is None:
         raise ClientError(
-            f"{workflow!r} is no workflow: put @workflow above the function or class, "
-            "or give what penstock.compile returns"
+            f"{workflow!r} is not a workflow: put @workflow above the function or class, "
+            "or pass the result of penstock.compile"
         )
     if (found := _compiled.get(declared)) is None:
         found = _compiled[declared] = compile(declared)
@@ -116,8 +116,8 @@ def encode_inputs(
 ) -> dict[str, value_pb2.Value]:
     """Return the inputs as values; raise BadInputs with everything that is wrong with them."""
     declared = {each.name: each for each in plan.inputs}
-    names = ", ".join(declared) or "it has none"
-    problems = [f"{name} is no input ({names})" for name in inputs if name not in declared]
+    names = ", ".join(declared) or "none"
+    problems = [f"unknown input {name}; the inputs are {names}" for name in inputs if name not in declared]
     problems += [f"{each.name} is missing" for each in plan.inputs if each.required and each.name not in inputs]
     values: dict[str, value_pb2.Value] = {}
     for name, value in inputs.items():
@@ -151,7 +151,7 @@ def node_index(plan: plan_pb2.Plan, name: str) -> int:
             return index
     names = ", ".join(node.name for node in plan.nodes[:20])
     raise ClientError(
-        f"{plan.name} has no node {name!r}; there are {names}" + (", ..." if len(plan.nodes) > 20 else "")
+        f"{plan.name} has no node {name!r}; its nodes are {names}" + (", ..." if len(plan.nodes) > 20 else "")
     )
 
 
@@ -171,7 +171,7 @@ def _annotations(workflow: Workflow[..., Any] | None) -> dict[str, Any]:
 
 
 def _output_annotations(compiled: Compiled, workflow: Workflow[..., Any] | None) -> dict[str, Any]:
-    """What is said about each output: by the workflow, else by the operator that it comes from."""
+    """Return the annotation of each output: from the workflow, or from the operator that produces it."""
     from ..declare.signatures import MISSING, RESULT, fields_of
 
     returns = workflow.signature.returns if workflow is not None else MISSING

@@ -106,7 +106,7 @@ class Submitting:
 
 def refusal(run_id: bytes, code: str, details: str) -> ClientError:
     if code == "ALREADY_EXISTS":
-        return IdTaken(code, f"run id {run_id.hex()} was used for another request: {details}")
+        return IdTaken(code, f"run id {run_id.hex()} is already used by a different request: {details}")
     return Refused(code, details)
 
 

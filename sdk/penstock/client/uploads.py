@@ -1,4 +1,4 @@
-"""What a run needs on the server before it starts: its plan, the bundle of code, and large values."""
+"""The uploads before a run starts: its plan, the bundle of code, and large values."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def send_plan(connection: Connection, data: bytes, caller: events_pb2.Call
         await connection.send("state_tracker", "PutPlan", requests)
     except Refused as error:
         if error.code == "INVALID_ARGUMENT":
-            raise PlanRefused(error.code, f"the server refuses the plan: {error.details}") from None
+            raise PlanRefused(error.code, f"the server rejected the plan: {error.details}") from None
         raise
 
 

@@ -96,13 +96,13 @@ class Artifacts:
                 async for response in self._connection.stream("artifact_store", "Get", request, retry):
                     incoming.write(response.chunk)
                 if retry.finished and store.keep(incoming) != artifact:
-                    raise BadOutput(f"artifact {artifact.hex()} arrived damaged: its bytes do not have this hash")
+                    raise BadOutput(f"artifact {artifact.hex()} is corrupt: the downloaded bytes do not have this hash")
 
 
 async def decode_outputs(
     artifacts: Artifacts, plan: plan_pb2.Plan, values: expressions.Recorded, returned: Returned | None
 ) -> Any:
-    """Return what the workflow returned, in its own shape if this process knows it, else a dict of its outputs."""
+    """Return the result of the workflow: in its return type if this process knows it, otherwise as a dict."""
     store = await artifacts.store(expressions.values_used(plan, values))
     if store is None:  # all are small
         return _decode(plan, values, returned, None)
@@ -139,13 +139,13 @@ class _Nothing:
     """The store of outputs that need none."""
 
     def put_parts(self, parts: object) -> bytes:
-        raise BadOutput("nothing is stored while outputs are read")
+        raise BadOutput("outputs are read-only: nothing can be stored")
 
     def get(self, artifact: bytes) -> bytes:
-        raise BadOutput(f"artifact {artifact.hex()} was not fetched")
+        raise BadOutput(f"artifact {artifact.hex()} was not downloaded")
 
     def path(self, artifact: bytes) -> Path:
-        raise BadOutput(f"artifact {artifact.hex()} was not fetched")
+        raise BadOutput(f"artifact {artifact.hex()} was not downloaded")
 
 
 _NOTHING = _Nothing()

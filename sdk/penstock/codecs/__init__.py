@@ -14,8 +14,8 @@ from .values import Store, from_value, to_value, to_values
 
 for _codec in (BytesCodec(), NumpyCodec(), ArrowCodec(), TorchCodec(), OnnxCodec(), FileCodec()):
     register(_codec)
-refuse(["numpy.MaskedArray"], "its mask has no place in the npy format; return the data and the mask as two arrays")
-refuse(["torch.Module"], "return its state_dict(), and build the module anew where it is used")
+refuse(["numpy.MaskedArray"], "the npy format cannot store a mask; return the data and the mask as two arrays")
+refuse(["torch.Module"], "return its state_dict(), and rebuild the module where it is used")
 refuse(["sklearn.BaseEstimator"], "return its learned arrays, or convert it to ONNX")
 refuse(["scipy._data_matrix", "scipy.spmatrix", "scipy.sparray"], "return its data, indices and indptr as arrays")
 

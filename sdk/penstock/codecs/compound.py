@@ -109,7 +109,7 @@ class Reader:
         part = self._parts[index]
         end = part.offset + part.size
         if not 0 <= part.offset <= end <= len(self._body):
-            raise Undecodable(NAME, f"part {index} lies outside of it")
+            raise Undecodable(NAME, f"part {index} is out of range")
         return self._decode(part.codec, self._body[part.offset : end], annotation)
 
     def _items(self, node: Items, annotation: object) -> object:

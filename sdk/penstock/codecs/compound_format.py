@@ -76,7 +76,7 @@ def taken_apart(data: memoryview) -> tuple[Header, memoryview]:
     start = len(MAGIC) + 4
     end = start + int.from_bytes(data[len(MAGIC) : start], "little")
     if bytes(data[: len(MAGIC)]) != MAGIC or end > len(data):
-        raise Undecodable(NAME, "it does not begin as one")
+        raise Undecodable(NAME, "it does not start with the magic number")
     try:
         header = msgspec.msgpack.decode(data[start:end], type=Header)
     except (ValueError, RecursionError) as error:

@@ -106,7 +106,7 @@ def _codec_of(value: object) -> Codec | Refusal | None:
         if getattr(codec, "takes_dicts", False) and _uniform(entries, codec):
             return codec
     if isinstance(value, MIGHT_NOT_END):
-        return Refusal("it is computed step by step; return a list")
+        return Refusal("a generator cannot be stored; return a list")
     return find(kind)
 
 

@@ -34,7 +34,7 @@ class ResultTooLarge(CodecError):
 
     def __init__(self, size_bytes: int, bytes_max: int) -> None:
         super().__init__(
-            f"the value takes {size_bytes} bytes, the limit is {bytes_max}: "
+            f"the value has {size_bytes} bytes, the limit is {bytes_max}: "
             "return less, split it into several outputs, or raise the limit"
         )
         self.size_bytes, self.bytes_max = size_bytes, bytes_max

@@ -45,7 +45,7 @@ class FileCodec:
         end = SIZE_BYTES + int.from_bytes(data[:SIZE_BYTES], "little")
         name = _safe_name(bytes(data[SIZE_BYTES:end]))
         if end > len(data):
-            raise Undecodable(self.name, "its name is cut off")
+            raise Undecodable(self.name, "its name is truncated")
         folder = scratch.folder() / secrets.token_hex(8)
         folder.mkdir(parents=True)
         fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)

@@ -8,7 +8,7 @@ from .encoded import type_name
 from .errors import BadValue, CodecError, NoCodec, WrongType
 from .walk import leaves
 
-SURROGATE = "it has a lone surrogate, which is no character; clean the text or return bytes"
+SURROGATE = "it contains a lone surrogate, which is not valid text; clean the text or return bytes"
 CLIPPED_MAX = 80  # characters of a value shown in an error
 
 

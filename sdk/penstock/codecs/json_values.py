@@ -78,8 +78,8 @@ class JsonType:
         if (self.traits.inexact or subclasses_exist(self.traits.records)) and not self._comes_back(value, data):
             raise find_misfit(value, self.annotation, where) or BadValue(
                 where,
-                f"read back as {annotation_name(self.annotation)} it would be another value; "
-                "annotate it with the one class that it is, or wrap it in a dataclass",
+                f"read back as {annotation_name(self.annotation)}, the value would change; "
+                "annotate it with its exact class, or wrap it in a dataclass",
             )
         return data
 

@@ -31,7 +31,7 @@ class OnnxCodec:
 
         model = onnx.load_model_from_string(bytes(data))
         if _has_external_data(model):
-            raise Undecodable(self.name, "it names files outside of it")
+            raise Undecodable(self.name, "it refers to external files")
         return model
 
 

@@ -81,7 +81,7 @@ def named(name: str) -> Codec:
     if name not in _codecs:
         _load_plug_ins()
     if name not in _codecs:
-        raise Undecodable(name, "this codec is not installed here; install the package that brings it")
+        raise Undecodable(name, "this codec is not installed here; install the package that provides it")
     return _codecs[name]
 
 

@@ -59,7 +59,8 @@ def from_value(
         return decode(value.codec, value.inline, annotation, scratch_folder=scratch_folder)
     if body is None or store is None:
         raise Undecodable(
-            value.codec, "the message has no body" if body is None else "it is an artifact, and no store is at hand"
+            value.codec,
+            "the message has no body" if body is None else "it is an artifact, but no artifact store is configured",
         )
     if value.size_bytes < MAPPED_FROM_BYTES:
         return decode(value.codec, store.get(value.artifact), annotation, scratch_folder=scratch_folder)

@@ -73,7 +73,7 @@ class Writer:
             remedy = "futures cannot be kept between compilations: call the operator inside this workflow"
             self._problems.append(Mismatch(where, f"given {describe(future)} of another workflow", remedy=remedy))
         elif output == WHOLE and not origin.outputs:
-            remedy = "to run it before, write: with penstock.after(...):"
+            remedy = "to run after it, write: with penstock.after(...):"
             self._problems.append(Mismatch(where, f"given {describe(future)}, which returns nothing", remedy=remedy))
         elif self._fits(future, annotation, where):
             if origin.node < 0:
@@ -104,7 +104,9 @@ class Writer:
         """A class that is an operator or workflow, or an instance of one, was given in place of a result."""
         expected, name = self._types.spell(self._types.index(annotation)), declared.qualname
         remedy = f"call its run: {name}(...).run(...)"
-        self._problems.append(Mismatch(where, f"expected {expected}, given {name} itself", expected, name, remedy))
+        self._problems.append(
+            Mismatch(where, f"expected {expected}, given the class {name} itself", expected, name, remedy)
+        )
 
     def _write_literal(self, expr: plan_pb2.Expr, value: Any, annotation: Any, where: str) -> None:
         try:

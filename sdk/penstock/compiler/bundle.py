@@ -30,7 +30,7 @@ class BundleTooLarge(BundleError):
 
 
 class BadBundle(BundleError):
-    """The archive is damaged, or was made to write where it must not."""
+    """The archive is corrupt, or would write outside its folder."""
 
 
 class Bundle(NamedTuple):
@@ -109,7 +109,7 @@ def _within_limits(root: Path, names: list[str]) -> list[str]:
         biggest = sorted(names, key=lambda name: -sizes[name])[:NAMED]
         raise BundleTooLarge(
             f"{root} holds {len(names)} Python files of {total} bytes; the limits are {FILES_MAX} and "
-            f"{BUNDLE_BYTES_MAX}. The biggest: " + ", ".join(f"{name} ({sizes[name]} bytes)" for name in biggest)
+            f"{BUNDLE_BYTES_MAX}. The largest: " + ", ".join(f"{name} ({sizes[name]} bytes)" for name in biggest)
         )
     return names
 
@@ -125,7 +125,9 @@ def _extract(data: bytes, folder: Path) -> None:
         raise
     except Exception as error:  # what zipfile raises for damaged archives has no common base
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BundleError(f"no room in {folder.parent} to unpack a bundle: free some space") from error
+            raise BundleError(
+                f"the disk of {folder.parent} is full, a bundle cannot be unpacked: free some space"
+            ) from error
         raise BadBundle(f"the bundle cannot be unpacked: {error}") from error
 
 
@@ -134,7 +136,7 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None
     with archive.open(entry) as source, open(path, "xb") as file:
         file.write(source.read(entry.file_size))
         if source.read(1):  # the sizes that an archive announces may be lies
-            raise BadBundle(f"{entry.filename!r} is larger than announced")
+            raise BadBundle(f"{entry.filename!r} is larger than its header says")
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

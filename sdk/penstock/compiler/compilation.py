@@ -75,7 +75,7 @@ def compile(
     declared = workflow_of(workflow)
     if declared is None:
         raise InvalidDeclaration(
-            f"compile takes a workflow, not {workflow!r:.80}: put @workflow above its def or class"
+            f"compile expects a workflow, not {workflow!r:.80}: put @workflow above its def or class"
         )
     folder = Path(root).resolve() if root is not None else modules.root_of(declared.module, declared.place.file)
     trace = Trace(folder, local=local)

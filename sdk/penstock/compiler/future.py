@@ -166,7 +166,7 @@ _REFUSED: dict[str, tuple[str, str]] = {
     "__next__": ("iterated over", _LOOP),
     "__reversed__": ("iterated over", _LOOP),
     "__aiter__": ("iterated over", _LOOP),
-    "__await__": ("awaited", "there is nothing to wait for: pass it on, and Penstock waits for you"),
+    "__await__": ("awaited", "await is not needed: pass the future to an operator, and Penstock waits for it"),
     "__call__": ("called", _IN_OPERATOR),
     "__enter__": ("entered (with)", _IN_OPERATOR),
     "__exit__": ("entered (with)", _IN_OPERATOR),

@@ -31,10 +31,12 @@ def load_workflow(spec: str) -> Workflow[..., Any]:
         if name in by_name:
             return by_name[name]
         close = difflib.get_close_matches(name, by_name, n=1)
-        instead = f"did you mean {path}:{close[0]}?" if close else _there_are(path, found)
+        instead = f"did you mean {path}:{close[0]}?" if close else _choices(path, found)
         raise NoSuchWorkflow(f"{path} has no workflow {name!r}; {instead}")
     if len(found) != 1:
-        raise NoSuchWorkflow(f"which workflow of {path}? {_there_are(path, found)}")
+        raise NoSuchWorkflow(
+            f"{path} has several workflows: {_choices(path, found)}" if found else _choices(path, found)
+        )
     return next(iter(found.values()))
 
 
@@ -56,18 +58,18 @@ def _split(spec: str) -> tuple[str, str]:
     return path, name
 
 
-def _there_are(path: str, found: dict[str, Workflow[..., Any]]) -> str:
+def _choices(path: str, found: dict[str, Workflow[..., Any]]) -> str:
     if not found:
-        return f"there is none: put @workflow, from penstock, on a function or class of {path}"
-    return "there is " + ", ".join(f"{path}:{name}" for name in found)
+        return f"{path} defines no workflow: put @workflow, from penstock, on a function or class"
+    return "choose from " + ", ".join(f"{path}:{name}" for name in found)
 
 
 def _import(path: Path) -> ModuleType:
     """Import a file under its own name, its folder first on `sys.path`."""
     if path.suffix != ".py":
-        raise NoSuchFile(f"{path} is no Python file; write FILE.py:WORKFLOW")
+        raise NoSuchFile(f"{path} is not a Python file; write FILE.py:WORKFLOW")
     if not path.is_file():
-        raise NoSuchFile(f"there is no file {path}{_similar(path)}")
+        raise NoSuchFile(f"file not found: {path}{_similar(path)}")
     path, name = path.resolve(), path.stem
     _check_name(path, name)
     folder = str(path.parent)
@@ -92,7 +94,7 @@ def _check_name(path: Path, name: str) -> None:
     if module is None or _loaded.get(name) == path or _same(getattr(module, "__file__", None), path):
         return
     if name not in _loaded:
-        raise NotImportable(f"{path.name} has the name of another module, {name}: rename the file")
+        raise NotImportable(f"{path.name} has the same name as another module, {name}: rename the file")
     del sys.modules[name], _loaded[name]  # a file of the same name in another folder
 
 

@@ -117,7 +117,7 @@ def _not_importable(
     name = f"{operator.module}:{operator.qualname}"
     other = known.setdefault((operator.module, operator.qualname), operator)
     if other is not operator:
-        return [Problem(f"another operator is named {name} too", remedy="give one of the two another name")]
+        return [Problem(f"another operator has the same name, {name}", remedy="rename one of them")]
     if local:
         return []
     if "<locals>" in operator.qualname or "<lambda>" in operator.qualname:

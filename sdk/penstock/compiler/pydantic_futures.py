@@ -78,7 +78,7 @@ def _fill(model: Any, data: dict[str, Any], frame: FrameType) -> None:
         else:
             default = cls.model_fields[field.name].get_default(call_default_factory=True, validated_data=values)
             values[field.name] = default
-    problems += [f"there is no field {name}" for name in given]
+    problems += [f"unknown field {name}" for name in given]
     if problems:
         name = cls.__name__
         error = CompileError("; ".join(problems), operator=name, file=frame.f_code.co_filename, line=frame.f_lineno)

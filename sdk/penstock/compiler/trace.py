@@ -164,7 +164,9 @@ class Trace:
             futures = [future for future in futures_in(dependency) if future.penstock_trace is self]
             if not futures:
                 text = f"expected results of operators called in this workflow, given {type(dependency).__name__}"
-                remedy = "a workflow to wait for must return something that it made" if dependency is None else ""
+                remedy = (
+                    "a workflow to wait for must return a result of its own operators" if dependency is None else ""
+                )
                 self.problem(function, Problem(text, remedy=remedy), frame)
             nodes |= {future.penstock_origin.node for future in futures}
         return nodes - {-1}
@@ -217,7 +219,7 @@ class Trace:
 
     def _add_node(self, name: str, kind: plan_pb2.NodeKind, frame: FrameType) -> plan_pb2.Node:
         if len(self.plan.nodes) >= NODES_MAX:
-            text = f"is one call too many: a plan has at most {NODES_MAX} nodes"
+            text = f"exceeds the limit of {NODES_MAX} nodes per plan"
             self.problem(name, Problem(text, remedy="does a loop of the workflow never end?"), frame)
             raise CompileErrors("", [])
         code = frame.f_code.co_filename

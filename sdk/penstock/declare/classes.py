@@ -142,6 +142,6 @@ def _as_written(replaced: Any) -> Callable[..., Any]:
 
 
 def _not_declared(trace: Recorder, cls: type, frame: FrameType) -> NoReturn:
-    problem = Problem("is a subclass without a decorator", remedy="put the decorator of its base class above it, too")
+    problem = Problem("is a subclass without a decorator", remedy="decorate it like its base class")
     trace.problem(cls.__name__, problem, frame)
     raise CompileErrors("", [])

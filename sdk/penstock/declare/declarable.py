@@ -20,12 +20,12 @@ def check_function(fn: Any, what: str) -> None:
     """Raise InvalidDeclaration for what is no plain function."""
     if isinstance(fn, staticmethod | classmethod) or not inspect.isfunction(fn):
         raise InvalidDeclaration(
-            f"@{what} goes on a function or a class, not on {fn!r:.80}; write it above def or class"
+            f"@{what} decorates a function or a class, not {fn!r:.80}; write it above def or class"
         )
     if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
-        raise InvalidDeclaration(f"@{what} goes on a plain function: write def {fn.__name__}, without async")
+        raise InvalidDeclaration(f"@{what} decorates a plain function: write def {fn.__name__}, without async")
     if inspect.isgeneratorfunction(fn):
-        raise InvalidDeclaration(f"@{what} goes on a function that returns: {fn.__name__} yields, return a list")
+        raise InvalidDeclaration(f"@{what} decorates a function that returns: {fn.__name__} yields, return a list")
 
 
 def check_class(cls: type, what: str) -> None:
@@ -35,7 +35,7 @@ def check_class(cls: type, what: str) -> None:
         raise InvalidDeclaration(f"{name} is declared already, as {declaration_of(cls)!r}")
     run: Any = inspect.getattr_static(cls, "run", None)
     if run is None:
-        raise InvalidDeclaration(f"{name} has no method run, so it is no {what}: write def run(self, ...) in it")
+        raise InvalidDeclaration(f"{name} has no method run, which @{what} requires: write def run(self, ...) in it")
     if not inspect.isfunction(run):
         raise InvalidDeclaration(f"{name}.run must be a plain method with self, not {type(run).__name__}")
     check_function(run, what)

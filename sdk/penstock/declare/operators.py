@@ -64,7 +64,7 @@ class Operator(Generic[P, R]):
         unknown = changes.keys() - Changes.__annotations__.keys()
         if unknown:
             known = ", ".join(Changes.__annotations__)
-            raise InvalidDeclaration(f"{self.name} has no option {', '.join(sorted(unknown))}; there are {known}")
+            raise InvalidDeclaration(f"{self.name} has no option {', '.join(sorted(unknown))}; the options are {known}")
         settings = dataclasses.replace(self.settings, **changes)
         return Operator(self.fn, settings, self.place, cls=self.cls, declaration=self.declaration)
 
@@ -136,7 +136,7 @@ def operator(
     """Declare a function, or a class with a method `run`, as an operator: `@operator`, or `@operator(gpu=1)`.
 
     Args:
-        name: What its nodes are called; the function's name by default.
+        name: Name of its nodes; the function's name by default.
         cpu: Cores that one execution holds; a fraction is possible.
         gpu: GPUs that one execution holds.
         memory: Bytes, or a size such as "512Mi" or "2G"; None: nothing is set aside.
@@ -180,10 +180,10 @@ def operator_of(value: object) -> Operator[..., Any] | None:
 
 
 def with_options(cls: type[C], **changes: Unpack[Changes]) -> type[C]:
-    """The same operator class with other options, for one call or for several; a function has `.options`.
+    """Return the same operator class with other options, for some calls; a function has `.options`.
 
     Raises:
-        InvalidDeclaration: An option is unknown or out of its range, or it is no operator class.
+        InvalidDeclaration: An option is unknown or out of range, or the class is not an operator.
     """
     declared = declaration_of(cls)
     if not isinstance(declared, Operator):

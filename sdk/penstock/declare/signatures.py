@@ -93,7 +93,7 @@ def read_class(cls: type, run: Callable[..., Any], *, needs_return: bool = True)
             problems.append(Problem("is an InitVar", name, "make it a field"))
     for name, parameter in method.parameters.items():
         if name in fields:
-            problems.append(Problem("is a field and an argument of run", name, "give one of the two another name"))
+            problems.append(Problem("is a field and an argument of run", name, "rename one of them"))
         if parameter.positional and not parameter.keyword:
             problems.append(Problem("can only be given by position", name, "remove the / from run"))
     positional = tuple(p for p in fields.values() if p.positional)
@@ -178,7 +178,7 @@ def _did_you_mean(name: str, signature: Signature) -> str:
 
 def _call_form(signature: Signature) -> str:
     names = [p.name if p.required else f"{p.name}={p.default!r:.40}" for p in signature.parameters.values()]
-    return f"its arguments are ({', '.join(names)})"
+    return f"the arguments are ({', '.join(names)})"
 
 
 def _hints(declared: Callable[..., Any] | type, problems: list[Problem]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def workflow(function: Callable[..., Any] | type[Any] | None = None, /, *, name:
     """Declare a function, or a class with a method `run`, as a workflow: `@workflow`, or `@workflow(name="Digits")`.
 
     Raises:
-        InvalidDeclaration: The name cannot be used, or it is no plain function, and no class of fields.
+        InvalidDeclaration: The name is invalid, or it decorates neither a plain function nor a class of fields.
     """
     if name is not None:
         check_name(name)

@@ -1,4 +1,4 @@
-"""What the services answered, as it came; judged by `judging`."""
+"""The answers of the services, judged by `rules`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Process:
     """One process of a service.
 
     Attributes:
-        trouble: Why it does not answer; empty if it does.
+        trouble: Why it does not respond; empty if it does.
         serving: Whether it says that it is ready.
         heads: Of a State Tracker or a Dependency Manager.
         later_heads: The same, some `Facts.apart_s` later.

@@ -1,4 +1,4 @@
-"""What the services stand on: Postgres, Kafka, clocks. No I/O."""
+"""The rules for Postgres, Kafka and clocks. No I/O."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def databases(facts: Facts) -> Iterator[Finding]:
     """Postgres answers, and is set up so that nothing recorded is lost."""
     for name, database in sorted(databases_of(facts).items()):
         if database.error:
-            text = f"{name} does not answer: {database.error}"
-            yield error("databases", text, "start Postgres, look at its log and disk")
+            text = f"{name} does not respond: {database.error}"
+            yield error("databases", text, "start Postgres, and check its log and disk")
             continue
         wrong = [
             f"{setting} is {database.settings[setting]}"
@@ -37,12 +37,14 @@ def databases(facts: Facts) -> Iterator[Finding]:
         if wrong:
             yield error(
                 "databases",
-                f"{name} may lose what was recorded when the machine stops: {', '.join(wrong)}",
-                "switch it on in postgresql.conf, then SELECT pg_reload_conf()",
+                f"{name} may lose recorded events when the machine crashes: {', '.join(wrong)}",
+                "enable it in postgresql.conf, then run SELECT pg_reload_conf()",
             )
         if _major(database.version) < POSTGRES_MIN:
             yield warning(
-                "databases", f"{name} is Postgres {database.version}", f"Postgres {POSTGRES_MIN} or later is tested"
+                "databases",
+                f"{name} is Postgres {database.version}",
+                f"upgrade: only Postgres {POSTGRES_MIN} and later are tested",
             )
         if not wrong:
             yield ok("databases", f"{name}: Postgres {database.version}, durable")
@@ -56,24 +58,24 @@ def broker(facts: Facts) -> Iterator[Finding]:
             why = one.error or "the State Tracker is not connected"
             yield warning(
                 "broker",
-                f"Kafka at {address} does not answer: {why}",
-                "start it; runs go on without, each step up to a second later, and consumers of events wait",
+                f"Kafka at {address} does not respond: {why}",
+                "start it; meanwhile runs continue, each step up to a second slower, and consumers of events wait",
             )
             continue
         names = {topic.name.rpartition(".")[2] for topic in one.topics}
         if missing := [name for name in TOPICS if name not in names]:
             text = f"Kafka at {address} has no topic {', '.join(missing)}"
-            yield warning("broker", text, "restart the State Trackers, they make it")
+            yield warning("broker", text, "restart the State Trackers, which create it")
         partitions = {topic.partitions for topic in one.topics if not topic.name.endswith(TOPICS[-1])}
         short = [t.name for t in one.topics if 0 <= int(t.configs.get("retention.ms", "-1")) < RETENTION_MS_MIN]
         if short:
-            text = f"{', '.join(short)} keep records for less than a day"
+            text = f"{', '.join(short)} have a retention of less than a day"
             yield warning("broker", text, "raise the topic's retention.ms")
         if one.dead_letters:
             yield warning(
                 "broker",
-                f"{one.dead_letters} records could not be read since the State Tracker started",
-                "look at the topic of dead letters: each says why",
+                f"{one.dead_letters} records were unreadable since the State Tracker started",
+                "read the dead-letter topic: each record says why",
             )
         if not missing and not short:
             yield ok("broker", f"Kafka at {address}: {len(one.topics)} topics, {max(partitions, default=0)} partitions")
@@ -86,9 +88,11 @@ def clocks(facts: Facts) -> Iterator[Finding]:
     for name, ahead_s in apart.items():
         if abs(ahead_s) > CLOCKS_APART_S_MAX:
             word = "ahead" if ahead_s > 0 else "behind"
-            yield warning("clocks", f"the clock of {name} is {abs(ahead_s):.1f} s {word}", "let NTP set the clocks")
+            yield warning(
+                "clocks", f"the clock of {name} is {abs(ahead_s):.1f} s {word}", "synchronise the clocks by NTP"
+            )
     if all(abs(ahead_s) <= CLOCKS_APART_S_MAX for ahead_s in apart.values()):
-        yield ok("clocks", "clocks agree within a second")
+        yield ok("clocks", "the clocks agree within a second")
 
 
 def _diagnoses(facts: Facts) -> list[diagnosis_pb2.DiagnoseResponse]:
@@ -96,7 +100,7 @@ def _diagnoses(facts: Facts) -> list[diagnosis_pb2.DiagnoseResponse]:
 
 
 def databases_of(facts: Facts) -> dict[str, diagnosis_pb2.DatabaseHealth]:
-    """Each database once: as somebody sees it who can ask it."""
+    """Return each database once, as reported by a State Tracker that can reach it."""
     found: dict[str, diagnosis_pb2.DatabaseHealth] = {}
     for diagnosis in _diagnoses(facts):
         for database in diagnosis.databases:

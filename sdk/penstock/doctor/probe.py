@@ -38,7 +38,7 @@ _grpc = cast(Any, grpc)
 
 
 async def ask(address: str, apart_s: float = APART_S) -> Facts:
-    """Return what the deployment at an address says of itself; what does not answer is a fact, too."""
+    """Return the facts of the deployment at an address; a service that does not respond is a fact, too."""
     first = Process(Kind.STATE_TRACKER, address)
     facts = Facts(version("penstock"), [first], apart_s=apart_s)
     connection = Connection(address, patience_s=0.0)
@@ -140,12 +140,12 @@ async def _ask_why(facts: Facts, address: str) -> None:
         for run in sorted(idle, key=lambda run: -run.idle_s)[:WHY_MAX]:
             run_id = uuid.UUID(bytes=run.run_id)
             if silent:  # a client would wait for it, for each run anew
-                facts.why[run_id] = [("?", f"cannot be asked about: {silent[0]} does not answer")]
+                facts.why[run_id] = [("?", f"unknown: {silent[0]} does not respond")]
                 continue
             try:
                 facts.why[run_id] = await client.why(run_id)
             except ClientError as error:
-                facts.why[run_id] = [("?", f"cannot be asked about: {error}")]
+                facts.why[run_id] = [("?", f"unknown: {error}")]
 
 
 async def _store(connection: Connection) -> str:

@@ -1,4 +1,4 @@
-"""What the facts mean, check by check. No I/O."""
+"""The rules that turn facts into findings, check by check. No I/O."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def services(facts: Facts) -> Iterator[Finding]:
         if process.trouble:
             yield error(
                 "services",
-                f"{name} does not answer: {process.trouble}",
-                "start it, read its log; if it runs and only this host cannot reach it, run the doctor where one can",
+                f"{name} does not respond: {process.trouble}",
+                "start it, and check its log; if only this host cannot reach it, run the doctor on another host",
             )
         elif not process.serving:
             yield error(
                 "services",
-                f"{name} answers, and is not ready",
-                "its log says what it waits for: its databases, or the services before it",
+                f"{name} responds, but is not ready",
+                "its log says whether it waits for its databases or for another service",
             )
         elif facts.info is not None:
             yield ok("services", f"{name} is ready")
     if facts.info is not None and not facts.of(Kind.DEPENDENCY_MANAGER):
-        yield error("services", "no Dependency Manager is known", "Action Services name them: start one that answers")
+        yield error("services", "no Dependency Manager was found", "start one: Action Services report its address")
     if facts.info is not None and facts.info.version != facts.version:
         yield warning(
             "services",
@@ -67,18 +67,22 @@ def shards(facts: Facts) -> Iterator[Finding]:
     silent = [shard for shard, one in owners.items() if one.owner and shard not in answering]
     double = [shard for shard, addresses in answering.items() if len(addresses) > 1]
     if unknown:
-        yield error("shards", f"nobody tells who owns {_some(unknown)}", "the database with these shards must answer")
+        yield error("shards", f"the owner of {_some(unknown)} is unknown", "start the database with these shards")
     if free:
-        yield error("shards", f"nobody owns {_some(free)}", "start a State Tracker; it takes free shards within 3 s")
+        yield error(
+            "shards", f"no State Tracker owns {_some(free)}", "start a State Tracker; it takes free shards within 3 s"
+        )
     if silent:
         names = ", ".join(sorted({owners[shard].owner for shard in silent}))
         yield error(
             "shards",
-            f"{names} owns {_some(silent)}, and does not answer for them",
-            "if it has just started, wait; else read its log, and restart it",
+            f"{names} owns {_some(silent)}, but does not respond",
+            "if it has just started, wait; otherwise check its log and restart it",
         )
     if double:
-        yield warning("shards", f"two State Trackers answer for {_some(double)}", "look again: one was just taken over")
+        yield warning(
+            "shards", f"two State Trackers claim {_some(double)}", "run the doctor again: a shard was just taken over"
+        )
     if not (unknown or free or silent or double):
         instances = len({one.owner for one in owners.values()})
         yield ok("shards", f"{len(owners)} shards, each with one owner, {instances} State Trackers")
@@ -87,17 +91,17 @@ def shards(facts: Facts) -> Iterator[Finding]:
 def artifacts(facts: Facts) -> Iterator[Finding]:
     """Results can be stored, and there is room for them."""
     if facts.store_trouble:
-        text = f"nothing can be stored: {facts.store_trouble}"
-        yield error("artifacts", text, "look at the artifact store's disk and log")
+        text = f"artifacts cannot be stored: {facts.store_trouble}"
+        yield error("artifacts", text, "check the artifact store's disk and log")
     elif facts.store_trouble is not None:
-        yield ok("artifacts", "the artifact store takes what is put")
+        yield ok("artifacts", "the artifact store accepts artifacts")
     for disk in facts.disks:
         share = disk.free_bytes / max(1, disk.total_bytes)
         text = f"{disk.free_bytes / 2**30:.1f} GiB of {disk.total_bytes / 2**30:.1f} GiB are free at {disk.folder}"
         if share < DISK_FREE_FEW or disk.free_bytes < DISK_FREE_BYTES_FEW:
-            yield error("disk", text, "free some: when it is full, results cannot be stored and runs fail")
+            yield error("disk", text, "free space: when the disk is full, results cannot be stored and runs fail")
         elif share < DISK_FREE_LOW:
-            yield warning("disk", text, "free some before it is full")
+            yield warning("disk", text, "free space before the disk is full")
         else:
             yield ok("disk", text)
 
@@ -109,7 +113,7 @@ def workers(facts: Facts) -> Iterator[Finding]:
     if other:
         yield warning(
             "workers",
-            f"{', '.join(other[:5])} {'has' if len(other) == 1 else 'have'} another version than {facts.info.version}",
+            f"{', '.join(other[:5])} {'runs' if len(other) == 1 else 'run'} a version other than {facts.info.version}",
             "restart them with the same version; they drain on SIGTERM",
         )
     for pool in facts.pools:

@@ -17,7 +17,7 @@ WHY_SHOWN_MAX: Final = 3
 
 
 def queues(facts: Facts) -> Iterator[Finding]:
-    """No pool has actions, and nobody to execute them."""
+    """No pool has actions but no workers."""
     for pool in facts.pools:
         if pool.workers or pool.granted:
             continue
@@ -25,10 +25,12 @@ def queues(facts: Facts) -> Iterator[Finding]:
             yield error(
                 "queues",
                 f"{pool.queued} actions wait in pool {pool.pool}, which has no worker",
-                f"start one: penstock worker --pool {pool.pool} --connect HOST:PORT",
+                f"start a worker: penstock worker --pool {pool.pool} --connect HOST:PORT",
             )
         else:
-            yield warning("queues", f"pool {pool.pool} has no worker", "start one before runs are submitted to it")
+            yield warning(
+                "queues", f"pool {pool.pool} has no worker", "start a worker before you submit runs to this pool"
+            )
     if facts.pools and all(pool.workers for pool in facts.pools):
         yield ok("queues", "every pool has a worker")
 
@@ -49,16 +51,16 @@ def lag(facts: Facts) -> Iterator[Finding]:
         yield error(
             "lag",
             f"no Dependency Manager follows {len(missing)} of {len(recorded)} shards, such as {missing[0]}",
-            "if one has just started, wait; else check that PENSTOCK_SPLIT_COUNT and PENSTOCK_SPLIT_INDEX cover all",
+            "if one has just started, wait; otherwise check PENSTOCK_SPLIT_COUNT and PENSTOCK_SPLIT_INDEX",
         )
     if behind:
         worst = max(behind, key=lambda shard: behind[shard])
         say = error if behind[worst] > LAG_EVENTS_HIGH else warning
         yield say(
             "lag",
-            f"{len(behind)} shards are followed more than {facts.apart_s:g} s late; "
-            f"shard {worst} lacks {behind[worst]} events",
-            "is a Dependency Manager out of CPU? Start another, with PENSTOCK_SPLIT_COUNT on both",
+            f"{len(behind)} shards are followed with a delay of more than {facts.apart_s:g} s; "
+            f"shard {worst} is {behind[worst]} events behind",
+            "if the Dependency Manager lacks CPU, start another, with PENSTOCK_SPLIT_COUNT on both",
         )
     if recorded and not missing and not behind:
         yield ok("lag", f"all {len(recorded)} shards are followed within {facts.apart_s:g} s")
@@ -86,7 +88,7 @@ def hot_shards(facts: Facts) -> Iterator[Finding]:
 
 
 def stuck(facts: Facts, after_s: float) -> Iterator[Finding]:
-    """Every open run moves, or there is a reason why it waits."""
+    """Every open run makes progress, or it has a reason to wait."""
     idle = [
         run
         for process in facts.of(Kind.STATE_TRACKER)
@@ -99,7 +101,7 @@ def stuck(facts: Facts, after_s: float) -> Iterator[Finding]:
         if run_id not in facts.why:
             continue
         reasons = [f"{node} {text}" for node, text in facts.why[run_id]]
-        text = f"run {run_id} of {run.plan_name} has not moved for {run.idle_s:.0f} s"
+        text = f"run {run_id} of {run.plan_name} has made no progress for {run.idle_s:.0f} s"
         if reasons:
             more = f", and {len(reasons) - WHY_SHOWN_MAX} more" if len(reasons) > WHY_SHOWN_MAX else ""
             shown = "; ".join(reasons[:WHY_SHOWN_MAX])
@@ -107,11 +109,13 @@ def stuck(facts: Facts, after_s: float) -> Iterator[Finding]:
         else:
             yield error(
                 "stuck runs",
-                f"{text}, and no Action Service knows of it",
-                "does an Action Service own its pool (PENSTOCK_POOLS), and do all services answer? "
-                "Then restart the Dependency Manager: it reads the run anew",
+                f"{text}, and no Action Service holds its actions",
+                "check that an Action Service owns its pool (PENSTOCK_POOLS) and that all services respond; "
+                "then restart the Dependency Manager, which reloads the run",
             )
     if len(idle) > len(facts.why):
-        yield warning("stuck runs", f"{len(idle) - len(facts.why)} more runs wait as long", "see penstock runs")
+        yield warning(
+            "stuck runs", f"{len(idle) - len(facts.why)} more runs have been idle as long", "see penstock runs"
+        )
     if not idle:
-        yield ok("stuck runs", f"no open run has waited for more than {after_s:g} s")
+        yield ok("stuck runs", f"no open run has been idle for more than {after_s:g} s")

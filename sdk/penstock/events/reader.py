@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 def read(kafka: str, start: Start | None = None, *, topic: str = TOPIC, follow: bool = True) -> AsyncGenerator[Event]:
     """Yield events, each once, in the order of each shard's log; those of different shards in any order.
 
-    Leave it early within `contextlib.aclosing`, else its connection ends with the event loop only.
+    To stop early, use `contextlib.aclosing`; otherwise its connection stays open as long as the event loop.
 
     Args:
-        kafka: HOST:PORT of a broker. One that is away is waited for.
+        kafka: HOST:PORT of a broker. An unavailable one is retried.
         start: Where to begin; from now on, if not given.
         follow: Whether to wait for what comes; else it ends with what the topic has now.
     """
@@ -34,10 +34,10 @@ def read(kafka: str, start: Start | None = None, *, topic: str = TOPIC, follow: 
 
 
 class EventReader:
-    """As `read`, with a place that can be kept and gone on from.
+    """Like `read`, with a bookmark that can be saved and resumed.
 
     Attributes:
-        unreadable: Records that were passed over, since they are none of this version's.
+        unreadable: Number of skipped records, which have another version or are invalid.
     """
 
     def __init__(self, kafka: str, start: Start | None = None, *, topic: str = TOPIC, follow: bool = True) -> None:
@@ -75,12 +75,12 @@ class EventReader:
                             yield event
                     return
             except AWAY as error:
-                log.warning("Kafka at %s: %s; connecting again", self._kafka, str(error) or type(error).__name__)
+                log.warning("Kafka at %s: %s; reconnecting", self._kafka, str(error) or type(error).__name__)
             await asyncio.sleep(AGAIN_S)
 
     async def _look_for_topic(self) -> None:
         while not (count := await partitions_of(self._kafka, self._topic)):
-            log.warning("Kafka at %s has no topic %s yet; asking again", self._kafka, self._topic)
+            log.warning("Kafka at %s does not have the topic %s yet; retrying", self._kafka, self._topic)
             await asyncio.sleep(AGAIN_S)
         self._partitions = count
 
@@ -145,7 +145,7 @@ class EventReader:
         try:
             batch = decode(record.headers, record.value)
             if batch.shard % self._partitions != record.partition:
-                raise UnreadableEvent(f"shard {batch.shard} is never on this partition")
+                raise UnreadableEvent(f"shard {batch.shard} does not belong on this partition")
             return batch
         except UnreadableEvent as error:
             self.unreadable += 1
@@ -162,7 +162,7 @@ class EventReader:
         and offsets that were passed may hold what was filled in again."""
         partition, seq = record.partition, self._order.seqs[batch.shard]
         self._looked_again[batch.shard] = seq
-        log.warning("events of shard %d are missing after %d; reading its partition again", batch.shard, seq)
+        log.warning("events of shard %d after %d are missing; rereading its partition", batch.shard, seq)
         found = await link.at({partition: self._seen_at_ms.get(partition, 0)})
         offset = found[partition]
         self._offsets[partition] = min(record.offset, record.offset if offset is None else offset)

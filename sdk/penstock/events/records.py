@@ -71,13 +71,15 @@ def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> events_
     try:
         batch.ParseFromString(value or b"")
     except DecodeError as error:
-        raise UnreadableEvent(f"the body is no EventBatch: {error}") from error
+        raise UnreadableEvent(f"the body is not a valid EventBatch: {error}") from error
     if batch.from_seq < 1 or batch.shard < 0 or not batch.events:
-        raise UnreadableEvent(f"a range of {len(batch.events)} events from {batch.from_seq} of shard {batch.shard}")
+        raise UnreadableEvent(
+            f"invalid range of {len(batch.events)} events from {batch.from_seq} of shard {batch.shard}"
+        )
     if not 0 <= batch.recorded_at_us <= AT_US_MAX:
-        raise UnreadableEvent(f"recorded at {batch.recorded_at_us}")
+        raise UnreadableEvent(f"invalid time recorded_at_us={batch.recorded_at_us}")
     if any(len(event.run_id) != RUN_ID_BYTES for event in batch.events):
-        raise UnreadableEvent("an event of no run")
+        raise UnreadableEvent("an event without a valid run id")
     return batch
 
 

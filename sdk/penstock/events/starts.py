@@ -17,12 +17,12 @@ VERSION_WITH_TIME: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What comes from now on, of all shards."""
+    """New events of all shards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """What was put on the topic at or after a time, of all shards."""
+    """Events of all shards that were published at or after a time."""
 
     at: datetime
 

@@ -27,7 +27,7 @@ def with_fakes(compiled: Compiled, fakes: Mapping[Any, Callable[..., Any]]) -> O
         if declared is None or key not in operators:
             known = ", ".join(qualname for _, qualname in operators) or "none"
             name = declared.qualname if declared else f"{replaced!r:.80}"
-            raise InvalidDeclaration(f"{compiled.plan.name} calls no operator {name}; it calls {known}")
+            raise InvalidDeclaration(f"{compiled.plan.name} does not call the operator {name}; it calls {known}")
         if not callable(fake):
             raise InvalidDeclaration(f"the fake of {declared.qualname} must be a function, not {fake!r:.80}")
         operators[key] = _fake(operators[key], fake)

@@ -24,11 +24,11 @@ def assert_golden(
     """Compile a workflow and compare its plan with a golden file.
 
     Args:
-        code: Whether the operators' source must be that of the file, too.
+        code: Whether the source of the operators is compared too.
         update: Write the file instead, if anything differs; by default if PENSTOCK_UPDATE_GOLDEN is 1.
 
     Raises:
-        GoldenDiffers: The plan is another than the file's, or there is no file; it says what differs.
+        GoldenDiffers: The plan differs from the file, or the file does not exist; the text shows the differences.
         BadGolden: The file is no golden plan.
         CompileErrors: The workflow is wrong.
     """
@@ -42,11 +42,11 @@ def assert_golden(
     if update and found != []:
         path.write_text(text_of(plan), encoding="utf-8")
     elif found is None:
-        raise GoldenDiffers(f"there is no golden plan {path} yet; {UPDATE}=1 writes it")
+        raise GoldenDiffers(f"golden plan {path} does not exist; {UPDATE}=1 writes it")
     elif shown := [str(each) for each in found if code or each.kind != "code"]:
         lines = "\n".join(f"  {line}" for line in shown)
         raise GoldenDiffers(
-            f"the plan of {plan.name} is not that of {path}:\n{lines}\nif it should be, {UPDATE}=1 writes it"
+            f"the plan of {plan.name} differs from {path}:\n{lines}\nif this is intended, {UPDATE}=1 writes it"
         )
 
 
@@ -70,7 +70,9 @@ def read(path: Path) -> Outline:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadGolden(f"{path} is no golden plan: {where + ': ' if where else ''}{first['msg']}") from None
+        raise BadGolden(f"{path} is not a golden plan: {where + ': ' if where else ''}{first['msg']}") from None
     if found.outline > VERSION:
-        raise BadGolden(f"{path} was written by a newer Penstock (form {found.outline}, this one reads {VERSION})")
+        raise BadGolden(
+            f"{path} was written by a newer Penstock (format {found.outline}, this version reads {VERSION})"
+        )
     return found

@@ -116,8 +116,8 @@ def _inputs(
 
 def _unknown(name: str, declared: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, declared, n=1)
-    return f"there is no input {name!r}" + (
-        f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(declared) or 'none'}"
+    return f"unknown input {name!r}" + (
+        f", did you mean {close[0]!r}?" if close else f"; the inputs are {', '.join(declared) or 'none'}"
     )
 
 

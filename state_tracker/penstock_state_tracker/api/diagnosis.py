@@ -67,7 +67,7 @@ async def _database(database: Database) -> api.DatabaseHealth:
             answer.settings.update(dict(pair.split("=", 1) for pair in row["settings"]))
             answer.shards.extend(api.ShardOwner(**dict(row)) for row in await database.fetch(OWNERS))
     except TimeoutError:
-        return api.DatabaseHealth(name=answer.name, error=f"no answer in {ANSWER_MAX_S:.0f} s")
+        return api.DatabaseHealth(name=answer.name, error=f"no response within {ANSWER_MAX_S:.0f} s")
     except DatabaseAway as error:
         return api.DatabaseHealth(name=answer.name, error=str(error))
     return answer

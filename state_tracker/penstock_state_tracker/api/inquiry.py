@@ -31,7 +31,7 @@ class Asked:
 
 
 class Inquiry:
-    """Each run that is asked for is told once: how it ended, or why that cannot be said here."""
+    """Each requested run is answered once: with its end, or with the reason why it is unknown here."""
 
     def __init__(self, routing: Routing, lookup_of: Callable[[int], Lookup]) -> None:
         self._routing = routing
@@ -45,7 +45,7 @@ class Inquiry:
     async def ask(self, run_ids: Sequence[bytes]) -> None:
         """Wait for these, too. Raises BadRequest if they are too many."""
         if len(self._asked) + len(run_ids) > RUNS_MAX:
-            raise BadRequest(f"results of more than {RUNS_MAX:,} runs at once; open another stream")
+            raise BadRequest(f"a stream returns the results of at most {RUNS_MAX:,} runs; open another stream")
         new = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._asked]
         for at in range(0, len(new), RUNS_AT_ONCE):
             # What ends while the rows are read is heard of.
@@ -58,13 +58,13 @@ class Inquiry:
         self._news.set()
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Drop the waiters."""
         for run_id in list(self._asked):
             self._forget(run_id)
         self.complete()
 
     async def answers(self, results: Results) -> AsyncIterator[api.ResultsResponse]:
-        """Yield results as runs end, until all that was asked for is told and no more will be."""
+        """Yield results as runs end, until all requests are answered and no more can come."""
         while True:
             ended, self._ended = self._ended, []
             told, self._refused = self._refused, []

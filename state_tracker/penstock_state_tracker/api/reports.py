@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Consumer:
-    """Whoever reported resends until the record comes back, so that dropping is always allowed."""
+    """Workers resend reports until they are recorded, so that dropping is always allowed."""
 
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
@@ -76,7 +76,7 @@ class Consumer:
         except Exception:
             # A mistake of ours, and the memory may be half changed: read it anew.
             self.dropped["malformed"] += 1
-            log.exception("a report of shard %d could not be decided", owned.shard)
+            log.exception("cannot process a report of shard %d", owned.shard)
             committer.drop(owned)
             return None
         if settled:

@@ -60,7 +60,7 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> t
     states = _states(request.states)
     filters = [name for name in (request.team, request.plan_name) if name]
     if any("\0" in name for name in filters):
-        raise BadRequest("neither a team nor a workflow has a zero byte in its name")
+        raise BadRequest("invalid team or workflow: a name cannot contain a zero byte")
     query = LISTS[bool(request.team), bool(request.plan_name)]
     rows: list[Row] = []
     for database in databases:
@@ -76,13 +76,15 @@ def _key(row: Row) -> tuple[int, bytes]:
 
 def _states(wanted: Sequence[int]) -> list[int]:
     if unknown := set(wanted).difference(ALL_STATES):
-        raise BadRequest(f"{min(unknown)} is no state of a run")
+        raise BadRequest(f"unknown run state {min(unknown)}")
     return list(set(wanted) or ALL_STATES)
 
 
 def _page_size(wanted: int) -> int:
     if not 0 <= wanted <= PAGE_SIZE_MAX:
-        raise BadRequest(f"page_size is {wanted}; it goes from 1 to {PAGE_SIZE_MAX}, 0 means {PAGE_SIZE_DEFAULT}")
+        raise BadRequest(
+            f"invalid page_size {wanted}: expected 1 to {PAGE_SIZE_MAX}, or 0 for the default of {PAGE_SIZE_DEFAULT}"
+        )
     return wanted or PAGE_SIZE_DEFAULT
 
 
@@ -96,9 +98,9 @@ def _after(token: str) -> tuple[int, bytes]:
     try:
         submitted_at_us, run_id = TOKEN.unpack(base64.urlsafe_b64decode(token))
     except (binascii.Error, struct.error, ValueError):
-        raise BadRequest("the page_token is none that this service gave out; begin without one") from None
+        raise BadRequest("invalid page_token; omit it to start from the first page") from None
     if not 0 <= submitted_at_us <= NEWEST[0]:
-        raise BadRequest("the page_token is none that this service gave out; begin without one")
+        raise BadRequest("invalid page_token; omit it to start from the first page")
     return submitted_at_us, run_id
 
 

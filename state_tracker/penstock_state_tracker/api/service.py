@@ -94,7 +94,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             check_caller(caller)
             data += request.chunk
             if len(data) > PLAN_BYTES_MAX:
-                raise BadRequest(f"the plan has more than {PLAN_BYTES_MAX:,} bytes")
+                raise BadRequest(f"the plan is too large; the limit is {PLAN_BYTES_MAX:,} bytes")
         return api.PutPlanResponse(plan=await self._plans.put(bytes(data), caller or ev.Caller()))
 
     async def GetPlan(self, request: api.GetPlanRequest, context: Context) -> AsyncIterator[api.GetPlanResponse]:

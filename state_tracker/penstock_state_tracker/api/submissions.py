@@ -125,7 +125,7 @@ class Submissions:
         if committer.away:
             raise DatabaseAway(committer.away)
         if committer.pending_events > PENDING_EVENTS_FOR_SUBMITS:
-            raise Overloaded(f"{committer.pending_events:,} events wait to be recorded", RETRY_AFTER_S)
+            raise Overloaded(f"{committer.pending_events:,} events wait to be committed", RETRY_AFTER_S)
         digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
         return Submission(request, run_id, shard, digest)
 

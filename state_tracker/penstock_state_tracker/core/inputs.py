@@ -60,7 +60,9 @@ class Inputs:
                 continue
             values.values.append(value)
         if inline_bytes > INLINE_ALL_BYTES_MAX:
-            problems.append(f"the inputs have {inline_bytes:,} bytes; beyond {INLINE_ALL_BYTES_MAX:,}, store artifacts")
+            problems.append(
+                f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts"
+            )
         if problems:
             raise BadRequest(f"{self.plan_name} cannot run with these inputs:\n- " + "\n- ".join(problems))
         return values
@@ -71,8 +73,8 @@ class Inputs:
         problems: list[str] = []
         for name in unknown[:UNKNOWN_NAMED_MAX]:
             near = difflib.get_close_matches(name[:CODEC_CHARS_MAX], names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, names)) or 'none'}"
-            problems.append(f"there is no input {name!r}; {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else f"the inputs are {', '.join(map(repr, names)) or 'none'}"
+            problems.append(f"unknown input {name!r}; {hint}")
         if len(unknown) > UNKNOWN_NAMED_MAX:
             problems.append(f"there are {len(unknown) - UNKNOWN_NAMED_MAX} more that do not exist")
         return problems
@@ -99,14 +101,14 @@ def _problems(declared: Input, value: value_pb2.Value) -> list[str]:
     if body is None:
         return [f"{what} has no value: neither inline nor an artifact"]
     if not 0 < len(value.codec) <= CODEC_CHARS_MAX:
-        return [f"{what} does not say how it is encoded"]
+        return [f"{what} does not name its codec"]
     if body == "artifact":
         if len(value.artifact) != HASH_BYTES:
             return [f"{what} names an artifact by {len(value.artifact)} bytes; its SHA-256 has {HASH_BYTES}"]
         return []
     inline = value.inline
     if len(inline) > INLINE_BYTES_MAX:
-        return [f"{what} has {len(inline):,} bytes; beyond {INLINE_BYTES_MAX:,}, store it as an artifact"]
+        return [f"{what} has {len(inline):,} bytes; the limit is {INLINE_BYTES_MAX:,}, store it as an artifact"]
     if value.codec != JSON_CODEC or declared.schema is None:
         return []
     try:

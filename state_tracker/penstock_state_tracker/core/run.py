@@ -79,7 +79,7 @@ class Run:
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing of it may start any more."""
+        """Whether no further actions of it may start."""
         return self.cancelling or self.failing_fast
 
     @property

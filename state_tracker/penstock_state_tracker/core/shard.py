@@ -75,7 +75,7 @@ class Shard:
                 return []
 
     def cancel(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
-        """Stop a run: nothing of it starts any more; it ends when nothing of it runs."""
+        """Cancel a run: no further actions of it start; it ends when no action of it runs."""
         run = self.runs.get(run_id)
         if run is None or run.cancelling:
             return []
@@ -143,7 +143,7 @@ class Shard:
     def _succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         result = report.succeeded
         if result.ByteSize() > OUTPUTS_BYTES_MAX:
-            text = f"outputs of {result.ByteSize():,} bytes in a report; at most {OUTPUTS_BYTES_MAX:,} are accepted"
+            text = f"the outputs in a report have {result.ByteSize():,} bytes; the limit is {OUTPUTS_BYTES_MAX:,}"
             failure = ev.Failure(type="ResultTooLarge", message=text)
             refused = reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True)
             return self._failed(run, node, report, refused, now)

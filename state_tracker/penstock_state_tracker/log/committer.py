@@ -37,7 +37,7 @@ Pair = tuple[Owned, logs.Part]
 
 
 class Committer:
-    """Appends what the cores decided and tells whoever waits for it.
+    """Appends the events that the cores decided and notifies the waiters.
 
     Args:
         lost: Called for each shard that was dropped: its log went on without us, or its events are refused for good.
@@ -114,7 +114,7 @@ class Committer:
                     failure_log.committed(parts)
                 except Exception:
                     # A mistake of ours: what these shards remember can no longer be trusted.
-                    log.exception("a commit failed in a way that nobody foresaw; its shards are read anew")
+                    log.exception("a commit failed with an internal error; reloading its shards")
                     for owned, _ in pairs:
                         self.drop(owned)
             self._idle.set()
@@ -176,7 +176,7 @@ class Committer:
                 await self._commit([pair])
             return
         owned, part = pairs[0]
-        log.error("the database refuses events of shard %d, which is read anew: %s", part.shard, error)
+        log.error("the database rejected events of shard %d, reloading it: %s", part.shard, error)
         self.drop(owned)
 
     def _sort_out(self, pairs: Sequence[Pair], found: dict[int, logs.Head]) -> list[Pair]:
@@ -192,7 +192,7 @@ class Committer:
             elif head.seq == part.after_seq:
                 again.append((owned, part))
             else:
-                log.error("shard %d is at %d, neither before nor after what was written", part.shard, head.seq)
+                log.error("shard %d is at %d, neither before nor after the written events", part.shard, head.seq)
                 self.drop(owned)
         self._committed(recorded)
         return again
@@ -201,7 +201,7 @@ class Committer:
         """Try until the database answers; return the heads of these shards."""
         since, delay_s = time.monotonic(), RETRY_DELAY_MIN_S
         if error is not None:
-            log.warning("the outcome of a commit is unknown: %s; looking at the heads", error or type(error).__name__)
+            log.warning("the outcome of a commit is unknown: %s; reading the heads", error or type(error).__name__)
         while True:
             try:
                 if error is not None and self._connection is not None:
@@ -212,13 +212,13 @@ class Committer:
                 found = await logs.heads(self._connection, shards)
             except Exception as failure:
                 if not self.away:
-                    log.error("the database is away; trying again: %s", failure)
+                    log.error("the database is unavailable; retrying: %s", failure)
                 error, self.away = failure, str(failure) or type(failure).__name__
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, RETRY_DELAY_MAX_S)
                 continue
             if self.away:
-                log.warning("the database is back after %.1f s", time.monotonic() - since)
+                log.warning("the database is available again after %.1f s", time.monotonic() - since)
             self.away = ""
             return found
 

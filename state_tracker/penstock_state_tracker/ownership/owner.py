@@ -74,15 +74,15 @@ class Owner:
     async def start(self, committer: Committer) -> None:
         """Take what can be had, and go on from there."""
         self.committer = committer
-        await _tried(self._partitions, "the log's next partitions cannot be made now")
+        await _tried(self._partitions, "cannot create the next partitions of the log now, retrying")
         # Reading logs may take longer than a lease lasts.
-        self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self._renew, "leases cannot be renewed now"))]
+        self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self._renew, "cannot renew leases now, retrying"))]
         await self._take()
         loops = (
-            _every(RENEW_EVERY_S, self._share, "shards cannot be given up now"),
+            _every(RENEW_EVERY_S, self._share, "cannot release shards now, retrying"),
             self._taking_again(),
-            _every(PARTITIONS_EVERY_S, self._partitions, "the log's next partitions cannot be made now"),
-            _every(RENEW_EVERY_S, self._checkpoint, "no checkpoint can be written now"),
+            _every(PARTITIONS_EVERY_S, self._partitions, "cannot create the next partitions of the log now, retrying"),
+            _every(RENEW_EVERY_S, self._checkpoint, "cannot write checkpoints now, retrying"),
         )
         self._tasks += [asyncio.create_task(loop) for loop in loops]
 
@@ -104,7 +104,7 @@ class Owner:
         """Note that the committer dropped a shard."""
         if self._owned.get(owned.shard) is owned:
             del self._owned[owned.shard]
-            log.warning("shard %d was dropped at %d", owned.shard, owned.committed)
+            log.warning("lost shard %d at position %d", owned.shard, owned.committed)
         self._wake.set()
 
     async def _take(self) -> None:
@@ -132,7 +132,7 @@ class Owner:
             self._owned[owned.shard] = owned
         self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
         if taken:
-            log.info("took %d shards, of a share of %d", len(rebuilt), self._fair)
+            log.info("took over %d shards, of a share of %d", len(rebuilt), self._fair)
 
     async def _look(self) -> None:
         """See who owns the others."""
@@ -154,7 +154,7 @@ class Owner:
                 await asyncio.wait_for(self._wake.wait(), TAKE_AGAIN_AFTER_S if hungry else RENEW_EVERY_S)
             await asyncio.sleep(TAKE_AGAIN_AFTER_S)
             self._wake.clear()
-            await _tried(self._take, "shards cannot be taken now")
+            await _tried(self._take, "cannot take over shards now, retrying")
 
     def _seen(self) -> dict[int, str]:
         """Return the owner of each shard that cannot be taken."""
@@ -185,7 +185,7 @@ class Owner:
                 await self._give_up(owned)
                 given += 1
         if given:
-            log.info("gave up %d shards, to keep a share of %d", given, self._fair)
+            log.info("released %d shards, to keep a share of %d", given, self._fair)
 
     async def _give_up(self, owned: Owned) -> None:
         """Let another have a shard, once all that was decided here is recorded."""

@@ -45,7 +45,7 @@ async def _rebuild_some(database: Database, plans: Plans, taken: Sequence[Taken]
         try:
             await _restore(core, plans, found.get(one.shard))
         except (CorruptLog, PlanNotFound) as error:
-            log.error("the checkpoint of shard %d is damaged, its whole log is read: %s", one.shard, error)
+            log.error("the checkpoint of shard %d is corrupt, reading its whole log: %s", one.shard, error)
             core = Shard(one.shard, plans.graphs)
             found.pop(one.shard, None)
         cores[one.shard] = core
@@ -78,7 +78,7 @@ async def _replay(database: Database, plans: Plans, taken: Sequence[Taken], core
     for one in taken:
         if one.shard not in damaged and cores[one.shard].seq != one.seq:
             damaged.add(one.shard)
-            log.error("the log of shard %d ends at %d, its head says %d", one.shard, cores[one.shard].seq, one.seq)
+            log.error("the log of shard %d ends at %d, but its head is at %d", one.shard, cores[one.shard].seq, one.seq)
     return damaged
 
 
@@ -105,11 +105,11 @@ async def _apply(plans: Plans, rows: Sequence[Row], cores: dict[int, Shard], dam
             continue
         try:
             if row["seq"] != core.seq + 1:
-                raise CorruptLog(f"event {row['seq']} follows {core.seq}", event.run_id)
+                raise CorruptLog(f"event {row['seq']} cannot follow {core.seq}", event.run_id)
             core.apply(event, now)
         except CorruptLog as error:
             damaged.add(row["shard"])
-            log.error("the log of shard %d is damaged, nobody serves it: %s", row["shard"], error)
+            log.error("the log of shard %d is corrupt, the shard is not served: %s", row["shard"], error)
             continue
         if event.HasField("run_submitted"):
             core.runs[event.run_id].submitted_at_us = row["recorded_at_us"]

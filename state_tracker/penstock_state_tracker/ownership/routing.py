@@ -29,13 +29,15 @@ class Routing:
     def shard(self, run_id: bytes) -> int:
         """Return a run's shard; raise BadRequest if that is no run's id."""
         if len(run_id) != RUN_ID_BYTES:
-            raise BadRequest(f"a run's id is a UUID, {RUN_ID_BYTES} bytes; {run_text(run_id[:32])} has {len(run_id)}")
+            raise BadRequest(
+                f"invalid run id {run_text(run_id[:32])}: expected a UUID of {RUN_ID_BYTES} bytes, not {len(run_id)}"
+            )
         return shard_of(run_id, self.shards)
 
     def check_shard(self, shard: int) -> None:
         """Raise BadRequest if there is no such shard."""
         if not 0 <= shard < self.shards:
-            raise BadRequest(f"there is no shard {shard}; there are {self.shards}, from 0")
+            raise BadRequest(f"unknown shard {shard}: expected 0 to {self.shards - 1}")
 
     def current(self, shard: int) -> Owned | None:
         """Return a shard that is ours at this moment."""

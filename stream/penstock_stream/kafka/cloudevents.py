@@ -110,7 +110,7 @@ def decode(
     """Return the messages of a record; of several, only those of the shards that are wanted.
 
     Raises:
-        UnreadableRecord: It is of another type, version or deployment, or its body is damaged; the text says which.
+        UnreadableRecord: It is of another type, version or deployment, or its body is corrupt; the text says which.
     """
     found = dict(attributes)
     many = TYPES_OF_MANY.get(topic)
@@ -119,12 +119,12 @@ def decode(
         if (given := found.get(name) or b"") != value:
             raise UnreadableRecord(f"{name} is {given[:100].decode('utf-8', 'replace')!r}, not {value.decode()!r}")
     if len(body) > BODY_BYTES_MAX:
-        raise UnreadableRecord(f"a body of {len(body):,} bytes; the most is {BODY_BYTES_MAX:,}")
+        raise UnreadableRecord(f"the body has {len(body):,} bytes; the limit is {BODY_BYTES_MAX:,}")
     kind = MESSAGES[topic]
     try:
         return [kind.FromString(each) for each in (_messages(body, wanted) if has_many else (body,))]
     except DecodeError as error:
-        raise UnreadableRecord(f"the body is no {kind.__name__}: {error}") from error
+        raise UnreadableRecord(f"the body is not a valid {kind.__name__}: {error}") from error
 
 
 def _messages(body: bytes, wanted: Wanted | None) -> Iterable[bytes]:
@@ -137,28 +137,28 @@ def _messages(body: bytes, wanted: Wanted | None) -> Iterable[bytes]:
 
 
 def check(topic: str, message: Message, shards: int) -> None:
-    """Raise UnreadableRecord if a message of the topic cannot be true, whoever wrote it."""
+    """Raise UnreadableRecord if no service can have written this message of the topic."""
     shard = message.shard
     if not 0 <= shard < shards:
-        raise UnreadableRecord(f"shard {shard} of {shards}")
+        raise UnreadableRecord(f"unknown shard {shard} of {shards}")
     for run_id in _RUNS[topic](message):
         if len(run_id) != RUN_ID_BYTES or shard_of(run_id, shards) != shard:
-            raise UnreadableRecord(f"run {run_id[:32].hex()}, which is none of shard {shard}")
+            raise UnreadableRecord(f"run {run_id[:32].hex()} does not belong to shard {shard}")
 
 
 def _runs_of_events(batch: EventBatch) -> set[bytes]:
     events = batch.events
     if batch.from_seq < 1 or batch.epoch < 1 or not events:
-        raise UnreadableRecord(f"a range of {len(events)} events from {batch.from_seq} in epoch {batch.epoch}")
+        raise UnreadableRecord(f"invalid range of {len(events)} events from {batch.from_seq} in epoch {batch.epoch}")
     if not 0 <= batch.recorded_at_us <= AT_US_MAX:
-        raise UnreadableRecord(f"recorded at {batch.recorded_at_us}")
+        raise UnreadableRecord(f"invalid time recorded_at_us={batch.recorded_at_us}")
     return {event.run_id for event in events}
 
 
 def _runs_of_actions(batch: ActionBatch) -> set[bytes]:
     from_seq, to_seq = batch.from_seq, batch.to_seq
     if not 0 <= from_seq < to_seq or batch.epoch < 1:
-        raise UnreadableRecord(f"a range ({from_seq}, {to_seq}] in epoch {batch.epoch}")
+        raise UnreadableRecord(f"invalid range ({from_seq}, {to_seq}] in epoch {batch.epoch}")
     kinds = ((instruction, instruction.WhichOneof("kind")) for instruction in batch.instructions)
     return {getattr(instruction, kind).run_id for instruction, kind in kinds if kind}  # none: of a later version
 

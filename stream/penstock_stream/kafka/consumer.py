@@ -46,7 +46,7 @@ class Reader:
         return [message for message in messages if self._is_true(message, record)]
 
     def _is_true(self, message: Message, record: Record) -> bool:
-        """Check one message of several; put aside the one that cannot be true, and not those beside it."""
+        """Check one message of several; put only this one aside if it is invalid."""
         try:
             self._check(message, record.partition)
         except UnreadableRecord as error:
@@ -58,10 +58,10 @@ class Reader:
     def _check(self, message: Message, partition: int) -> None:
         cloudevents.check(self.topic, message, self.shards)
         if partition != message.shard % self.partitions:
-            raise UnreadableRecord(f"shard {message.shard} on partition {partition}, where it never is")
+            raise UnreadableRecord(f"shard {message.shard} does not belong on partition {partition}")
 
     def _put_aside(self, record: Record, error: UnreadableRecord, body: bytes, headers: Headers) -> None:
-        log.warning("%s-%d at %d is put aside: %s", record.topic, record.partition, record.offset, error)
+        log.warning("moved %s-%d at %d to the dead letters: %s", record.topic, record.partition, record.offset, error)
         origin = f"{record.topic}/{record.partition}/{record.offset}"
         self.put_aside(DeadLetter(origin, str(error), record.key or b"", body, headers))
 

@@ -108,7 +108,7 @@ class EventPublisher:
             try:
                 await self._source.save_published(delivered)
             except Exception as error:
-                log.warning("what was published cannot be saved now: %s", error or type(error))
+                log.warning("cannot save the published positions now, retrying: %s", error or type(error))
                 self._delivered = delivered | self._delivered
 
     async def _refill_all(self) -> None:
@@ -121,7 +121,7 @@ class EventPublisher:
                 for shard in sorted(order.waiting):
                     await self._refill(shard)
             except LogAway as error:
-                log.warning("the log cannot be read for the topic now: %s", error)
+                log.warning("cannot read the log for the topic now, retrying: %s", error)
                 await asyncio.sleep(REFILL_AGAIN_S)
                 self._more.set()
 
@@ -164,7 +164,7 @@ class EventPublisher:
                 if partition in records and _ends(records[partition], shard, saved[shard].seq)
             )
         if lost := saved.keys() - intact:
-            log.warning("%d shards' events are not on %s any more; they are filled in again", len(lost), topic)
+            log.warning("events of %d shards are no longer on %s; refilling them from the log", len(lost), topic)
         return intact
 
     async def _refill(self, shard: int) -> None:
@@ -177,7 +177,7 @@ class EventPublisher:
                 order.waiting.discard(shard)
         sent = order.sent.get(shard)
         if began is not None and sent is not None and sent > began:
-            log.info("shard %d: events %d to %d read from the log for the topic", shard, began + 1, sent)
+            log.info("shard %d: published events %d to %d from the log", shard, began + 1, sent)
 
     async def _copy(self, shard: int, after_seq: int) -> None:
         batches: list[Events] = []

@@ -51,7 +51,7 @@ class KafkaSubscription:
         try:
             self.handler(messages)
         except Exception:
-            log.exception("a handler of the stream failed; its follower reads again what it missed")
+            log.exception("a handler of the stream failed; its follower will read the missed ranges")
 
 
 class Link:
@@ -81,7 +81,7 @@ class Link:
             except Exception as error:
                 cause = _first(error)
                 text = str(cause) or type(cause).__name__
-                log.warning("Kafka: %s failed, connecting again: %s", self._what, text)
+                log.warning("Kafka: %s failed, reconnecting: %s", self._what, text)
             if self._task is me:
                 self.connected = False
                 await asyncio.sleep(RECONNECT_S)
@@ -202,7 +202,7 @@ class KafkaStream:
 
     def refuse(self, topic: str, message: Message, reason: str) -> None:
         """Put aside a message that came, and turned out not to be true."""
-        log.warning("a message of %s about shard %d is put aside: %s", topic, message.shard, reason)
+        log.warning("moved a message of %s about shard %d to the dead letters: %s", topic, message.shard, reason)
         body = message.SerializeToString()
         headers = cloudevents.headers(topic, self._source_name, message, body)
         self._bury(DeadLetter(self._name(topic), reason, b"%d" % message.shard, body, headers))
@@ -281,7 +281,7 @@ class KafkaStream:
 
             def heard(connected: bool) -> None:
                 if connected != link.connected:
-                    level, says = (logging.INFO, "answers") if connected else (logging.WARNING, "does not answer")
+                    level, says = (logging.INFO, "responds") if connected else (logging.WARNING, "does not respond")
                     log.log(level, "Kafka: %s, the broker %s", name, says)
                 link.connected = connected
 

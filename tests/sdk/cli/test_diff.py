@@ -90,7 +90,7 @@ def test_golden_files_and_workflows_are_compared(
     assert execute(["compile", str(flow), "--golden", str(golden)]) == 0
     capsys.readouterr()
     assert execute(["diff", str(golden), str(flow)]) == 0
-    assert capsys.readouterr().out == "no difference\n"
+    assert capsys.readouterr().out == "no differences\n"
     edited = project(tmp_path / "edited")
     edited.write_text(flow.read_text().replace("return a + b", "return b + a").replace(", 2)", ", b=3)"))
     assert execute(["diff", str(golden), f"{edited}:Flow"]) == 1

@@ -93,8 +93,8 @@ def test_switches_and_lists() -> None:
 def test_everything_wrong_is_said_at_once() -> None:
     _, problems = parse(FLAGS, ["--epoch", "3", "--learning-rate", "fast", "loose"])
     text = "\n".join(problems)
-    assert "--epoch is not an input of this workflow: --learning-rate, --epochs" in text
-    assert "'loose' follows no --name" in text
+    assert "unknown input --epoch; the inputs are --learning-rate, --epochs" in text
+    assert "unexpected argument 'loose': no --NAME comes before it" in text
     assert "--learning-rate: 'fast' is not float" in text
     assert "--epochs is missing (int)" in text
     assert len(problems) == 4

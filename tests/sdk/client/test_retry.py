@@ -25,5 +25,7 @@ async def test_who_cannot_be_reached_for_long_enough_is_given_up() -> None:
 
 
 async def test_an_error_of_the_service_is_told() -> None:
-    with pytest.raises(Refused, match="its log says more"):
-        await Retry(ADDRESS, 60.0).after(failed(grpc.StatusCode.INTERNAL, "internal error 7: its log says more"))
+    with pytest.raises(Refused, match="see the log of the service"):
+        await Retry(ADDRESS, 60.0).after(
+            failed(grpc.StatusCode.INTERNAL, "internal error 7: see the log of the service")
+        )

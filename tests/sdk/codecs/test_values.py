@@ -49,7 +49,7 @@ def test_all_outputs_of_an_action_are_inline_up_to_a_limit(store: LocalStore) ->
 def test_what_cannot_be_had_is_said(store: LocalStore) -> None:
     with pytest.raises(Undecodable, match="no body"):
         from_value(value_pb2.Value(codec="json"), int, store)
-    with pytest.raises(Undecodable, match="no store"):
+    with pytest.raises(Undecodable, match="no artifact store"):
         from_value(value_pb2.Value(codec="json", artifact=bytes(32)), int)
     with pytest.raises(ArtifactMissing):
         from_value(value_pb2.Value(codec="json", artifact=bytes(32)), int, store)

@@ -25,7 +25,7 @@ def numpy_array(head: Head) -> dict[str, Any]:
     shape, _, dtype = read(file, max_header_size=HEADER_BYTES_MAX)
     shown: dict[str, Any] = {"kind": "array", "dtype": str(dtype), "shape": list(shape), "first": []}
     if dtype.hasobject:
-        raise NotLooked(f"an array of {dtype} holds Python objects, which are not read")
+        raise NotLooked(f"an array of {dtype} holds Python objects, which cannot be shown")
     count = min(VALUES_MAX, math.prod(shape)) if dtype.itemsize else 0
     data = head.data[file.tell() : file.tell() + count * dtype.itemsize]
     shown["first"] = [shortened(each) for each in numpy.frombuffer(bytes(data), dtype).tolist()]

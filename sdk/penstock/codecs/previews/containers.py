@@ -52,7 +52,7 @@ class _Parts:
         if self._left < 0:
             return Preview(kind="unknown", problem="further parts are not shown")
         if not 0 <= part.offset <= part.offset + part.size <= self._size_bytes:
-            return Preview(kind="unknown", problem="it lies outside of its container")
+            return Preview(kind="unknown", problem="it is out of range of its container")
         return preview(codec or part.codec, Head(self._body[part.offset : part.offset + part.size], part.size))
 
     def _table(self, node: Table, depth: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def preview(codec: str, head: Head) -> Preview:
     """Return what there is to see; if nothing, `problem` says why."""
     look = _looks.get(codec)
     if look is None:
-        return Preview(kind="unknown", problem=f"there is no preview for values of codec {codec!r}")
+        return Preview(kind="unknown", problem=f"values of codec {codec!r} have no preview")
     try:
         return Preview(look(head))
     except NotLooked as reason:
@@ -49,7 +49,7 @@ def preview(codec: str, head: Head) -> Preview:
     except ModuleNotFoundError as error:
         return Preview(kind="unknown", problem=f"to see it, install {error.name}")
     except Exception as error:  # the bytes come from others, and must not keep the rest from being shown
-        what = "it cannot be read" if head.whole else "its beginning alone cannot be read"
+        what = "it cannot be read" if head.whole else "its first part alone cannot be read"
         return Preview(kind="unknown", problem=f"{what} as {codec!r}: {type(error).__name__}: {error}"[:500])
 
 

@@ -45,7 +45,7 @@ def file(head: Head) -> dict[str, Any]:
     """Name, size, and the first lines if it is text."""
     end = SIZE_BYTES + int.from_bytes(head.data[:SIZE_BYTES], "little")
     if end > len(head.data):
-        raise NotLooked("its name is cut off")
+        raise NotLooked("its name is truncated")
     name = bytes(head.data[SIZE_BYTES:end]).decode()
     size_bytes = head.size_bytes - end
     return {"kind": "file", "name": name, "size_bytes": size_bytes, "lines": _lines(head.data[end:], size_bytes)}
