@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock_action_service.errors import SessionClosed, TrackerAway
+from penstock_action_service.errors import NameTaken, SessionClosed, TrackerAway
 from penstock_action_service.pool.effects import ToWorker
 from penstock_action_service.shell.pool_host import PoolHost
 from penstock_action_service.shell.sessions import Session
@@ -56,7 +56,10 @@ class PoolProcess(Process):
     # What workers say
 
     def register(self, link: Link, register: Register) -> None:
-        self.sessions[link] = self.host.connect(register, link.to_worker, link.cut)
+        try:
+            self.sessions[link] = self.host.connect(register, link.to_worker, link.cut)
+        except NameTaken:  # the former life's connection seems to be open still: it tries again
+            link.cut()
 
     def heartbeat(self, link: Link) -> None:
         self._say(link, lambda session: session.heartbeat())
