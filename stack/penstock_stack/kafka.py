@@ -26,7 +26,7 @@ JARS: Final = "+".join(
         "org.apache.logging.log4j:log4j-slf4j-impl:2.25.1",
     )
 )
-START_S_MAX: Final = 60.0
+START_S_MAX: Final = 180.0
 STOP_S_MAX: Final = 20.0
 JAVA_OPTIONS: Final = (
     "-Xmx512m",

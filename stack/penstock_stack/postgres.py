@@ -36,7 +36,7 @@ SETTINGS: Mapping[str, str] = {
     "log_checkpoints": "off",
     "unix_socket_permissions": "0700",
 }
-START_MAX_S = 60.0
+START_MAX_S = 180.0
 # Children of a killed server may hold its shared memory a little longer than it lived.
 START_ATTEMPTS_MAX = 5
 STOP_MAX_S = 30.0

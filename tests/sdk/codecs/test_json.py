@@ -138,6 +138,9 @@ SCALARS = [
 
 def equal(left: object, right: object) -> bool:
     """Equal values of equal types; NaN equals itself, 0.0 differs from -0.0."""
+    if dataclasses.is_dataclass(left) and type(left) is type(right):
+        names = [field.name for field in dataclasses.fields(left)]
+        return all(equal(getattr(left, name), getattr(right, name)) for name in names)
     return repr(left) == repr(right) or (left == right and type(left) is type(right))
 
 
