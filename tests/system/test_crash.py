@@ -33,7 +33,7 @@ FLOW = """
 
 
     def insert(path: str, key: str) -> None:
-        with closing(sqlite3.connect(path, timeout=WAIT_S)) as database, database:
+        with closing(sqlite3.connect(path, timeout=60)) as database, database:
             database.execute("INSERT INTO calls (key, pid) VALUES (?, ?)", (key, os.getpid()))
 
 
