@@ -29,6 +29,7 @@ SLOTS_A_CORE_MAX = 16  # actions that declare less than a core
 LOOK_S = 1.0  # between two looks for actions that no process has
 RETRY_S = 0.1  # before an order to the executor that failed is repeated
 CLOSE_S = 30.0  # for the executor to end everything
+VERSION = version("penstock-executors")  # read once: a worker without descriptors must be able to register again
 log = logging.getLogger(__name__)
 
 
@@ -117,7 +118,7 @@ class Agent:
             incarnation=self._incarnation,
             pool=self.pool,
             capacity=self._capacity,
-            version=version("penstock-executors"),
+            version=VERSION,
             executor=self._executor.name,
             held=[without_inputs(grant) for grant in (*self._core.holds(), *self._intake.grants())],
             host=f"{socket.gethostname()}:{os.getpid()}",

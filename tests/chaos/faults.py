@@ -13,7 +13,9 @@ from penstock_action_service.app import WORKER_LEASE_S
 from penstock_stack.kafka import KafkaFailed
 from penstock_state_tracker.ownership.leases import SHARD_LEASE_S
 
+from .escapes import escape
 from .link import Link
+from .scarcity import full_disk, no_descriptors, no_forks
 from .suite import FAR_WORKER, Suite
 from .twins import twin_elsewhere, twin_in_folder
 
@@ -162,6 +164,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "kill Postgres": kill_postgres,
     "kill a session of Postgres": kill_session,
     "stop Postgres": stop_postgres,
+    "a worker's disk is full": full_disk,
+    "a worker has no descriptors": no_descriptors,
+    "a worker cannot fork": no_forks,
+    "operators' processes escape": escape,
     "a worker's twin elsewhere": twin_elsewhere,
     "a worker's twin in its folder": twin_in_folder,
 }

@@ -29,6 +29,8 @@ TROUBLE: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAI
 CANCELLED_SHARE: Final = 0.1
 # Each client's fourth, eighth, ... run has a plan of its own, which has to be sent and fetched amid the faults.
 FRESH_EVERY: Final = 4
+# Each fifth leaves processes behind in sessions of their own.
+LEAVES_EVERY: Final = 5
 T = TypeVar("T")
 
 
@@ -39,6 +41,7 @@ class Journal:
     Attributes:
         submitted, cancelled: Ids of runs whose submit and whose cancellation were acknowledged.
         open: Of the submitted, those whose end nobody has heard of.
+        marks: Of runs that leave processes behind, from before their submit until their end is known.
         runs: When a run's submit was acknowledged, how long after the first try, and how long until its end was known.
         heard: Answers that said to ask again, by kind.
         lies: Answers that cannot be true.
@@ -47,6 +50,7 @@ class Journal:
     submitted: list[bytes] = field(default_factory=list[bytes])
     cancelled: list[bytes] = field(default_factory=list[bytes])
     open: dict[bytes, str] = field(default_factory=dict[bytes, str])
+    marks: set[str] = field(default_factory=set[str])
     runs: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
     heard: Counter[str] = field(default_factory=Counter[str])
     lies: list[str] = field(default_factory=list[str])
@@ -109,14 +113,15 @@ class Load:
         while not self._finishing:
             key = f"{number}-{count}"
             count += 1
-            await self._one(key, diamond if count % FRESH_EVERY else fresh_diamond(key), dice)
+            mark = "" if count % LEAVES_EVERY else f"{self._effects.parent}/{key}"
+            self.journal.marks.add(mark)
+            await self._one(key, diamond if count % FRESH_EVERY else fresh_diamond(key), mark, dice)
+            self.journal.marks.discard(mark)
 
-    async def _one(self, key: str, workflow: Any, dice: random.Random) -> None:
+    async def _one(self, key: str, workflow: Any, mark: str, dice: random.Random) -> None:
         run_id, since = new_run_id(), time.monotonic()
-        path, pause_s = str(self._effects), self._pause_s
-        await self._answer(
-            dice, lambda client: client.submit(workflow, run_id=run_id, path=path, key=key, pause_s=pause_s)
-        )
+        inputs = {"path": str(self._effects), "key": key, "pause_s": self._pause_s, "mark": mark}
+        await self._answer(dice, lambda client: client.submit(workflow, run_id=run_id, **inputs))
         acknowledged_at, submit_s = time.time(), time.monotonic() - since
         self.journal.submitted.append(run_id.bytes)
         self.journal.open[run_id.bytes] = key

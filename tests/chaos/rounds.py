@@ -14,6 +14,8 @@ from .checker import Verdict, check
 from .faults import FAULTS
 from .figures import FaultFigures, Struck, by_fault, of_runs, recorded
 from .load import Load
+from .marks import demand_gone
+from .scarcity import Impossible
 from .suite import Suite
 
 CLIENTS: Final = 6
@@ -89,6 +91,9 @@ class Chaos:
         one = Struck(fault, time.time())
         try:
             FAULTS[fault](self.suite, dice)
+        except Impossible as error:
+            self.say(f"{fault}: left out: {error}")
+            return
         except StackError as error:
             raise Violation(f"after '{fault}': {error}") from error
         one.over_at = time.time()
@@ -97,6 +102,8 @@ class Chaos:
         one.recovered_at = time.time()
         self.struck.append(one)
         self.suite.demand_alive()
+        # I13: nothing that an operator started outlives its run
+        demand_gone(self.suite.marks, lambda _, mark: mark not in load.journal.marks, f"after '{fault}'")
         self.say(
             f"{fault}: over after {one.over_at - one.began_at:.1f} s, "
             f"all {len(waiting)} open runs ended after {one.recovered_at - one.began_at:.1f} s"

@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +17,13 @@ from tests.simulation.invariants import demand
 
 from .background import Background
 from .checker import Deployment
+from .disk import small_disk
 from .link import Link
 
 SCALE: Final = {"state-tracker": 2, "dependency-manager": 2, "action-service": 2}
 WORKER_CPU: Final = 1
 FAR_WORKER: Final = "worker-2"
+FAR_DISK: Final = "128m"
 
 
 @dataclass
@@ -33,12 +35,20 @@ class Suite:
     effects: Path
     # Of the far worker: to the first Action Service, a State Tracker, the artifact store.
     links: list[Link]
+    # What faults deleted from the topic.
+    erased: list[bytes] = field(default_factory=list[bytes])
 
     @property
     def deployment(self) -> Deployment:
         """Where its truth is."""
         folder = self.topology.folder
-        return Deployment(self.topology.dsn, folder / "artifacts", self.effects, self.topology.kafka.address)
+        kafka = self.topology.kafka.address
+        return Deployment(self.topology.dsn, folder / "artifacts", self.effects, kafka, erased=self.erased)
+
+    @property
+    def marks(self) -> Path:
+        """The folder that begins each mark of what operators leave behind."""
+        return self.effects.parent
 
     def names(self, service: str) -> list[str]:
         """Return the instances of a service."""
@@ -47,11 +57,15 @@ class Suite:
     def instance(self, name: str) -> Instance:
         return self.topology.instances[name]
 
-    def operators(self) -> list[psutil.Process]:
-        """Return the processes that call operators: the children of each worker's keeper."""
-        workers = [psutil.Process(self.instance(name).pid) for name in self.names("worker")]
-        children = [child for worker in workers for child in worker.children()]
-        keepers = [child for child in children if "penstock_executors.keeper" in _command(child)]
+    def keepers(self, name: str) -> list[psutil.Process]:
+        """Return the processes that start a worker's operators."""
+        children = psutil.Process(self.instance(name).pid).children()
+        return [child for child in children if "penstock_executors.keeper" in _command(child)]
+
+    def operators(self, name: str = "") -> list[psutil.Process]:
+        """Return the processes that call operators, of a worker or of all."""
+        names = [name] if name else self.names("worker")
+        keepers = [keeper for each in names for keeper in self.keepers(each)]
         return [child for keeper in keepers for child in keeper.children()]
 
     def postgres_processes(self) -> list[psutil.Process]:
@@ -98,7 +112,13 @@ def make_effects(folder: Path) -> Path:
 def running(folder: Path) -> Generator[Suite]:
     """Start everything over a folder; stop it at the end."""
     effects = make_effects(folder)
-    with Background() as background, Topology(folder / "suite", scale=SCALE, cpu=WORKER_CPU) as topology:
+    far = folder / "suite" / FAR_WORKER
+    far.mkdir(parents=True)
+    with (
+        small_disk(far, FAR_DISK),
+        Background() as background,
+        Topology(folder / "suite", scale=SCALE, cpu=WORKER_CPU) as topology,
+    ):
         targets = [topology.addresses(service)[0] for service in ("action-service", "state-tracker", "artifact-store")]
         links = [Link(target) for target in targets]
         suite = Suite(topology, background, effects, links)
@@ -110,9 +130,7 @@ def running(folder: Path) -> Generator[Suite]:
 
 def _add_far_worker(suite: Suite, addresses: list[str]) -> None:
     """Start a worker that sees neither the artifacts' folder nor any service but through its links."""
-    folder = suite.topology.folder / FAR_WORKER
-    folder.mkdir()
-    command = worker_command(FAR_WORKER, folder, addresses, WORKER_CPU)
+    command = worker_command(FAR_WORKER, suite.topology.folder / FAR_WORKER, addresses, WORKER_CPU)
     log = suite.topology.folder / "logs" / f"{FAR_WORKER}.log"
     worker = Instance(FAR_WORKER, command, {"PENSTOCK_LOG_FORMAT": "json"}, log, "")
     suite.topology.instances[FAR_WORKER] = worker

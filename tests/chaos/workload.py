@@ -2,11 +2,23 @@
 
 import os
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 from typing import Any
 
 from penstock import operator, workflow
+
+MARK = "CHAOS_MARK"  # a variable of the environment of what is left behind
+LEFT = 2
+LIVES_S = 36_000  # longer than any round: nothing that is left behind ends by itself
+
+
+def leave(mark: str) -> None:
+    """Start two processes that outlive this one: in a session of their own, and an orphan at that."""
+    environment = {**os.environ, MARK: mark}
+    for command in (["sleep", str(LIVES_S)], ["sh", "-c", f"setsid sleep {LIVES_S} &"]):
+        subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def effect(path: str, key: str, value: int) -> None:
@@ -16,8 +28,10 @@ def effect(path: str, key: str, value: int) -> None:
 
 
 @operator(cpu=0.1, memory=0, retries=3, retry_delay_s=0.05)
-def step(path: str, key: str, x: int, pause_s: float) -> int:
-    """One more than what came in, after a pause."""
+def step(path: str, key: str, x: int, pause_s: float, mark: str = "") -> int:
+    """One more than what came in, after a pause. With a mark it leaves processes behind."""
+    if mark:
+        leave(mark)
     time.sleep(pause_s)
     effect(path, key, x + 1)
     return x + 1
@@ -39,13 +53,14 @@ def join(path: str, key: str, parts: list[int], data: bytes) -> int:
 
 
 @workflow
-def diamond(path: str, key: str, pause_s: float = 0.0) -> int:
+def diamond(path: str, key: str, pause_s: float = 0.0, mark: str = "") -> int:
     """Six nodes: one, three in parallel, one artifact, a join. Its result is 7."""
-    first = step(path, key, 0, pause_s)
+    first = step(path, key, 0, pause_s, mark)
     parts = [step(path, key, first, pause_s) for _ in range(3)]
     return join(path, key, parts, large(path, key, first))
 
 
+WORKFLOW = "diamond"  # a part of the names of the clients' plans
 NODES = 6
 RESULT = 7
 
@@ -55,9 +70,27 @@ def fresh_diamond(key: str) -> Any:
     own_step = step.options(name=f"step_{key}")
 
     @workflow
-    def fresh(path: str, key: str, pause_s: float = 0.0) -> int:
-        first = own_step(path, key, 0, pause_s)
+    def fresh(path: str, key: str, pause_s: float = 0.0, mark: str = "") -> int:
+        first = own_step(path, key, 0, pause_s, mark)
         parts = [own_step(path, key, first, pause_s) for _ in range(3)]
         return join(path, key, parts, large(path, key, first))
 
     return fresh
+
+
+@operator(cpu=0.1, memory=0, retries=3, retry_delay_s=0.05)
+def escaping(mark: str, pause_s: float) -> int:
+    """Leaves processes behind, after a pause."""
+    leave(mark)
+    time.sleep(pause_s)
+    return 1
+
+
+@workflow
+def escapes(mark: str, pause_s: float) -> int:
+    return escaping(mark, pause_s)
+
+
+@workflow
+def times_out(mark: str, pause_s: float) -> int:
+    return escaping.options(timeout_s=1, retries=0)(mark, pause_s)

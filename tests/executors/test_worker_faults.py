@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import resource
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -155,3 +156,14 @@ async def test_a_call_that_fails_costs_no_slot(
     async with asyncio.timeout(20):
         await it.agent.close()
     assert not psutil.Process().children(recursive=True)
+
+
+async def test_a_worker_without_descriptors_can_register_again(worker: Any) -> None:
+    it: Worker = await worker(OPS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        register = it.agent.register()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert register.version
