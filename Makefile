@@ -57,8 +57,8 @@ bench-kafka: light-env ## The same with each service as a separate process, thro
 soak: light-env ## Run 900,000 actions and measure the memory of each process
 	$(RUN) python -m bench.soak $(if $(JSON),--json $(JSON)) $(ARGS)
 
-simulate: light-env ## Run the seeded simulation of the three cores; SEEDS=n
-	$(RUN) python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+simulate: light-env ## Run whole deployments in a simulation that injects faults; SEEDS=n, ARGS="--mutations --search"
+	$(RUN) python -m tests.simulation --fresh --seeds $(SEEDS) $(ARGS)
 
 chaos: light-env ## Inject faults into the running suite; ARGS="--minutes 10", "--list", "--fault NAME"
 	$(RUN) python -m tests.chaos $(ARGS)

@@ -48,7 +48,10 @@ def graph_of(plan: plan_pb2.Plan) -> PlanGraph:
 
 def random_nodes(dice: Random, count_max: int) -> list[NodeSpec]:
     """Draw a DAG with every kind of edge and policy."""
-    return [_random_node(dice, index) for index in range(dice.randint(1, count_max))]
+    nodes: list[NodeSpec] = []
+    for _ in range(dice.randint(1, count_max)):
+        nodes.append(_random_node(dice, nodes))
+    return nodes
 
 
 def random_plan(dice: Random, count_max: int) -> plan_pb2.Plan:
@@ -58,9 +61,10 @@ def random_plan(dice: Random, count_max: int) -> plan_pb2.Plan:
     return plan_of(nodes, outputs, name=f"tests:dag{dice.randrange(1000)}")
 
 
-def _random_node(dice: Random, index: int) -> NodeSpec:
+def _random_node(dice: Random, before: Sequence[NodeSpec]) -> NodeSpec:
+    index = len(before)
     parents = dice.sample(range(index), dice.choice((0, 1, 1, 2, 3)) if index > 3 else dice.randint(0, index))
-    by_order = [parent for parent in parents if dice.random() < 0.3]
+    by_order = [parent for parent in parents if dice.random() < 0.3 or before[parent].is_pass]
     if dice.random() < 0.15:
         return NodeSpec(after=parents, is_pass=True)
     uses = [parent for parent in parents if parent not in by_order]

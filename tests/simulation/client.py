@@ -1,76 +1,94 @@
-"""Simulated clients: submit and cancel, ask again until they are answered, and remember the answers."""
+"""Simulated clients: store plans, submit and cancel, ask again until they are answered, and remember the answers."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import grpc
+import grpc.aio
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_proto.value.v1.value_pb2 import Value, Values
-from penstock_proto.wire import shard_of
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.state_tracker.v1 import service_pb2_grpc
+from penstock_proto.value.v1.value_pb2 import Value
 
-from .calls import Refused
+from .invariants import Violation
 from .process import Process
-from .tracker import CALLER
 
 if TYPE_CHECKING:
     from .world import World
 
 ASK_AGAIN_S = 0.5
+TIMEOUT_S = 5.0
+CALLER = ev.Caller(user="ann", team="red", client="simulation")
+CANCELS_AFTER_S = (0.0, 0.001, 0.01, 0.1, 1.0, 5.0)
+# What a client hears while it is only a matter of time.
+PATIENCE = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 
 class Client(Process):
     """It never crashes: what was answered is its proof."""
 
-    name = "client"
+    may_crash = False
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
         self.submitted: list[bytes] = []
         self.cancelled: list[bytes] = []
-        self.runs = 0
+        self.begun = 0
 
-    def run(self, plan: bytes) -> None:
-        """Submit a run, and perhaps cancel it some time."""
+    async def main(self) -> None: ...
+
+    def run(self, data: bytes, plan: bytes) -> None:
+        """Submit a run of a plan, and perhaps cancel it some time."""
+        self.begun += 1
+        self.life.spawn(self._run(data, plan, self.begun))
+
+    async def _run(self, data: bytes, plan: bytes, number: int) -> None:
         dice = self.world.dice
-        self.runs += 1
-        run_id = bytes(11) + dice.randrange(2**32).to_bytes(4, "big") + bytes([self.runs])
-        nodes = self.world.plans[plan].size
-        inputs = Values(values=[Value(codec="json", inline=run_id[-4:], size_bytes=4)])
+        run_id = bytes(11) + dice.randrange(2**32).to_bytes(4, "big") + bytes([number])
         options = ev.RunOptions(fail_fast=dice.random() < 0.3, priority=dice.randrange(3))
-        event = ev.RunSubmitted(plan=plan, caller=CALLER, nodes=nodes, inputs=inputs, options=options)
-        self._submit(run_id, event)
-        if dice.random() < self.world.faults.cancel:
-            self.later(dice.choice((0.0, 0.001, 0.01, 0.1, 1.0, 5.0)) * dice.random() * 2, self._cancel, run_id)
+        request = api.SubmitRequest(run_id=run_id, plan=plan, caller=CALLER, options=options)
+        request.inputs["x"].CopyFrom(Value(codec="json", inline=b"%d" % number, size_bytes=1))
+        cancels = dice.random() < self.world.faults.cancel
+        await self._asked(lambda stub: stub.PutPlan(iter([api.PutPlanRequest(chunk=data, caller=CALLER)])))
+        await self._asked(lambda stub: stub.Submit(request, timeout=TIMEOUT_S))
+        self.world.note(self.name, f"run {number}: submitted")
+        self.submitted.append(run_id)
+        if cancels:
+            await asyncio.sleep(dice.choice(CANCELS_AFTER_S) * dice.random() * 2)
+            cancel = api.CancelRequest(run_id=run_id, caller=CALLER)
+            await self._asked(lambda stub: stub.Cancel(cancel, timeout=TIMEOUT_S))
+            self.world.note(self.name, f"run {number}: cancelled")
+            self.cancelled.append(run_id)
 
-    def _submit(self, run_id: bytes, event: ev.RunSubmitted) -> None:
-        shard = shard_of(run_id, self.world.shards)
-        tracker = self.world.dice.choice(self.world.trackers)
-        self.world.calls.send(
-            tracker,
-            tracker.submit,
-            shard,
-            run_id,
-            event,
-            answer=lambda result: self.later(0, self._answered, result, self.submitted, run_id, self._submit, event),
-        )
+    async def states(self) -> dict[bytes, int]:
+        """Ask for the state of each run that was submitted."""
+        states: dict[bytes, int] = {}
+        for run_id in self.submitted:
+            request = api.GetRunRequest(run_id=run_id)
+            states[run_id] = (
+                await self._asked(lambda stub, one=request: stub.GetRun(one, timeout=TIMEOUT_S))
+            ).run.state
+        return states
 
-    def _cancel(self, run_id: bytes, *_: Any) -> None:
-        if run_id not in self.submitted:
-            self.later(ASK_AGAIN_S, self._cancel, run_id)
-            return
-        shard = shard_of(run_id, self.world.shards)
-        tracker = self.world.dice.choice(self.world.trackers)
-        self.world.calls.send(
-            tracker,
-            tracker.cancel,
-            shard,
-            run_id,
-            answer=lambda result: self.later(0, self._answered, result, self.cancelled, run_id, self._cancel),
-        )
-
-    def _answered(self, result: Any, answered: list[bytes], run_id: bytes, again: Any, *args: Any) -> None:
-        if isinstance(result, Refused):
-            self.later(ASK_AGAIN_S, again, run_id, *args)
-        else:
-            self.world.note("client", f"run {run_id[-1]}: {'submitted' if answered is self.submitted else 'cancelled'}")
-            answered.append(run_id)
+    async def _asked(self, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Ask one State Tracker after another until one answers."""
+        while True:
+            channel = self.world.network.channel(self.world.dice.choice(self.world.tracker_addresses))
+            stub = service_pb2_grpc.StateTrackerServiceStub(channel)  # type: ignore[no-untyped-call]
+            try:
+                return await ask(stub)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in PATIENCE:
+                    self.world.fail(
+                        f"a client was told {error.code().name}: {error.details()}", Violation(error.details())
+                    )
+                    raise
+            await asyncio.sleep(ASK_AGAIN_S)

@@ -6,29 +6,38 @@ from random import Random
 # Until then anything may happen; afterwards nothing does, and everything must come to its end.
 FAULTS_FOR_S = 40.0
 
+# What goes wrong at all.
+ANYTHING = "anything"
+QUIET = "quiet"  # nothing but operators
+WORKERS_ARE_WELL = "workers are well"  # nothing of workers, their connections, or who keeps the other end of them
+NEWS_ARRIVE = "news arrive"  # nothing between the services: what one says, the others hear
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
     """Probabilities, and mean times between events in seconds; 0: never."""
 
-    quiet: bool  # nothing but operators fails
+    profile: str
     drop: float  # of a message of the stream
     repeat: float
     delay_s: float  # mean, of a message of the stream
     call_fails: float  # of a call between services: unanswered, whether or not it arrived
-    commit_fails: float
-    commit_unknown: float  # the connection breaks before the answer; half of these were recorded
+    statement_fails: float
+    statement_unknown: float  # the connection breaks before the answer; the statement is done, perhaps later
+    statement_late: float  # its answer takes seconds
     crash_tracker_s: float
     crash_manager_s: float
     crash_pool_s: float
     crash_at_step: float  # of any service, between any two of its steps
+    crash_unseen: float  # of crashes: their connections do not break, and are noticed by nobody for seconds
+    pause_s: float  # a process stands still for seconds, and wakes late
     take_over_pool_s: float  # another Action Service takes the pool, while its owner lives on
     take_over_s: float  # another State Tracker takes shards, and their owner comes back and does not know
-    pause_s: float  # a process stands still for seconds, and wakes late
+    replace_tracker_s: float  # one is started under a State Tracker's name and address, while that one lives on
+    twin_worker_s: float  # a worker is started under the name of one that lives
     kill_worker_s: float
     cut_link_s: float  # between a worker and the pool
-    orders_lost: float  # of messages on a link that is about to break
-    heartbeats_lost: float
+    executor_raises: float  # of calls of a worker's executor
     action_fails: float
     action_dies: float  # its process is killed
     action_hangs: float  # it runs into its timeout, or for long
@@ -36,31 +45,44 @@ class Faults:
 
 
 def draw(dice: Random) -> Faults:
-    """Draw the faults of one simulation. One in eight has none but those of operators."""
-    quiet = dice.random() < 0.125
+    """Draw the faults of one simulation: of every kind, or only of kinds that leave something to rely on."""
+    (profile,) = dice.choices((ANYTHING, QUIET, WORKERS_ARE_WELL, NEWS_ARRIVE), (10, 2, 3, 2))
+    services = profile in (ANYTHING, WORKERS_ARE_WELL)
 
-    def some(*values: float) -> float:
-        return 0.0 if quiet else dice.choice(values)
+    def of_services(*values: float) -> float:
+        return dice.choice(values) if services else 0.0
+
+    def of_pools(*values: float) -> float:
+        return dice.choice(values) if profile != QUIET else 0.0
+
+    def of_workers(*values: float) -> float:
+        return dice.choice(values) if profile in (ANYTHING, NEWS_ARRIVE) else 0.0
+
+    def of_all(*values: float) -> float:
+        return dice.choice(values) if profile == ANYTHING else 0.0
 
     return Faults(
-        quiet=quiet,
-        drop=some(0, 0, 0.05, 0.3, 1.0),
-        repeat=some(0, 0, 0.1, 0.5),
-        delay_s=some(0.001, 0.001, 0.02, 0.5),
-        call_fails=some(0, 0, 0.05, 0.3),
-        commit_fails=some(0, 0, 0.02, 0.1),
-        commit_unknown=some(0, 0, 0.02, 0.2),
-        crash_tracker_s=some(0, 0, 20, 5),
-        crash_manager_s=some(0, 0, 20, 5),
-        crash_pool_s=some(0, 0, 20, 8),
-        crash_at_step=some(0, 0, 0.002, 0.01),
-        take_over_pool_s=some(0, 0, 0, 20, 8),
-        take_over_s=some(0, 0, 15, 4),
-        pause_s=some(0, 0, 15, 6),
-        kill_worker_s=some(0, 0, 20, 6),
-        cut_link_s=some(0, 0, 15, 4),
-        orders_lost=some(0, 0.5, 1.0),
-        heartbeats_lost=some(0, 0, 0.5, 1.0),
+        profile=profile,
+        drop=of_services(0, 0, 0.05, 0.3, 1.0),
+        repeat=of_services(0, 0, 0.1, 0.5),
+        delay_s=of_services(0.001, 0.001, 0.02, 0.5),
+        call_fails=of_services(0, 0, 0.05, 0.3),
+        statement_fails=of_services(0, 0, 0.02, 0.05),
+        statement_unknown=of_services(0, 0, 0.02, 0.1),
+        statement_late=of_services(0, 0, 0.02, 0.1),
+        crash_tracker_s=of_services(0, 0, 20, 5),
+        crash_manager_s=of_services(0, 0, 20, 5),
+        crash_pool_s=of_pools(0, 0, 20, 8),
+        crash_at_step=of_services(0, 0, 0.002, 0.01),
+        crash_unseen=of_all(0, 0.5),
+        pause_s=of_all(0, 0, 15, 6),
+        take_over_pool_s=of_all(0, 0, 0, 20, 8),
+        take_over_s=of_services(0, 0, 15, 4),
+        replace_tracker_s=of_all(0),
+        twin_worker_s=of_all(0, 0, 15, 5),
+        kill_worker_s=of_workers(0, 0, 20, 6),
+        cut_link_s=of_workers(0, 0, 15, 4),
+        executor_raises=of_all(0),
         action_fails=dice.choice((0.0, 0.05, 0.3)),
         action_dies=dice.choice((0.0, 0.0, 0.1)),
         action_hangs=dice.choice((0.0, 0.0, 0.1)),

@@ -4,7 +4,7 @@ The logs may come from a simulation or from a database; what the world outside s
 optional. Each check raises Violation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +22,10 @@ FINAL_CAUSES = (ev.CAUSE_BAD_RESULT, ev.CAUSE_NOT_LOADABLE)
 # What is on its way when a run is cancelled arrives within so many seconds.
 STARTS_WITHIN_S = 0.5
 STOPS_WITHIN_S = 10.0
+OPEN = ("waiting", "running")
+END_STATES = (ev.RUN_STATE_SUCCEEDED, ev.RUN_STATE_FAILED, ev.RUN_STATE_CANCELLED)
+# A grant's number says under which owner of its pool it was given.
+EPOCH_FACTOR = 2**40
 CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
 
 
@@ -40,14 +44,14 @@ class Recorded(NamedTuple):
 
 
 class Execution(NamedTuple):
-    """An operator was called: under which grant, with which inputs; `inputs` holds (node, seq, values)."""
+    """An operator was called: under which grant, with which inputs; `inputs` holds (node, values)."""
 
     grant: int
     worker: str
     run_id: bytes
     node: int
     attempt: int
-    inputs: Sequence[tuple[int, int, Any]]
+    inputs: Sequence[tuple[int, Any]]
     at_s: float = 0.0
 
 
@@ -60,6 +64,7 @@ class Node:
     retries: int = 0
     free: int = 0
     output_seq: int = 0
+    ended_at_s: float = 0.0
     may_start_at_s: dict[int, float] = field(default_factory=dict[int, float])  # by attempt
 
 
@@ -74,6 +79,7 @@ class RunOfLog:
     stopping: bool = False
     cancelled: bool = False
     ended: bool = False
+    state: int = ev.RUN_STATE_RUNNING
     stopped_at_s: float = 0.0
     ended_at_s: float = 0.0
 
@@ -96,6 +102,17 @@ def check_logs(logs: Iterable[Sequence[Recorded]], plans: Mapping[bytes, PlanGra
             check_event(record, runs, plans)
             check_grant(record, grants)
     return runs
+
+
+def check_commits(log: Sequence[Recorded], ends: Collection[int], plans: Mapping[bytes, PlanGraph]) -> None:
+    """Check that no commit ended, at one of these positions, between the last end of a run's nodes and the run's."""
+    runs: dict[bytes, RunOfLog] = {}
+    for record in log:
+        check_event(record, runs, plans)
+        if record.seq in ends:
+            run = runs[record.event.run_id]
+            is_open = any(node.status in OPEN for node in run.nodes)
+            demand(run.ended or is_open, f"{record.shard}/{record.seq}: a commit ends before the run, which is over")
 
 
 def check_gapless(log: Sequence[Recorded]) -> None:
@@ -147,7 +164,7 @@ def _started(run: RunOfLog, started: ev.ActionStarted, record: Recorded) -> None
 
 def _succeeded(run: RunOfLog, succeeded: ev.ActionSucceeded, record: Recorded) -> None:
     node = _attempted(run, succeeded.node, succeeded.attempt)
-    node.status, node.output_seq = "succeeded", record.seq
+    node.status, node.output_seq, node.ended_at_s = "succeeded", record.seq, record.at_s
 
 
 def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
@@ -166,7 +183,7 @@ def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
         demand(node.retries <= policy.retries, f"node {failed.node} is tried again beyond its retries")
         demand(node.free < FREE_MAX, f"node {failed.node} is tried again beyond its free retries")
         return
-    node.status = "cancelled" if failed.cause == ev.CAUSE_CANCELLED else "failed"
+    node.status, node.ended_at_s = "cancelled" if failed.cause == ev.CAUSE_CANCELLED else "failed", record.at_s
     given_up = failed.cause in FINAL_CAUSES or failed.failure.type in ("final", "NoRoom")
     spent = node.free >= FREE_MAX - 1 if failed.cause in FREE_CAUSES else node.retries >= policy.retries
     demand(run.stopping or given_up or spent, f"node {failed.node} failed finally with retries left")
@@ -185,7 +202,7 @@ def _check_delay(policy: plan_pb2.RetryPolicy, retry: int, failed: ev.ActionFail
 
 def _attempted(run: RunOfLog, index: int, attempt: int) -> Node:
     node = run.nodes[index]
-    demand(node.status in ("waiting", "running"), f"attempt {attempt} of node {index}, which has {node.status}")
+    demand(node.status in OPEN, f"attempt {attempt} of node {index}, which has {node.status}")
     demand(attempt == node.attempt, f"attempt {attempt} of node {index} where {node.attempt} was due")
     demand(run.lets_run(index), f"node {index} before its inputs")
     return node
@@ -206,9 +223,9 @@ def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Reco
 
 
 def _run_ended(run: RunOfLog, ended: ev.RunEnded, record: Recorded) -> None:
-    still = [index for index, node in enumerate(run.nodes) if node.status in ("waiting", "running")]
+    still = [index for index, node in enumerate(run.nodes) if node.status in OPEN]
     demand(not still, f"the run has ended with open nodes {still}")
-    run.ended, run.ended_at_s = True, record.at_s
+    run.ended, run.ended_at_s, run.state = True, record.at_s, ended.state
     failed = [
         index
         for index, node in enumerate(run.nodes)
@@ -292,10 +309,59 @@ def check_executions(
         log = logs[int.from_bytes(execution.run_id[-4:], "big") % shards]
         may_start_at_s = run.nodes[execution.node].may_start_at_s.get(execution.attempt, 0.0)
         demand(execution.at_s >= may_start_at_s - 1e-6, f"{execution}: before its delay was over at {may_start_at_s}")
-        used = [node for node, _, _ in execution.inputs]
-        demand(used == list(run.graph.value_parents[execution.node]), f"{execution}: inputs of nodes {used}")
-        for node, seq, values in execution.inputs:
+        ended_at_s = max(
+            (run.nodes[parent].ended_at_s for parent in run.graph.parents[execution.node] if parent >= 0), default=0.0
+        )
+        demand(run.lets_run(execution.node), f"{execution}: a node that it waits for never ended as it has to")
+        demand(execution.at_s >= ended_at_s - 1e-6, f"{execution}: before what it waits for had ended at {ended_at_s}")
+        used = sorted(node for node, _ in execution.inputs)
+        demand(used == sorted(run.graph.value_parents[execution.node]), f"{execution}: inputs of nodes {used}")
+        for node, values in execution.inputs:
+            seq = run.first_seq if node < 0 else run.nodes[node].output_seq
+            demand(seq > 0, f"{execution}: an input that is not recorded")
             demand(values == _recorded_values(log[seq - 1].event, execution.run_id, node), f"{execution}: other inputs")
+
+
+def check_unspoilt(logs: Iterable[Sequence[Recorded]], executions: Iterable[Execution]) -> None:
+    """Check that no work is lost or done twice; only where workers and their connections were well.
+
+    A pool's owner may fall before the log names what it granted: its successor then grants that again.
+    """
+    for record in (record for log in logs for record in log if record.event.HasField("action_failed")):
+        lost = record.event.action_failed.cause == ev.CAUSE_LOST
+        demand(not lost, f"{record.shard}/{record.seq}: an attempt is lost, and its worker was well")
+    done: dict[tuple[Any, ...], Execution] = {}
+    for execution in executions:
+        attempt = (execution.run_id, execution.node, execution.attempt, execution.grant // EPOCH_FACTOR)
+        other = done.setdefault(attempt, execution)
+        demand(other is execution, f"an attempt was executed twice under one owner of the pool: {other}, {execution}")
+
+
+def check_running(log: Sequence[Recorded], run_id: bytes, grant: int) -> None:
+    """Check that the log says of what has been running for long that it runs, or has a reason not to."""
+    of_run = [record.event for record in log if record.event.run_id == run_id]
+    if any(event.HasField("run_ended") or event.HasField("cancel_requested") for event in of_run):
+        return
+    known = any(event.HasField("action_started") and event.action_started.grant == grant for event in of_run)
+    demand(known, f"grant {grant:x} has been executing for long, and the log does not know")
+
+
+def check_ends(table: Mapping[bytes, Mapping[str, Any]], ended: Mapping[bytes, int]) -> None:
+    """Check that the table of runs says of no run that it has ended but where its log does, at any moment."""
+    for run_id, row in table.items():
+        state = row["state"] if row["state"] in END_STATES else 0
+        demand(state == ended.get(run_id, 0), f"run {run_id.hex()} is {row['state']} in the table, not in the log")
+
+
+def check_table(
+    runs: Mapping[bytes, RunOfLog], table: Mapping[bytes, Mapping[str, Any]], answers: Mapping[bytes, int]
+) -> None:
+    """Check that the table of runs and what clients are told agree with the logs."""
+    demand(runs.keys() == table.keys(), f"the logs have runs {sorted(runs)}, the table {sorted(table)}")
+    for run_id, run in runs.items():
+        state = table[run_id]["state"]
+        demand(state == run.state, f"run {run_id.hex()} is {state} in the table, {run.state} in the log")
+        demand(answers.get(run_id, run.state) == run.state, f"of run {run_id.hex()} a client was told another state")
 
 
 def check_prompt(runs: Mapping[bytes, RunOfLog], executions: Iterable[Execution]) -> None:

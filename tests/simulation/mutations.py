@@ -1,39 +1,60 @@
-"""Deliberate bugs, each of which some seed must catch: the proof that the simulation bites."""
+"""Deliberate bugs, each of which some seed must catch: the proof that the simulation bites.
+
+A bug counts as caught where an invariant is violated or the log contradicts itself, never by an error of its own, and
+where the same seed holds without it. Each has a seed; `--mutations --search` finds others when their stories changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import asyncio
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from penstock_action_service.pool.book import Book
 from penstock_action_service.pool.core import Pool
 from penstock_action_service.pool.unrecorded import Unrecorded
-from penstock_dependency_manager import core
+from penstock_dependency_manager import core, open_run
 from penstock_dependency_manager.core import Graph
 from penstock_dependency_manager.open_run import OpenRun
 from penstock_executors.slots import Slots
-from penstock_proto.dependency_manager.v1 import actions_pb2 as act
+from penstock_plan import plan_hash
+from penstock_plan.check import validation
+from penstock_state_tracker.api.lookup import Lookup
 from penstock_state_tracker.core import outcomes, retries, snapshots
 from penstock_state_tracker.core.run import Run
 from penstock_state_tracker.core.shard import Shard
+from penstock_state_tracker.errors import CorruptLog
+from penstock_state_tracker.log import event_log
+from penstock_state_tracker.log.committer import Committer
+from penstock_state_tracker.log.shard_state import Owned
+from penstock_state_tracker.ownership.owner import Owner
+from penstock_state_tracker.plans import Plans
 from penstock_stream.position import Position
 
-from .database import Database
+from . import faults
 from .invariants import Violation
-from .tracker import Tracker
+from .tables import Tables
 from .world import World
+
+SEEDS = Path(__file__).with_name("mutation_seeds.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One attribute of the product replaced; `make` gets the right one and returns the wrong one."""
+    """One attribute of the product replaced; `make` gets the right one and returns the wrong one.
+
+    `provoked` are faults that let it show in many seeds.
+    """
 
     name: str
     owner: Any
     attribute: str
     make: Callable[[Any], Any]
+    provoked: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @contextmanager
     def applied(self) -> Generator[None]:
@@ -44,15 +65,27 @@ class Mutation:
         finally:
             setattr(self.owner, self.attribute, right)
 
-    def caught_by(self, seeds: range) -> int | None:
-        """Return the first seed that fails with the bug in place; None if all hold."""
-        with self.applied():
-            for seed in seeds:
-                try:
-                    World(seed).run()
-                except Violation:
-                    return seed
+    def caught_by(self, seeds: Iterable[int]) -> tuple[int, str] | None:
+        """Return the first seed that notices the bug, and how; None if none does."""
+        for seed in seeds:
+            with self.applied():
+                found = self._violated(seed)
+            if found is not None and self._violated(seed) is None:
+                return seed, f"{found}"
         return None
+
+    def _violated(self, seed: int) -> BaseException | None:
+        try:
+            World(seed, forced=self.provoked).run()
+        except Violation as violation:
+            if isinstance(violation.__cause__, Violation | CorruptLog):
+                return violation.__cause__
+        return None
+
+
+def kept_seeds() -> dict[str, int]:
+    """Return the seed that is kept for each mutation."""
+    return json.loads(SEEDS.read_text())
 
 
 def _accept_stale(right: Any) -> Any:
@@ -66,51 +99,6 @@ def _accept_stale(right: Any) -> Any:
         return right(self, report, now)
 
     return report
-
-
-def _answer_at_once(right: Any) -> Any:
-    def command(self: Tracker, shard: int, decide: Any, answer: Any) -> None:
-        core = self.cores.get(shard)
-        right(self, shard, decide, answer if core is None else lambda _: None)
-        if core is not None:
-            answer([])
-
-    return command
-
-
-def _without_fence(right: Any) -> Any:
-    def append(self: Database, parts: Any, answer: Any) -> None:
-        heads = self.heads
-        here = [part._replace(epoch=heads[part.shard].epoch, after_seq=heads[part.shard].seq) for part in parts]
-        right(self, here, answer)
-
-    return append
-
-
-def _without_dedup(right: Any) -> Any:
-    def submit(self: Tracker, shard: int, run_id: bytes, event: Any, answer: Any) -> None:
-        now = self.world.now
-        self.command(shard, lambda c: [] if run_id in c.runs else c.submit(event, run_id, now), answer)
-
-    return submit
-
-
-def _started_before_parents(right: Any) -> Any:
-    def count_down(self: OpenRun, children: Any) -> list[int]:
-        ready = right(self, children)
-        early = [child for child in children if self.waits_for[child] == 1 and child not in self.pending]
-        for child in early:
-            self.waits_for[child] = 0
-        return [] if self.stopped else [*ready, *early]
-
-    return count_down
-
-
-def _grants_from_one(right: Any) -> Any:
-    def init(self: Pool, name: str, epoch: int, *args: Any, **options: Any) -> None:
-        right(self, name, 1, *args, **options)
-
-    return init
 
 
 def _without_attempts(right: Any) -> Any:
@@ -151,40 +139,200 @@ def _nothing(result: Any) -> Callable[[Any], Any]:
     return lambda right: lambda *args, **options: result
 
 
+def _without_fence(right: Any) -> Any:
+    def append(self: Tables, shards: Any, epochs: Any, after: Any, *rest: Any) -> Any:
+        heads = [self.heads[shard] for shard in shards]
+        return right(self, shards, [head.epoch for head in heads], [head.seq for head in heads], *rest)
+
+    return append
+
+
+def _without_dedup(right: Any) -> Any:
+    async def find(self: Lookup, run_ids: Any) -> Any:
+        return {run_id: row for run_id, row in (await right(self, run_ids)).items() if row["ended_at_us"] is None}
+
+    return find
+
+
+def _unknown_is_recorded(right: Any) -> Any:
+    def sort_out(self: Committer, pairs: Any, found: Any) -> Any:
+        again = right(self, pairs, found)
+        self._committed([(owned, part, found[part.shard].recorded_at_us) for owned, part in again])
+        return []
+
+    return sort_out
+
+
+def _lease_from_the_answer(right: Any) -> Any:
+    async def renew(self: Owner) -> None:
+        asked_at = asyncio.get_running_loop().time()
+        await right(self)
+        late_s = asyncio.get_running_loop().time() - asked_at
+        for owned in self._owned.values():
+            owned.valid_until += late_s
+
+    return renew
+
+
+def _kept_before_it_is_stored(right: Any) -> Any:
+    async def put(self: Plans, data: bytes, caller: Any) -> bytes:
+        try:
+            return await right(self, data, caller)
+        except Exception:
+            self._keep(plan_hash(data), validation.load(data))
+            raise
+
+    return put
+
+
+def _started_before_parents(right: Any) -> Any:
+    begun: set[tuple[bytes, int]] = set()
+
+    def count_down(self: OpenRun, children: Any) -> list[int]:
+        ready = right(self, children)
+        early = [child for child in children if self.waits_for[child] == 1 and (self.run_id, child) not in begun]
+        begun.update((self.run_id, child) for child in early)
+        return [] if self.stopped else [*ready, *early]
+
+    return count_down
+
+
+def _grants_from_one(right: Any) -> Any:
+    def init(self: Pool, name: str, epoch: int, *args: Any, **options: Any) -> None:
+        right(self, name, 1, *args, **options)
+
+    return init
+
+
+def _awaited_lost_at_once(right: Any) -> Any:
+    def lose(self: Pool, now: float) -> None:
+        taken_at, self._taken_at = self._taken_at, now - 2 * self.lease_s
+        right(self, now)
+        self._taken_at = taken_at
+
+    return lose
+
+
+def _one_retry_more(right: Any) -> Any:
+    def delay_s(run: Run, node: int, failed: Any) -> float | None:
+        delay = right(run, node, failed)
+        policy, history = run.graph.retry[node], run.histories.get(node)
+        used = 0 if history is None else history.retries
+        final = run.stopping or failed.final or failed.cause in (*retries.FREE, *retries.FINAL)
+        if delay is None and not final and used == policy.retries:
+            return retries._backoff_s(policy, used, run, node)
+        return delay
+
+    return delay_s
+
+
+ANY = {"profile": faults.ANYTHING}
+LEASES = {**ANY, "take_over_s": 4.0, "pause_s": 6.0}
+COMMITS = {**ANY, "statement_unknown": 0.1, "statement_fails": 0.05}
+# Nothing else goes wrong, with the faults of `ANYTHING` that may be drawn beside.
+_NOTHING = {
+    name: 0.0 for name in faults.Faults.__dataclass_fields__ if name not in ("profile", "cancel", "action_fails")
+}
+WELL = {**_NOTHING, "profile": faults.WORKERS_ARE_WELL}
+POOLS = {**ANY, "crash_pool_s": 5.0}
+CANCELS = {**ANY, "cancel": 0.9}
+STOPS = {"profile": faults.QUIET, "cancel": 0.9, "action_hangs": 0.3}
+FAILS = {**ANY, "action_fails": 0.3}
+
 MUTATIONS = [
-    Mutation("the head is moved without a comparison", Database, "_append", _without_fence),
-    Mutation("an owner answers after its lease", Tracker, "owns", _nothing(True)),
-    Mutation("answers go out before the commit", Tracker, "command", _answer_at_once),
-    Mutation("a submit is not compared with runs that have ended", Tracker, "submit", _without_dedup),
-    Mutation("reports of stale attempts are accepted", Shard, "report", _accept_stale),
-    Mutation("a cancelled run goes on", Run, "stopping", lambda right: property(lambda self: self.failing_fast)),
-    Mutation("a failing run goes on", Run, "stopping", lambda right: property(lambda self: self.cancelling)),
-    Mutation("the retry delay is lost", retries, "_backoff_s", _nothing(0.0)),
+    Mutation("the head is moved without a comparison", Tables, "append", _without_fence, COMMITS),
+    Mutation("an owner answers after its lease", Owned, "valid", lambda right: property(lambda self: True), LEASES),
     Mutation(
-        "the retry delay is lost on the way", OpenRun, "begin", lambda right: lambda s, n, a, d: right(s, n, a, 0.0)
+        "a lease counts from the answer", Owner, "_renew", _lease_from_the_answer, {**LEASES, "statement_late": 0.3}
     ),
     Mutation(
-        "one retry too many",
-        retries,
-        "delay_s",
-        lambda right: lambda run, node, failed: right(run, node, failed) or 1.0,
+        "answers go out before the commit", Owned, "committing", _nothing(None), {**COMMITS, "crash_tracker_s": 3.0}
     ),
-    Mutation("nodes start before their last parent", OpenRun, "_count_down", _started_before_parents),
+    Mutation("an unknown outcome counts as recorded", Committer, "_sort_out", _unknown_is_recorded, COMMITS),
+    Mutation("shards that were lost in a commit are kept", Committer, "drop", _nothing(None), LEASES),
     Mutation(
-        "nothing is skipped after a failure", outcomes, "downstream", lambda right: lambda r, f: ([], right(r, f)[1])
+        "a batch ends within a decision",
+        event_log,
+        "whole",
+        lambda right: lambda events, count: min(count, len(events)),
+        ANY,
     ),
-    Mutation("outputs of a run are elsewhere", outcomes, "ended", _other_outputs),
-    Mutation("checkpoints forget attempts", snapshots, "describe", _without_attempts),
     Mutation(
-        "the end of an attempt is not told", Graph, "_recorded", lambda right: lambda s, *a: _ignored(right(s, *a))
+        "a plan counts as stored before it is",
+        Plans,
+        "put",
+        _kept_before_it_is_stored,
+        {**COMMITS, "crash_tracker_s": 5.0},
     ),
-    Mutation("a gap in the log is not seen", Position, "follows", _over_the_gap),
-    Mutation("grants of all owners are numbered alike", Pool, "__init__", _grants_from_one),
-    Mutation("what a dead worker held is not lost", Book, "lose", _nothing(None)),
-    Mutation("reports are not sent again", Unrecorded, "due", _nothing([])),
-    Mutation("stops are not passed on", Book, "tell_stop", _nothing(None)),
-    Mutation("cancellations are not told", core, "_stop", lambda right: lambda run, node: act.Instruction()),
-    Mutation("a worker runs more than it has room for", Slots, "place", _too_many),
+    Mutation(
+        "a submit is not compared with runs that have ended", Lookup, "find", _without_dedup, {**ANY, "call_fails": 0.5}
+    ),
+    Mutation(
+        "reports of stale attempts are accepted",
+        Shard,
+        "report",
+        _accept_stale,
+        {**FAILS, "repeat": 0.5, "delay_s": 0.5},
+    ),
+    Mutation(
+        "a cancelled run goes on", Run, "stopping", lambda right: property(lambda self: self.failing_fast), CANCELS
+    ),
+    Mutation("a failing run goes on", Run, "stopping", lambda right: property(lambda self: self.cancelling), FAILS),
+    Mutation("the retry delay is lost", retries, "_backoff_s", _nothing(0.0), FAILS),
+    Mutation(
+        "the retry delay is lost on the way",
+        OpenRun,
+        "begin_again",
+        lambda right: lambda self, node, attempt, delay_s, *rest: right(self, node, attempt, 0.0, *rest),
+        FAILS,
+    ),
+    Mutation("one retry too many", retries, "delay_s", _one_retry_more, FAILS),
+    Mutation("nodes start before their last parent", OpenRun, "_count_down", _started_before_parents, ANY),
+    Mutation(
+        "nothing is skipped after a failure",
+        outcomes,
+        "downstream",
+        lambda right: lambda r, f: ([], right(r, f)[1]),
+        FAILS,
+    ),
+    Mutation("outputs of a run are elsewhere", outcomes, "ended", _other_outputs, ANY),
+    Mutation(
+        "checkpoints forget attempts", snapshots, "describe", _without_attempts, {**FAILS, "crash_tracker_s": 5.0}
+    ),
+    Mutation(
+        "a snapshot forgets forgiven failures",
+        open_run,
+        "CONTINUE",
+        lambda right: -1,
+        {**FAILS, "crash_manager_s": 3.0},
+    ),
+    Mutation(
+        "the end of an attempt is not told",
+        Graph,
+        "_recorded",
+        lambda right: lambda s, *a: _ignored(right(s, *a)),
+        POOLS,
+    ),
+    Mutation("a gap in the log is not seen", Position, "follows", _over_the_gap, {**ANY, "drop": 0.3}),
+    Mutation("grants of all owners are numbered alike", Pool, "__init__", _grants_from_one, POOLS),
+    Mutation("what a dead worker held is not lost", Book, "lose", _nothing(None), {**ANY, "kill_worker_s": 4.0}),
+    Mutation(
+        "what runs is lost at once after a take-over",
+        Pool,
+        "_lose_silent",
+        _awaited_lost_at_once,
+        {**WELL, "crash_pool_s": 3.0, "action_hangs": 0.3},
+    ),
+    Mutation("reports are not sent again", Unrecorded, "due", _nothing([]), {**ANY, "drop": 0.3}),
+    Mutation(
+        "stops are not passed on",
+        Book,
+        "tell_stop",
+        _nothing(None),
+        STOPS,
+    ),
+    Mutation("cancellations are not told", core, "_stop", lambda right: lambda run, node, stop: None, STOPS),
+    Mutation("a worker runs more than it has room for", Slots, "place", _too_many, ANY),
 ]
 
 
