@@ -8,18 +8,11 @@ import pytest
 from tests.imports import circles, drawing_of, rooms_of
 from tests.test_style import MEMBERS, ROOT, of_member, package_of
 
-# Left over from before this test; remove the entry when the circle is gone, which the test demands.
-ALLOWED = {
-    "action_service": [
-        [f"penstock_action_service.pool.{name}" for name in ("action", "shapes", "teams", "turns", "workers")],
-    ]
-}
-
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_no_files_import_one_another_in_a_circle(member: str) -> None:
     _, drawing = drawing_of(ROOT / member, dict(of_member(member)))
-    assert circles(drawing) == ALLOWED.get(member, [])
+    assert circles(drawing) == []
 
 
 @pytest.mark.parametrize("member", MEMBERS)

@@ -1,6 +1,6 @@
 """The pool on plain values: from starts to grants, from reports to what is published."""
 
-from penstock_action_service.pool.workers import HELD_MAX
+from penstock_action_service.pool.records import HELD_MAX
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction
 from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_PASS, NODE_KIND_WAIT
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LOST, CAUSE_NOT_LOADABLE, CAUSE_TIMEOUT

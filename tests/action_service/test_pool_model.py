@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from penstock_action_service.pool.effects import Granted, Publish, Resend, ToWorker
-from penstock_action_service.pool.workers import HELD_MAX
+from penstock_action_service.pool.records import HELD_MAX
 from penstock_proto.dependency_manager.v1.actions_pb2 import Recorded, Start, Stop
 from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_PASS, NODE_KIND_TASK
 from penstock_proto.state_tracker.v1.reports_pb2 import Report

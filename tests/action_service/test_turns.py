@@ -3,7 +3,7 @@
 from statistics import mean
 
 import pytest
-from penstock_action_service.pool.workers import AHEAD_S
+from penstock_action_service.pool.records import AHEAD_S
 
 from tests.action_service.pools import Driven, start, succeeded
 from tests.action_service.virtual_cluster import VirtualCluster, mix

@@ -11,19 +11,18 @@ from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LO
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import outcomes
-from .action import UNCLAIMED, Action, Key, State, key_of
 from .durations import Durations
 from .effects import Granted
+from .keys import UNCLAIMED, Key, State, key_of
 from .placement import Placement
+from .records import AHEAD_S, HELD_ONE, Action
 from .teams import Teams
-from .turns import HELD_ONE
 from .unrecorded import Unrecorded, UnrecordedStarts
-from .workers import AHEAD_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .workers import Worker
+    from .records import Worker
 
 EPOCH_FACTOR = 2**40
 RETURNED_MIN_S, RETURNED_MAX_S = 1.0, 60.0  # until what a worker gave back is granted again; it doubles
@@ -173,7 +172,7 @@ class Book:
         self.given += 1
         self.queue_s = now - action.queued_at
         self.hold(action, worker, grant, now)
-        worker.tell_grant(Granted(grant, action.shard, action.start))
+        worker.orders.grants.append(Granted(grant, action.shard, action.start))
         self.told[worker] = None
 
     def hold(self, action: Action, worker: Worker, grant: int, now: float) -> None:
@@ -300,10 +299,10 @@ class Book:
     def tell_recorded(self, worker: str, grant: int) -> None:
         known = self.placement.workers.get(worker)
         if known is not None and known.connected:
-            known.tell_recorded(grant)
+            known.orders.recorded.append(grant)
             self.told[known] = None
 
     def tell_stop(self, worker: Worker, grant: int) -> None:
         if worker.connected:
-            worker.tell_stop(grant)
+            worker.orders.stop.append(grant)
             self.told[worker] = None

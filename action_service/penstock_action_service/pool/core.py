@@ -17,10 +17,10 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import DEFAULT_POOL
 
 from . import reconciliation, scheduler, status
-from .action import UNCLAIMED, Action, State, key_of
 from .book import Book
 from .effects import Effect, Learnt, Publish, Resend
-from .workers import Worker
+from .keys import UNCLAIMED, State, key_of
+from .records import Action, Worker
 
 TIMEOUT_SLACK_S = 15.0  # the worker enforces timeouts; so much later this service does
 STALLED_S = 0.2  # nothing ended at a worker for so long: what waits there is asked back

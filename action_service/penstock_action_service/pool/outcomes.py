@@ -4,7 +4,7 @@ from penstock_proto.state_tracker.v1.events_pb2 import Cause, Failure
 from penstock_proto.state_tracker.v1.reports_pb2 import Failed, Report
 from penstock_proto.wire import name_of
 
-from .action import Key
+from .keys import Key
 
 
 def passed(key: Key, grant: int) -> Report:

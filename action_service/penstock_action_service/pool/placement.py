@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from penstock_proto.plan.v1.plan_pb2 import Resources
 
-from .shapes import Shape, Shapes
-from .workers import AHEAD_S
+from .records import AHEAD_S, Shape
+from .shapes import Shapes
 
 if TYPE_CHECKING:
-    from .action import Action
-    from .workers import Worker
+    from .records import Action, Worker
 
 LOOKED_AT_MAX = 8  # candidates compared for one action
 WAITS_FOR_ROOM_S = AHEAD_S / 4  # what is expected to take longer has a worker kept free that soon has room

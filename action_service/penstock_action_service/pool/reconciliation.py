@@ -11,8 +11,8 @@ from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LO
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import outcomes
-from .action import UNCLAIMED, Action, State, key_of
-from .workers import Worker
+from .keys import UNCLAIMED, State, key_of
+from .records import Action, Worker
 
 if TYPE_CHECKING:
     from .book import Book

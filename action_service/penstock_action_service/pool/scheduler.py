@@ -6,9 +6,10 @@ from heapq import heappop, heapreplace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .book import Book
-    from .teams import Team
-    from .turns import Queue
+    from .records import Queue, Team
 
 TRIES_MAX = 1024  # queues that are tried in vain in one round; those for which all workers are full do not count
 
@@ -28,7 +29,7 @@ def grant_all(book: Book, now: float) -> None:
     order = teams.order(now)
     while order:
         team = order[0][2]
-        queue = team.best(failed)
+        queue = _best(team, failed)
         if queue is None or len(failed) >= TRIES_MAX:
             heappop(order)
             team.listed = False
@@ -54,3 +55,19 @@ def _grant_first(book: Book, queue: Queue, now: float) -> bool:
         return False
     book.grant(action, worker, now)
     return True
+
+
+def _best(team: Team, failed: Collection[Queue]) -> Queue | None:
+    """Return the queue that goes next of those for which a worker may have room; None: there is none."""
+    queues = team.listed_queues
+    if len(queues) == 1:
+        (queue,) = queues
+        return queue if queue.shape.candidates and queue not in failed else None
+    best: Queue | None = None
+    best_key = 0
+    for queue in queues:
+        if queue.shape.candidates and queue not in failed:
+            key = queue.before + queue.head().run.key
+            if best is None or key < best_key:
+                best, best_key = queue, key
+    return best

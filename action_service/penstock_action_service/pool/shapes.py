@@ -3,59 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from penstock_proto.plan.v1.plan_pb2 import Resources
 
-if TYPE_CHECKING:
-    from .turns import Queue
-    from .workers import Worker
-
-Need = tuple[int, int, int, tuple[tuple[str, str], ...]]  # thousandths of a core, GPUs, bytes of memory, labels
-
-
-class Shape:
-    """Needed resources, and the workers that may have room for them now."""
-
-    __slots__ = (
-        "blocked_since",
-        "candidates",
-        "cpu_milli",
-        "gpu",
-        "hosts",
-        "is_rounded",
-        "labels",
-        "memory_bytes",
-        "outgrown",
-        "queued",
-        "queues",
-        "reserved",
-        "share",
-        "waiting",
-    )
-
-    def __init__(self, need: Need, waiting: dict[Shape, None]) -> None:
-        self.cpu_milli, self.gpu, self.memory_bytes, self.labels = need
-        self.candidates: OrderedDict[Worker, None] = OrderedDict()
-        self.hosts: int = 0  # workers that could run it, if nothing else ran there
-        self.queued: int = 0
-        self.queues: dict[Queue, None] = {}
-        self.waiting = waiting  # all shapes with queued attempts
-        self.is_rounded = False  # it stands for smaller needs, too
-        self.outgrown = False  # it stands for needs of which a new worker has room for some: they have others now
-        self.reserved: Worker | None = None  # kept free for this shape
-        self.blocked_since: float | None = None
-        self.share: float = 0.0  # largest share of the pool's capacity that one execution holds, 0 to 1
-
-    def text(self) -> str:
-        """Name the needs for people: "cpu 2, gpu 1"."""
-        parts = [f"cpu {self.cpu_milli / 1000:g}"] if self.cpu_milli else []
-        parts += [f"gpu {self.gpu}"] if self.gpu else []
-        parts += [f"memory {self.memory_bytes / 2**20:.0f} MiB"] if self.memory_bytes else []
-        parts += [f"label {name}={value}" for name, value in self.labels]
-        return ", ".join(parts) or "nothing"
+from .records import Need, Shape
 
 
 class Shapes:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.plan.v1.plan_pb2 import Resources
 
-from .action import Action, State
+from .keys import State
+from .records import Action
 
 if TYPE_CHECKING:
     from .book import Book
-    from .shapes import Shape
-    from .workers import Worker
+    from .records import Shape, Worker
 
 INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
 

@@ -3,106 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from heapq import heapify, heappush
 from typing import TYPE_CHECKING
 
-from .turns import Queue, Run
+from .records import RECENT_S, Action, Queue, Shape, Team
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from .action import Action
-    from .shapes import Shape
-
-RECENT_S = 5.0  # over which past use is remembered
 ORDER_COST_S = 1e-5  # ordering the teams again may take this long for each team, and no more often than that
 IDLE_TEAMS_MAX = 1000
-IDLE_RUNS_MAX = 1000  # of a team, that are remembered without an open attempt: the next one may come at once
 QUEUES_KEPT = 64  # empty queues of a team that are kept for what comes next
-
-
-class Team:
-    """A holder of a share of the pool."""
-
-    __slots__ = (
-        "_idle",
-        "clock_s",
-        "held",
-        "listed",
-        "listed_queues",
-        "name",
-        "queued",
-        "queues",
-        "recent",
-        "recent_at",
-        "runs",
-        "share",
-        "weight",
-    )
-
-    def __init__(self, name: str, weight: float, now: float) -> None:
-        self.name, self.weight = name, weight
-        self.queues: dict[tuple[int, Shape], Queue] = {}
-        self.listed_queues: dict[Queue, None] = {}  # not empty, and some worker could run them
-        self.runs: dict[bytes, Run] = {}
-        self._idle: OrderedDict[Run, None] = OrderedDict()
-        self.clock_s: float = 0.0  # for how long the run had been served that was granted something last
-        self.queued: int = 0
-        self.held: int = 0
-        self.share: float = 0.0  # of the pool, held now
-        self.recent: float = 0.0
-        self.recent_at: float = now
-        self.listed = False  # in the order of teams
-
-    def score(self, now: float) -> float:
-        """Return the use of the pool, now and lately, by weight; the lowest goes first."""
-        passed_s = now - self.recent_at
-        if passed_s > 0:
-            kept = math.exp(-passed_s / RECENT_S)
-            self.recent = self.recent * kept + self.share * (1 - kept)
-            self.recent_at = now
-        return (self.share + self.recent) / self.weight
-
-    def open_run(self, run_id: bytes, arrival: int) -> Run:
-        """Return the run of a new attempt."""
-        run = self.runs.get(run_id)
-        if run is None:
-            run = self.runs[run_id] = Run(run_id, arrival)
-            run.join_in(self.clock_s)
-        elif not run.open:
-            del self._idle[run]
-            run.join_in(self.clock_s)
-        run.open += 1
-        return run
-
-    def close_run(self, run: Run) -> None:
-        """An attempt of the run is open no longer."""
-        run.open -= 1
-        if not run.open:
-            self._idle[run] = None
-            if len(self._idle) > IDLE_RUNS_MAX:
-                del self.runs[self._idle.popitem(last=False)[0].run_id]
-
-    def best(self, failed: Collection[Queue]) -> Queue | None:
-        """Return the queue that goes next of those for which a worker may have room; None: there is none."""
-        queues = self.listed_queues
-        if len(queues) == 1:
-            (queue,) = queues
-            return queue if queue.shape.candidates and queue not in failed else None
-        best: Queue | None = None
-        best_key = 0
-        for queue in queues:
-            if queue.shape.candidates and queue not in failed:
-                key = queue.before + queue.head().run.key
-                if best is None or key < best_key:
-                    best, best_key = queue, key
-        return best
-
-    def list_queue(self, queue: Queue) -> None:
-        """Count on a queue; one that no worker could ever run is left out until that changes."""
-        if queue.shape.hosts and queue.lines:
-            self.listed_queues[queue] = None
 
 
 class Teams:

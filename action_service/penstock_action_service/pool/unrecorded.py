@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-    from .action import Action
+    from .records import Action
 
 FIRST_S = 1.0  # the delay doubles from here
 LONGEST_S = 10.0

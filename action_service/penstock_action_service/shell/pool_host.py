@@ -21,9 +21,9 @@ from penstock_stream.upstreams import DependencyManagerUpstream, action_span
 from ..errors import NameTaken
 from ..measures import Measures
 from ..pool import outcomes
-from ..pool.action import key_of
 from ..pool.core import Pool
 from ..pool.effects import Granted, Learnt, Publish, Resend, ToWorker
+from ..pool.keys import key_of
 from .grant_values import Filler
 from .orders import Orders
 from .sessions import Session
