@@ -25,6 +25,10 @@ LENGTHS_S = (0.0005, 0.002, 0.02, 0.3, 1.5)
 HANGS_S = (20.0, 60.0)
 
 
+class ExecutorFails(OSError):
+    """What an executor raises where its disk, memory or descriptors are used up."""
+
+
 class SimulatedExecutor:
     """Executes the actions of each slot one after the other."""
 
@@ -91,7 +95,7 @@ class SimulatedExecutor:
     def _may_fail(self, call: str) -> None:
         if self._world.dice.random() < self._world.faults.executor_raises:
             self._world.note(self._worker, f"the executor fails in {call}")
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise ExecutorFails(errno.ENOSPC, "No space left on device")
 
     def _begin(self, slot: int) -> None:
         queue = self._slots[slot]

@@ -82,7 +82,7 @@ def draw(dice: Random) -> Faults:
         twin_worker_s=of_all(0, 0, 15, 5),
         kill_worker_s=of_workers(0, 0, 20, 6),
         cut_link_s=of_workers(0, 0, 15, 4),
-        executor_raises=of_all(0),
+        executor_raises=of_all(0, 0, 0.02, 0.2),
         action_fails=dice.choice((0.0, 0.05, 0.3)),
         action_dies=dice.choice((0.0, 0.0, 0.1)),
         action_hangs=dice.choice((0.0, 0.0, 0.1)),

@@ -20,6 +20,7 @@ from penstock_action_service.pool.unrecorded import Unrecorded
 from penstock_dependency_manager import core, open_run
 from penstock_dependency_manager.core import Graph
 from penstock_dependency_manager.open_run import OpenRun
+from penstock_executors.agent import Agent
 from penstock_executors.slots import Slots
 from penstock_plan import plan_hash
 from penstock_plan.check import validation
@@ -236,6 +237,8 @@ _NOTHING = {
 WELL = {**_NOTHING, "profile": faults.WORKERS_ARE_WELL}
 POOLS = {**ANY, "crash_pool_s": 5.0}
 CANCELS = {**ANY, "cancel": 0.9}
+FAIL_FAST = {"profile": faults.QUIET, "action_fails": 0.4, "action_hangs": 0.4}
+GIVE_BACK = {**ANY, "executor_raises": 0.2}
 STOPS = {"profile": faults.QUIET, "cancel": 0.9, "action_hangs": 0.3}
 FAILS = {**ANY, "action_fails": 0.3}
 
@@ -277,7 +280,7 @@ MUTATIONS = [
     Mutation(
         "a cancelled run goes on", Run, "stopping", lambda right: property(lambda self: self.failing_fast), CANCELS
     ),
-    Mutation("a failing run goes on", Run, "stopping", lambda right: property(lambda self: self.cancelling), FAILS),
+    Mutation("a failing run goes on", Run, "stopping", lambda right: property(lambda self: self.cancelling), FAIL_FAST),
     Mutation("the retry delay is lost", retries, "_backoff_s", _nothing(0.0), FAILS),
     Mutation(
         "the retry delay is lost on the way",
@@ -332,6 +335,13 @@ MUTATIONS = [
         STOPS,
     ),
     Mutation("cancellations are not told", core, "_stop", lambda right: lambda run, node, stop: None, STOPS),
+    Mutation(
+        "what could not be started is not given back",
+        Agent,
+        "_give_up",
+        _nothing(None),
+        {**ANY, "executor_raises": 0.2},
+    ),
     Mutation("a worker runs more than it has room for", Slots, "place", _too_many, ANY),
 ]
 

@@ -26,6 +26,8 @@ from penstock_state_tracker.log.shard_state import Owned
 from penstock_state_tracker.ownership import rebuild
 from penstock_stream import follower, position
 
+from .executor import ExecutorFails
+
 if TYPE_CHECKING:
     from .world import World
 
@@ -112,7 +114,7 @@ class _Mistakes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not self._world.is_closing:
+        if error is not None and not isinstance(error, ExecutorFails) and not self._world.is_closing:
             self._world.fail(f"{record.name}: {record.getMessage()}", error)
 
 
