@@ -45,9 +45,10 @@ class ActionService:
         dependency_managers: HOST:PORT of each.
         shards: Of the whole deployment; a pool's actions come from all of them.
         database_url: Where the pools' leases are; None: this is the only Action Service there ever is (tests).
-        owner: A name that is kept over restarts, and that no other Action Service has.
+        owner: A name for people and logs; what it owns follows from leases that each process has for itself.
         address: HOST:PORT at which workers reach this one's gRPC server.
         weights: Shares of teams in the pools, 1 where not named.
+        alone: The caller holds a lock which proves that no other Action Service of this database runs.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ActionService:
         pools: Sequence[str] = (DEFAULT_POOL,),
         weights: Mapping[str, float] | None = None,
         worker_lease_s: float = WORKER_LEASE_S,
+        alone: bool = False,
     ) -> None:
         if not state_trackers or not dependency_managers or not pools or not owner:
             raise ActionServiceError("an Action Service needs a name, a pool, and addresses of both other services")
@@ -81,6 +83,7 @@ class ActionService:
         ]
         self._cache = ValueCache()
         self._leases = Leases(database_url, owner) if database_url is not None else None
+        self._alone = alone
         self._owners: dict[str, str] = {}
         self._noted: dict[str, frozenset[str]] = {}  # names of workers, as the table has them
         self._held_until = 0.0
@@ -95,7 +98,7 @@ class ActionService:
         if self._leases is None:
             await self._open(dict.fromkeys(self._pools, 1), {})
             return
-        await self._leases.prepare()
+        await self._leases.prepare(alone=self._alone)
         await self._renew(self._leases)
         self._renewing = asyncio.create_task(self._keep(self._leases))
 

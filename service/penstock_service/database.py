@@ -14,6 +14,9 @@ CONNECTIONS_MAX: Final = 8
 CONNECT_MAX_S: Final = 10
 CLOSE_MAX_S: Final = 5.0
 STATEMENT_MAX_S: Final = 30.0
+# For leases: one renews while the other takes. An answer that comes later than a lease lasts is worth nothing.
+LEASE_CONNECTIONS_MAX: Final = 2
+LEASE_STATEMENT_MAX_S: Final = 3.0
 
 # A row: by name, by position, or unpacked; None where there is none.
 Row = Any
@@ -59,19 +62,22 @@ async def connect(url: str, **settings: str) -> Connection:
 
 
 class Database:
-    """A pool of connections for everything but the commits."""
+    """A pool of connections, for one purpose: what waits in another pool does not delay this one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, connections_max: int = CONNECTIONS_MAX, statement_max_s: float = STATEMENT_MAX_S
+    ) -> None:
         self.url = url
+        self._connections_max, self._statement_max_s = connections_max, statement_max_s
         self._pool: Any = None
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(
             self.url,
             min_size=1,
-            max_size=CONNECTIONS_MAX,
+            max_size=self._connections_max,
             timeout=CONNECT_MAX_S,
-            command_timeout=STATEMENT_MAX_S,
+            command_timeout=self._statement_max_s,
             init=_set_codecs,
             server_settings={"jit": "off"},
         )

@@ -110,7 +110,8 @@ class Stack:
         port = choose_port(settings.port)
         self.address = f"{HOST}:{port}"
         url = await self._postgres(path / "postgres")
-        deployment = await prepare([url], shards)
+        # The folder's lock proves that whoever had the leases is gone.
+        deployment = await prepare([url], shards, alone=True)
         self._metrics()
         stream = await self._stream(deployment, path / "kafka")
         await stream.start()
@@ -186,6 +187,7 @@ class Stack:
             database_url=url,
             owner=NAME,
             address=self.address,
+            alone=True,
         )
 
     async def _tracer(self, stream: Stream, deployment: Deployment) -> None:

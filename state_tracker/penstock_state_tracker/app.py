@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_service import grpc_server
-from penstock_service.database import Database
+from penstock_service.database import LEASE_CONNECTIONS_MAX, LEASE_STATEMENT_MAX_S, Database
 from penstock_service.migrations import migrate, packaged
 from penstock_stream import stream as streams
 from penstock_stream.stream import Stream, Subscription
@@ -26,6 +26,7 @@ from .errors import StateTrackerError
 from .log.committer import Committer
 from .log.recent import Recent
 from .log.shard_state import Owned
+from .ownership import leases
 from .ownership.owner import Owner
 from .ownership.routing import Routing
 from .plans import Plans
@@ -38,13 +39,20 @@ def _nothing() -> None:
     pass
 
 
-async def prepare(database_urls: Sequence[str], shards: int | None = None) -> Deployment:
-    """Bring the databases' schema up to date, and return what they are a part of; raises as `StateTracker.start`."""
+async def prepare(database_urls: Sequence[str], shards: int | None = None, *, alone: bool = False) -> Deployment:
+    """Bring the databases' schema up to date, and return what they are a part of; raises as `StateTracker.start`.
+
+    Args:
+        alone: The caller holds a lock which proves that no State Tracker of these databases runs: the leases of
+            those that ran before end now.
+    """
     databases = [Database(url) for url in database_urls]
     try:
         for database in databases:
             await migrate(database.url, packaged(MIGRATIONS))
             await database.open()
+            if alone:
+                await leases.vacate(database)
         return await deployments.create_or_get(databases, shards)
     finally:
         await asyncio.gather(*(database.close() for database in databases))
@@ -55,7 +63,7 @@ class StateTracker:
 
     Args:
         database_urls: DSNs, in the same order for every State Tracker of a deployment.
-        owner: A name that is kept over restarts, and that no other State Tracker has.
+        owner: A name for people and logs; what it owns follows from leases that each process has for itself.
         address: HOST:PORT at which others reach this one's gRPC server.
         shards: Of the deployment, at its creation; None takes what it was created with, or the default.
         artifact_folder: Told to clients on the same machine; may be empty.
@@ -77,6 +85,7 @@ class StateTracker:
         if not database_urls or not owner:
             raise StateTrackerError("a State Tracker needs at least one database and a name")
         self._databases = [Database(url) for url in database_urls]
+        self._leasing = [Database(url, LEASE_CONNECTIONS_MAX, LEASE_STATEMENT_MAX_S) for url in database_urls]
         self._stream = stream
         self._owner = owner
         self._address = address
@@ -138,8 +147,9 @@ class StateTracker:
         addresses: dict[int, str] = {}
         routing = Routing(deployment.shards, self.owned, addresses)
         lookups: dict[int, Lookup] = {}
-        for database, shards in zip(self._databases, deployment.places, strict=True):
-            owner = Owner(database, shards, self.plans, self._owner, self._address, self.owned, addresses)
+        for database, leasing, shards in zip(self._databases, self._leasing, deployment.places, strict=True):
+            await leasing.open()
+            owner = Owner(database, leasing, shards, self.plans, self._owner, self._address, self.owned, addresses)
             committer = Committer(database.url, self._stream, self._recent, owner.lost)
             routing.add(shards, database, committer)
             lookups.update(dict.fromkeys(shards, Lookup(database)))
@@ -189,7 +199,7 @@ class StateTracker:
             owned.lose()
         self.owned.clear()
         self._owners, self._committers = [], []
-        for database in self._databases:
+        for database in (*self._leasing, *self._databases):
             await database.close()
 
     def _graphs_used(self) -> set[bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from importlib.resources import files
 
 import asyncpg
 import pytest
@@ -76,3 +77,31 @@ async def test_the_next_owner_learns_which_workers_were_connected(leases: tuple[
     assert await two.workers(["a", "b"]) == {"a": ["w1", "w2"]}
     await one.note_workers("a", 1, [])
     assert await two.workers(["a"]) == {"a": ["w1", "w2"]}
+
+
+async def test_a_replacement_under_the_same_name_waits_for_the_former_lease(leases: tuple[Leases, Leases]) -> None:
+    one, _ = leases
+    assert await one.take(["a"], "h:1") == {"a": 1}
+    again = Leases(one.url, "one", lease_s=30)
+    assert await again.take(["a"], "h:1") == {}
+    assert await again.renew({"a": 1}, "h:1") == set(), "only the process that took it"
+    await again.release({"a": 1})
+    assert await one.renew({"a": 1}, "h:1") == {"a"}
+    await again.prepare(alone=True)  # nobody else can run: what is left is a dead process's
+    assert await again.take(["a"], "h:1") == {"a": 2}
+    assert await one.renew({"a": 1}, "h:1") == set()
+    await again.close()
+
+
+async def test_the_table_of_an_earlier_version_is_brought_up_to_date(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    folder = files("penstock_action_service") / "migrations"
+    await connection.execute((folder / "0001_pools.sql").read_text())
+    await connection.execute(
+        "INSERT INTO penstock_action_service.pools VALUES ('a', 7, 'one', 'h:1', now() - interval '1 s')"
+    )
+    await connection.close()
+    one = Leases(empty_database_url, "one")
+    await one.prepare()
+    assert await one.take(["a"], "h:1") == {"a": 8}
+    await one.close()

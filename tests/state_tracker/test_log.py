@@ -38,13 +38,16 @@ def part(taken: leases.Taken, events: list[ev.Event], after_seq: int | None = No
     return event_log.part_of(taken.shard, taken.epoch, taken.seq if after_seq is None else after_seq, events, {})
 
 
-async def take(pool: Database, owner: str = "one", lease_s: float = 3.0) -> dict[int, leases.Taken]:
-    return {one.shard: one for one in await leases.take(pool, ALL, owner, "here:1", lease_s)}
+ONE, TWO = leases.Holder("one"), leases.Holder("two")
+
+
+async def take(pool: Database, holder: leases.Holder = ONE, lease_s: float = 3.0) -> dict[int, leases.Taken]:
+    return {one.shard: one for one in await leases.take(pool, ALL, holder, "here:1", lease_s)}
 
 
 async def test_a_new_owner_fences_the_old_and_only_in_its_shards(shards: Database) -> None:
     old = await take(shards)
-    new = {one.shard: one for one in await leases.take(shards, [2], "one", "here:1")}
+    new = {one.shard: one for one in await leases.take(shards, [2], ONE, "here:1")}
     async with shards.acquire() as connection:
         held = await event_log.append(connection, [part(old[shard], started(2)) for shard in ALL])
         assert held.keys() == {0, 1, 3}
@@ -89,15 +92,17 @@ async def test_recorded_time_never_goes_back(shards: Database) -> None:
 
 
 async def test_a_lease_is_anothers_until_it_ends(shards: Database) -> None:
-    assert len(await take(shards, "one", lease_s=0.1)) == SHARDS
-    assert await take(shards, "two") == {}
-    assert await leases.others(shards, "two") == dict.fromkeys(ALL, ("one", "here:1"))
-    assert await leases.others(shards, "one") == {}
-    assert await leases.renew(shards, [1, 2], "one", "there:2") == {1, 2}
-    assert (await leases.others(shards, "two"))[1] == ("one", "there:2")
-    await leases.release(shards, [3], "one")
-    assert (await take(shards, "two")).keys() >= {3}
-    assert 3 not in await leases.renew(shards, ALL, "one", "here:1")
+    epochs = {shard: one.epoch for shard, one in (await take(shards, ONE, lease_s=0.1)).items()}
+    assert epochs == dict.fromkeys(ALL, 1)
+    assert await take(shards, TWO) == {}
+    assert await take(shards, leases.Holder("one")) == {}, "another process of that name"
+    assert await leases.others(shards, TWO) == dict.fromkeys(ALL, leases.Lease(ONE.member, "here:1"))
+    assert await leases.others(shards, ONE) == {}
+    assert await leases.renew(shards, {1: 1, 2: 1}, ONE, "there:2") == {1, 2}
+    assert (await leases.others(shards, TWO))[1] == leases.Lease(ONE.member, "there:2")
+    await leases.release(shards, [3], ONE)
+    assert (await take(shards, TWO)).keys() >= {3}
+    assert 3 not in await leases.renew(shards, epochs, ONE, "here:1")
 
 
 async def test_rows_go_into_the_partition_of_their_day(shards: Database) -> None:

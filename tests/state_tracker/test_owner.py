@@ -1,13 +1,15 @@
 """Shards change hands: by a lease that ends, by a stop, by force; memory follows the log."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_service.database import connect
+from penstock_service.database import Database, connect
+from penstock_state_tracker.app import prepare
 from penstock_state_tracker.errors import WrongDatabase
 from penstock_state_tracker.log import checkpoints
 from penstock_state_tracker.ownership import leases
@@ -111,10 +113,7 @@ async def test_an_owner_whose_shard_was_taken_by_force_notices_at_its_next_commi
         run_id = new_id(shard=1)
         await st.submit(plan, run_id)
         old = st.tracker.owned[1]
-        thief = await connect(database_url)
-        taken = await thief.fetch(leases.TAKE, [1], "one", "thief:1", 3.0)
-        assert [row["shard"] for row in taken] == [1]
-        await thief.close()
+        await take_by_force(database_url, 1)
         watcher = asyncio.create_task(st.events(run_id, follow=True))
         await asyncio.sleep(0.05)
         assert await st.report(succeeded(run_id, 0)) == []
@@ -127,18 +126,86 @@ async def test_an_owner_whose_shard_was_taken_by_force_notices_at_its_next_commi
         assert await st.report(succeeded(run_id, 0)) == [1]
 
 
-async def test_the_same_name_takes_its_shards_back_at_once(database_url: str) -> None:
+async def take_by_force(url: str, shard: int, name: str = "one", lease_s: float = 0.1) -> leases.Taken:
+    """Be another process that takes a shard as if its lease had ended."""
+    async with database_of(url) as database:
+        await database.execute("UPDATE leases SET expires_at = clock_timestamp() WHERE shard = $1", shard)
+        (taken,) = await leases.take(database, [shard], leases.Holder(name), "thief:1", lease_s)
+        return taken
+
+
+@asynccontextmanager
+async def database_of(url: str) -> AsyncGenerator[Database]:
+    database = Database(url)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def test_a_replacement_under_the_same_name_waits_until_the_former_process_cannot_speak(database_url: str) -> None:
     plan = chain(2)
-    async with running(database_url) as st:
-        await st.put(plan)
-        run = await st.submit(plan)
-        connection = await connect(database_url)
-        await connection.execute("UPDATE leases SET expires_at = now() + interval '1 hour'")
-        # A second process under the same name: what a restart after kill -9 looks like.
+    async with running(database_url, "same") as former:
+        await former.put(plan)
+        run = await former.submit(plan)
+        async with running(database_url, "same") as again:
+            assert not again.tracker.owned, "the former process may still run"
+            with pytest.raises(grpc.aio.AioRpcError):
+                await again.submit(plan, new_id(shard=run.shard))
+            # They share the shards like two of any names.
+            await sharing(former, again)
+            owner, other = (former, again) if run.shard in former.tracker.owned else (again, former)
+            assert await other.report(succeeded(run.run_id, 0)) == []
+            assert await owner.report(succeeded(run.run_id, 0)) == [1]
+
+
+async def test_a_process_that_wakes_up_after_its_replacement_settles_nothing(database_url: str) -> None:
+    plan = chain(2)
+    async with running(database_url, "same") as former:
+        await former.put(plan)
+        await hold_still(former.tracker.owners[0])
+        for owned in former.tracker.owned.values():
+            owned.valid_until = 0.0
+        async with database_of(database_url) as database:
+            await database.execute("UPDATE leases SET expires_at = clock_timestamp()")
+        async with running(database_url, "same") as replacement:
+            await owning(replacement)
+            run = await replacement.submit(plan)
+            # What its renewals do once it runs again: the leases are those of the replacement.
+            await former.tracker.owners[0].renew()
+            assert former.tracker.owned == {}
+            assert await former.report(succeeded(run.run_id, 0)) == [], "the replacement has not recorded it"
+            assert await replacement.report(succeeded(run.run_id, 0)) == [1]
+
+
+async def test_a_lease_is_renewed_for_its_epoch_alone(database_url: str) -> None:
+    holder = leases.Holder("same")
+    async with running(database_url), database_of(database_url) as database:
+        await database.execute("UPDATE leases SET expires_at = clock_timestamp() WHERE shard = 1")
+        (first,) = await leases.take(database, [1], holder, "here:1")
+        (second,) = await leases.take(database, [1], holder, "here:1")
+        assert second.epoch == first.epoch + 1
+        assert await leases.renew(database, {1: first.epoch}, holder, "here:1") == set()
+        assert await leases.renew(database, {1: second.epoch}, holder, "here:1") == {1}
+        assert await leases.renew(database, {1: second.epoch}, leases.Holder("same"), "here:1") == set()
+
+
+async def test_an_orderly_stop_leaves_no_lease_behind(database_url: str) -> None:
+    async with running(database_url):
+        pass
+    async with database_of(database_url) as database:
+        assert await database.fetchval("SELECT count(*) FROM leases") == 0
+        assert await database.fetchval("SELECT count(*) FROM members") == 0
+
+
+async def test_who_proves_to_be_alone_takes_the_leases_of_the_dead(database_url: str) -> None:
+    async with database_of(database_url) as database, running(database_url) as killed:
+        await hold_still(killed.tracker.owners[0])
+        await database.execute("UPDATE leases SET expires_at = now() + interval '1 hour'")
+        await prepare([database_url], SHARDS, alone=True)
         async with running(database_url) as again:
             assert len(again.tracker.owned) == SHARDS
-            assert await again.report(succeeded(run.run_id, 0)) == [1]
-        await connection.close()
 
 
 async def test_a_checkpoint_and_the_tail_give_what_the_whole_log_gives(
@@ -234,11 +301,7 @@ async def test_a_former_owner_that_stood_still_says_nothing_from_memory(database
         old = st.tracker.owned[1]
         # As after a SIGSTOP: the lease was not renewed in time, and somebody else took the shard.
         await hold_still(owner)
-        thief = await connect(database_url)
-        await thief.execute("UPDATE leases SET expires_at = clock_timestamp() WHERE shard = 1")
-        taken = await thief.fetch(leases.TAKE, [1], "second", "thief:1", 30.0)
-        assert [row["shard"] for row in taken] == [1]
-        await thief.close()
+        await take_by_force(database_url, 1, "second", 30.0)
         old.valid_until = 0.0
         unknown = new_id(shard=1)
         assert await st.report(succeeded(unknown, 0)) == [], "the new owner may know this run"

@@ -35,7 +35,8 @@ class Owner:
     """The shards of one database.
 
     Args:
-        owner: Who we are. A process that comes back under the same name takes its shards back at once.
+        leasing: The same database, by connections that nothing else uses: no load may delay a renewal.
+        name: Of this process, for people.
         owned: By shard; shared with the other databases' owners.
         addresses: Of the owners of the other shards, empty where there is none; shared likewise.
     """
@@ -43,24 +44,26 @@ class Owner:
     def __init__(
         self,
         database: Database,
+        leasing: Database,
         shards: Sequence[int],
         plans: Plans,
-        owner: str,
+        name: str,
         address: str,
         owned: dict[int, Owned],
         addresses: dict[int, str],
     ) -> None:
         self.database = database
+        self._leasing = leasing
         self.shards = shards
         self._plans = plans
-        self._owner = owner
+        self.holder = leases.Holder(name)
         self.address = address
         self._owned = owned
         self.addresses = addresses
-        # Taken, and their memory not yet complete.
-        self._taking: set[int] = set()
-        # Not ours for callers any more, and what was decided is being committed.
-        self._giving: set[int] = set()
+        # Taken, and their memory not yet complete: their epochs.
+        self._taking: dict[int, int] = {}
+        # No longer ours for callers, while what was decided is being committed: their epochs.
+        self._giving: dict[int, int] = {}
         self._damaged: set[int] = set()
         # Of the monotonic clock: until when the lease of a shard is certainly ours.
         self._until: dict[int, float] = {}
@@ -76,7 +79,7 @@ class Owner:
         self.committer = committer
         await _tried(self._partitions, "cannot create the next partitions of the log now, retrying")
         # Reading logs may take longer than a lease lasts.
-        self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self._renew, "cannot renew leases now, retrying"))]
+        self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self.renew, "cannot renew leases now, retrying"))]
         await self._take()
         loops = (
             _every(RENEW_EVERY_S, self._share, "cannot release shards now, retrying"),
@@ -93,12 +96,12 @@ class Owner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         mine = [owned for owned in map(self._owned.get, self.shards) if owned is not None]
-        with suppress(DatabaseAway):
+        with suppress(DatabaseAway, ShardAway):
             for owned in mine:
                 if owned.committed > owned.checkpoint_seq and owned.core.seq == owned.committed:
                     await checkpoints.write(self.database, owned)
-            await leases.release(self.database, [owned.shard for owned in mine], self._owner)
-            await leases.leave(self.database, self._owner)
+        with suppress(DatabaseAway):
+            await leases.leave(self._leasing, self.holder)
 
     def lost(self, owned: Owned) -> None:
         """Note that the committer dropped a shard."""
@@ -109,7 +112,7 @@ class Owner:
 
     async def _take(self) -> None:
         """Take what is free, up to our share."""
-        self._fair = share(len(self.shards), await leases.meet(self.database, self._owner, self.address))
+        self._fair = share(len(self.shards), await leases.meet(self._leasing, self.holder, self.address))
         await self._look()
         room = self._fair - len(self._mine()) - len(self._giving)
         free = [shard for shard in self.shards if shard not in self._others and self._free(shard)]
@@ -120,13 +123,13 @@ class Owner:
 
     async def _take_these(self, shards: Sequence[int]) -> None:
         until = _lease_until()
-        taken = await leases.take(self.database, shards, self._owner, self.address)
+        taken = await leases.take(self._leasing, shards, self.holder, self.address)
         self._until.update((one.shard, until) for one in taken)
-        self._taking = {one.shard for one in taken}
+        self._taking = {one.shard: one.epoch for one in taken}
         try:
             rebuilt = await rebuild(self.database, self._plans, taken)
         finally:
-            self._taking = set()
+            self._taking = {}
         for owned in rebuilt:
             owned.valid_until = self._until[owned.shard]
             self._owned[owned.shard] = owned
@@ -136,10 +139,12 @@ class Owner:
 
     async def _look(self) -> None:
         """See who owns the others."""
-        others = await leases.others(self.database, self._owner)
-        self._others = {shard: owner for shard, (owner, _) in others.items()}
+        others = await leases.others(self._leasing, self.holder)
+        self._others = {shard: lease.member for shard, lease in others.items()}
         for shard in self.shards:
-            self.addresses[shard] = others[shard][1] if shard in others else ""
+            address = others[shard].address if shard in others else ""
+            # A former process at this address, whose lease has not ended yet: nobody can be asked.
+            self.addresses[shard] = "" if address == self.address else address
 
     def _mine(self) -> list[int]:
         return [shard for shard in self.shards if shard in self._owned]
@@ -158,21 +163,21 @@ class Owner:
 
     def _seen(self) -> dict[int, str]:
         """Return the owner of each shard that cannot be taken."""
-        nobody = dict.fromkeys(self._damaged | self._giving, "")
-        return nobody | self._others | dict.fromkeys(self._mine(), self._owner)
+        nobody = dict.fromkeys(self._damaged | self._giving.keys(), "")
+        return nobody | self._others | dict.fromkeys(self._mine(), self.holder.member)
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
+        """Renew all leases; drop the shards whose leases are lost."""
         # While the database is away nobody renews, and after the lease nobody is answered from memory any more.
-        mine = self._mine()
-        held = [*mine, *self._taking, *self._giving]
+        mine = [self._owned[shard] for shard in self._mine()]
+        held = self._taking | self._giving | {owned.shard: owned.epoch for owned in mine}
         until = _lease_until()
-        kept = await leases.renew(self.database, held, self._owner, self.address)
+        kept = await leases.renew(self._leasing, held, self.holder, self.address)
         self._until.update(dict.fromkeys(kept, until))
-        for shard in mine:
-            owned = self._owned.get(shard)
-            if owned is None:
+        for owned in mine:
+            if self._owned.get(owned.shard) is not owned:
                 continue
-            if shard in kept:
+            if owned.shard in kept:
                 owned.valid_until = until
             elif self.committer is not None:
                 self.committer.drop(owned)
@@ -190,16 +195,16 @@ class Owner:
     async def _give_up(self, owned: Owned) -> None:
         """Let another have a shard, once all that was decided here is recorded."""
         shard = owned.shard
-        self._giving.add(shard)
+        self._giving[shard] = owned.epoch
         del self._owned[shard]
         try:
             with suppress(ShardAway):
                 await owned.settled()
                 if owned.committed > owned.checkpoint_seq:
                     await checkpoints.write(self.database, owned)
-                await leases.release(self.database, [shard], self._owner)
+                await leases.release(self._leasing, [shard], self.holder)
         finally:
-            self._giving.discard(shard)
+            self._giving.pop(shard, None)
             if self.committer is not None:
                 self.committer.drop(owned)
 
