@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from penstock_stream.errors import CallDropped
-from penstock_stream.kafka import stream
-from penstock_stream.kafka.client import undropped
+from penstock_stream.kafka import client, stream
+from penstock_stream.kafka.client import together, undropped
 from penstock_stream.kafka.stream import Link
 
 from tests.waiting import WAIT_S
@@ -44,19 +44,41 @@ async def test_what_is_told_to_end_ends() -> None:
     assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
 
 
-async def test_a_dropped_call_ends_its_group() -> None:
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(undropped(dropped()))
-            group.create_task(asyncio.Event().wait())
-    except* CallDropped as found:
-        assert len(found.exceptions) == 1
-    else:
-        raise AssertionError("the group went on without it")
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_dropped_call_ends_those_that_run_with_it() -> None:
+    with pytest.raises(CallDropped):
+        await together(forever(), dropped(), forever())
+
+
+async def test_a_link_begins_again_though_a_call_is_dropped_while_it_gives_up_after_a_failure() -> None:
+    """As when a broker is wiped: publishing fails, and closing the connection is a call that aiokafka cancels."""
+    begun, going = 0, asyncio.Event()
+
+    async def fail() -> None:
+        raise OSError("the connection broke")
+
+    async def work(_link: Link) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            try:
+                await together(forever(), fail())
+            finally:
+                await dropped()
+        going.set()
+        await forever()
+
+    link = Link("work", work)
+    await asyncio.wait_for(going.wait(), AGAIN_S_MAX)
+    await link.stop()
+    assert begun == 2
 
 
 async def test_a_link_ends_although_a_cancellation_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(client, "CANCEL_AGAIN_S", 0.01)
     swallowed = 0
 
     async def stubborn(_link: stream.Link) -> None:

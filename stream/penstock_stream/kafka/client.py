@@ -19,10 +19,14 @@ RECORD_BYTES_MAX: Final = 8 * 2**20
 # Bytes that go to one partition in one round trip.
 BATCH_BYTES_MAX: Final = 512 * 1024
 STOP_S_MAX: Final = 5.0
+CANCEL_AGAIN_S: Final = 2 * STOP_S_MAX
 FETCH_WAIT_MS: Final = 500
 POLL_MS: Final = 1_000
 ANSWER_S_MAX: Final = 3.0
 RECORDS_AT_ONCE_MAX: Final = 5_000
+# In one answer of the broker, of one partition; a single record may be larger.
+FETCH_BYTES_MAX: Final = 2**20
+LOOK_BYTES_MAX: Final = 64 * 1024
 
 Headers = list[tuple[str, bytes]]
 
@@ -56,6 +60,31 @@ async def undropped(work: Coroutine[Any, Any, None]) -> None:
         if task is None or task.cancelling():
             raise
         raise CallDropped from None
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Await works with the broker, all at once, until one fails; raise that.
+
+    Not by a TaskGroup: Python 3.11's leaves the task that awaits it marked as cancelled after a failure, and the next
+    call that aiokafka cancels would then end that task for good.
+    """
+    tasks = [asyncio.create_task(undropped(work)) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        await asyncio.gather(*(ended(task) for task in tasks))
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: what awaits its parts with a timeout may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
+    if not task.cancelled():
+        task.exception()  # it was asked for, or another's is raised
 
 
 async def _connected(starting: Coroutine[Any, Any, None]) -> None:
@@ -186,13 +215,14 @@ class Producer:
 class Consumer:
     """Reads partitions that are assigned by hand, from their ends on or from given offsets."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, fetch_bytes_max: int = FETCH_BYTES_MAX) -> None:
         # A wiped topic begins anew: from its beginning, since repeats are dropped anyway.
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=address,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_partition_fetch_bytes=fetch_bytes_max,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
 

@@ -1,22 +1,26 @@
 """Publishing the log to its public topic: in order for each shard, from where the topic ends, whatever happened."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from ..messages import Events
 from ..source import Published, Source
 from ..stream import Message
 from . import cloudevents
-from .client import Consumer, Record, undropped
+from .client import Consumer, Record, together
 from .publisher import Publisher, Queue
 
 SAVED_EVERY_S: Final = 1.0
 # Messages read from the log that are sent together.
 REFILL_MESSAGES_MAX: Final = 500
 REFILL_AGAIN_S: Final = 1.0
+# How often it is checked that what was published is still on the topic.
+LOOK_EVERY_S: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +73,15 @@ class EventPublisher:
         self._order = EventOrder()
         self._delivered: dict[int, Published] = {}
         self._more = asyncio.Event()
+        # One at a time uses the consumer.
+        self._reading = asyncio.Lock()
+        # By partition, a shard and where its record is that was seen there last; and the newest that was published.
+        self._witnesses: dict[int, Witness] = {}
+        self._newest: dict[int, Witness] = {}
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            # A task that is cancelled would leave the group without a word, and the others would go on without it.
-            group.create_task(undropped(self._live()))
-            group.create_task(undropped(self._refill_all()))
-            group.create_task(undropped(self._save()))
+        """Publish until something fails, and raise that."""
+        await together(self._live(), self._refill_all(), self._save(), self._look())
 
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
@@ -97,7 +103,9 @@ class EventPublisher:
         offsets = await self._publisher.send(batches)
         for batch, offset in zip(batches, offsets, strict=True):
             if offset is not None:
-                self._delivered[batch.shard] = Published(batch.from_seq + len(batch.events) - 1, offset)
+                place = Published(batch.from_seq + len(batch.events) - 1, offset)
+                self._delivered[batch.shard] = place
+                self._note(Witness(batch.shard, place))
 
     async def _save(self) -> None:
         while True:
@@ -141,31 +149,52 @@ class EventPublisher:
     async def _intact(self, saved: Mapping[int, Published]) -> set[int]:
         """Return the shards whose last record is where it was, or out of retention: a broker may have lost its data.
 
-        Each shard is asked for by itself: others on its partition may have been published anew already.
+        Each shard is asked for by itself: others of its partition may have been published again already.
         """
         topic, partitions = self._publisher.name, self._publisher.partitions
-        bounds = await self._consumer.bounds(topic, {shard % partitions for shard in saved})
-        intact: set[int] = set()
-        to_read: dict[int, list[int]] = {}
-        for shard, here in saved.items():
-            first, end = bounds[shard % partitions]
-            if here.offset < first and first > 0:
-                intact.add(shard)
-            elif first <= here.offset < end:
-                to_read.setdefault(shard % partitions, []).append(shard)
-        while to_read:  # one shard of each partition at a time
-            asked = {partition: shards.pop() for partition, shards in to_read.items()}
-            to_read = {partition: shards for partition, shards in to_read.items() if shards}
-            offsets = {partition: saved[shard].offset for partition, shard in asked.items()}
-            records = await self._consumer.read_at(topic, offsets)
-            intact.update(
-                shard
-                for partition, shard in asked.items()
-                if partition in records and _ends(records[partition], shard, saved[shard].seq)
-            )
+        async with self._reading:
+            bounds = await self._consumer.bounds(topic, {shard % partitions for shard in saved})
+            intact: set[int] = set()
+            to_read: dict[int, list[int]] = {}
+            for shard, here in saved.items():
+                first, end = bounds[shard % partitions]
+                if here.offset < first and first > 0:
+                    intact.add(shard)
+                elif first <= here.offset < end:
+                    to_read.setdefault(shard % partitions, []).append(shard)
+            while to_read:  # one shard of each partition at a time
+                asked = {partition: shards.pop() for partition, shards in to_read.items()}
+                to_read = {partition: shards for partition, shards in to_read.items() if shards}
+                offsets = {partition: saved[shard].offset for partition, shard in asked.items()}
+                records = await self._consumer.read_at(topic, offsets)
+                found = [shard for p, shard in asked.items() if p in records and _ends(records[p], shard, saved[shard])]
+                intact.update(found)
+                for shard in found:
+                    self._note(Witness(shard, saved[shard]))
         if lost := saved.keys() - intact:
             log.warning("events of %d shards are no longer on %s; refilling them from the log", len(lost), topic)
         return intact
+
+    def _note(self, witness: Witness) -> None:
+        partition = witness.shard % self._publisher.partitions
+        self._witnesses.setdefault(partition, witness)
+        self._newest[partition] = witness
+
+    async def _look(self) -> None:
+        """Raise TopicLost once the topic lost what it had: no connection has to break, and nothing new has to come.
+
+        On each partition a record is looked for that was there before all that was published since the last look. So
+        a loss in between is found even where the partition has grown past that place again.
+        """
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            heads, newest = self._source.heads(), dict(self._newest)
+            # Of other shards, another process may have filled in the same again by now.
+            asked = [witness for witness in self._witnesses.values() if witness.shard in heads]
+            places = {witness.shard: witness.place for witness in asked}
+            if places and (lost := places.keys() - await self._intact(places)):
+                raise TopicLost(self._publisher.name, lost)
+            self._witnesses = newest
 
     async def _refill(self, shard: int) -> None:
         """Send what the log has and the topic lacks, until nothing is missing."""
@@ -194,6 +223,20 @@ class EventPublisher:
                 return
 
 
+class Witness(NamedTuple):
+    """A record that the topic has."""
+
+    shard: int
+    place: Published
+
+
+class TopicLost(Exception):
+    """The topic lost what was published: publishing has to begin again."""
+
+    def __init__(self, topic: str, shards: Collection[int]) -> None:
+        super().__init__(f"{topic} lost its data, seen at shards {', '.join(map(str, sorted(shards)))}")
+
+
 class LogAway(Exception):
     """The log does not answer now; asking again later helps."""
 
@@ -206,5 +249,5 @@ def _reading() -> Generator[None]:
         raise LogAway(str(error) or type(error).__name__) from error
 
 
-def _ends(record: Record, shard: int, seq: int) -> bool:
-    return cloudevents.end_of(record.headers) == (shard, seq)
+def _ends(record: Record, shard: int, place: Published) -> bool:
+    return cloudevents.end_of(record.headers) == (shard, place.seq)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ..source import RETENTION_S, Source
 from ..stream import ACTIONS, EVENTS, REPORTS, TOPICS, Handler, Message, Shards, live
@@ -22,7 +22,6 @@ PARTITIONS: Final = 16
 # Of topics that services alone read: with 4, a message costs a quarter less CPU than with 16, here and at the broker.
 INTERNAL_PARTITIONS_MAX: Final = 4
 RECONNECT_S: Final = 1.0
-CANCEL_AGAIN_S: Final = 2 * client.STOP_S_MAX
 SHARD_DIGITS_MAX: Final = 9
 DEAD_LETTERS: Final = "dead-letter"
 CONFIGS: Final = {
@@ -79,8 +78,7 @@ class Link:
             try:
                 await client.undropped(self._work(self))
             except Exception as error:
-                cause = _first(error)
-                text = str(cause) or type(cause).__name__
+                text = str(error) or type(error).__name__
                 log.warning("Kafka: %s failed, reconnecting: %s", self._what, text)
             if self._task is me:
                 self.connected = False
@@ -88,7 +86,7 @@ class Link:
 
     def _end(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
-            ending = asyncio.create_task(_ended(task))
+            ending = asyncio.create_task(client.ended(task))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
@@ -99,20 +97,6 @@ def _may_be_wanted(record: Record, wanted: cloudevents.Wanted) -> bool:
     if key is None or not key.isdigit() or len(key) > SHARD_DIGITS_MAX:
         return True
     return wanted(int(key))
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task until it has ended: what awaits its parts with a timeout may swallow a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
-
-
-def _first(error: BaseException) -> BaseException:
-    """Of what several tasks raised, the first."""
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error
 
 
 class KafkaStream:
@@ -232,7 +216,7 @@ class KafkaStream:
 
     async def _publish_events(self, publisher: Publisher) -> None:
         assert self._source is not None
-        consumer = Consumer(self._address)
+        consumer = Consumer(self._address, client.LOOK_BYTES_MAX)
         await consumer.start()
         try:
             await EventPublisher(publisher, consumer, self._source, self._queues[EVENTS]).run()
