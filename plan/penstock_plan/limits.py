@@ -18,3 +18,6 @@ NAME_LENGTH_MAX = 255
 # Literals of one node: a grant carries them all.
 INLINE_NODE_BYTES_MAX = 64 * 1024
 RETRIES_MAX = 1_000_000
+# From one retry to the next; more would be beyond every number within a few retries.
+RETRY_FACTOR_MAX = 100.0
+RETRY_DELAY_S_MAX = 30 * 24 * 3600.0

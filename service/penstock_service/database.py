@@ -4,19 +4,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 import asyncpg
 
-from .errors import DatabaseAway
+from .errors import DatabaseAway, Overloaded
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_MAX_S: Final = 10
 CLOSE_MAX_S: Final = 5.0
 STATEMENT_MAX_S: Final = 30.0
-# For leases: one renews while the other takes. An answer that comes later than a lease lasts is worth nothing.
-LEASE_CONNECTIONS_MAX: Final = 2
-LEASE_STATEMENT_MAX_S: Final = 3.0
 
 # A row: by name, by position, or unpacked; None where there is none.
 Row = Any
@@ -39,6 +37,29 @@ TROUBLE: Final[tuple[type[Exception], ...]] = (
 )
 # The server is not there, or not yet.
 ABSENT: Final[tuple[type[Exception], ...]] = (asyncpg.CannotConnectNowError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one pool of connections may take.
+
+    Attributes:
+        waiting_max: Statements that may wait for a connection; more are refused as Overloaded. None: any number.
+        answer_max_s: After which the server itself gives a statement up, which is answered as Overloaded; 0: never.
+    """
+
+    connections_max: int = CONNECTIONS_MAX
+    statement_max_s: float = STATEMENT_MAX_S
+    waiting_max: int | None = None
+    answer_max_s: float = 0.0
+
+
+USUAL: Final = Limits()
+# One renews while the other takes. An answer that comes later than a lease lasts is worth nothing.
+LEASING: Final = Limits(connections_max=2, statement_max_s=3.0)
+# Lists and histories, of which anybody may ask for as many as he likes.
+LOOKING: Final = Limits(connections_max=4, waiting_max=100, answer_max_s=2.0)
+RETRY_AFTER_S: Final = 1.0
 
 
 class Connection(Protocol):
@@ -64,22 +85,21 @@ async def connect(url: str, **settings: str) -> Connection:
 class Database:
     """A pool of connections, for one purpose: what waits in another pool does not delay this one."""
 
-    def __init__(
-        self, url: str, connections_max: int = CONNECTIONS_MAX, statement_max_s: float = STATEMENT_MAX_S
-    ) -> None:
+    def __init__(self, url: str, limits: Limits = USUAL) -> None:
         self.url = url
-        self._connections_max, self._statement_max_s = connections_max, statement_max_s
+        self._limits = limits
         self._pool: Any = None
+        self._asked = 0
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(
             self.url,
             min_size=1,
-            max_size=self._connections_max,
+            max_size=self._limits.connections_max,
             timeout=CONNECT_MAX_S,
-            command_timeout=self._statement_max_s,
+            command_timeout=self._limits.statement_max_s,
             init=_set_codecs,
-            server_settings={"jit": "off"},
+            server_settings={"jit": "off", "statement_timeout": f"{self._limits.answer_max_s * 1000:.0f}"},
         )
 
     async def close(self) -> None:
@@ -93,35 +113,45 @@ class Database:
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[Connection]:
         """Lend a connection; raise DatabaseAway for what the server or the line does to it."""
-        with _translated():
+        with self._translated():
             async with self._pool.acquire() as connection:
                 yield connection
 
     async def fetch(self, query: str, *args: object) -> Sequence[Row]:
-        with _translated():
+        with self._translated():
             return await self._pool.fetch(query, *args)
 
     async def fetchrow(self, query: str, *args: object) -> Row:
-        with _translated():
+        with self._translated():
             return await self._pool.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:
-        with _translated():
+        with self._translated():
             return await self._pool.fetchval(query, *args)
 
     async def execute(self, query: str, *args: object) -> str:
-        with _translated():
+        with self._translated():
             return await self._pool.execute(query, *args)
 
-
-@contextmanager
-def _translated() -> Generator[None]:
-    try:
-        yield
-    except DEFINITE:
-        raise  # our mistake, not the database's absence
-    except TROUBLE as error:
-        raise DatabaseAway(str(error) or type(error).__name__) from error
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        waiting_max = self._limits.waiting_max
+        if waiting_max is not None and self._asked - self._limits.connections_max >= waiting_max:
+            raise Overloaded(f"{waiting_max} lists and histories wait for the database", RETRY_AFTER_S)
+        self._asked += 1
+        try:
+            yield
+        except asyncpg.QueryCanceledError as error:
+            if not self._limits.answer_max_s:
+                raise DatabaseAway(str(error)) from error
+            text = f"the database did not answer within {self._limits.answer_max_s:g} s"
+            raise Overloaded(text, RETRY_AFTER_S) from error
+        except DEFINITE:
+            raise  # our mistake, not the database's absence
+        except TROUBLE as error:
+            raise DatabaseAway(str(error) or type(error).__name__) from error
+        finally:
+            self._asked -= 1
 
 
 async def _set_codecs(connection: Any) -> None:

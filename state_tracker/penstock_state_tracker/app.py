@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_service import grpc_server
-from penstock_service.database import LEASE_CONNECTIONS_MAX, LEASE_STATEMENT_MAX_S, Database
+from penstock_service.database import LEASING, LOOKING, Database
 from penstock_service.migrations import migrate, packaged
 from penstock_stream import stream as streams
 from penstock_stream.stream import Stream, Subscription
@@ -85,7 +85,8 @@ class StateTracker:
         if not database_urls or not owner:
             raise StateTrackerError("a State Tracker needs at least one database and a name")
         self._databases = [Database(url) for url in database_urls]
-        self._leasing = [Database(url, LEASE_CONNECTIONS_MAX, LEASE_STATEMENT_MAX_S) for url in database_urls]
+        self._leasing = [Database(url, LEASING) for url in database_urls]
+        self._looking = [Database(url, LOOKING) for url in database_urls]
         self._stream = stream
         self._owner = owner
         self._address = address
@@ -147,11 +148,13 @@ class StateTracker:
         addresses: dict[int, str] = {}
         routing = Routing(deployment.shards, self.owned, addresses)
         lookups: dict[int, Lookup] = {}
-        for database, leasing, shards in zip(self._databases, self._leasing, deployment.places, strict=True):
+        pools = zip(self._databases, self._leasing, self._looking, deployment.places, strict=True)
+        for database, leasing, looking, shards in pools:
             await leasing.open()
+            await looking.open()
             owner = Owner(database, leasing, shards, self.plans, self._owner, self._address, self.owned, addresses)
             committer = Committer(database.url, self._stream, self._recent, owner.lost)
-            routing.add(shards, database, committer)
+            routing.add(shards, database, looking, committer)
             lookups.update(dict.fromkeys(shards, Lookup(database)))
             self._owners.append(owner)
             self._committers.append(committer)
@@ -167,14 +170,14 @@ class StateTracker:
         self.service = StateTrackerService(
             deployment,
             routing,
-            self._databases,
+            self._looking,
             self.plans,
             Submissions(routing, self.plans, lookups),
             self.consumer,
             reader,
             values,
             lookups,
-            Diagnosis(self._owner, self._databases, self.owned, self._stream),
+            Diagnosis(self._owner, self._databases, self.owned, self._stream, self._owners, self.consumer),
             *self._others,
         )
         self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
@@ -199,7 +202,8 @@ class StateTracker:
             owned.lose()
         self.owned.clear()
         self._owners, self._committers = [], []
-        for database in (*self._leasing, *self._databases):
+        self.plans.close()
+        for database in (*self._looking, *self._leasing, *self._databases):
             await database.close()
 
     def _graphs_used(self) -> set[bytes]:

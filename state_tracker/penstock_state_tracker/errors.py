@@ -63,6 +63,16 @@ class PlanNotFound(Answered):
         self.plan = plan
 
 
+class PlanUnreadable(Answered):
+    """What is stored of a plan cannot be read."""
+
+    status = "DATA_LOSS"
+
+    def __init__(self, plan: bytes, why: str) -> None:
+        super().__init__(f"plan {plan.hex()} is damaged in the database: {why}; restore it from a backup")
+        self.plan = plan
+
+
 # What the caller can only wait for, or ask another process
 
 

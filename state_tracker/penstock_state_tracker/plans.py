@@ -1,9 +1,12 @@
 """Plans: stored by the hash of their bytes, and kept as graphs while runs use them."""
 
+from __future__ import annotations
+
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple
 
 from penstock_plan import PlanGraph, plan_hash
 from penstock_plan.check import validation
@@ -13,15 +16,18 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_service.database import Database
 
 from .core.inputs import Inputs
-from .errors import BadRequest, PlanNotFound
+from .errors import BadRequest, Overloaded, PlanNotFound, PlanUnreadable
 
 GRAPHS_BYTES_MAX: Final = 256 * 2**20
 DATA_BYTES_MAX: Final = 64 * 2**20
 # What a graph holds, about: its columns, and what each node adds to them.
 GRAPH_BYTES: Final = 4_000
 NODE_BYTES: Final = 500
-# A plan beyond this many bytes is read in a thread, so that the loop turns meanwhile.
+# A plan beyond this many bytes is read in a thread, one at a time, so that the loop turns meanwhile.
 LARGE_PLAN_BYTES: Final = 64 * 1024
+# Plans that are wanted together may push each other out of memory; after so many times that is said.
+ENSURE_TRIES: Final = 5
+ENSURE_AGAIN_S: Final = 0.5
 
 PUT = """
 INSERT INTO plans (hash, size_bytes, nodes, name, caller, data) VALUES ($1, $2, $3, $4, $5, $6)
@@ -47,6 +53,7 @@ class Plans:
         self._data: OrderedDict[bytes, bytes] = OrderedDict()  # the latest, as they came
         self._data_bytes = 0
         self._lock = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "plans")
 
     @property
     def graphs(self) -> Mapping[bytes, PlanGraph]:
@@ -63,14 +70,14 @@ class Plans:
         if name in self._graphs or await self._stored_everywhere(name):
             return name
         try:
-            plan = await _loaded(data)
+            read = await self._off_the_loop(_checked, data, name)
         except InvalidPlan as error:
             raise BadRequest(str(error)) from None
         who = caller.SerializeToString()
         for database in self._databases:
-            await database.execute(PUT, name, len(data), len(plan.nodes), plan.name, who, data)
+            await database.execute(PUT, name, len(data), read.graph.size, read.graph.name, who, data)
         # Only now: what is in memory counts as stored, and runs of it must outlive this process.
-        self._keep(name, plan)
+        self._keep(read)
         self._remember(name, data)
         return name
 
@@ -87,14 +94,29 @@ class Plans:
         return data
 
     async def ensure(self, plans: Iterable[bytes]) -> None:
-        """Bring plans into memory, where they stay until the loop has turned; raise PlanNotFound."""
+        """Bring plans into memory, where they stay until the loop has turned.
+
+        Raises:
+            PlanNotFound: One was never stored here.
+            PlanUnreadable: What is stored of one is damaged.
+        """
         wanted = set(plans)
-        if wanted <= self._graphs.keys():
-            return
-        async with self._lock:
-            for plan in wanted:
-                if plan not in self._graphs:
-                    self._keep(plan, await _loaded(await self.data(plan)), wanted)
+        for _ in range(ENSURE_TRIES):
+            if wanted <= self._graphs.keys():
+                return
+            async with self._lock:
+                for plan in wanted - self._graphs.keys():
+                    self._keep(await self._off_the_loop(_read, await self.data(plan), plan), wanted)
+        raise Overloaded(f"{len(wanted)} plans do not stay in memory together", ENSURE_AGAIN_S)
+
+    async def _off_the_loop(self, read: Callable[[bytes, bytes], Read], data: bytes, name: bytes) -> Read:
+        if len(data) < LARGE_PLAN_BYTES:
+            return read(data, name)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read, data, name)
+
+    def close(self) -> None:
+        """Read no more plans."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _remember(self, plan: bytes, data: bytes) -> None:
         """Keep the bytes for the workers, which all ask for them when a run begins, also while Postgres is away."""
@@ -111,15 +133,15 @@ class Plans:
                 return False
         return True
 
-    def _keep(self, name: bytes, plan: plan_pb2.Plan, wanted: Collection[bytes] = ()) -> PlanGraph:
+    def _keep(self, read: Read, wanted: Collection[bytes] = ()) -> PlanGraph:
+        name = read.graph.hash
         if name in self._graphs:
             return self._graphs[name]
-        graph = PlanGraph.of(plan, name)
         self._evict(wanted)
-        self._graphs[name] = graph
-        self._inputs[name] = Inputs.of(plan)
-        self._bytes += _size(graph)
-        return graph
+        self._graphs[name] = read.graph
+        self._inputs[name] = read.inputs
+        self._bytes += _size(read.graph)
+        return read.graph
 
     def _evict(self, wanted: Collection[bytes]) -> None:
         """Make room before a plan comes in: the oldest that no open run uses go first."""
@@ -137,7 +159,29 @@ def _size(graph: PlanGraph) -> int:
     return GRAPH_BYTES + NODE_BYTES * graph.size
 
 
-async def _loaded(data: bytes) -> plan_pb2.Plan:
-    if len(data) < LARGE_PLAN_BYTES:
-        return validation.load(data)
-    return await asyncio.to_thread(validation.load, data)
+class Read(NamedTuple):
+    """A plan as it is kept in memory."""
+
+    graph: PlanGraph
+    inputs: Inputs
+
+
+def _checked(data: bytes, name: bytes) -> Read:
+    """Read a plan that comes from anywhere; raise InvalidPlan."""
+    plan = validation.load(data)
+    return Read(PlanGraph.of(plan, name), Inputs.of(plan))
+
+
+def _read(data: bytes, name: bytes) -> Read:
+    """Read a stored plan. It was checked by the rules of its time: stricter ones must not keep its runs from going on.
+
+    Raises:
+        PlanUnreadable: The bytes are damaged.
+    """
+    if plan_hash(data) != name:
+        raise PlanUnreadable(name, "its bytes have another hash")
+    try:
+        plan = plan_pb2.Plan.FromString(data)
+        return Read(PlanGraph.of(plan, name), Inputs.of(plan))
+    except Exception as error:  # of a version that this one cannot read
+        raise PlanUnreadable(name, f"{type(error).__name__}: {error}") from error

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 from penstock_plan.graph import PlanGraph
+from penstock_plan.limits import RETRY_DELAY_S_MAX
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.value.v1 import value_pb2
-from penstock_state_tracker.core.retries import LOST_MAX
+from penstock_state_tracker.core.retries import LONG_LIFE_S, LOST_MAX
 from penstock_state_tracker.core.shard import OUTPUTS_BYTES_MAX, Shard
 from penstock_state_tracker.errors import CorruptLog
 
@@ -117,6 +118,77 @@ def test_a_lost_worker_uses_up_no_retry_until_the_operator_is_suspected() -> Non
     for attempt in range(1, LOST_MAX + 1):
         assert kinds(state.report(failed(0, attempt, ev.CAUSE_LOST), 0.0)) == ["action_failed"]
     assert state_of(state.report(failed(0, LOST_MAX + 1, ev.CAUSE_LOST), 0.0)[-1]) == ev.RUN_STATE_FAILED
+
+
+def test_losses_before_a_long_life_no_longer_count_and_a_replay_agrees() -> None:
+    state, now = shard([[]]), 0.0
+    log = submit(state)
+    for attempt in range(1, 4 * LOST_MAX):
+        log += state.report(started(0, attempt), now)
+        now += LONG_LIFE_S if attempt % LOST_MAX == 0 else 1.0
+        log += state.report(failed(0, attempt, ev.CAUSE_LOST), now)
+        lost = state.runs[RUN].histories[0].lost
+        assert lost == (1 if attempt % LOST_MAX == 0 else attempt % LOST_MAX + (attempt > LOST_MAX))
+    # A replay has no clock: what was decided is in the events.
+    replayed = Shard(0, state.plans)
+    for event in log:
+        replayed.apply(event, 0.0)
+    assert replayed.runs[RUN].histories[0].lost == state.runs[RUN].histories[0].lost
+    assert next(iter(state.snapshot(now))).nodes == next(iter(replayed.snapshot(now))).nodes
+    *_, last = [state.report(failed(0, 4 * LOST_MAX + n, ev.CAUSE_LOST), now) for n in range(LOST_MAX) if state.runs]
+    assert state_of(last[-1]) == ev.RUN_STATE_FAILED, "one after the other, none of which lived"
+
+
+def test_a_long_life_goes_on_over_a_snapshot() -> None:
+    state = shard([[]])
+    submit(state)
+    for attempt in range(1, LOST_MAX + 1):
+        state.report(failed(0, attempt, ev.CAUSE_LOST), 0.0)
+    state.report(started(0, LOST_MAX + 1), 0.0)
+    restored = Shard(0, state.plans)
+    restored.restore(list(state.snapshot(LONG_LIFE_S / 2)), state.seq, 1, 1000.0)
+    (event,) = restored.report(failed(0, LOST_MAX + 1, ev.CAUSE_LOST), 1000.0 + LONG_LIFE_S / 2)
+    assert event.action_failed.long_lived and event.action_failed.HasField("retry_delay_s")
+
+
+def test_an_orderly_end_uses_up_nothing() -> None:
+    state = shard([[]])
+    submit(state)
+    for attempt in range(1, 5 * LOST_MAX):
+        assert kinds(state.report(failed(0, attempt, ev.CAUSE_PREEMPTED), 0.0)) == ["action_failed"]
+    assert state.runs[RUN].histories[0].lost == 0
+
+
+@pytest.mark.parametrize("factor", [1e10, 1e200, 1.7e308])
+@pytest.mark.parametrize("delay_max_s", [0.0, 0.01, 1e300])
+def test_no_policy_makes_a_delay_that_cannot_be_counted(factor: float, delay_max_s: float) -> None:
+    """As in plans that were stored before such numbers were refused."""
+    state = shard([[]], retries=100)
+    policy = state.plans[PLAN].retry[0]
+    policy.factor, policy.delay_max_s = factor, delay_max_s
+    submit(state)
+    delays = [state.report(failed(0, n), 0.0)[0].action_failed.retry_delay_s for n in range(1, 101)]
+    assert delays == sorted(delays) and delays[-1] == min(delay_max_s or RETRY_DELAY_S_MAX, RETRY_DELAY_S_MAX)
+
+
+def test_a_report_that_cannot_be_decided_fails_its_node() -> None:
+    state = shard([[], []], retries=5)
+    submit(state)
+    failure, *_ = state.give_up(succeeded(0), "OverflowError: no", 0.0)
+    assert failure.action_failed.cause == ev.CAUSE_BAD_RESULT
+    assert "OverflowError: no" in failure.action_failed.failure.message
+    assert state.give_up(succeeded(0), "OverflowError: no", 0.0) == [], "it is stale by now"
+
+
+def test_the_end_of_a_run_says_where_its_failure_is() -> None:
+    state = shard([[], []], retries=0)
+    submit(state)
+    state.report(failed(1), 0.0)
+    restored = Shard(0, state.plans)
+    restored.restore(list(state.snapshot(0.0)), state.seq, 1, 0.0)
+    for one in (state, restored):
+        *_, end = one.report(succeeded(0), 0.0)
+        assert (end.run_ended.failed_node, end.run_ended.failure_seq) == (1, 2)
 
 
 @pytest.mark.parametrize("report", [failed(0, final=True), failed(0, cause=ev.CAUSE_BAD_RESULT)])

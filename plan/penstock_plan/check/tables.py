@@ -13,6 +13,8 @@ from ..limits import (
     MEMBERS_MAX,
     NAME_LENGTH_MAX,
     RETRIES_MAX,
+    RETRY_DELAY_S_MAX,
+    RETRY_FACTOR_MAX,
     TYPE_DEPTH_MAX,
     TYPES_MAX,
 )
@@ -150,6 +152,13 @@ def check_options(
     for name, number in (numbers | {"jitter": retry.jitter, "timeout_s": timeout_s}).items():
         if not math.isfinite(number) or number < 0:
             problems.add(f"{what}: {name} is {number}; expected a number of at least 0")
+    for name, number, most in (
+        ("delay_s", retry.delay_s, RETRY_DELAY_S_MAX),
+        ("factor", retry.factor, RETRY_FACTOR_MAX),
+        ("delay_max_s", retry.delay_max_s, RETRY_DELAY_S_MAX),
+    ):
+        if number > most and math.isfinite(number):
+            problems.add(f"{what}: {name} of its retries is {number:g}; the limit is {most:g}")
     if retry.jitter > 1:
         problems.add(f"{what}: jitter is {retry.jitter}; expected a fraction of the delay, 0 to 1")
     if on_failure not in plan_pb2.FailurePolicy.values():

@@ -31,8 +31,6 @@ from .values import Artifacts, decode_outputs
 from .view import RunState, RunView, cause_text, run_state
 
 PAGE = 200
-# Runs among which a part of an id is looked for, newest first.
-FIND_MAX = 100_000
 PLANS_KEPT_MAX = 256
 # After a run has ended, how long the last lines that its operators printed are waited for.
 LAST_LINES_S = 0.5
@@ -230,13 +228,11 @@ class AsyncClient:
         digits = part.replace("-", "").lower()
         if len(digits) == 32:
             return parse_run_id(part)
-        if not digits or set(digits) - set("0123456789abcdef"):
+        if not 0 < len(digits) < 32 or set(digits) - set("0123456789abcdef"):
             raise NoSuchRun(part)
-        found: list[uuid.UUID] = []
-        async with aclosing(self._list("", "", (), FIND_MAX)) as runs:
-            async for run in runs:
-                if run.id.hex.startswith(digits) or run.id.hex.endswith(digits):
-                    found.append(run.id)
+        request = service_pb2.FindRunsRequest(part=digits)
+        answer: Any = await self._connection.call("state_tracker", "FindRuns", request)
+        found = [uuid.UUID(bytes=run_id) for run_id in answer.run_ids]
         if not found:
             raise NoSuchRun(part)
         if len(found) > 1:

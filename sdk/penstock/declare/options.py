@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
+from penstock_plan.limits import RETRY_DELAY_S_MAX, RETRY_FACTOR_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidDeclaration
@@ -68,9 +69,9 @@ class Options:
         _within("cpu", self.cpu, 0, CPU_MAX)
         _whole("gpu", self.gpu, GPU_MAX)
         _whole("retries", self.retries, RETRIES_MAX)
-        _within("retry_delay_s", self.retry_delay_s, 0, float("inf"))
-        _within("retry_factor", self.retry_factor, 1, float("inf"))
-        _within("retry_delay_max_s", self.retry_delay_max_s, 0, float("inf"))
+        _within("retry_delay_s", self.retry_delay_s, 0, RETRY_DELAY_S_MAX)
+        _within("retry_factor", self.retry_factor, 1, RETRY_FACTOR_MAX)
+        _within("retry_delay_max_s", self.retry_delay_max_s, 0, RETRY_DELAY_S_MAX)
         _within("retry_jitter", self.retry_jitter, 0, 1)
         if self.timeout_s is not None and not (_number(self.timeout_s) and 0 < self.timeout_s < float("inf")):
             raise InvalidDeclaration(f"timeout_s must be seconds above 0, or None for no limit, not {self.timeout_s!r}")

@@ -15,9 +15,13 @@ from penstock_stream.stream import Stream
 
 from .. import measures
 from ..log.shard_state import Owned
+from ..ownership.owner import Owner
+from .reports import Consumer
 
 IDLE_RUNS_MAX: Final = 20
 ANSWER_MAX_S: Final = 5.0
+UNDECIDED_MAX: Final = 20
+REASON_CHARS_MAX: Final = 500
 SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit", "max_connections", "data_checksums")
 
 HEALTH = """
@@ -34,9 +38,16 @@ class Diagnosis:
     """One State Tracker's view."""
 
     def __init__(
-        self, instance: str, databases: Sequence[Database], owned: Mapping[int, Owned], stream: Stream
+        self,
+        instance: str,
+        databases: Sequence[Database],
+        owned: Mapping[int, Owned],
+        stream: Stream,
+        owners: Sequence[Owner],
+        consumer: Consumer,
     ) -> None:
         self._instance, self._databases, self._owned, self._stream = instance, databases, owned, stream
+        self._owners, self._consumer = owners, consumer
 
     async def make(self) -> api.DiagnoseResponse:
         """Ask everything, at the same time."""
@@ -53,6 +64,15 @@ class Diagnosis:
                 api.IdleRun(run_id=run.run_id, plan_name=run.plan_name, idle_s=now - run.touched) for run in idle
             ],
             broker=health,
+            damaged_shards=[
+                api.DamagedShard(shard=shard, reason=reason[:REASON_CHARS_MAX])
+                for owner in self._owners
+                for shard, reason in sorted(owner.damaged.items())
+            ],
+            undecided_reports=[
+                api.UndecidedReport(run_id=run_id, node=node, error=trouble.error[:REASON_CHARS_MAX])
+                for (run_id, node, _), trouble in list(self._consumer.undecided.items())[-UNDECIDED_MAX:]
+            ],
         )
 
 

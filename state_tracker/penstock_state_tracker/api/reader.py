@@ -91,7 +91,7 @@ class Reader:
     async def _of_run(self, shard: int, run_id: bytes, from_seq: int, to_seq: int) -> AsyncIterator[Rows]:
         ranges = self._recent.since(shard, from_seq)
         if ranges is None:
-            async for rows in logs.read_run(self._routing.databases[shard], shard, from_seq, to_seq, run_id):
+            async for rows in logs.read_run(self._routing.histories[shard], shard, from_seq, to_seq, run_id):
                 yield rows
             return
         rows = [row for one in ranges if run_id in one.run_ids for row in _rows_of_run(one, run_id, from_seq, to_seq)]

@@ -1,6 +1,7 @@
 """How runs have ended and what came out of them: put together from the log, for many runs at once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,10 +42,11 @@ class Results:
         """Return the results of runs that have ended: two reads for all of them, most often from memory."""
         ends = await self._values.events((one.shard, one.last_seq) for one in ended)
         wanted = [
-            (one.shard, output.seq)
+            (one.shard, seq)
             for one in ended
             if (end := ends.get((one.shard, one.last_seq))) is not None
-            for output in end.run_ended.outputs
+            for seq in (*(output.seq for output in end.run_ended.outputs), end.run_ended.failure_seq)
+            if seq
         ]
         found = await self._values.events(wanted)
         rows = await self._rows(ended, ends)
@@ -55,7 +57,7 @@ class Results:
         rows: Found = {}
         for one in ended:
             end = ends.get((one.shard, one.last_seq))
-            if not one.plan or (end is not None and end.run_ended.state == ev.RUN_STATE_FAILED):
+            if not one.plan or (end is not None and _has_unknown_failure(end.run_ended)):
                 rows.update(await self._lookup_of(one.shard).find([one.run_id]))
         return rows
 
@@ -72,16 +74,26 @@ class Results:
             event = found.get((one.shard, output.seq))
             if event is not None:
                 result.outputs.add(node=output.node, values=carried(event))
-        if how.state == ev.RUN_STATE_FAILED and how.failed_node >= 0 and row is not None:
+        failure = found.get((one.shard, how.failure_seq))
+        if failure is not None:
+            result.failure.CopyFrom(failure.action_failed)
+        elif _has_unknown_failure(how) and row is not None:
             await self._explain(result, one, row)
         return result
 
     async def _explain(self, result: api.RunResult, one: Ended, row: Row) -> None:
-        database = self._routing.databases[one.shard]
-        for failed in await logs.read_failures(database, one.shard, row["first_seq"], one.last_seq, one.run_id):
-            if failed.node == result.failed_node:
-                result.failure.CopyFrom(failed)
-                return
+        """Look for the failure, where the end of the run does not say where it is."""
+        database = self._routing.histories[one.shard]
+        failures = logs.read_failures(database, one.shard, row["first_seq"], one.last_seq, one.run_id)
+        async with aclosing(failures) as found:
+            async for failed in found:
+                if failed.node == result.failed_node:
+                    result.failure.CopyFrom(failed)
+                    return
+
+
+def _has_unknown_failure(how: ev.RunEnded) -> bool:
+    return how.state == ev.RUN_STATE_FAILED and how.failed_node >= 0 and not how.failure_seq
 
 
 def refused(run_id: bytes, error: Answer) -> api.RunResult:

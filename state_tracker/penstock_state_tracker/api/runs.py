@@ -23,19 +23,33 @@ run_id, shard, digest, plan, plan_name, nodes, team, caller, options, state, fir
 
 BY_ID = f"SELECT {COLUMNS} FROM runs WHERE run_id = ANY($1::uuid[])"
 
-# $1, $2: the last run of the page before, by (submitted_at, run_id). $3: states. $4: number of rows.
+# $1, $2: the last run of the page before, by (submitted_at, run_id). $3: number of rows.
 _LIST = f"""
 SELECT {COLUMNS} FROM runs
-WHERE (submitted_at, run_id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::uuid)
-    AND state = ANY($3::smallint[])"""
-_ORDER = " ORDER BY submitted_at DESC, run_id DESC LIMIT $4"
-# By which filters are set, so that each has an index to follow: of the team, of the plan's name.
-LISTS: Final = {
-    (False, False): _LIST + _ORDER,
-    (True, False): _LIST + " AND team = $5" + _ORDER,
-    (False, True): _LIST + " AND plan_name = $5" + _ORDER,
-    (True, True): _LIST + " AND team = $5 AND plan_name = $6" + _ORDER,
-}
+WHERE (submitted_at, run_id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::uuid)"""
+_ORDER = " ORDER BY submitted_at DESC, run_id DESC LIMIT $3"
+# States whose runs have an index of their own, named in the words of that index.
+_GROUPS: Final = (
+    (frozenset({ev.RUN_STATE_RUNNING, ev.RUN_STATE_CANCELLING}), " AND state < 3"),
+    (frozenset({ev.RUN_STATE_RUNNING}), " AND state < 3 AND state = 1"),
+    (frozenset({ev.RUN_STATE_CANCELLING}), " AND state < 3 AND state = 2"),
+    (frozenset({ev.RUN_STATE_SUCCEEDED}), " AND state = 3"),
+    (frozenset({ev.RUN_STATE_FAILED}), " AND state = 4"),
+    (frozenset({ev.RUN_STATE_CANCELLED}), " AND state = 5"),
+)
+
+# Ids that begin so are a range of the primary key, and those that end so one of the index `runs_id_end`.
+FOUND_MAX: Final = 20
+ID_DIGITS: Final = 32
+END_DIGITS: Final = 12
+BEGINNING = f"""
+SELECT run_id FROM runs WHERE run_id BETWEEN $1::uuid AND $2::uuid ORDER BY run_id DESC LIMIT {FOUND_MAX}"""
+ENDING = """
+SELECT run_id FROM runs
+WHERE reverse(right(run_id::text, 12)) ~>=~ $1 AND reverse(right(run_id::text, 12)) ~<~ $2 LIMIT $3"""
+# Whose last 12 digits are the same is looked at further, up to so many.
+ENDING_ROWS_MAX: Final = 1_000
+
 # Later than any run.
 NEWEST: Final = (2**53, b"\xff" * 16)
 TOKEN: Final = struct.Struct(">q16s")
@@ -61,10 +75,16 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> t
     filters = [name for name in (request.team, request.plan_name) if name]
     if any("\0" in name for name in filters):
         raise BadRequest("invalid team or workflow: a name cannot contain a zero byte")
-    query = LISTS[bool(request.team), bool(request.plan_name)]
+    where = "".join(
+        f" AND {column} = ${place}"
+        for place, column in enumerate(
+            [column for column, name in (("team", request.team), ("plan_name", request.plan_name)) if name], 4
+        )
+    )
     rows: list[Row] = []
     for database in databases:
-        rows += await database.fetch(query, *after, states, size + 1, *filters)
+        for group in _groups(states):
+            rows += await database.fetch(_LIST + group + where + _ORDER, *after, size + 1, *filters)
     rows.sort(key=_key, reverse=True)
     token = _token(*_key(rows[size - 1])) if len(rows) > size else ""
     return [summary(row) for row in rows[:size]], token
@@ -74,10 +94,42 @@ def _key(row: Row) -> tuple[int, bytes]:
     return row["submitted_at_us"], row["run_id"]
 
 
-def _states(wanted: Sequence[int]) -> list[int]:
+def _states(wanted: Sequence[int]) -> set[int]:
     if unknown := set(wanted).difference(ALL_STATES):
         raise BadRequest(f"unknown run state {min(unknown)}")
-    return list(set(wanted) or ALL_STATES)
+    return set(wanted) or set(ALL_STATES)
+
+
+def _groups(states: set[int]) -> list[str]:
+    """Return conditions that together mean these states; each has an index to follow, and no two of them a run."""
+    if states == set(ALL_STATES):
+        return [""]
+    conditions: list[str] = []
+    left = set(states)
+    for group, condition in _GROUPS:
+        if group <= left:
+            conditions.append(condition)
+            left -= group
+    return conditions
+
+
+async def find(databases: Sequence[Database], part: str) -> list[bytes]:
+    """Return the runs whose ids begin or end with these hexadecimal digits, newest first, at most FOUND_MAX."""
+    digits = part.replace("-", "").lower()
+    if not 0 < len(digits) <= ID_DIGITS or set(digits) - set("0123456789abcdef"):
+        raise BadRequest(f"{part[:64]!r} is not part of a run id: expected 1 to {ID_DIGITS} hexadecimal digits")
+    first, last = (bytes.fromhex(digits.ljust(ID_DIGITS, fill)) for fill in "0f")
+    reverse = digits[-END_DIGITS:][::-1]
+    rows_max = ENDING_ROWS_MAX if len(digits) > END_DIGITS else FOUND_MAX
+    found: set[bytes] = set()
+    for database in databases:
+        rows = [
+            *await database.fetch(BEGINNING, first, last),
+            *await database.fetch(ENDING, reverse, reverse + "g", rows_max),  # "g" follows every digit
+        ]
+        ids: list[bytes] = [row["run_id"] for row in rows]
+        found.update(run_id for run_id in ids if run_id.hex().startswith(digits) or run_id.hex().endswith(digits))
+    return sorted(found, reverse=True)[:FOUND_MAX]
 
 
 def _page_size(wanted: int) -> int:

@@ -48,7 +48,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         self,
         deployment: Deployment,
         routing: Routing,
-        databases: list[Database],
+        histories: Sequence[Database],
         plans: Plans,
         submissions: Submissions,
         consumer: Consumer,
@@ -69,7 +69,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             action_services=action_services,
         )
         self._routing = routing
-        self._databases = databases
+        self._histories = histories
         self._plans = plans
         self._submissions = submissions
         self._consumer = consumer
@@ -128,16 +128,20 @@ class StateTrackerService(StateTrackerServiceServicer):
         return api.GetRunResponse(run=await self._summary(request.run_id))
 
     async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:
-        found, token = await runs.page(self._databases, request)
+        found, token = await runs.page(self._histories, request)
         for summary in found:
             await self._count(summary)
         return api.ListRunsResponse(runs=found, next_page_token=token)
+
+    async def FindRuns(self, request: api.FindRunsRequest, context: Context) -> api.FindRunsResponse:
+        return api.FindRunsResponse(run_ids=await runs.find(self._histories, request.part))
 
     async def Cancel(self, request: api.CancelRequest, context: Context) -> api.CancelResponse:
         run_id, caller, reason = request.run_id, request.caller, request.reason
         check_caller(caller)
         owned = self._routing.mine(self._routing.shard(run_id))
-        events = owned.core.cancel(run_id, caller, reason[:REASON_CHARS_MAX], time.monotonic())
+        with self._routing.deciding(owned):
+            events = owned.core.cancel(run_id, caller, reason[:REASON_CHARS_MAX], time.monotonic())
         if events:
             self._routing.committers[owned.shard].add(owned, events)
         open_run = owned.core.runs.get(run_id)

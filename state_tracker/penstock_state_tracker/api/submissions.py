@@ -15,7 +15,7 @@ from penstock_service.database import Row
 from penstock_service.errors import DatabaseAway
 
 from ..core.run import Run
-from ..errors import BadRequest, Overloaded, PlanNotFound, RunExists, ShardAway
+from ..errors import BadRequest, Overloaded, RunExists, ShardAway
 from ..log.committer import PENDING_EVENTS_FOR_SUBMITS
 from ..log.shard_state import Owned
 from ..ownership.routing import Routing
@@ -161,7 +161,7 @@ class Submissions:
         for plan in plans:
             try:
                 await self._plans.ensure([plan])
-            except (PlanNotFound, DatabaseAway) as error:
+            except Answer as error:
                 unknown[plan] = error
         # All at once, so that none was evicted for another.
         await self._plans.ensure(plans - unknown.keys())
@@ -178,7 +178,8 @@ class Submissions:
             return
         run_id = submission.run_id
         owned.digests[run_id] = submission.digest
-        events = owned.core.submit(event, run_id, time.monotonic())
+        with self._routing.deciding(owned):
+            events = owned.core.submit(event, run_id, time.monotonic())
         submission.owned, submission.run = owned, owned.core.runs.get(run_id)
         submission.outcome = _accepted(submission, event, owned.core.seq)
         submission.committing = owned.committing()

@@ -18,8 +18,15 @@ JSON_CODEC: Final = "json"
 CODEC_CHARS_MAX: Final = 100
 # A larger schema is left to the worker: it is read again for every run.
 SCHEMA_CHARS_MAX: Final = 64 * 1024
-# Inputs that do not exist and are named; looking for what was meant takes its time.
+# Inputs that do not exist and are named.
 UNKNOWN_NAMED_MAX: Final = 20
+# What was meant is looked for among so many inputs, for so many names: a comparison of two names takes its time.
+MEANT_AMONG_MAX: Final = 200
+MEANT_NAMES_MAX: Final = 3
+# Inputs that are named where one is asked for that does not exist.
+INPUTS_NAMED_MAX: Final = 20
+# Problems that are listed; their text goes into an answer of a few KiB anyway.
+PROBLEMS_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +55,11 @@ class Inputs:
         problems = self._unknown(given)
         values = value_pb2.Values()
         inline_bytes = 0
+        steps = json_schema.Steps()  # of all inputs together
         for declared in self.inputs:
             if declared.name in given:
                 value = given[declared.name]
-                problems += _problems(declared, value)
+                problems += _problems(declared, value, steps)
                 inline_bytes += len(value.inline)
             elif declared.default is not None:
                 value = declared.default
@@ -60,9 +68,9 @@ class Inputs:
                 continue
             values.values.append(value)
         if inline_bytes > INLINE_ALL_BYTES_MAX:
-            problems.append(
-                f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts"
-            )
+            problems.append(f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts")
+        if len(problems) > PROBLEMS_MAX:
+            problems[PROBLEMS_MAX:] = [f"there are {len(problems) - PROBLEMS_MAX} more problems"]
         if problems:
             raise BadRequest(f"{self.plan_name} cannot run with these inputs:\n- " + "\n- ".join(problems))
         return values
@@ -71,13 +79,22 @@ class Inputs:
         names = [declared.name for declared in self.inputs]
         unknown = sorted(given.keys() - set(names))
         problems: list[str] = []
-        for name in unknown[:UNKNOWN_NAMED_MAX]:
-            near = difflib.get_close_matches(name[:CODEC_CHARS_MAX], names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the inputs are {', '.join(map(repr, names)) or 'none'}"
-            problems.append(f"unknown input {name!r}; {hint}")
+        for index, name in enumerate(unknown[:UNKNOWN_NAMED_MAX]):
+            hint = _hint(name, names if index < MEANT_NAMES_MAX else [])
+            problems.append(f"unknown input {name!r}{hint}")
         if len(unknown) > UNKNOWN_NAMED_MAX:
             problems.append(f"there are {len(unknown) - UNKNOWN_NAMED_MAX} more that do not exist")
         return problems
+
+
+def _hint(name: str, names: list[str]) -> str:
+    """Say what was meant, or what there is; nothing where no names are given or finding out would take too long."""
+    if not names or len(names) > MEANT_AMONG_MAX:
+        return ""
+    if near := difflib.get_close_matches(name[:CODEC_CHARS_MAX], [known[:CODEC_CHARS_MAX] for known in names], 1):
+        return f"; did you mean {near[0]!r}?"
+    more = f" and {len(names) - INPUTS_NAMED_MAX} more" if len(names) > INPUTS_NAMED_MAX else ""
+    return f"; the inputs are {', '.join(map(repr, names[:INPUTS_NAMED_MAX]))}{more}"
 
 
 def _input(declared: plan_pb2.PlanInput) -> Input:
@@ -95,7 +112,7 @@ def _schema(text: str) -> Any:
         return None  # the plan's check is where this is said
 
 
-def _problems(declared: Input, value: value_pb2.Value) -> list[str]:
+def _problems(declared: Input, value: value_pb2.Value, steps: json_schema.Steps) -> list[str]:
     what = f"input {declared.name!r}"
     body = value.WhichOneof("body")
     if body is None:
@@ -115,5 +132,5 @@ def _problems(declared: Input, value: value_pb2.Value) -> list[str]:
         decoded = json.loads(inline)
     except (ValueError, RecursionError) as error:
         return [f"{what} is not JSON: {error}"]
-    problem = json_schema.problem(declared.schema, decoded)
+    problem = json_schema.problem(declared.schema, decoded, steps)
     return [f"{what} {problem}"] if problem else []

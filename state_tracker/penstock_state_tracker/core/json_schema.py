@@ -3,15 +3,18 @@
 The worker decodes every value by its Python type and has the last word.
 """
 
-import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from typing import Any, Final, NamedTuple, cast
 
 DEPTH_MAX: Final = 32
-# Parts of a schema looked at for one value: choices within choices could go on for ever.
+# Parts of schemas looked at for all values of one request: choices within choices could go on without end. Cheap ones
+# count in groups.
 STEPS_MAX: Final = 4_000
+CHEAP_PARTS: Final = 16
 SHOWN_CHARS_MAX: Final = 80
+# Values of an enum, and choices that do not fit, that a message names.
+NAMED_MAX: Final = 10
 
 TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -35,10 +38,23 @@ LENGTHS: Final[Mapping[str, tuple[str, Callable[[int, int], bool]]]] = {
 }
 
 
-def problem(schema: Any, value: Any) -> str:
+class Steps:
+    """How much may still be looked at."""
+
+    def __init__(self, most: int = STEPS_MAX) -> None:
+        self._left = most
+
+    def take(self, cheap_parts: int = 0) -> None:
+        """Count a part, and the cheap ones within it; raise _TooMuch once they are used up."""
+        self._left -= 1 + cheap_parts // CHEAP_PARTS
+        if self._left < 0:
+            raise _TooMuch
+
+
+def problem(schema: Any, value: Any, steps: Steps | None = None) -> str:
     """Return what is wrong with a decoded value, to follow its name in a sentence; empty if nothing."""
     try:
-        return _problem(schema, value, _Whole(schema, itertools.count()), 0)
+        return _problem(schema, value, _Whole(schema, steps or Steps()), 0)
     except (TypeError, AttributeError, KeyError, ValueError, RecursionError, _TooMuch):
         return ""  # a schema of a shape that we do not know
 
@@ -51,24 +67,26 @@ class _Whole(NamedTuple):
     """What all parts of one check share."""
 
     schema: Any
-    steps: Iterator[int]
+    steps: Steps
 
 
 def _problem(schema: Any, value: Any, root: _Whole, depth: int) -> str:
-    if next(root.steps) >= STEPS_MAX:
-        raise _TooMuch
+    root.steps.take()
     if not isinstance(schema, dict) or depth > DEPTH_MAX:
         return ""
     rules = cast(dict[str, Any], schema)
     if "$ref" in rules:
+        root.steps.take(len(rules["$ref"]))
         return _problem(_resolved(rules["$ref"], root.schema), value, root, depth + 1)
     if "anyOf" in rules:
         found = [_problem(choice, value, root, depth + 1) for choice in rules["anyOf"]]
-        return "" if "" in found else " and ".join(dict.fromkeys(found))
+        return "" if "" in found else " and ".join(list(dict.fromkeys(found))[:NAMED_MAX])
     if "type" in rules and not _is_a(rules["type"], value):
         return f"must be {' or '.join(_kinds(rules['type']))}, not {_shown(value)}"
-    if "enum" in rules and value not in rules["enum"]:
-        return f"must be one of {', '.join(map(_shown, rules['enum']))}, not {_shown(value)}"
+    if "enum" in rules:
+        root.steps.take(len(rules["enum"]))
+        if value not in rules["enum"]:
+            return f"must be one of {_named(rules['enum'])}, not {_shown(value)}"
     if "const" in rules and value != rules["const"]:
         return f"must be {_shown(rules['const'])}, not {_shown(value)}"
     return _limits(rules, value) or _parts(rules, value, root, depth)
@@ -115,6 +133,7 @@ def _parts(rules: dict[str, Any], value: Any, root: _Whole, depth: int) -> str:
                 return f"item {index} {found}"
     elif isinstance(value, dict):
         fields = cast(dict[str, Any], value)
+        root.steps.take(len(rules.get("required", ())))
         for name in rules.get("required", ()):
             if name not in fields:
                 return f"must have {name!r}"
@@ -130,6 +149,11 @@ def _resolved(reference: str, root: Any) -> Any:
     for part in reference.removeprefix("#/").split("/"):
         found = found[part]
     return found
+
+
+def _named(choices: Any) -> str:
+    more = f" or {len(choices) - NAMED_MAX} others" if len(choices) > NAMED_MAX else ""
+    return ", ".join(map(_shown, choices[:NAMED_MAX])) + more
 
 
 def _shown(value: Any) -> str:

@@ -51,6 +51,8 @@ def ended(run: Run) -> ev.Event:
     result = event.run_ended
     result.state = _state(run)
     result.failed_node = _failed_node(run) if result.state == ev.RUN_STATE_FAILED else -1
+    if result.failed_node >= 0 and result.failed_node == run.failed_node:
+        result.failure_seq = run.failure_seq
     if result.state == ev.RUN_STATE_SUCCEEDED:
         for node in run.graph.output_nodes:
             result.outputs.append(value_pb2.ValueRef(node=node, seq=run.first_seq if node < 0 else run.outputs[node]))

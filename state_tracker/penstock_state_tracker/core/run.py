@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from penstock_plan.graph import PlanGraph
@@ -24,8 +25,17 @@ class History:
 
     attempt: int = 1  # that runs or comes next
     retries: int = 0  # used, of those that count
-    lost: int = 0  # attempts that ended through no fault of the operator
+    lost: int = 0  # attempts lost with their worker since one lived for long
     ready_at: float = 0.0  # monotonic second from which the attempt may start
+
+
+class Used(Enum):
+    """What an attempt that is tried again uses up."""
+
+    RETRY = "retry"
+    NOTHING = "nothing"
+    LOSS = "loss"
+    FIRST_LOSS = "first loss"  # after a long life: losses before it no longer count
 
 
 class Run:
@@ -38,6 +48,7 @@ class Run:
         "fail_fast",
         "failed_node",
         "failing_fast",
+        "failure_seq",
         "first_seq",
         "graph",
         "open",
@@ -46,6 +57,7 @@ class Run:
         "plan_name",
         "run_id",
         "running",
+        "started_at",
         "status",
         "submitted_at_us",
         "team",
@@ -65,9 +77,11 @@ class Run:
         self.status = bytearray((WAITING,)) * graph.size
         self.outputs = array("q", bytes(8 * graph.size))  # seq of each success
         self.running: dict[int, tuple[int, str]] = {}  # node -> grant, worker
+        self.started_at: dict[int, float] = {}  # running node -> monotonic second
         self._history: dict[int, History] | None = None
         self.open = graph.size  # nodes that have not ended
         self.failed_node = -1
+        self.failure_seq = 0  # of the event by which it failed; 0: not known
         self.cancelling = False  # somebody asked for it
         self.failing_fast = False  # its first failure asked for it
         self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
@@ -112,36 +126,43 @@ class Run:
                 return False
         return True
 
-    def start(self, node: int, attempt: int, grant: int, worker: str) -> None:
+    def start(self, node: int, attempt: int, grant: int, worker: str, now: float) -> None:
         """WAITING -> RUNNING."""
         if self.status[node] not in MAY_START or attempt != self.attempt(node) or self.stopping:
             raise CorruptLog(f"attempt {attempt} cannot start", self.run_id, node)
         self.status[node] = RUNNING
         self.running[node] = (grant, worker)
+        self.started_at[node] = now
 
     def succeed(self, node: int, attempt: int, seq: int) -> None:
         """WAITING or RUNNING -> SUCCEEDED."""
         self._end(node, attempt, SUCCEEDED)
         self.outputs[node] = seq
 
-    def fail(self, node: int, attempt: int, *, cancelled: bool) -> None:
+    def fail(self, node: int, attempt: int, seq: int, *, cancelled: bool) -> None:
         """WAITING or RUNNING -> FAILED, or CANCELLED if that was the cause."""
         self._end(node, attempt, CANCELLED if cancelled else FAILED)
         if not cancelled and self.failed_node < 0 and self.graph.on_failure[node] != CONTINUE:
-            self.failed_node = node
+            self.failed_node, self.failure_seq = node, seq
 
-    def retry(self, node: int, attempt: int, ready_at: float, *, free: bool) -> None:
-        """WAITING or RUNNING -> WAITING for the next attempt; a free one does not count as a retry."""
+    def retry(self, node: int, attempt: int, ready_at: float, used: Used) -> None:
+        """WAITING or RUNNING -> WAITING for the next attempt."""
         self._check_open(node, attempt)
         self.status[node] = WAITING
-        self.running.pop(node, None)
+        if self.running.pop(node, None) is not None:
+            del self.started_at[node]
         history = self.history(node)
         history.attempt = attempt + 1
         history.ready_at = ready_at
-        if free:
-            history.lost += 1
-        else:
-            history.retries += 1
+        match used:
+            case Used.RETRY:
+                history.retries += 1
+            case Used.LOSS:
+                history.lost += 1
+            case Used.FIRST_LOSS:
+                history.lost = 1
+            case Used.NOTHING:
+                pass
 
     def skip(self, nodes: Iterable[int], status: int) -> None:
         """WAITING -> SKIPPED or CANCELLED."""
@@ -154,7 +175,7 @@ class Run:
     def _end(self, node: int, attempt: int, status: int) -> None:
         self._check_open(node, attempt)
         if self.status[node] == RUNNING:
-            del self.running[node]
+            del self.running[node], self.started_at[node]
         self.status[node] = status
         self.open -= 1
         if self._history is not None:

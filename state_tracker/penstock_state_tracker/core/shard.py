@@ -70,9 +70,24 @@ class Shard:
             case "failed":
                 return self._failed(run, node, report, report.failed, now)
             case "started":
-                return self._started(run, node, report)
+                return self._started(run, node, report, now)
             case _:
                 return []
+
+    def give_up(self, report: reports_pb2.Report, error: str, now: float) -> list[ev.Event]:
+        """Record that a report cannot be decided, which is a mistake of ours, as the final failure of its node."""
+        failure = ev.Failure(
+            type="InternalError", message=f"a report could not be recorded, please report this: {error}"
+        )
+        refused = reports_pb2.Report(
+            run_id=report.run_id,
+            node=report.node,
+            attempt=report.attempt,
+            grant=report.grant,
+            worker=report.worker,
+            failed=reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True),
+        )
+        return self.report(refused, now)
 
     def cancel(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
         """Cancel a run: no further actions of it start; it ends when no action of it runs."""
@@ -131,11 +146,11 @@ class Shard:
         run.caller = caller.SerializeToString()
         return run
 
-    def _started(self, run: Run, node: int, report: reports_pb2.Report) -> list[ev.Event]:
+    def _started(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         if run.stopping or run.status[node] == RUNNING:
             return []
         attempt, grant, worker = report.attempt, report.grant, report.worker
-        run.start(node, attempt, grant, worker)
+        run.start(node, attempt, grant, worker, now)
         self.seq += 1
         started = ev.ActionStarted(node=node, attempt=attempt, grant=grant, worker=worker)
         return [ev.Event(run_id=run.run_id, action_started=started)]
@@ -162,7 +177,7 @@ class Shard:
     def _failed(
         self, run: Run, node: int, report: reports_pb2.Report, failed: reports_pb2.Failed, now: float
     ) -> list[ev.Event]:
-        delay_s = retries.delay_s(run, node, failed)
+        delay_s = retries.delay_s(run, node, failed, now)
         event = ev.Event(run_id=run.run_id)
         event.action_failed.CopyFrom(
             ev.ActionFailed(
@@ -174,6 +189,7 @@ class Shard:
                 failure=outcomes.clipped(failed.failure),
                 duration_us=failed.duration_us,
                 retry_delay_s=delay_s,
+                long_lived=retries.long_lived(run, node, failed, now),
             )
         )
         self.seq += 1
@@ -216,7 +232,7 @@ class Shard:
         match event.WhichOneof("kind"):
             case "action_started":
                 started = event.action_started
-                run.start(started.node, started.attempt, started.grant, started.worker)
+                run.start(started.node, started.attempt, started.grant, started.worker, now)
             case "action_succeeded":
                 run.succeed(event.action_succeeded.node, event.action_succeeded.attempt, self.seq)
             case "action_failed":
@@ -234,10 +250,9 @@ class Shard:
 
     def _apply_failed(self, run: Run, failed: ev.ActionFailed, now: float) -> None:
         if failed.HasField("retry_delay_s"):
-            free = failed.cause in retries.FREE
-            run.retry(failed.node, failed.attempt, now + failed.retry_delay_s, free=free)
+            run.retry(failed.node, failed.attempt, now + failed.retry_delay_s, retries.used(failed))
         else:
-            run.fail(failed.node, failed.attempt, cancelled=failed.cause == ev.CAUSE_CANCELLED)
+            run.fail(failed.node, failed.attempt, self.seq, cancelled=failed.cause == ev.CAUSE_CANCELLED)
 
 
 def _apply_cancel(run: Run, requested: ev.CancelRequested) -> None:

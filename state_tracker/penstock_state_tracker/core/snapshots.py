@@ -24,6 +24,7 @@ def describe(run: Run, now: float) -> api.OpenRun:
         cancelling=run.cancelling,
         failing_fast=run.failing_fast,
         failed_node=run.failed_node,
+        failure_seq=run.failure_seq,
     )
     histories = run.histories
     for node, status in enumerate(run.status):
@@ -41,6 +42,7 @@ def _node(run: Run, node: int, status: int, history: History | None, now: float)
         open_node.output_seq = run.outputs[node]
     elif status == RUNNING:
         open_node.grant, open_node.worker = run.running[node]
+        open_node.running_s = max(0.0, now - run.started_at[node])
     return open_node
 
 
@@ -55,7 +57,7 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.fail_fast = described.options.fail_fast
     run.cancelling = described.cancelling
     run.failing_fast = described.failing_fast
-    run.failed_node = described.failed_node
+    run.failed_node, run.failure_seq = described.failed_node, described.failure_seq
     for node in described.nodes:
         _restore_node(run, node, now)
     return run
@@ -68,6 +70,7 @@ def _restore_node(run: Run, described: api.OpenNode, now: float) -> None:
         run.outputs[node] = described.output_seq
     elif status == RUNNING:
         run.running[node] = (described.grant, described.worker)
+        run.started_at[node] = now - described.running_s
     if status > RUNNING:
         run.open -= 1
     elif described.attempt > 1:

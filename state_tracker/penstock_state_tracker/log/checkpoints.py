@@ -21,14 +21,23 @@ WITH older AS (
 INSERT INTO checkpoints (shard, seq, epoch, chunk, data)
 SELECT $1, $2, $3, chunk - 1, data FROM unnest($4::bytea[]) WITH ORDINALITY AS new (data, chunk)
 ON CONFLICT DO NOTHING"""
-READ = "SELECT shard, seq, epoch, data FROM checkpoints WHERE shard = ANY($1::int[]) ORDER BY shard, seq, epoch, chunk"
+READ = """
+SELECT shard, seq, epoch, extract(epoch FROM clock_timestamp() - written_at)::float8 AS age_s, data
+FROM checkpoints WHERE shard = ANY($1::int[]) ORDER BY shard, seq, epoch, chunk"""
+DELETE = "DELETE FROM checkpoints WHERE shard = $1"
 
 
 @dataclass(slots=True)
 class Checkpoint:
     seq: int
     epoch: int
-    messages: list[api.SnapshotResponse]
+    # Seconds since it was written.
+    age_s: float
+    data: list[bytes]
+
+    def messages(self) -> list[api.SnapshotResponse]:
+        """Return what was written; raise DecodeError where it is damaged."""
+        return [api.SnapshotResponse.FromString(one) for one in self.data]
 
 
 async def write(database: Database, owned: Owned) -> None:
@@ -54,6 +63,11 @@ async def read(database: Database, shards: Sequence[int]) -> dict[int, Checkpoin
     for row in await database.fetch(READ, shards):
         shard, seq, epoch = row["shard"], row["seq"], row["epoch"]
         if shard not in found or (found[shard].seq, found[shard].epoch) != (seq, epoch):
-            found[shard] = Checkpoint(seq, epoch, [])
-        found[shard].messages.append(api.SnapshotResponse.FromString(row["data"]))
+            found[shard] = Checkpoint(seq, epoch, max(0.0, row["age_s"]), [])
+        found[shard].data.append(row["data"])
     return found
+
+
+async def delete(database: Database, shard: int) -> None:
+    """Forget what cannot be used: the log has all of it."""
+    await database.execute(DELETE, shard)

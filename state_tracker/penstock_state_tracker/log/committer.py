@@ -133,19 +133,25 @@ class Committer:
             if owned.pending:
                 events = events[:count]
                 self._dirty.append(owned)
-            part = logs.part_of(owned.shard, owned.epoch, owned.committed, events, owned.digests)
+            self.pending_events -= len(events)
+            try:
+                part = logs.part_of(owned.shard, owned.epoch, owned.committed, events, owned.digests)
+            except Exception:
+                log.exception("events of shard %d cannot be written, it is read again", owned.shard)
+                self.drop(owned)
+                continue
             rows += len(events)
             size += sum(map(len, part.payloads))
             pairs.append((owned, part))
-        self.pending_events -= rows
         return pairs
 
     async def _commit(self, pairs: Sequence[Pair]) -> None:
         """Append, again and again until the outcome is known for each shard."""
         uncertain = False
         while pairs:
+            columns = logs.columns([part for _, part in pairs])  # what fails here says nothing of the database
             try:
-                held = await self._append([part for _, part in pairs])
+                held = await self._append(columns)
             except DEFINITE as error:
                 await self._commit_apart(pairs, error)
                 return
@@ -164,10 +170,10 @@ class Committer:
             found = await self._reconnect(None, [part.shard for _, part in pairs])
             pairs = self._sort_out(pairs, found)
 
-    async def _append(self, parts: Sequence[logs.Part]) -> dict[int, int]:
+    async def _append(self, columns: list[list[object]]) -> dict[int, int]:
         if self._connection is None:
             self._connection = await connect(self._url, application_name="penstock-committer", **SETTINGS)
-        return await logs.append(self._connection, parts)
+        return await logs.append_columns(self._connection, columns)
 
     async def _commit_apart(self, pairs: Sequence[Pair], error: Exception) -> None:
         """Find the shard whose events the database refuses; the others go on."""

@@ -1,6 +1,6 @@
 """The logs in Postgres: append for many shards at once, and read by range."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +8,8 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_service.database import Connection, Database
 
 READ_ROWS: Final = 2_000
+READ_BYTES: Final = 4 * 2**20
+FAILURES_AT_ONCE: Final = 10
 
 # One round trip and one fsync for whatever gathered, of all shards. A shard whose head is not where its writer
 # believes drops out alone, with its runs. $1-$4: heads. $5-$9: events. $10-$21: new runs. $22-$25: changed runs.
@@ -47,13 +49,18 @@ HEADS = """
 SELECT shard, epoch, seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us
 FROM heads WHERE shard = ANY($1::int[])"""
 
+# A page, within a number of rows and of bytes, but for its first row. A size is known without reading the payload.
 READ = """
-SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us, payload
-FROM events WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq LIMIT $4"""
-
-READ_RUN = """
-SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us, payload
-FROM events WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND run_id = $4 ORDER BY seq LIMIT $5"""
+SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us, payload, rows
+FROM (
+    SELECT seq, recorded_at, payload, count(*) OVER () AS rows,
+        sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS bytes_before
+    FROM (
+        SELECT seq, recorded_at, payload FROM events
+        WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq LIMIT $4
+    ) AS read
+) AS page WHERE bytes_before < $5 ORDER BY seq"""
+READ_RUN = READ.replace("BETWEEN $2 AND $3 ORDER", "BETWEEN $2 AND $3 AND run_id = $6 ORDER")
 
 READ_AT = """
 SELECT shard, seq, payload
@@ -61,8 +68,8 @@ FROM unnest($1::int[], $2::bigint[]) AS wanted (shard, seq) JOIN events USING (s
 
 # The failures of one run, last first.
 READ_FAILURES = """
-SELECT payload FROM events
-WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND run_id = $4 AND kind = $5 ORDER BY seq DESC"""
+SELECT seq, payload FROM events
+WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND run_id = $4 AND kind = $5 ORDER BY seq DESC LIMIT $6"""
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('make_events_partition'))"
 MAKE_PARTITIONS = """
@@ -139,7 +146,12 @@ def kind_of(payload: bytes) -> int:
 
 async def append(connection: Connection, parts: Sequence[Part]) -> dict[int, int]:
     """Append each part after its shard's head; return when each shard that was still held recorded it."""
-    rows = await connection.fetch(APPEND, *columns(parts))
+    return await append_columns(connection, columns(parts))
+
+
+async def append_columns(connection: Connection, columns: list[list[object]]) -> dict[int, int]:
+    """As `append`, of parts as `columns` makes them."""
+    rows = await connection.fetch(APPEND, *columns)
     return {shard: recorded_at_us for shard, recorded_at_us in rows}
 
 
@@ -230,19 +242,20 @@ async def heads(connection: Connection | Database, shards: Sequence[int]) -> dic
 async def read(
     database: Database, shard: int, from_seq: int, to_seq: int, rows_max: int = READ_ROWS
 ) -> list[tuple[int, int, bytes]]:
-    """Return (seq, recorded_at_us, payload) of a range, both ends included, at most `rows_max` of them."""
-    return [tuple(row) for row in await database.fetch(READ, shard, from_seq, to_seq, rows_max)]
+    """Return (seq, recorded_at_us, payload) of the first rows of a range, both ends included: a page of them."""
+    rows = await database.fetch(READ, shard, from_seq, to_seq, rows_max, READ_BYTES)
+    return [(row["seq"], row["recorded_at_us"], row["payload"]) for row in rows]
 
 
 async def read_run(
     database: Database, shard: int, from_seq: int, to_seq: int, run_id: bytes
 ) -> AsyncIterator[list[tuple[int, int, bytes]]]:
-    """Yield (seq, recorded_at_us, payload) of one run's events in a range, in chunks."""
+    """Yield (seq, recorded_at_us, payload) of one run's events in a range, page by page."""
     while True:
-        rows = await database.fetch(READ_RUN, shard, from_seq, to_seq, run_id, READ_ROWS)
+        rows = await database.fetch(READ_RUN, shard, from_seq, to_seq, READ_ROWS, READ_BYTES, run_id)
         if rows:
-            yield [tuple(row) for row in rows]
-        if len(rows) < READ_ROWS:
+            yield [(row["seq"], row["recorded_at_us"], row["payload"]) for row in rows]
+        if not rows or len(rows) == rows[0]["rows"] < READ_ROWS:
             return
         from_seq = rows[-1]["seq"] + 1
 
@@ -256,10 +269,16 @@ async def read_at(database: Database, positions: Sequence[tuple[int, int]]) -> d
 
 async def read_failures(
     database: Database, shard: int, from_seq: int, to_seq: int, run_id: bytes
-) -> list[ev.ActionFailed]:
-    """Return the failed attempts of a run, last first."""
-    rows = await database.fetch(READ_FAILURES, shard, from_seq, to_seq, run_id, ACTION_FAILED)
-    return [ev.Event.FromString(row["payload"]).action_failed for row in rows]
+) -> AsyncGenerator[ev.ActionFailed]:
+    """Yield the failed attempts of a run, last first."""
+    while True:
+        asked = (shard, from_seq, to_seq, run_id, ACTION_FAILED, FAILURES_AT_ONCE)
+        rows = await database.fetch(READ_FAILURES, *asked)
+        for row in rows:
+            yield ev.Event.FromString(row["payload"]).action_failed
+        if len(rows) < FAILURES_AT_ONCE:
+            return
+        to_seq = rows[-1]["seq"] - 1
 
 
 async def make_partitions(database: Database, days_ahead: int) -> None:

@@ -25,6 +25,8 @@ RENEW_EVERY_S: Final = 1.0
 # A shard that was dropped is taken again soon, but not in a busy loop with whoever else wants it.
 TAKE_AGAIN_AFTER_S: Final = 0.1
 CHECKPOINTS_AT_ONCE_MAX: Final = 16
+# A shard that could not be read is looked at again: somebody may have repaired it.
+DAMAGED_AGAIN_S: Final = 60.0
 PARTITION_DAYS_AHEAD: Final = 3
 PARTITIONS_EVERY_S: Final = 3600.0
 
@@ -64,7 +66,9 @@ class Owner:
         self._taking: dict[int, int] = {}
         # No longer ours for callers, while what was decided is being committed: their epochs.
         self._giving: dict[int, int] = {}
-        self._damaged: set[int] = set()
+        # Shards that could not be read, with the reason, and when each is tried again.
+        self.damaged: dict[int, str] = {}
+        self._damaged_until: dict[int, float] = {}
         # Of the monotonic clock: until when the lease of a shard is certainly ours.
         self._until: dict[int, float] = {}
         # How many of the shards may be ours.
@@ -130,12 +134,14 @@ class Owner:
             rebuilt = await rebuild(self.database, self._plans, taken)
         finally:
             self._taking = {}
-        for owned in rebuilt:
+        for owned in rebuilt.owned:
             owned.valid_until = self._until[owned.shard]
             self._owned[owned.shard] = owned
-        self._damaged |= {one.shard for one in taken} - {owned.shard for owned in rebuilt}
+            self.damaged.pop(owned.shard, None)
+        self.damaged |= rebuilt.damaged
+        self._damaged_until.update(dict.fromkeys(rebuilt.damaged, time.monotonic() + DAMAGED_AGAIN_S))
         if taken:
-            log.info("took over %d shards, of a share of %d", len(rebuilt), self._fair)
+            log.info("took over %d shards, of a share of %d", len(rebuilt.owned), self._fair)
 
     async def _look(self) -> None:
         """See who owns the others."""
@@ -150,7 +156,9 @@ class Owner:
         return [shard for shard in self.shards if shard in self._owned]
 
     def _free(self, shard: int) -> bool:
-        return shard not in self._owned and shard not in self._damaged and shard not in self._giving
+        if self._damaged_until.get(shard, 0.0) > time.monotonic():
+            return False
+        return shard not in self._owned and shard not in self._giving
 
     async def _taking_again(self) -> None:
         while True:
@@ -163,7 +171,7 @@ class Owner:
 
     def _seen(self) -> dict[int, str]:
         """Return the owner of each shard that cannot be taken."""
-        nobody = dict.fromkeys(self._damaged | self._giving.keys(), "")
+        nobody = dict.fromkeys(self.damaged.keys() | self._giving.keys(), "")
         return nobody | self._others | dict.fromkeys(self._mine(), self.holder.member)
 
     async def renew(self) -> None:

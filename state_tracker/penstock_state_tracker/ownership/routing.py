@@ -1,6 +1,7 @@
 """Where a run lives: its shard, the shard's database, and whether it is ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 
 from penstock_proto.wire import RUN_ID_BYTES, shard_of
 from penstock_service.database import Database
@@ -18,12 +19,15 @@ class Routing:
         self.shards = shards
         self._owned = owned
         self.databases: dict[int, Database] = {}
+        # The same ones, by the connections for lists and histories.
+        self.histories: dict[int, Database] = {}
         self.committers: dict[int, Committer] = {}
         self._addresses = addresses
 
-    def add(self, shards: Sequence[int], database: Database, committer: Committer) -> None:
+    def add(self, shards: Sequence[int], database: Database, history: Database, committer: Committer) -> None:
         """Say where these shards live."""
         self.databases.update(dict.fromkeys(shards, database))
+        self.histories.update(dict.fromkeys(shards, history))
         self.committers.update(dict.fromkeys(shards, committer))
 
     def shard(self, run_id: bytes) -> int:
@@ -47,6 +51,15 @@ class Routing:
     def all_current(self) -> list[Owned]:
         """Return the shards that are ours at this moment."""
         return [owned for owned in self._owned.values() if owned.valid]
+
+    @contextmanager
+    def deciding(self, owned: Owned) -> Generator[None]:
+        """Drop the shard where the core fails, a mistake of ours: its memory may be half changed."""
+        try:
+            yield
+        except Exception:
+            self.committers[owned.shard].drop(owned)
+            raise
 
     def mine(self, shard: int) -> Owned:
         """Return a shard that is ours.

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/penstock_proto/state_tracker/v1/diagnosis.proto\x12\x19penstock.state_tracker.v1\"\x11\n\x0f\x44iagnoseRequest\"\xe2\x01\n\x10\x44iagnoseResponse\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0e\n\x06now_us\x18\x02 \x01(\x03\x12<\n\tdatabases\x18\x03 \x03(\x0b\x32).penstock.state_tracker.v1.DatabaseHealth\x12\x35\n\tidle_runs\x18\x04 \x03(\x0b\x32\".penstock.state_tracker.v1.IdleRun\x12\x37\n\x06\x62roker\x18\x05 \x01(\x0b\x32\'.penstock.state_tracker.v1.BrokerHealth\"\x82\x02\n\x0e\x44\x61tabaseHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12I\n\x08settings\x18\x04 \x03(\x0b\x32\x37.penstock.state_tracker.v1.DatabaseHealth.SettingsEntry\x12\x0f\n\x07\x61head_s\x18\x05 \x01(\x01\x12\x35\n\x06shards\x18\x06 \x03(\x0b\x32%.penstock.state_tracker.v1.ShardOwner\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\nShardOwner\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\"<\n\x07IdleRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x11\n\tplan_name\x18\x02 \x01(\t\x12\x0e\n\x06idle_s\x18\x03 \x01(\x01\"\xa9\x01\n\x0c\x42rokerHealth\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x36\n\x06topics\x18\x04 \x03(\x0b\x32&.penstock.state_tracker.v1.TopicHealth\x12\x18\n\x10\x64ropped_messages\x18\x05 \x01(\x03\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x06 \x01(\x03\"\xa5\x01\n\x0bTopicHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\npartitions\x18\x02 \x01(\x05\x12\x44\n\x07\x63onfigs\x18\x03 \x03(\x0b\x32\x33.penstock.state_tracker.v1.TopicHealth.ConfigsEntry\x1a.\n\x0c\x43onfigsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/penstock_proto/state_tracker/v1/diagnosis.proto\x12\x19penstock.state_tracker.v1\"\x11\n\x0f\x44iagnoseRequest\"\xea\x02\n\x10\x44iagnoseResponse\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0e\n\x06now_us\x18\x02 \x01(\x03\x12<\n\tdatabases\x18\x03 \x03(\x0b\x32).penstock.state_tracker.v1.DatabaseHealth\x12\x35\n\tidle_runs\x18\x04 \x03(\x0b\x32\".penstock.state_tracker.v1.IdleRun\x12\x37\n\x06\x62roker\x18\x05 \x01(\x0b\x32\'.penstock.state_tracker.v1.BrokerHealth\x12?\n\x0e\x64\x61maged_shards\x18\x06 \x03(\x0b\x32\'.penstock.state_tracker.v1.DamagedShard\x12\x45\n\x11undecided_reports\x18\x07 \x03(\x0b\x32*.penstock.state_tracker.v1.UndecidedReport\"-\n\x0c\x44\x61magedShard\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\">\n\x0fUndecidedReport\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\x82\x02\n\x0e\x44\x61tabaseHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12I\n\x08settings\x18\x04 \x03(\x0b\x32\x37.penstock.state_tracker.v1.DatabaseHealth.SettingsEntry\x12\x0f\n\x07\x61head_s\x18\x05 \x01(\x01\x12\x35\n\x06shards\x18\x06 \x03(\x0b\x32%.penstock.state_tracker.v1.ShardOwner\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\nShardOwner\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\"<\n\x07IdleRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x11\n\tplan_name\x18\x02 \x01(\t\x12\x0e\n\x06idle_s\x18\x03 \x01(\x01\"\xa9\x01\n\x0c\x42rokerHealth\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x36\n\x06topics\x18\x04 \x03(\x0b\x32&.penstock.state_tracker.v1.TopicHealth\x12\x18\n\x10\x64ropped_messages\x18\x05 \x01(\x03\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x06 \x01(\x03\"\xa5\x01\n\x0bTopicHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\npartitions\x18\x02 \x01(\x05\x12\x44\n\x07\x63onfigs\x18\x03 \x03(\x0b\x32\x33.penstock.state_tracker.v1.TopicHealth.ConfigsEntry\x1a.\n\x0c\x43onfigsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,19 +38,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DIAGNOSEREQUEST']._serialized_start=78
   _globals['_DIAGNOSEREQUEST']._serialized_end=95
   _globals['_DIAGNOSERESPONSE']._serialized_start=98
-  _globals['_DIAGNOSERESPONSE']._serialized_end=324
-  _globals['_DATABASEHEALTH']._serialized_start=327
-  _globals['_DATABASEHEALTH']._serialized_end=585
-  _globals['_DATABASEHEALTH_SETTINGSENTRY']._serialized_start=538
-  _globals['_DATABASEHEALTH_SETTINGSENTRY']._serialized_end=585
-  _globals['_SHARDOWNER']._serialized_start=587
-  _globals['_SHARDOWNER']._serialized_end=659
-  _globals['_IDLERUN']._serialized_start=661
-  _globals['_IDLERUN']._serialized_end=721
-  _globals['_BROKERHEALTH']._serialized_start=724
-  _globals['_BROKERHEALTH']._serialized_end=893
-  _globals['_TOPICHEALTH']._serialized_start=896
-  _globals['_TOPICHEALTH']._serialized_end=1061
-  _globals['_TOPICHEALTH_CONFIGSENTRY']._serialized_start=1015
-  _globals['_TOPICHEALTH_CONFIGSENTRY']._serialized_end=1061
+  _globals['_DIAGNOSERESPONSE']._serialized_end=460
+  _globals['_DAMAGEDSHARD']._serialized_start=462
+  _globals['_DAMAGEDSHARD']._serialized_end=507
+  _globals['_UNDECIDEDREPORT']._serialized_start=509
+  _globals['_UNDECIDEDREPORT']._serialized_end=571
+  _globals['_DATABASEHEALTH']._serialized_start=574
+  _globals['_DATABASEHEALTH']._serialized_end=832
+  _globals['_DATABASEHEALTH_SETTINGSENTRY']._serialized_start=785
+  _globals['_DATABASEHEALTH_SETTINGSENTRY']._serialized_end=832
+  _globals['_SHARDOWNER']._serialized_start=834
+  _globals['_SHARDOWNER']._serialized_end=906
+  _globals['_IDLERUN']._serialized_start=908
+  _globals['_IDLERUN']._serialized_end=968
+  _globals['_BROKERHEALTH']._serialized_start=971
+  _globals['_BROKERHEALTH']._serialized_end=1140
+  _globals['_TOPICHEALTH']._serialized_start=1143
+  _globals['_TOPICHEALTH']._serialized_end=1308
+  _globals['_TOPICHEALTH_CONFIGSENTRY']._serialized_start=1262
+  _globals['_TOPICHEALTH_CONFIGSENTRY']._serialized_end=1308
 # @@protoc_insertion_point(module_scope)

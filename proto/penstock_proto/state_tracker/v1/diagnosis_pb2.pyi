@@ -11,18 +11,40 @@ class DiagnoseRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DiagnoseResponse(_message.Message):
-    __slots__ = ("instance", "now_us", "databases", "idle_runs", "broker")
+    __slots__ = ("instance", "now_us", "databases", "idle_runs", "broker", "damaged_shards", "undecided_reports")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     NOW_US_FIELD_NUMBER: _ClassVar[int]
     DATABASES_FIELD_NUMBER: _ClassVar[int]
     IDLE_RUNS_FIELD_NUMBER: _ClassVar[int]
     BROKER_FIELD_NUMBER: _ClassVar[int]
+    DAMAGED_SHARDS_FIELD_NUMBER: _ClassVar[int]
+    UNDECIDED_REPORTS_FIELD_NUMBER: _ClassVar[int]
     instance: str
     now_us: int
     databases: _containers.RepeatedCompositeFieldContainer[DatabaseHealth]
     idle_runs: _containers.RepeatedCompositeFieldContainer[IdleRun]
     broker: BrokerHealth
-    def __init__(self, instance: _Optional[str] = ..., now_us: _Optional[int] = ..., databases: _Optional[_Iterable[_Union[DatabaseHealth, _Mapping]]] = ..., idle_runs: _Optional[_Iterable[_Union[IdleRun, _Mapping]]] = ..., broker: _Optional[_Union[BrokerHealth, _Mapping]] = ...) -> None: ...
+    damaged_shards: _containers.RepeatedCompositeFieldContainer[DamagedShard]
+    undecided_reports: _containers.RepeatedCompositeFieldContainer[UndecidedReport]
+    def __init__(self, instance: _Optional[str] = ..., now_us: _Optional[int] = ..., databases: _Optional[_Iterable[_Union[DatabaseHealth, _Mapping]]] = ..., idle_runs: _Optional[_Iterable[_Union[IdleRun, _Mapping]]] = ..., broker: _Optional[_Union[BrokerHealth, _Mapping]] = ..., damaged_shards: _Optional[_Iterable[_Union[DamagedShard, _Mapping]]] = ..., undecided_reports: _Optional[_Iterable[_Union[UndecidedReport, _Mapping]]] = ...) -> None: ...
+
+class DamagedShard(_message.Message):
+    __slots__ = ("shard", "reason")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    reason: str
+    def __init__(self, shard: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class UndecidedReport(_message.Message):
+    __slots__ = ("run_id", "node", "error")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    node: int
+    error: str
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
 
 class DatabaseHealth(_message.Message):
     __slots__ = ("name", "error", "version", "settings", "ahead_s", "shards")

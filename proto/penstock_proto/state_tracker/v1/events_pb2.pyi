@@ -183,7 +183,7 @@ class ActionSucceeded(_message.Message):
     def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ...) -> None: ...
 
 class ActionFailed(_message.Message):
-    __slots__ = ("node", "item", "attempt", "grant", "cause", "failure", "duration_us", "worker", "retry_delay_s")
+    __slots__ = ("node", "item", "attempt", "grant", "cause", "failure", "duration_us", "worker", "retry_delay_s", "long_lived")
     NODE_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +193,7 @@ class ActionFailed(_message.Message):
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     RETRY_DELAY_S_FIELD_NUMBER: _ClassVar[int]
+    LONG_LIVED_FIELD_NUMBER: _ClassVar[int]
     node: int
     item: _containers.RepeatedScalarFieldContainer[int]
     attempt: int
@@ -202,7 +203,8 @@ class ActionFailed(_message.Message):
     duration_us: int
     worker: str
     retry_delay_s: float
-    def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., cause: _Optional[_Union[Cause, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ..., retry_delay_s: _Optional[float] = ...) -> None: ...
+    long_lived: bool
+    def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., cause: _Optional[_Union[Cause, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ..., retry_delay_s: _Optional[float] = ..., long_lived: _Optional[bool] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("type", "message", "traceback")
@@ -235,11 +237,13 @@ class CancelRequested(_message.Message):
     def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., reason: _Optional[str] = ..., fail_fast: _Optional[bool] = ...) -> None: ...
 
 class RunEnded(_message.Message):
-    __slots__ = ("state", "failed_node", "outputs")
+    __slots__ = ("state", "failed_node", "outputs", "failure_seq")
     STATE_FIELD_NUMBER: _ClassVar[int]
     FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_SEQ_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     failed_node: int
     outputs: _containers.RepeatedCompositeFieldContainer[_value_pb2.ValueRef]
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ...) -> None: ...
+    failure_seq: int
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ...) -> None: ...

@@ -75,6 +75,11 @@ class StateTrackerServiceStub:
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRunsRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRunsResponse.FromString,
                 _registered_method=True)
+        self.FindRuns = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/FindRuns',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.FindRunsRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.FindRunsResponse.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/Cancel',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.SerializeToString,
@@ -172,6 +177,14 @@ class StateTrackerServiceServicer:
 
     def ListRuns(self, request, context):
         """Newest first.
+        RESOURCE_EXHAUSTED: too many lists and histories are read now; try again after the delay in `retry-after-s`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindRuns(self, request, context):
+        """Runs by the beginning or the end of their ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,6 +288,11 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     servicer.ListRuns,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRunsRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'FindRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindRuns,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.FindRunsRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.FindRunsResponse.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
                     servicer.Cancel,
@@ -533,6 +551,33 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/ListRuns',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRunsRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/FindRuns',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.FindRunsRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.FindRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,
