@@ -19,6 +19,14 @@ class CorruptLog(StateTrackerError):
         self.run_id, self.node = run_id, node
 
 
+class DamagedCheckpoint(StateTrackerError):
+    """What is stored is not what was written; the log has all of it."""
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(f"the checkpoint of shard {shard} holds something else than was written")
+        self.shard = shard
+
+
 class Answered(StateTrackerError, Answer):
     """Base of the errors that callers receive as they are."""
 

@@ -12,11 +12,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
+from penstock_stack.kafka import EmbeddedKafka
 from penstock_stream.kafka import event_publisher
 from penstock_stream.kafka.stream import KafkaStream
 from penstock_stream.stream import EVENTS
-from penstock_proto.state_tracker.v1.events_pb2 import EventBatch
-from penstock_stack.kafka import EmbeddedKafka
 
 from tests.stream.memory_log import Log
 

@@ -75,16 +75,11 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> t
     filters = [name for name in (request.team, request.plan_name) if name]
     if any("\0" in name for name in filters):
         raise BadRequest("invalid team or workflow: a name cannot contain a zero byte")
-    where = "".join(
-        f" AND {column} = ${place}"
-        for place, column in enumerate(
-            [column for column, name in (("team", request.team), ("plan_name", request.plan_name)) if name], 4
-        )
-    )
+    named = [column for column, name in (("team", request.team), ("plan_name", request.plan_name)) if name]
     rows: list[Row] = []
     for database in databases:
-        for group in _groups(states):
-            rows += await database.fetch(_LIST + group + where + _ORDER, *after, size + 1, *filters)
+        for query in listing(states, named):
+            rows += await database.fetch(query, *after, size + 1, *filters)
     rows.sort(key=_key, reverse=True)
     token = _token(*_key(rows[size - 1])) if len(rows) > size else ""
     return [summary(row) for row in rows[:size]], token
@@ -100,17 +95,21 @@ def _states(wanted: Sequence[int]) -> set[int]:
     return set(wanted) or set(ALL_STATES)
 
 
-def _groups(states: set[int]) -> list[str]:
-    """Return conditions that together mean these states; each has an index to follow, and no two of them a run."""
+def listing(states: set[int], named: Sequence[str] = ()) -> list[str]:
+    """Return queries that together list these states, with a parameter for each column that is named.
+
+    Each has an index to follow, and no two of them list the same run.
+    """
+    where = "".join(f" AND {column} = ${place}" for place, column in enumerate(named, 4))
     if states == set(ALL_STATES):
-        return [""]
-    conditions: list[str] = []
+        return [_LIST + where + _ORDER]
+    queries: list[str] = []
     left = set(states)
     for group, condition in _GROUPS:
         if group <= left:
-            conditions.append(condition)
+            queries.append(_LIST + condition + where + _ORDER)
             left -= group
-    return conditions
+    return queries
 
 
 async def find(databases: Sequence[Database], part: str) -> list[bytes]:

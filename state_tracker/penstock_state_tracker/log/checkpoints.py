@@ -7,6 +7,7 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service.database import Database
 
+from ..errors import DamagedCheckpoint
 from . import snapshot_chunks
 from .shard_state import Owned
 
@@ -29,6 +30,7 @@ DELETE = "DELETE FROM checkpoints WHERE shard = $1"
 
 @dataclass(slots=True)
 class Checkpoint:
+    shard: int
     seq: int
     epoch: int
     # Seconds since it was written.
@@ -36,8 +38,11 @@ class Checkpoint:
     data: list[bytes]
 
     def messages(self) -> list[api.SnapshotResponse]:
-        """Return what was written; raise DecodeError where it is damaged."""
-        return [api.SnapshotResponse.FromString(one) for one in self.data]
+        """Return what was written; raise DecodeError or DamagedCheckpoint where it is something else."""
+        messages = [api.SnapshotResponse.FromString(one) for one in self.data]
+        if any((one.shard, one.seq, one.epoch) != (self.shard, self.seq, self.epoch) for one in messages):
+            raise DamagedCheckpoint(self.shard)
+        return messages
 
 
 async def write(database: Database, owned: Owned) -> None:
@@ -63,7 +68,7 @@ async def read(database: Database, shards: Sequence[int]) -> dict[int, Checkpoin
     for row in await database.fetch(READ, shards):
         shard, seq, epoch = row["shard"], row["seq"], row["epoch"]
         if shard not in found or (found[shard].seq, found[shard].epoch) != (seq, epoch):
-            found[shard] = Checkpoint(seq, epoch, max(0.0, row["age_s"]), [])
+            found[shard] = Checkpoint(shard, seq, epoch, max(0.0, row["age_s"]), [])
         found[shard].data.append(row["data"])
     return found
 

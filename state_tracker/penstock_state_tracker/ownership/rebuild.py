@@ -27,7 +27,7 @@ BYTES_AT_ONCE: Final = 16 * 2**20
 
 TAIL = """
 SELECT shard, seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us,
-    extract(epoch FROM clock_timestamp() - recorded_at)::float8 AS age_s, payload
+    extract(epoch FROM clock_timestamp() - recorded_at)::float8 AS age_s, run_id, payload
 FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS wanted (shard, after_seq, to_seq) JOIN events USING (shard)
 WHERE seq > after_seq AND seq <= to_seq ORDER BY shard, seq"""
 
@@ -145,10 +145,14 @@ async def _apply(plans: Plans, rows: Sequence[Row], cores: dict[int, Shard], dam
 
 def _event(row: Row, damaged: dict[int, str]) -> ev.Event:
     try:
-        return ev.Event.FromString(row["payload"])
+        event = ev.Event.FromString(row["payload"])
+        if event.run_id == row["run_id"]:
+            return event
+        reason = "it is not about the run that it was recorded for"
     except DecodeError as error:
-        damaged.setdefault(row["shard"], f"event {row['seq']}: {said(error)}")
-        return ev.Event()
+        reason = said(error)
+    damaged.setdefault(row["shard"], f"event {row['seq']}: {reason}")
+    return ev.Event()
 
 
 async def _missing(plans: Plans, wanted: set[bytes]) -> dict[bytes, str]:
