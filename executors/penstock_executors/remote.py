@@ -34,6 +34,7 @@ HEARTBEATS_A_LEASE: Final = 3
 # A message costs more than a report: those of a busy worker go together.
 LINGER_S: Final = 0.003
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.1, 2.0
+PART_S_MAX = 2.0  # for the Action Service to hear that a worker leaves
 CALL_TIMEOUT_S: Final = 30.0
 # Beyond the silence after which a former worker of this name counts as gone.
 NAME_SLACK_S: Final = 1.0
@@ -86,6 +87,8 @@ class RemoteWorker:
         self._draining = False
         self._refused_until: float | None = None  # after which a name that is still taken is given up
         self._gone = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
+        self._parted = asyncio.Event()  # from the Action Service
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -101,6 +104,8 @@ class RemoteWorker:
                 except (OSError, TrackersAway) as error:
                     log.warning("the connection to %s failed: %s", address, error)
                 self.connected.clear()
+                if self._leaving is not None:
+                    await self._gone.wait()
                 if not self._gone.is_set():
                     await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
                     delay_s = min(2 * delay_s, RECONNECT_MAX_S)
@@ -108,7 +113,18 @@ class RemoteWorker:
             await self._close()
 
     def leave(self) -> None:
-        """Leave now: what is held is given up."""
+        """Leave now: what is held is ended and given up, which uses up nothing of it."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._give_up())
+
+    async def _give_up(self) -> None:
+        agent, outgoing = self._agent, self._outgoing
+        if agent is not None:
+            await agent.close()  # while it beats on: what is given up runs no more
+        if outgoing is not None and self._outgoing is outgoing:
+            outgoing.end_with(ConnectRequest(drain=Drain(leaving=True)))
+            with contextlib.suppress(TimeoutError):  # the Action Service ends the stream
+                await asyncio.wait_for(self._parted.wait(), PART_S_MAX)
         self._gone.set()
 
     async def drain(self, timeout_s: float) -> None:
@@ -118,10 +134,12 @@ class RemoteWorker:
         self._leave_if_done()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), timeout_s)
-        self._gone.set()
+            return
+        self.leave()
+        await self._gone.wait()
 
     def _leave_if_done(self) -> None:
-        if self._draining and (self._agent is None or not self._agent.holds):
+        if self._draining and self._leaving is None and (self._agent is None or not self._agent.holds):
             self._gone.set()
 
     def _next(self, address: str, error: Any) -> str:
@@ -154,6 +172,7 @@ class RemoteWorker:
         agent = self._agent
         assert agent is not None
         outgoing = self._outgoing = Outgoing(ConnectRequest(register=agent.register()))
+        self._parted.clear()
         stub: Any = worker_pb2_grpc.WorkerServiceStub(self._channel(address))
         call = stub.Connect(outgoing.messages())
         beating: asyncio.Task[None] | None = None
@@ -172,6 +191,7 @@ class RemoteWorker:
                     self._leave_if_done()
         finally:
             self._outgoing = None
+            self._parted.set()
             call.cancel()
             outgoing.close()  # gRPC goes on reading from it where the other side ended the call
             if beating is not None:
@@ -232,7 +252,7 @@ class RemoteWorker:
 
     def _send_reports(self, reports: list[Report]) -> None:
         """What cannot be sent now is reported again over the next stream."""
-        if self._outgoing is not None:
+        if self._outgoing is not None and self._leaving is None:
             self._outgoing.report(reports)
 
     def _send(self, request: ConnectRequest) -> None:
@@ -245,7 +265,7 @@ class RemoteWorker:
         return self._channels[address]
 
     async def _close(self) -> None:
-        if self._agent is not None:
+        if self._agent is not None and self._leaving is None:
             await self._agent.close()
         if self._printed is not None:
             await self._printed.stop()

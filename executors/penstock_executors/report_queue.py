@@ -22,6 +22,7 @@ class Outgoing:
         self._requests = deque([register], REQUESTS_MAX)
         self._reports: list[Report] = []
         self._wake = asyncio.Event()
+        self._last: ConnectRequest | None = None
         self._closed = False
 
     def send(self, request: ConnectRequest) -> None:
@@ -31,6 +32,11 @@ class Outgoing:
 
     def report(self, reports: Sequence[Report]) -> None:
         self._reports += reports[: REPORTS_MAX - len(self._reports)]
+        self._wake.set()
+
+    def end_with(self, request: ConnectRequest) -> None:
+        """Send a message after all that waits."""
+        self._last = request
         self._wake.set()
 
     def close(self) -> None:
@@ -48,6 +54,9 @@ class Outgoing:
                 request = ConnectRequest()
                 request.reports.reports.extend(now)
                 yield request
+            elif self._last is not None:
+                last, self._last = self._last, None
+                yield last
             else:
                 self._wake.clear()
                 await self._wake.wait()

@@ -75,14 +75,15 @@ class EmbeddedWorker:
         self._link()
 
     async def stop(self) -> None:
-        """End what runs; the log will find it lost, and the next start runs it again."""
+        """End what runs, and give it up: whoever starts next runs it again, and nothing is used up."""
         self._closing = True
+        session = self._session
+        await self._agent.close()  # while it beats on: what is given up runs no more
+        self._session = None
         if self._timer is not None:
             self._timer.cancel()
-        session, self._session = self._session, None
-        if session is not None:
+        if session is not None and session.open:
             session.leave()
-        await self._agent.close()
         await self._printed.stop()
 
     def _link(self) -> None:
@@ -108,7 +109,7 @@ class EmbeddedWorker:
 
     def _send(self, reports: list[Report]) -> None:
         """What is not taken is reported again over the next connection."""
-        if (session := self._session) is not None and session.open:
+        if (session := self._session) is not None and session.open and not self._closing:
             session.reports(reports)
 
     def _closed(self) -> None:

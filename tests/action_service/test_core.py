@@ -3,7 +3,13 @@
 from penstock_action_service.pool.records import HELD_MAX
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction
 from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_PASS, NODE_KIND_WAIT
-from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LOST, CAUSE_NOT_LOADABLE, CAUSE_TIMEOUT
+from penstock_proto.state_tracker.v1.events_pb2 import (
+    CAUSE_CANCELLED,
+    CAUSE_LOST,
+    CAUSE_NOT_LOADABLE,
+    CAUSE_PREEMPTED,
+    CAUSE_TIMEOUT,
+)
 
 from tests.action_service.pools import LEASE_S, Driven, cancelled, start, started, succeeded
 
@@ -256,6 +262,18 @@ def test_a_worker_lost_with_all_that_it_held() -> None:
     pool.say(start(0, attempt=2))
     pool.worker("v")
     assert pool.nodes("v") == [0]
+
+
+def test_a_worker_that_stops_in_order_gives_up_what_it_held_and_that_uses_up_nothing() -> None:
+    pool = Driven()
+    pool.worker()
+    pool.say(start(0), start(1))
+    granted = pool.granted()
+    pool.core.gone("w", pool.now, stopped=True)
+    pool.take()
+    assert [report.failed.cause for report in pool.published()] == [CAUSE_PREEMPTED] * 2
+    assert [report.grant for report in pool.published()] == [g.grant for g in granted]
+    assert not pool.core.knows("w")
 
 
 def test_teams_share_by_use_and_weight() -> None:

@@ -6,12 +6,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from penstock import AsyncClient
+from penstock.client import Run
 from penstock.compiler import loader
+from penstock_proto.state_tracker.v1.events_pb2 import ActionFailed, Cause
 from penstock_stack.stack import Settings, Stack
 
 from tests.waiting import WAIT_S
@@ -165,7 +167,37 @@ async def test_a_second_signal_ends_a_draining_worker_at_once(stack: Stack, tmp_
         async with asyncio.timeout(WAIT_S):
             assert await process.wait() == 0
         assert not Path(f"/proc/{operator}").exists()
+        # It was told at once, not a lease later, and uses up nothing.
+        async for failed in failures(client, run):
+            assert failed.cause == Cause.CAUSE_PREEMPTED and failed.HasField("retry_delay_s")
+            break
         await client.cancel(run)
+
+
+async def test_what_a_drain_leaves_over_is_given_up_and_runs_elsewhere(stack: Stack, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    async with AsyncClient(stack.address) as client:
+        options = ("--name", "w", "--drain-s", "0.5")
+        async with worker(stack, tmp_path / "w", *options) as process:
+            run = await client.submit(load(tmp_path, "lasting"), mark=str(mark), seconds=3.0)
+            operator = await started(mark)
+            mark.unlink()
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(30):
+                assert await process.wait() == 0
+        assert not Path(f"/proc/{operator}").exists()
+        async with worker(stack, tmp_path / "x", "--name", "x"):
+            assert await client.result(run, timeout_s=60) == 7
+        assert [failed.cause async for failed in failures(client, run)] == [Cause.CAUSE_PREEMPTED]
+
+
+async def failures(client: AsyncClient, run: Run) -> AsyncIterator[ActionFailed]:
+    """Yield the attempts that failed, as they are recorded, until the run has ended."""
+    async with aclosing(client.events(run)) as batches:
+        async for batch in batches:
+            for recorded in batch:
+                if recorded.event.HasField("action_failed"):
+                    yield recorded.event.action_failed
 
 
 async def test_a_worker_that_is_killed_loses_its_actions_to_another(stack: Stack, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ async def _read(requests: AsyncIterator[ConnectRequest], session: Session) -> No
                 case "heartbeat":
                     session.heartbeat()
                 case "drain":
-                    session.drain()
+                    session.leave() if request.drain.leaving else session.drain()
                 case "register":
                     raise BadWorker(f"worker {session.worker!r} registered twice on the same connection")
                 case _:

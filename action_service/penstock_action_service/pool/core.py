@@ -12,7 +12,7 @@ from types import MappingProxyType
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1.worker_pb2 import Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch, Instruction, Recorded, Running, Start, Stop
-from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_TIMEOUT
+from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_PREEMPTED, CAUSE_TIMEOUT
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import DEFAULT_POOL
 
@@ -203,8 +203,8 @@ class Pool:
             known.forget_orders()
             self._book.placement.pause(known)
 
-    def gone(self, worker: str, now: float) -> None:
-        """It is dead: all that it held is lost."""
+    def gone(self, worker: str, now: float, *, stopped: bool = False) -> None:
+        """It is dead: all that it held is lost. Or it has stopped in order, and gives that up."""
         book = self._book
         known = book.placement.workers.get(worker)
         if known is None:
@@ -217,6 +217,8 @@ class Pool:
             if action.state is State.GRANTED:
                 if action.shard == UNCLAIMED:
                     book.forget(action)
+                elif stopped:
+                    book.fail(action, CAUSE_PREEMPTED, f"worker {worker} stopped", now)
                 else:
                     book.lose(action, worker, now)
 

@@ -185,14 +185,14 @@ class PoolHost:
         if self._known(session):
             self.core.heartbeat(session.worker, self._loop.time())
 
-    def left(self, session: Session, *, gone: bool = False) -> None:
+    def left(self, session: Session, *, stopped: bool = False) -> None:
         if self.sessions.get(session.worker) is not session:
             return
         del self.sessions[session.worker]
         self._filler.forget(session.worker)
-        log.info("worker %s %s pool %s", session.worker, "left" if gone else "was disconnected from", self.name)
-        if gone:
-            self.core.gone(session.worker, self._loop.time())
+        log.info("worker %s %s pool %s", session.worker, "left" if stopped else "was disconnected from", self.name)
+        if stopped:
+            self.core.gone(session.worker, self._loop.time(), stopped=True)
         else:
             self.core.disconnected(session.worker, self._loop.time())
         self._wake()

@@ -30,7 +30,7 @@ class Host(Protocol):
     def reports(self, session: Session, reports: Sequence[Report]) -> None: ...
     def heartbeat(self, session: Session) -> None: ...
     def drain(self, worker: str) -> None: ...
-    def left(self, session: Session, *, gone: bool = False) -> None: ...
+    def left(self, session: Session, *, stopped: bool = False) -> None: ...
 
 
 class Session:
@@ -70,10 +70,10 @@ class Session:
             self._host.left(self)
 
     def leave(self) -> None:
-        """End the connection of a worker that is dead or going away: what it held is lost now, not a lease later."""
+        """End the connection of a worker that stops in order: it has ended what it held, and gives that up."""
         if self.open:
             self.end()
-            self._host.left(self, gone=True)
+            self._host.left(self, stopped=True)
 
     # For the host
 

@@ -27,7 +27,7 @@ from penstock_proto.state_tracker.v1 import reports_pb2 as penstock__proto_dot_s
 from penstock_proto.value.v1 import value_pb2 as penstock__proto_dot_value_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-penstock_proto/action_service/v1/worker.proto\x12\x1apenstock.action_service.v1\x1a!penstock_proto/plan/v1/plan.proto\x1a-penstock_proto/state_tracker/v1/reports.proto\x1a#penstock_proto/value/v1/value.proto\"\xaf\x02\n\x0e\x43onnectRequest\x12\x38\n\x08register\x18\x01 \x01(\x0b\x32$.penstock.action_service.v1.RegisterH\x00\x12:\n\theartbeat\x18\x02 \x01(\x0b\x32%.penstock.action_service.v1.HeartbeatH\x00\x12\x33\n\x06report\x18\x03 \x01(\x0b\x32!.penstock.state_tracker.v1.ReportH\x00\x12\x36\n\x07reports\x18\x04 \x01(\x0b\x32#.penstock.action_service.v1.ReportsH\x00\x12\x32\n\x05\x64rain\x18\x05 \x01(\x0b\x32!.penstock.action_service.v1.DrainH\x00\x42\x06\n\x04kind\"\x87\x01\n\x0f\x43onnectResponse\x12\x36\n\x07welcome\x18\x01 \x01(\x0b\x32#.penstock.action_service.v1.WelcomeH\x00\x12\x34\n\x06orders\x18\x02 \x01(\x0b\x32\".penstock.action_service.v1.OrdersH\x00\x42\x06\n\x04kind\"\xce\x01\n\x08Register\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12-\n\x08\x63\x61pacity\x18\x04 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x06 \x01(\t\x12/\n\x04held\x18\x07 \x03(\x0b\x32!.penstock.action_service.v1.Grant\x12\x0c\n\x04host\x18\x08 \x01(\t\"\x0b\n\tHeartbeat\"\x07\n\x05\x44rain\"=\n\x07Reports\x12\x32\n\x07reports\x18\x01 \x03(\x0b\x32!.penstock.state_tracker.v1.Report\")\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0f\n\x07lease_s\x18\x02 \x01(\x01\"[\n\x06Orders\x12\x10\n\x08recorded\x18\x01 \x03(\x04\x12\x0c\n\x04stop\x18\x02 \x03(\x04\x12\x31\n\x06grants\x18\x03 \x03(\x0b\x32!.penstock.action_service.v1.Grant\"\xf0\x02\n\x05Grant\x12\r\n\x05grant\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x0c\n\x04node\x18\x03 \x01(\x05\x12\x0c\n\x04item\x18\x04 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\x0c\n\x04plan\x18\x06 \x01(\x0c\x12\x0e\n\x06\x62undle\x18\x07 \x01(\x0c\x12.\n\tresources\x18\x08 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x11\n\ttimeout_s\x18\t \x01(\x01\x12\x36\n\x06inputs\x18\n \x03(\x0b\x32&.penstock.action_service.v1.NodeValues\x12\x10\n\x08operator\x18\x0b \x01(\t\x12\x13\n\x0btraceparent\x18\x0c \x01(\t\x12\x0c\n\x04team\x18\r \x01(\t\x12)\n\x04refs\x18\x0e \x03(\x0b\x32\x1b.penstock.value.v1.ValueRef\x12\r\n\x05shard\x18\x0f \x01(\x05\x12\x13\n\x0binputs_file\x18\x10 \x01(\t\"E\n\nNodeValues\x12\x0c\n\x04node\x18\x01 \x01(\x11\x12)\n\x06values\x18\x02 \x01(\x0b\x32\x19.penstock.value.v1.Values2w\n\rWorkerService\x12\x66\n\x07\x43onnect\x12*.penstock.action_service.v1.ConnectRequest\x1a+.penstock.action_service.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-penstock_proto/action_service/v1/worker.proto\x12\x1apenstock.action_service.v1\x1a!penstock_proto/plan/v1/plan.proto\x1a-penstock_proto/state_tracker/v1/reports.proto\x1a#penstock_proto/value/v1/value.proto\"\xaf\x02\n\x0e\x43onnectRequest\x12\x38\n\x08register\x18\x01 \x01(\x0b\x32$.penstock.action_service.v1.RegisterH\x00\x12:\n\theartbeat\x18\x02 \x01(\x0b\x32%.penstock.action_service.v1.HeartbeatH\x00\x12\x33\n\x06report\x18\x03 \x01(\x0b\x32!.penstock.state_tracker.v1.ReportH\x00\x12\x36\n\x07reports\x18\x04 \x01(\x0b\x32#.penstock.action_service.v1.ReportsH\x00\x12\x32\n\x05\x64rain\x18\x05 \x01(\x0b\x32!.penstock.action_service.v1.DrainH\x00\x42\x06\n\x04kind\"\x87\x01\n\x0f\x43onnectResponse\x12\x36\n\x07welcome\x18\x01 \x01(\x0b\x32#.penstock.action_service.v1.WelcomeH\x00\x12\x34\n\x06orders\x18\x02 \x01(\x0b\x32\".penstock.action_service.v1.OrdersH\x00\x42\x06\n\x04kind\"\xce\x01\n\x08Register\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12-\n\x08\x63\x61pacity\x18\x04 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x06 \x01(\t\x12/\n\x04held\x18\x07 \x03(\x0b\x32!.penstock.action_service.v1.Grant\x12\x0c\n\x04host\x18\x08 \x01(\t\"\x0b\n\tHeartbeat\"\x18\n\x05\x44rain\x12\x0f\n\x07leaving\x18\x01 \x01(\x08\"=\n\x07Reports\x12\x32\n\x07reports\x18\x01 \x03(\x0b\x32!.penstock.state_tracker.v1.Report\")\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0f\n\x07lease_s\x18\x02 \x01(\x01\"[\n\x06Orders\x12\x10\n\x08recorded\x18\x01 \x03(\x04\x12\x0c\n\x04stop\x18\x02 \x03(\x04\x12\x31\n\x06grants\x18\x03 \x03(\x0b\x32!.penstock.action_service.v1.Grant\"\xf0\x02\n\x05Grant\x12\r\n\x05grant\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x0c\n\x04node\x18\x03 \x01(\x05\x12\x0c\n\x04item\x18\x04 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\x0c\n\x04plan\x18\x06 \x01(\x0c\x12\x0e\n\x06\x62undle\x18\x07 \x01(\x0c\x12.\n\tresources\x18\x08 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x11\n\ttimeout_s\x18\t \x01(\x01\x12\x36\n\x06inputs\x18\n \x03(\x0b\x32&.penstock.action_service.v1.NodeValues\x12\x10\n\x08operator\x18\x0b \x01(\t\x12\x13\n\x0btraceparent\x18\x0c \x01(\t\x12\x0c\n\x04team\x18\r \x01(\t\x12)\n\x04refs\x18\x0e \x03(\x0b\x32\x1b.penstock.value.v1.ValueRef\x12\r\n\x05shard\x18\x0f \x01(\x05\x12\x13\n\x0binputs_file\x18\x10 \x01(\t\"E\n\nNodeValues\x12\x0c\n\x04node\x18\x01 \x01(\x11\x12)\n\x06values\x18\x02 \x01(\x0b\x32\x19.penstock.value.v1.Values2w\n\rWorkerService\x12\x66\n\x07\x43onnect\x12*.penstock.action_service.v1.ConnectRequest\x1a+.penstock.action_service.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,17 +43,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEARTBEAT']._serialized_start=849
   _globals['_HEARTBEAT']._serialized_end=860
   _globals['_DRAIN']._serialized_start=862
-  _globals['_DRAIN']._serialized_end=869
-  _globals['_REPORTS']._serialized_start=871
-  _globals['_REPORTS']._serialized_end=932
-  _globals['_WELCOME']._serialized_start=934
-  _globals['_WELCOME']._serialized_end=975
-  _globals['_ORDERS']._serialized_start=977
-  _globals['_ORDERS']._serialized_end=1068
-  _globals['_GRANT']._serialized_start=1071
-  _globals['_GRANT']._serialized_end=1439
-  _globals['_NODEVALUES']._serialized_start=1441
-  _globals['_NODEVALUES']._serialized_end=1510
-  _globals['_WORKERSERVICE']._serialized_start=1512
-  _globals['_WORKERSERVICE']._serialized_end=1631
+  _globals['_DRAIN']._serialized_end=886
+  _globals['_REPORTS']._serialized_start=888
+  _globals['_REPORTS']._serialized_end=949
+  _globals['_WELCOME']._serialized_start=951
+  _globals['_WELCOME']._serialized_end=992
+  _globals['_ORDERS']._serialized_start=994
+  _globals['_ORDERS']._serialized_end=1085
+  _globals['_GRANT']._serialized_start=1088
+  _globals['_GRANT']._serialized_end=1456
+  _globals['_NODEVALUES']._serialized_start=1458
+  _globals['_NODEVALUES']._serialized_end=1527
+  _globals['_WORKERSERVICE']._serialized_start=1529
+  _globals['_WORKERSERVICE']._serialized_end=1648
 # @@protoc_insertion_point(module_scope)

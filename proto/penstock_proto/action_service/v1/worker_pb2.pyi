@@ -56,8 +56,10 @@ class Heartbeat(_message.Message):
     def __init__(self) -> None: ...
 
 class Drain(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("leaving",)
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
+    leaving: bool
+    def __init__(self, leaving: _Optional[bool] = ...) -> None: ...
 
 class Reports(_message.Message):
     __slots__ = ("reports",)
