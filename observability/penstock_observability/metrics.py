@@ -49,6 +49,12 @@ REBUILD_SECONDS: Final = Histogram(
     buckets=SECONDS,
 )
 
+# Every process
+LOOP_STALLS: Final = Counter(
+    "penstock_loop_stalls", "Times that the event loop stood still for a second or more, so that leases were late."
+)
+LOOP_STALLED_SECONDS: Final = Counter("penstock_loop_stalled_seconds", "For how long it stood still, all together.")
+
 # gRPC servers
 RPC_SECONDS: Final = Histogram(
     "penstock_rpc_duration_seconds",

@@ -18,6 +18,7 @@ from .errors import ServiceError
 from .runtime import loop_factory, settle_garbage
 from .settings import ServiceSettings, split_address
 from .variables import Variable, variables
+from .watchdog import Watchdog
 
 READY_EVERY_S: Final = 0.25
 TRY_AGAIN_MIN_S, TRY_AGAIN_MAX_S = 0.25, 5.0
@@ -148,6 +149,8 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
+    watchdog = Watchdog()
+    watchdog.start()
     process = Process()
     starting = asyncio.ensure_future(start(settings, process))
     stopping = asyncio.create_task(told.wait())
@@ -167,6 +170,7 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await _end(process)
+        await watchdog.stop()
 
 
 async def _end(process: Process) -> None:

@@ -22,6 +22,7 @@ from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_service import channels, grpc_server
 from penstock_service.settings import BadAddress, split_address
+from penstock_service.watchdog import Watchdog
 from penstock_state_tracker.app import StateTracker, prepare
 from penstock_state_tracker.deployment import Deployment
 from penstock_stream import measures
@@ -107,6 +108,9 @@ class Stack:
         settings, path = self._settings, self._folder.path
         shards = self._folder.open(settings.shards).shards
         self._stops.append(("folder", _blocking(self._folder.close, here=True)))
+        watchdog = Watchdog()
+        watchdog.start()
+        self._stops.append(("watchdog", watchdog.stop))
         port = choose_port(settings.port)
         self.address = f"{HOST}:{port}"
         url = await self._postgres(path / "postgres")

@@ -113,4 +113,9 @@ def _processes() -> list[Panel]:
         lines("Cores", {"{{job}} {{instance}}": "rate(process_cpu_seconds_total[$__rate_interval])"}),
         lines("Memory", {"{{job}} {{instance}}": "process_resident_memory_bytes"}, unit="bytes"),
         lines("Open files", {"{{job}} {{instance}}": "process_open_fds"}),
+        lines(
+            "Event loop stood still, of a second",
+            {"{{job}} {{instance}}": "rate(penstock_loop_stalled_seconds_total[$__rate_interval])"},
+            text="One thing kept a process busy for more than a second; its log says what. Leases are lost after 3 s.",
+        ),
     ]
