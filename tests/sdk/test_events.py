@@ -9,10 +9,27 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from hypothesis import given
 from hypothesis import strategies as some
 from penstock.client.run_id import new_run_id
-from penstock.events import Bookmark, Event, EventReader, Now, Run, Shard, Start, Time, UnreadableEvent, read
+from penstock.events import (
+    Bookmark,
+    Event,
+    EventReader,
+    EventsLost,
+    Now,
+    Run,
+    RunExpired,
+    Shard,
+    Start,
+    Time,
+    UnreadableEvent,
+    read,
+)
 from penstock.events.records import decode
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_stack.kafka import EmbeddedKafka
@@ -82,7 +99,7 @@ async def test_a_run_from_its_submission_to_its_end(broker: str) -> None:
     run_id, other = new_run_id(), new_run_id()
     start = Run(run_id, SHARDS)
     long_ago = datetime.now(UTC) - timedelta(hours=2)
-    async with topic(broker) as there, asyncio.timeout(WAIT_S):
+    async with topic(broker) as there:
         await there.put(start.shard, 1, *some_events(2), at=long_ago)
         await there.put(start.shard, 3, of(run_id, run_submitted=ev.RunSubmitted(plan_name="p")), of(other))
         await there.put(start.shard, 5, of(run_id, action_succeeded=ev.ActionSucceeded(node=7, attempt=1)))
@@ -100,7 +117,7 @@ async def test_a_run_from_its_submission_to_its_end(broker: str) -> None:
 async def test_a_run_whose_client_has_a_fast_clock(broker: str) -> None:
     now_ms = int(time.time() * 1000) + 1_800_000
     run_id = uuid.UUID(int=(now_ms << 80) | (7 << 76) | (2 << 62))
-    async with topic(broker) as there, asyncio.timeout(WAIT_S):
+    async with topic(broker) as there:
         begun = [of(run_id, run_submitted=ev.RunSubmitted()), of(run_id, action_started=ev.ActionStarted())]
         await there.put(0, 1, *begun)
         await there.put(0, 3, of(run_id, run_ended=ev.RunEnded()), at=datetime.now(UTC) + timedelta(minutes=50))
@@ -110,7 +127,7 @@ async def test_a_run_whose_client_has_a_fast_clock(broker: str) -> None:
 
 
 async def test_from_a_time_and_from_now(broker: str) -> None:
-    async with topic(broker) as there, asyncio.timeout(WAIT_S):
+    async with topic(broker) as there:
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await there.put(0, 1, *some_events(1), at=hour_ago)
         await there.put(0, 2, *some_events(1))
@@ -200,6 +217,124 @@ async def test_a_broker_that_comes_back_empty_and_is_filled_again() -> None:
             await asyncio.to_thread(broker.stop)
             await asyncio.to_thread(again.stop)
     assert seen == [1, 2, 3, 4, 5]
+
+
+async def expire(address: str, name: str) -> None:
+    """Delete all that a topic has, as retention does."""
+    consumer, admin = AIOKafkaConsumer(bootstrap_servers=address), AIOKafkaAdminClient(bootstrap_servers=address)
+    await consumer.start()
+    await admin.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(name, partition) for partition in range(PARTITIONS)])
+        await admin.delete_records({one: RecordsToDelete(before_offset=end) for one, end in ends.items()})
+    finally:
+        await admin.close()
+        await consumer.stop()
+
+
+async def bookmarked(there: Topic) -> Bookmark:
+    """Read what there is, and return the place."""
+    reader = EventReader(there.address, Time(datetime.fromtimestamp(0, UTC)), topic=there.name, follow=False)
+    async with aclosing(reader.events()) as events:
+        async for _ in events:
+            pass
+    return reader.bookmark
+
+
+@pytest.mark.parametrize("newer", [False, True])
+async def test_a_hole_between_a_bookmark_and_the_topic_is_an_error(broker: str, newer: bool) -> None:
+    async with topic(broker) as there:
+        await there.put(0, 1, *some_events(2))
+        await there.put(1, 1, *some_events(1))
+        start = await bookmarked(there)
+        await there.put(0, 3, *some_events(2))
+        await there.put(2, 1, *some_events(5))  # a shard that the reader has not seen
+        await expire(broker, there.name)
+        if newer:
+            await there.put(2, 6, *some_events(1))
+        async with aclosing(read(broker, start, topic=there.name)) as events:
+            with pytest.raises(EventsLost, match="retention") as lost:
+                await anext(events)
+        assert lost.value.partitions == {0: 2}, "two records of partition 0; nothing was lost of the other one"
+
+
+async def test_who_skips_a_hole_is_told_all_that_is_missing(broker: str) -> None:
+    async with topic(broker) as there:
+        await there.put(0, 1, *some_events(2))
+        start = await bookmarked(there)
+        await there.put(0, 3, *some_events(2))
+        await there.put(2, 1, *some_events(5))
+        await expire(broker, there.name)
+        await there.put(2, 6, *some_events(2))
+        await there.put(0, 5, *some_events(1))
+        await there.put(1, 1, *some_events(1))  # of a partition that has lost nothing
+        reader = EventReader(broker, start, topic=there.name, follow=False, skip_lost=True)
+        async with aclosing(reader.events()) as events:
+            missed = {(event.shard, event.seq): event.missed async for event in events}
+        assert missed == {(2, 6): 5, (2, 7): 0, (0, 5): 2, (1, 1): 0}
+        assert reader.lost == {0: 2}
+
+
+async def test_a_hole_that_opens_while_reading_is_an_error(broker: str) -> None:
+    async with topic(broker) as there:
+        await there.put(0, 1, *some_events(1))
+        async with aclosing(read(broker, Time(datetime.fromtimestamp(0, UTC)), topic=there.name)) as events:
+            assert (await anext(events)).seq == 1
+            # More than the client has fetched already.
+            for seq in range(2, 12):
+                padding = ev.ActionFailed(failure=ev.Failure(traceback="x" * 900_000))
+                await there.put(0, seq, of(RUN, action_failed=padding))
+            await expire(broker, there.name)
+            await there.put(0, 12, *some_events(1))
+            with pytest.raises(EventsLost):
+                seqs = [2]
+                async for event in events:
+                    assert event.seq == seqs[-1] + (len(seqs) > 1) and event.missed == 0, "nothing is passed over"
+                    seqs.append(event.seq)
+
+
+def old_run_id(shard: int) -> uuid.UUID:
+    at_ms = int(time.time() * 1000) - 3_600_000
+    return uuid.UUID(int=(at_ms << 80) | (7 << 76) | (2 << 62) | shard)
+
+
+@pytest.mark.parametrize("follow", [True, False])
+async def test_a_run_that_has_expired_ends(broker: str, follow: bool) -> None:
+    async with topic(broker) as there:
+        run_id = old_run_id(2)
+        await there.put(2, 1, of(run_id, run_submitted=ev.RunSubmitted()), of(run_id, run_ended=ev.RunEnded()))
+        await expire(broker, there.name)
+        for _ in range(2):  # with nothing newer on the topic, and with something
+            async with aclosing(read(broker, Run(run_id, SHARDS), topic=there.name, follow=follow)) as events:
+                with pytest.raises(RunExpired, match=str(run_id)):
+                    await anext(events)
+            await there.put(0, 1, *some_events(1))
+
+
+async def test_a_run_whose_beginning_has_expired_is_not_told_in_part(broker: str) -> None:
+    async with topic(broker) as there:
+        run_id = old_run_id(2)
+        await there.put(2, 1, of(run_id, run_submitted=ev.RunSubmitted()))
+        await expire(broker, there.name)
+        await there.put(2, 2, of(run_id, run_ended=ev.RunEnded()))
+        async with aclosing(read(broker, Run(run_id, SHARDS), topic=there.name)) as events:
+            with pytest.raises(RunExpired, match="lacks the first events"):
+                await anext(events)
+        async with aclosing(read(broker, Run(run_id, SHARDS), topic=there.name, skip_lost=True)) as events:
+            assert [event.kind async for event in events] == ["run_ended"]
+
+
+async def test_a_run_that_was_just_submitted_is_waited_for(broker: str) -> None:
+    run_id = new_run_id()
+    start = Run(run_id, SHARDS)
+    async with topic(broker) as there:
+        events = read(broker, start, topic=there.name)
+        first = asyncio.create_task(anext(events))
+        await asyncio.sleep(1.5)
+        assert not first.done()
+        await there.put(start.shard, 1, of(run_id, run_submitted=ev.RunSubmitted()))
+        assert (await first).kind == "run_submitted"
+        await events.aclose()
 
 
 HEADERS = [("ce_specversion", b"1.0"), ("ce_type", b"io.penstock.events.v1")]

@@ -34,9 +34,10 @@ def doctor(
     from ..doctor.findings import Severity
     from ..doctor.probe import ask
     from ..doctor.rules import judge
+    from .live import say
 
     where = choose_address(address, data)
-    found = judge(asyncio.run(ask(where)), stuck_after_s)
+    found = judge(asyncio.run(ask(where, say=_quiet if as_json else say)), stuck_after_s)
     healthy = all(finding.severity is not Severity.ERROR for finding in found)
     if as_json:
         listed = [
@@ -47,6 +48,10 @@ def doctor(
     else:
         _print(found)
     return exits.SUCCEEDED if healthy else exits.FAILED
+
+
+def _quiet(_: str) -> None:
+    pass
 
 
 def _print(found: Sequence[Finding]) -> None:

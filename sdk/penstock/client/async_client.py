@@ -15,9 +15,10 @@ from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import DEFAULT_POOL
 
 from . import expressions, submission, uploads
-from .connection import Connection, Retry
+from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
 from .identity import user_name
@@ -46,12 +47,19 @@ class AsyncClient:
         data: Data folder by which the stack on this machine is found.
         team: Team of runs that are submitted without one.
         program: Name and version of the calling program, recorded with its runs.
+        patience_s: How long an unavailable service is retried before `Unreachable` is raised.
     """
 
     def __init__(
-        self, address: str | None = None, *, data: Path | None = None, team: str = "", program: str = ""
+        self,
+        address: str | None = None,
+        *,
+        data: Path | None = None,
+        team: str = "",
+        program: str = "",
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        self._connection = Connection(choose_address(address, data))
+        self._connection = Connection(choose_address(address, data), patience_s)
         self._submitting = Submitting(self._connection)
         self._results = Results(self._connection)
         self._uploads = uploads.Uploads()
@@ -256,20 +264,19 @@ class AsyncClient:
         ending = asyncio.create_task(self._ending(run)) if follow else None
         seen: dict[bytes, int] = {}
         try:
+            for following in (True, False) if follow else (False,):
+                retry = await self._connection.retry("artifact_store")
+                while not retry.finished and not (following and ending is not None and ending.done()):
+                    # A broken connection is taken up again: what was seen comes again, and is passed over.
+                    coming: dict[bytes, int] = {}
+                    until = ending if following else None
+                    chunks = self._log_chunks(run, index, retry, follow=following, until=until)
+                    async with aclosing(chunks):
+                        async for chunk in chunks:
+                            for line in _lines(plan, chunk, _seen_before(chunk, seen, coming)):
+                                yield line
             if ending is not None:
-                async with aclosing(self._log_chunks(run, index, follow=True, until=ending)) as chunks:
-                    async for chunk in chunks:
-                        key = chunk.key.SerializeToString(deterministic=True)
-                        seen[key] = seen.get(key, 0) + len(chunk.lines)
-                        for line in _lines(plan, chunk, 0):
-                            yield line
-            async with aclosing(self._log_chunks(run, index, follow=False)) as chunks:
-                async for chunk in chunks:
-                    key = chunk.key.SerializeToString(deterministic=True)
-                    skip = min(seen.get(key, 0), len(chunk.lines))
-                    seen[key] = seen.get(key, 0) - skip
-                    for line in _lines(plan, chunk, skip):
-                        yield line
+                await ending
         finally:
             if ending is not None:
                 ending.cancel()
@@ -301,10 +308,22 @@ class AsyncClient:
 
     async def why(self, run: AnyRun) -> list[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
-        plan = await self._plan_of(run)
+        summary = (await self._get(_id(run))).run
+        plan = await self.plan(summary.plan)
         answers = await self._ask_pools("Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
         lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
+        if not lines and run_state(summary.state) is RunState.RUNNING:
+            return await self._why_unknown(run, plan, summary.options.pool or DEFAULT_POOL)
         return [(plan.nodes[line.node].name, line.text) for line in lines]
+
+    async def _why_unknown(self, run: AnyRun, plan: plan_pb2.Plan, pool: str) -> list[tuple[str, str]]:
+        """Say it where no Action Service has the pool that a run names: none of them knows of the run then."""
+        served = sorted(one.pool for one in await self.pools())
+        if pool in served:
+            return []
+        text = f"waits in pool {pool!r}, which no Action Service serves; served: {', '.join(served) or 'none'}"
+        first = (await self.view(run)).ready()
+        return [(name, text) for name in first]
 
     async def _named_outputs(self, plan: plan_pb2.Plan, node: int, values: Sequence[value_pb2.Value]) -> dict[str, Any]:
         show = await shown_with_previews(self._artifacts, values)
@@ -396,10 +415,10 @@ class AsyncClient:
         await asyncio.sleep(LAST_LINES_S)
 
     async def _log_chunks(
-        self, run: AnyRun, node: int, *, follow: bool, until: asyncio.Task[None] | None = None
+        self, run: AnyRun, node: int, retry: Retry, *, follow: bool, until: asyncio.Task[None] | None = None
     ) -> AsyncGenerator[artifact_pb2.ReadLogResponse]:
         request = artifact_pb2.ReadLogRequest(run_id=_id(run).bytes, node=node, follow=follow)
-        async with aclosing(self._connection.stream("artifact_store", "ReadLog", request)) as stream:
+        async with aclosing(self._connection.stream("artifact_store", "ReadLog", request, retry)) as stream:
             while True:
                 following = asyncio.ensure_future(anext(stream, None))
                 await asyncio.wait({following, until} if until else {following}, return_when=asyncio.FIRST_COMPLETED)
@@ -427,6 +446,16 @@ async def _named(stream: AsyncGenerator[Any], run_id: uuid.UUID) -> AsyncGenerat
             yield response
     except Refused as error:
         raise _found(error, run_id) from None
+
+
+def _seen_before(chunk: artifact_pb2.ReadLogResponse, seen: dict[bytes, int], coming: dict[bytes, int]) -> int:
+    """Count a chunk's lines; return how many of them, its first ones, came by another connection before."""
+    key = chunk.key.SerializeToString(deterministic=True)
+    began = coming.get(key, 0)
+    coming[key] = began + len(chunk.lines)
+    skip = min(max(seen.get(key, 0) - began, 0), len(chunk.lines))
+    seen[key] = max(seen.get(key, 0), coming[key])
+    return skip
 
 
 def _lines(plan: plan_pb2.Plan, chunk: artifact_pb2.ReadLogResponse, skip: int) -> list[LogLine]:

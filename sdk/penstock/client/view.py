@@ -113,6 +113,18 @@ class RunView:
             counts[node.state] += 1
         return counts
 
+    def ready(self, most: int = 20) -> list[str]:
+        """Return the names of nodes that wait although all that they need has succeeded."""
+        found: list[str] = []
+        for node in self.nodes:
+            if node.state is NodeState.WAITING and all(
+                self.nodes[parent].state is NodeState.SUCCEEDED for parent in node.parents
+            ):
+                found.append(node.name)
+                if len(found) == most:
+                    break
+        return found
+
     def apply_all(self, events: Iterable[service_pb2.RecordedEvent]) -> None:
         for event in events:
             self.apply(event)

@@ -8,6 +8,8 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, cast
 
@@ -26,7 +28,11 @@ from ..client.errors import ClientError
 from ..client.uploads import send_artifacts
 from .facts import Disk, Facts, Heads, Kind, Process
 
-ANSWER_MAX_S: Final = 10.0
+ALL_MAX_S: Final = 14.0
+ANSWER_MAX_S: Final = 4.0
+ANSWER_MIN_S: Final = 0.5
+# A State Tracker waits for its database for up to 5 s.
+DIAGNOSIS_MAX_S: Final = 6.0
 APART_S: Final = 1.0
 # Runs of which it is asked why they wait.
 WHY_MAX: Final = 10
@@ -37,20 +43,48 @@ SERVING: Final = b"\x08\x01"
 _grpc = cast(Any, grpc)
 
 
-async def ask(address: str, apart_s: float = APART_S) -> Facts:
-    """Return the facts of the deployment at an address; a service that does not respond is a fact, too."""
+def _nobody(_: str) -> None:
+    pass
+
+
+class Budget:
+    """The time that all questions share."""
+
+    def __init__(self, all_s: float) -> None:
+        self._until = time.monotonic() + all_s
+
+    def part_s(self, most_s: float = ANSWER_MAX_S) -> float:
+        """Return the seconds that one question may take."""
+        return max(ANSWER_MIN_S, min(most_s, self._until - time.monotonic()))
+
+
+async def ask(address: str, apart_s: float = APART_S, say: Callable[[str], None] = _nobody) -> Facts:
+    """Return the facts of the deployment at an address; a service that does not respond is a fact, too.
+
+    It takes at most ALL_MAX_S, whatever is away.
+
+    Args:
+        say: Gets what is being done, in words.
+    """
+    budget = Budget(ALL_MAX_S)
     first = Process(Kind.STATE_TRACKER, address)
     facts = Facts(version("penstock"), [first], apart_s=apart_s)
     connection = Connection(address, patience_s=0.0)
     try:
-        facts.info = await connection.info()
-        await _find(facts, facts.info, first)
-        await asyncio.gather(*(_look(process) for process in facts.processes))
+        say(f"asking the State Tracker at {address}")
+        async with asyncio.timeout(budget.part_s()):
+            facts.info = await connection.info()
+        await _find(facts, facts.info, first, budget)
+        say(f"asking {len(facts.processes)} services")
+        await asyncio.gather(*(_look(process, budget) for process in facts.processes))
         await asyncio.sleep(apart_s)
-        await asyncio.gather(*(_look_again(process) for process in facts.processes))
-        await _ask_why(facts, address)
-        facts.store_trouble = await _store(connection)
+        await asyncio.gather(*(_look_again(process, budget) for process in facts.processes))
+        say("asking what the runs that wait longest wait for, and storing one small artifact")
+        left_s = budget.part_s(ALL_MAX_S)
+        _, facts.store_trouble = await asyncio.gather(_ask_why(facts, address, left_s), _store(connection, left_s))
         facts.disks = _disks(facts.info)
+    except TimeoutError:
+        first.trouble = f"no response in {ANSWER_MAX_S:g} s"
     except ClientError as error:  # the first process that is asked, and nobody else is known
         first.trouble = str(error)
     finally:
@@ -58,72 +92,79 @@ async def ask(address: str, apart_s: float = APART_S) -> Facts:
     return facts
 
 
-async def _find(facts: Facts, info: tracker.InfoResponse, first: Process) -> None:
+async def _find(facts: Facts, info: tracker.InfoResponse, first: Process, budget: Budget) -> None:
     """Note every process that one of the others names."""
     action_services = list(info.action_services) or [first.address]
     processes = facts.processes
     processes += [Process(Kind.ACTION_SERVICE, one) for one in action_services]
     processes.append(Process(Kind.ARTIFACT_STORE, info.artifact_address or first.address))
-    managers: set[str] = set()
-    for address in action_services:
-        async with _channel(address) as channel:
-            stub: Any = cast(Any, actions_grpc).ActionServiceStub(channel)
-            try:
-                pools = await stub.ListPools(actions.ListPoolsRequest(), timeout=ANSWER_MAX_S)
-                workers = await stub.ListWorkers(actions.ListWorkersRequest(), timeout=ANSWER_MAX_S)
-            except _grpc.aio.AioRpcError:
-                continue  # its own look says why
-            facts.pools.extend(pools.pools)
-            facts.workers.extend(workers.workers)
-            managers.update(pools.dependency_managers)
+    _, *named = await asyncio.gather(
+        _diagnose(first, budget), *(_pools(facts, address, budget) for address in action_services)
+    )
+    managers = {manager for of_one in named for manager in of_one or ()}
     processes += [Process(Kind.DEPENDENCY_MANAGER, one) for one in sorted(managers)]
-    await _diagnose(first)
     if first.diagnosis is not None:
         owners = {shard.address for one in first.diagnosis.databases for shard in one.shards}
         processes += [Process(Kind.STATE_TRACKER, one) for one in sorted(owners - {"", first.address})]
 
 
-async def _look(process: Process) -> None:
+async def _pools(facts: Facts, address: str, budget: Budget) -> list[str]:
+    """Note an Action Service's pools and workers; return the Dependency Managers that it names."""
+    async with _channel(address) as channel:
+        stub: Any = cast(Any, actions_grpc).ActionServiceStub(channel)
+        try:
+            pools: actions.ListPoolsResponse = await stub.ListPools(actions.ListPoolsRequest(), timeout=budget.part_s())
+            workers: actions.ListWorkersResponse = await stub.ListWorkers(
+                actions.ListWorkersRequest(), timeout=budget.part_s()
+            )
+        except _grpc.aio.AioRpcError:
+            return []  # its own look says why
+    facts.pools.extend(pools.pools)
+    facts.workers.extend(workers.workers)
+    return list(pools.dependency_managers)
+
+
+async def _look(process: Process, budget: Budget) -> None:
     async with _channel(process.address) as channel:
         check = channel.unary_unary(HEALTH)
         try:
-            process.serving = await check(b"", timeout=ANSWER_MAX_S) == SERVING
-            process.heads = await _heads(process.kind, channel)
+            process.serving = await check(b"", timeout=budget.part_s()) == SERVING
+            process.heads = await _heads(process.kind, channel, budget)
         except _grpc.aio.AioRpcError as error:
             process.trouble = _said(error)
     if process.kind is Kind.STATE_TRACKER and process.diagnosis is None and not process.trouble:
-        await _diagnose(process)
+        await _diagnose(process, budget)
 
 
-async def _look_again(process: Process) -> None:
+async def _look_again(process: Process, budget: Budget) -> None:
     if process.trouble:
         return
     async with _channel(process.address) as channel:
         try:
-            process.later_heads = await _heads(process.kind, channel)
+            process.later_heads = await _heads(process.kind, channel, budget)
         except _grpc.aio.AioRpcError as error:
             process.trouble = _said(error)
 
 
-async def _heads(kind: Kind, channel: Any) -> Heads:
+async def _heads(kind: Kind, channel: Any, budget: Budget) -> Heads:
     match kind:
         case Kind.STATE_TRACKER:
             stub: Any = cast(Any, service_pb2_grpc).StateTrackerServiceStub(channel)
-            answer = await stub.Heads(tracker.HeadsRequest(), timeout=ANSWER_MAX_S)
+            answer = await stub.Heads(tracker.HeadsRequest(), timeout=budget.part_s())
         case Kind.DEPENDENCY_MANAGER:
             stub = cast(Any, manager_grpc).DependencyManagerServiceStub(channel)
-            answer = await stub.Heads(manager.HeadsRequest(), timeout=ANSWER_MAX_S)
+            answer = await stub.Heads(manager.HeadsRequest(), timeout=budget.part_s())
         case _:
             return {}
     return {head.shard: head.seq for head in answer.heads}
 
 
-async def _diagnose(process: Process) -> None:
+async def _diagnose(process: Process, budget: Budget) -> None:
     async with _channel(process.address) as channel:
         stub: Any = cast(Any, service_pb2_grpc).StateTrackerServiceStub(channel)
         asked_s = time.time()
         try:
-            answer = await stub.Diagnose(diagnosis_pb2.DiagnoseRequest(), timeout=ANSWER_MAX_S)
+            answer = await stub.Diagnose(diagnosis_pb2.DiagnoseRequest(), timeout=budget.part_s(DIAGNOSIS_MAX_S))
         except _grpc.aio.AioRpcError as error:
             process.trouble = _said(error)
             return
@@ -133,26 +174,36 @@ async def _diagnose(process: Process) -> None:
     process.ahead_s = max(0.0, its_s - answered_s) or min(0.0, its_s - asked_s)
 
 
-async def _ask_why(facts: Facts, address: str) -> None:
-    idle = [run for one in facts.of(Kind.STATE_TRACKER) if one.diagnosis for run in one.diagnosis.idle_runs]
-    silent = [one.address for one in facts.of(Kind.ACTION_SERVICE) if one.trouble]
-    async with AsyncClient(address, program="penstock-doctor") as client:
-        for run in sorted(idle, key=lambda run: -run.idle_s)[:WHY_MAX]:
-            run_id = uuid.UUID(bytes=run.run_id)
-            if silent:  # a client would wait for it, for each run anew
-                facts.why[run_id] = [("?", f"unknown: {silent[0]} does not respond")]
-                continue
-            try:
-                facts.why[run_id] = await client.why(run_id)
-            except ClientError as error:
-                facts.why[run_id] = [("?", f"unknown: {error}")]
+async def _ask_why(facts: Facts, address: str, within_s: float) -> None:
+    trackers = [one.diagnosis for one in facts.of(Kind.STATE_TRACKER) if one.diagnosis]
+    idle = sorted((run for one in trackers for run in one.idle_runs), key=lambda run: -run.idle_s)[:WHY_MAX]
+    away = [one.address for one in facts.of(Kind.ACTION_SERVICE) if one.trouble]
+    away += [f"the database {one.name}" for tracker in trackers for one in tracker.databases if one.error]
+    text = f"{away[0]} does not respond" if away else "no response in time"
+    facts.why.update({uuid.UUID(bytes=run.run_id): [("?", f"unknown: {text}")] for run in idle})
+    if away:
+        return
+    async with AsyncClient(address, program="penstock-doctor", patience_s=0.0) as client:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await asyncio.gather(*(_ask_why_one(facts, client, run_id) for run_id in list(facts.why)))
 
 
-async def _store(connection: Connection) -> str:
+async def _ask_why_one(facts: Facts, client: AsyncClient, run_id: uuid.UUID) -> None:
+    try:
+        facts.why[run_id] = await client.why(run_id)
+    except ClientError as error:
+        facts.why[run_id] = [("?", f"unknown: {error}")]
+
+
+async def _store(connection: Connection, within_s: float) -> str:
     """Store something new: what is there already would not be written."""
     data = uuid.uuid4().bytes
     try:
-        await send_artifacts(connection, {hashlib.sha256(data).digest(): data})
+        async with asyncio.timeout(within_s):
+            await send_artifacts(connection, {hashlib.sha256(data).digest(): data})
+    except TimeoutError:
+        return f"no response in {within_s:.0f} s"
     except ClientError as error:
         return str(error)
     return ""

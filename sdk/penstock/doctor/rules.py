@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -19,7 +20,7 @@ DISK_FREE_BYTES_FEW: Final = 2**30
 def judge(facts: Facts, stuck_after_s: float) -> list[Finding]:
     """Return what was found, in the order in which to repair it."""
     checks: list[Callable[[Facts], Iterator[Finding]]] = [
-        services, databases, shards, broker, clocks, artifacts, workers, queues, lag, hot_shards,
+        services, databases, shards, undecided, broker, clocks, artifacts, workers, queues, lag, hot_shards,
     ]  # fmt: skip
     if facts.info is None:
         return list(services(facts))
@@ -63,9 +64,16 @@ def shards(facts: Facts) -> Iterator[Finding]:
         for shard in process.later_heads:
             answering.setdefault(shard, []).append(process.address)
     unknown = [shard for shard in range(facts.info.shards) if shard not in owners]
-    free = [shard for shard, one in owners.items() if not one.owner]
+    damaged = _damaged(facts)
+    free = [shard for shard, one in owners.items() if not one.owner and shard not in damaged]
     silent = [shard for shard, one in owners.items() if one.owner and shard not in answering]
     double = [shard for shard, addresses in answering.items() if len(addresses) > 1]
+    for shard, reason in sorted(damaged.items()):
+        yield error(
+            "shards",
+            f"shard {shard} is corrupt, its runs make no progress: {reason}",
+            "restore the database from a backup; the shard is retried every minute",
+        )
     if unknown:
         yield error("shards", f"the owner of {_some(unknown)} is unknown", "start the database with these shards")
     if free:
@@ -83,9 +91,29 @@ def shards(facts: Facts) -> Iterator[Finding]:
         yield warning(
             "shards", f"two State Trackers claim {_some(double)}", "run the doctor again: a shard was just taken over"
         )
-    if not (unknown or free or silent or double):
+    if not (unknown or free or silent or double or damaged):
         instances = len({one.owner for one in owners.values()})
         yield ok("shards", f"{len(owners)} shards, each with one owner, {instances} State Trackers")
+
+
+def _damaged(facts: Facts) -> dict[int, str]:
+    """Return the shards that no State Tracker can read."""
+    trackers = facts.of(Kind.STATE_TRACKER)
+    answering = {shard for process in trackers for shard in process.later_heads}
+    found = [shard for process in trackers if process.diagnosis for shard in process.diagnosis.damaged_shards]
+    return {one.shard: one.reason for one in found if one.shard not in answering}
+
+
+def undecided(facts: Facts) -> Iterator[Finding]:
+    """Every report of a worker can be recorded."""
+    for process in facts.of(Kind.STATE_TRACKER):
+        for one in process.diagnosis.undecided_reports if process.diagnosis else ():
+            yield error(
+                "reports",
+                f"cannot record a report of node {one.node} of run {uuid.UUID(bytes=one.run_id)}: {one.error}",
+                "this is a bug in Penstock: please report it with the State Tracker's log. "
+                "If the run is still open, cancel it and submit it again",
+            )
 
 
 def artifacts(facts: Facts) -> Iterator[Finding]:

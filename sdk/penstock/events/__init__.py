@@ -7,7 +7,20 @@ Needs the extra `penstock[kafka]`. For one run on a stack without Kafka, `AsyncC
 """
 
 from .reader import EventReader, read
-from .records import Event, UnreadableEvent
+from .records import Event, EventsLost, RunExpired, UnreadableEvent
 from .starts import Bookmark, Now, Run, Shard, Start, Time
 
-__all__ = ["Bookmark", "Event", "EventReader", "Now", "Run", "Shard", "Start", "Time", "UnreadableEvent", "read"]
+__all__ = [
+    "Bookmark",
+    "Event",
+    "EventReader",
+    "EventsLost",
+    "Now",
+    "Run",
+    "RunExpired",
+    "Shard",
+    "Start",
+    "Time",
+    "UnreadableEvent",
+    "read",
+]

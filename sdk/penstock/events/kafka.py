@@ -48,8 +48,8 @@ async def connected(address: str, topic: str) -> AsyncGenerator[Link]:
     consumer: Any = AIOKafkaConsumer(
         bootstrap_servers=address,
         enable_auto_commit=False,
-        # A topic that lost its data begins anew: what was taken before is known and dropped.
-        auto_offset_reset="earliest",
+        # What became of a place that is gone is found out, and not passed over: it ends the connection.
+        auto_offset_reset="none",
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
     try:

@@ -23,6 +23,35 @@ class UnreadableEvent(PenstockError):
     """A record of the topic is of another type or version, or damaged."""
 
 
+class EventsLost(PenstockError):
+    """The topic does not have events any more that should have been read.
+
+    Attributes:
+        partitions: Records that are gone, by partition.
+    """
+
+    def __init__(self, topic: str, partitions: dict[int, int]) -> None:
+        super().__init__(
+            f"{sum(partitions.values())} records of {len(partitions)} partitions of {topic} are gone, since its "
+            "retention is over: they were not read. The log has them (the RPC Read, or AsyncClient.events for a run). "
+            "Go on without them by skip_lost=True"
+        )
+        self.partitions = partitions
+
+
+class RunExpired(EventsLost):
+    """The topic does not have a run's events, or not its first ones."""
+
+    def __init__(self, topic: str, run_id: uuid.UUID, *, begun: bool = False) -> None:
+        what = "lacks the first events" if begun else "has no event"
+        PenstockError.__init__(
+            self,
+            f"{topic} {what} of run {run_id}: its retention is over, or there is no such run. If there is, the log "
+            "has its events: AsyncClient.events",
+        )
+        self.partitions, self.run_id = {}, run_id
+
+
 @dataclass(slots=True)
 class Event:
     """A fact about one run, with its place in the log.
@@ -33,7 +62,8 @@ class Event:
         kind: "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped",
             "cancel_requested" or "run_ended"; empty for one of a later version.
         message: The protobuf message `penstock.state_tracker.v1.Event`.
-        missed: Events of this shard right before this one that the topic does not have any more.
+        missed: Events of this shard right before this one that the topic does not have any more; at most so many,
+            where the shard was not seen before and its partition has lost records.
     """
 
     shard: int
@@ -88,11 +118,20 @@ class Order:
 
     def __init__(self, seqs: dict[int, int]) -> None:
         self.seqs = seqs
+        self._lost: set[int] = set()
+        self._partitions = 1
+
+    def lost_all_of(self, partition: int, partitions: int) -> None:
+        """Note that a partition has lost records: shards that were never seen have a gap, too."""
+        self._lost.add(partition)
+        self._partitions = partitions
 
     def missing(self, batch: events_pb2.EventBatch) -> int:
         """Return how many events lie between the last one taken and this range; 0 if nothing was taken yet."""
         last = self.seqs.get(batch.shard)
-        return 0 if last is None else max(0, batch.from_seq - 1 - last)
+        if last is None:
+            return batch.from_seq - 1 if batch.shard % self._partitions in self._lost else 0
+        return max(0, batch.from_seq - 1 - last)
 
     def take(self, batch: events_pb2.EventBatch) -> Iterator[Event]:
         """Yield the events that were not taken before; each counts as taken once it is yielded."""
