@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, cast
 
 import asyncpg
 
-from .errors import DatabaseAway, Overloaded
+from .errors import DatabaseAway, DatabaseBusy
 
 CONNECTIONS_MAX: Final = 8
 CONNECT_MAX_S: Final = 10
@@ -44,8 +44,8 @@ class Limits:
     """What one pool of connections may take.
 
     Attributes:
-        waiting_max: Statements that may wait for a connection; more are refused as Overloaded. None: any number.
-        answer_max_s: After which the server itself gives a statement up, which is answered as Overloaded; 0: never.
+        waiting_max: Statements that may wait for a connection; more are refused as DatabaseBusy. None: any number.
+        answer_max_s: After which the server itself gives a statement up, which is answered as DatabaseBusy; 0: never.
     """
 
     connections_max: int = CONNECTIONS_MAX
@@ -137,7 +137,7 @@ class Database:
     def _translated(self) -> Generator[None]:
         waiting_max = self._limits.waiting_max
         if waiting_max is not None and self._asked - self._limits.connections_max >= waiting_max:
-            raise Overloaded(f"{waiting_max} lists and histories wait for the database", RETRY_AFTER_S)
+            raise DatabaseBusy(f"{waiting_max} lists and histories wait for the database", RETRY_AFTER_S)
         self._asked += 1
         try:
             yield
@@ -145,7 +145,7 @@ class Database:
             if not self._limits.answer_max_s:
                 raise DatabaseAway(str(error)) from error
             text = f"the database did not answer within {self._limits.answer_max_s:g} s"
-            raise Overloaded(text, RETRY_AFTER_S) from error
+            raise DatabaseBusy(text, RETRY_AFTER_S) from error
         except DEFINITE:
             raise  # our mistake, not the database's absence
         except TROUBLE as error:

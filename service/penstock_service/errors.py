@@ -1,5 +1,7 @@
 """The errors of every service process."""
 
+from penstock_proto.wire import RETRY_AFTER_TRAILER
+
 from .answers import Answer
 
 
@@ -24,6 +26,20 @@ class DatabaseAway(ServiceError, Answer):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"the database is unavailable, retrying: {why}")
+
+
+class DatabaseBusy(ServiceError, Answer):
+    """Postgres has more of this kind to answer than is good; asking again later helps."""
+
+    status = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, what: str, retry_after_s: float) -> None:
+        super().__init__(f"{what}; try again in {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        return ((RETRY_AFTER_TRAILER, f"{self.retry_after_s:g}"),)
 
 
 class MigrationFailed(ServiceError):

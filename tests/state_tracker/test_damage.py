@@ -7,7 +7,7 @@ from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import diagnosis_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_state_tracker.database import connect
+from penstock_service.database import connect
 from penstock_state_tracker.plans import PUT
 
 from tests.state_tracker.running import SHARDS, Running, chain, new_id, plan_of, running, status, succeeded

@@ -10,10 +10,10 @@ import pytest
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service.database import LOOKING, Database, connect
 from penstock_state_tracker.api import runs
 from penstock_state_tracker.core import json_schema
 from penstock_state_tracker.core.inputs import Inputs
-from penstock_state_tracker.database import LOOKING, Database, connect
 from penstock_state_tracker.errors import BadRequest
 from penstock_state_tracker.log import event_log
 from penstock_state_tracker.ownership.leases import SHARD_LEASE_S
