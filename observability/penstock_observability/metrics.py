@@ -51,9 +51,9 @@ REBUILD_SECONDS: Final = Histogram(
 
 # Every process
 LOOP_STALLS: Final = Counter(
-    "penstock_loop_stalls", "Times that the event loop stood still for a second or more, so that leases were late."
+    "penstock_loop_stalls", "Stalls of the event loop that lasted a second or longer and delayed leases."
 )
-LOOP_STALLED_SECONDS: Final = Counter("penstock_loop_stalled_seconds", "For how long it stood still, all together.")
+LOOP_STALLED_SECONDS: Final = Counter("penstock_loop_stalled_seconds", "Total duration of the stalls of the event loop.")
 
 # gRPC servers
 RPC_SECONDS: Final = Histogram(

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from importlib.resources import files
 
 import asyncpg
 import pytest
 from penstock_action_service.shell.leases import Leases
 from penstock_service.database import TROUBLE
+from penstock_service.migrations import packaged
 
 KILL_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -95,8 +95,7 @@ async def test_a_replacement_under_the_same_name_waits_for_the_former_lease(leas
 
 async def test_the_table_of_an_earlier_version_is_brought_up_to_date(empty_database_url: str) -> None:
     connection = await asyncpg.connect(empty_database_url)
-    folder = files("penstock_action_service") / "migrations"
-    await connection.execute((folder / "0001_pools.sql").read_text())
+    await connection.execute(packaged("penstock_action_service")[0].up)
     await connection.execute(
         "INSERT INTO penstock_action_service.pools VALUES ('a', 7, 'one', 'h:1', now() - interval '1 s')"
     )

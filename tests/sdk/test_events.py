@@ -99,7 +99,7 @@ async def test_a_run_from_its_submission_to_its_end(broker: str) -> None:
     run_id, other = new_run_id(), new_run_id()
     start = Run(run_id, SHARDS)
     long_ago = datetime.now(UTC) - timedelta(hours=2)
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         await there.put(start.shard, 1, *some_events(2), at=long_ago)
         await there.put(start.shard, 3, of(run_id, run_submitted=ev.RunSubmitted(plan_name="p")), of(other))
         await there.put(start.shard, 5, of(run_id, action_succeeded=ev.ActionSucceeded(node=7, attempt=1)))
@@ -117,7 +117,7 @@ async def test_a_run_from_its_submission_to_its_end(broker: str) -> None:
 async def test_a_run_whose_client_has_a_fast_clock(broker: str) -> None:
     now_ms = int(time.time() * 1000) + 1_800_000
     run_id = uuid.UUID(int=(now_ms << 80) | (7 << 76) | (2 << 62))
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         begun = [of(run_id, run_submitted=ev.RunSubmitted()), of(run_id, action_started=ev.ActionStarted())]
         await there.put(0, 1, *begun)
         await there.put(0, 3, of(run_id, run_ended=ev.RunEnded()), at=datetime.now(UTC) + timedelta(minutes=50))
@@ -127,7 +127,7 @@ async def test_a_run_whose_client_has_a_fast_clock(broker: str) -> None:
 
 
 async def test_from_a_time_and_from_now(broker: str) -> None:
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         await there.put(0, 1, *some_events(1), at=hour_ago)
         await there.put(0, 2, *some_events(1))
@@ -276,7 +276,7 @@ async def test_who_skips_a_hole_is_told_all_that_is_missing(broker: str) -> None
 
 
 async def test_a_hole_that_opens_while_reading_is_an_error(broker: str) -> None:
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         await there.put(0, 1, *some_events(1))
         async with aclosing(read(broker, Time(datetime.fromtimestamp(0, UTC)), topic=there.name)) as events:
             assert (await anext(events)).seq == 1
@@ -300,7 +300,7 @@ def old_run_id(shard: int) -> uuid.UUID:
 
 @pytest.mark.parametrize("follow", [True, False])
 async def test_a_run_that_has_expired_ends(broker: str, follow: bool) -> None:
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         run_id = old_run_id(2)
         await there.put(2, 1, of(run_id, run_submitted=ev.RunSubmitted()), of(run_id, run_ended=ev.RunEnded()))
         await expire(broker, there.name)
@@ -312,7 +312,7 @@ async def test_a_run_that_has_expired_ends(broker: str, follow: bool) -> None:
 
 
 async def test_a_run_whose_beginning_has_expired_is_not_told_in_part(broker: str) -> None:
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         run_id = old_run_id(2)
         await there.put(2, 1, of(run_id, run_submitted=ev.RunSubmitted()))
         await expire(broker, there.name)
@@ -327,7 +327,7 @@ async def test_a_run_whose_beginning_has_expired_is_not_told_in_part(broker: str
 async def test_a_run_that_was_just_submitted_is_waited_for(broker: str) -> None:
     run_id = new_run_id()
     start = Run(run_id, SHARDS)
-    async with topic(broker) as there:
+    async with topic(broker) as there, asyncio.timeout(WAIT_S):
         events = read(broker, start, topic=there.name)
         first = asyncio.create_task(anext(events))
         await asyncio.sleep(1.5)

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from penstock_proto.state_tracker.v1.events_pb2 import ActionFailed, Event, EventBatch, Failure
 from penstock_stream.kafka import client, cloudevents
 from penstock_stream.kafka.dead_letters import DeadLetter
@@ -84,6 +87,21 @@ async def test_the_consumer_of_the_page_works(broker: str, topic: str, capsys: p
         seen = [(await anext(events))[:2] for _ in range(3)]
     assert seen == [(0, 2), (0, 3), (0, 6)] and last == {0: 6}
     assert capsys.readouterr().out == "shard 0: 4 to 5 are missing; see Read\n"
+
+
+async def test_the_consumer_of_the_page_tells_of_a_hole(broker: str, topic: str) -> None:
+    consumer: dict[str, Any] = {}
+    exec(PYTHON[0], consumer)
+    offsets: dict[int, int] = {}
+    async with aclosing(consumer["events"](broker, topic, {}, offsets)) as events:
+        await anext(events)
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=9)})
+    await admin.close()
+    async with aclosing(consumer["events"](broker, topic, {}, offsets)) as events:
+        with pytest.raises(LookupError, match="records 1 to 8 are gone"):
+            await anext(events)
 
 
 async def test_the_readers_example_works(broker: str, topic: str) -> None:
