@@ -55,13 +55,6 @@ class Display:
             for event in events:
                 terminal.line(texts.progress_line(progress(self._view.plan, event)), to_stderr=self._to_stderr)
 
-    def say(self, text: str) -> None:
-        """Tell the person at the terminal something beside the progress."""
-        if self._live is None:
-            say(terminal.clean(text))
-        else:
-            self._live.console.print(terminal.clean(text), markup=False)
-
     @property
     def width(self) -> int:
         return self._console.width
