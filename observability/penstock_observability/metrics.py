@@ -53,7 +53,9 @@ REBUILD_SECONDS: Final = Histogram(
 LOOP_STALLS: Final = Counter(
     "penstock_loop_stalls", "Stalls of the event loop that lasted a second or longer and delayed leases."
 )
-LOOP_STALLED_SECONDS: Final = Counter("penstock_loop_stalled_seconds", "Total duration of the stalls of the event loop.")
+LOOP_STALLED_SECONDS: Final = Counter(
+    "penstock_loop_stalled_seconds", "Total duration of the stalls of the event loop."
+)
 
 # gRPC servers
 RPC_SECONDS: Final = Histogram(

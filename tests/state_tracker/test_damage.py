@@ -74,9 +74,9 @@ OWN_PLAN = f"name = 'm:w{DAMAGED}'"
             [NO_CHECKPOINT, f"UPDATE events SET payload = '' WHERE shard = {DAMAGED}"],
             "event 1: it is not about the run",
         ),
-        ([NO_CHECKPOINT, f"DELETE FROM events WHERE shard = {DAMAGED}"], "its log ends at 0, its head says 1"),
-        ([NO_CHECKPOINT, f"DELETE FROM plans WHERE {OWN_PLAN}"], "there is no plan"),
-        ([f"DELETE FROM plans WHERE {OWN_PLAN}"], "there is no plan"),
+        ([NO_CHECKPOINT, f"DELETE FROM events WHERE shard = {DAMAGED}"], "its log ends at 0, but its head is at 1"),
+        ([NO_CHECKPOINT, f"DELETE FROM plans WHERE {OWN_PLAN}"], "unknown plan"),
+        ([f"DELETE FROM plans WHERE {OWN_PLAN}"], "unknown plan"),
         ([f"UPDATE plans SET data = 'x'::bytea || data WHERE {OWN_PLAN}"], "is damaged in the database"),
     ],
 )

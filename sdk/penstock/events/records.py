@@ -24,30 +24,30 @@ class UnreadableEvent(PenstockError):
 
 
 class EventsLost(PenstockError):
-    """The topic does not have events any more that should have been read.
+    """The retention of the topic deleted events before they were read.
 
     Attributes:
-        partitions: Records that are gone, by partition.
+        partitions: Number of deleted records, by partition.
     """
 
     def __init__(self, topic: str, partitions: dict[int, int]) -> None:
         super().__init__(
-            f"{sum(partitions.values())} records of {len(partitions)} partitions of {topic} are gone, since its "
-            "retention is over: they were not read. The log has them (the RPC Read, or AsyncClient.events for a run). "
-            "Go on without them by skip_lost=True"
+            f"the retention of {topic} deleted {sum(partitions.values())} records of {len(partitions)} partitions before "
+            "they were read. Read them from the log (the RPC Read, or AsyncClient.events for a run), "
+            "or continue without them: skip_lost=True"
         )
         self.partitions = partitions
 
 
 class RunExpired(EventsLost):
-    """The topic does not have a run's events, or not its first ones."""
+    """The topic does not contain a run's events, or not its first ones."""
 
     def __init__(self, topic: str, run_id: uuid.UUID, *, begun: bool = False) -> None:
-        what = "lacks the first events" if begun else "has no event"
+        what = "lacks the first events" if begun else "contains no events"
         PenstockError.__init__(
             self,
-            f"{topic} {what} of run {run_id}: its retention is over, or there is no such run. If there is, the log "
-            "has its events: AsyncClient.events",
+            f"{topic} {what} of run {run_id}: its retention deleted them, or the run does not exist. "
+            "To read a run's events from the log, use AsyncClient.events",
         )
         self.partitions, self.run_id = {}, run_id
 

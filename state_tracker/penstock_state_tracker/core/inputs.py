@@ -68,7 +68,9 @@ class Inputs:
                 continue
             values.values.append(value)
         if inline_bytes > INLINE_ALL_BYTES_MAX:
-            problems.append(f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts")
+            problems.append(
+                f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts"
+            )
         if len(problems) > PROBLEMS_MAX:
             problems[PROBLEMS_MAX:] = [f"there are {len(problems) - PROBLEMS_MAX} more problems"]
         if problems:
