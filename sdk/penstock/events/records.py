@@ -32,8 +32,8 @@ class EventsLost(PenstockError):
 
     def __init__(self, topic: str, partitions: dict[int, int]) -> None:
         super().__init__(
-            f"the retention of {topic} deleted {sum(partitions.values())} records of {len(partitions)} partitions before "
-            "they were read. Read them from the log (the RPC Read, or AsyncClient.events for a run), "
+            f"the retention of {topic} deleted {sum(partitions.values())} records of {len(partitions)} partitions "
+            "before they were read. Read them from the log (the RPC Read, or AsyncClient.events for a run), "
             "or continue without them: skip_lost=True"
         )
         self.partitions = partitions
