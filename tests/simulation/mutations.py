@@ -23,7 +23,7 @@ from penstock_dependency_manager.open_run import OpenRun
 from penstock_executors.agent import Agent
 from penstock_executors.slots import Slots
 from penstock_plan import plan_hash
-from penstock_plan.check import validation
+from penstock_state_tracker import plans
 from penstock_state_tracker.api.lookup import Lookup
 from penstock_state_tracker.core import outcomes, retries, snapshots
 from penstock_state_tracker.core.run import Run
@@ -180,7 +180,7 @@ def _kept_before_it_is_stored(right: Any) -> Any:
         try:
             return await right(self, data, caller)
         except Exception:
-            self._keep(plan_hash(data), validation.load(data))
+            self._keep(plans._checked(data, plan_hash(data)))
             raise
 
     return put
@@ -246,7 +246,7 @@ MUTATIONS = [
     Mutation("the head is moved without a comparison", Tables, "append", _without_fence, COMMITS),
     Mutation("an owner answers after its lease", Owned, "valid", lambda right: property(lambda self: True), LEASES),
     Mutation(
-        "a lease counts from the answer", Owner, "_renew", _lease_from_the_answer, {**LEASES, "statement_late": 0.3}
+        "a lease counts from the answer", Owner, "renew", _lease_from_the_answer, {**LEASES, "statement_late": 0.3}
     ),
     Mutation(
         "answers go out before the commit", Owned, "committing", _nothing(None), {**COMMITS, "crash_tracker_s": 3.0}

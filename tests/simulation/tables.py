@@ -44,8 +44,8 @@ def shape(*columns: str) -> Callable[..., Row]:
 
 
 HEAD = shape("shard", "epoch", "seq", "recorded_at_us")
-EVENT = shape("seq", "recorded_at_us", "payload")
-TAIL = shape("shard", "seq", "recorded_at_us", "payload")
+EVENT = shape("seq", "recorded_at_us", "payload", "rows")
+TAIL = shape("shard", "seq", "recorded_at_us", "age_s", "run_id", "payload")
 AT = shape("shard", "seq", "payload")
 RUN_COLUMNS = (
     *("run_id", "shard", "digest", "plan", "plan_name", "nodes", "team", "caller", "options"),
@@ -64,6 +64,7 @@ class Head:
 @dataclass(slots=True)
 class Lease:
     owner: str
+    incarnation: Any
     address: str
     expires_at: float
     epoch: int = 0
@@ -82,7 +83,7 @@ class Tables:
         self.plans: dict[bytes, bytes] = {}
         self.leases: dict[int, Lease] = {}
         self.members: dict[str, float] = {}
-        self.checkpoints: dict[tuple[int, int, int], list[bytes]] = {}
+        self.checkpoints: dict[tuple[int, int, int], tuple[float, list[bytes]]] = {}  # when, and what
         self.pools: dict[str, Lease] = {}
         self._statements: dict[str, Callable[..., Rows]] = {
             deployment.CREATE: lambda *_: [],
@@ -101,9 +102,11 @@ class Tables:
             plans.HAS: lambda plan: [(int(plan in self.plans),)],
             checkpoints.WRITE: self._write_checkpoint,
             checkpoints.READ: self._read_checkpoints,
+            checkpoints.DELETE: self._delete_checkpoints,
             leases.TAKE: self._take,
             leases.RENEW: self.renew,
             leases.RELEASE: self._release,
+            leases.RELEASE_ALL: lambda incarnation: self._release(incarnation, list(self.leases)),
             leases.OTHERS: self._others,
             leases.MEET: self._meet,
             leases.LEAVE: self._leave,
@@ -180,9 +183,9 @@ class Tables:
         head = self.heads[shard]
         return HEAD(shard, head.epoch, head.seq, head.recorded_at_us)
 
-    def _read(self, shard: int, from_seq: int, to_seq: int, rows_max: int) -> Rows:
+    def _read(self, shard: int, from_seq: int, to_seq: int, rows_max: int, bytes_max: int) -> Rows:
         numbered = list(enumerate(self.payloads[shard], 1))[from_seq - 1 : to_seq][:rows_max]
-        return [EVENT(seq, *row) for seq, row in numbered]
+        return [EVENT(seq, *row, len(numbered)) for seq, row in numbered]
 
     def _read_at(self, shards: Sequence[int], seqs: Sequence[int]) -> Rows:
         found = [(shard, seq) for shard, seq in zip(shards, seqs, strict=True) if seq <= len(self.payloads[shard])]
@@ -190,10 +193,15 @@ class Tables:
 
     def _tail(self, shards: Sequence[int], after: Sequence[int], to: Sequence[int]) -> Rows:
         return [
-            TAIL(shard, seq, *self.payloads[shard][seq - 1])
+            TAIL(*self._event(shard, seq))
             for shard, after_seq, to_seq in sorted(zip(shards, after, to, strict=True))
             for seq in range(after_seq + 1, min(to_seq, len(self.payloads[shard])) + 1)
         ]
+
+    def _event(self, shard: int, seq: int) -> tuple[Any, ...]:
+        recorded_at_us, payload = self.payloads[shard][seq - 1]
+        age_s = (self.now_us - recorded_at_us) / 1e6
+        return shard, seq, recorded_at_us, age_s, self.logs[shard][seq - 1].event.run_id, payload
 
     def _runs_by_id(self, run_ids: Iterable[bytes]) -> Rows:
         return [RUN(*self.runs[run_id].values()) for run_id in dict.fromkeys(run_ids) if run_id in self.runs]
@@ -201,13 +209,17 @@ class Tables:
     def _write_checkpoint(self, shard: int, seq: int, epoch: int, data: list[bytes]) -> Rows:
         for key in [key for key in self.checkpoints if key[0] == shard and key[1:] < (seq, epoch)]:
             del self.checkpoints[key]
-        self.checkpoints.setdefault((shard, seq, epoch), data)
+        self.checkpoints.setdefault((shard, seq, epoch), (self.world.now, data))
         return []
 
     def _read_checkpoints(self, shards: Sequence[int]) -> Rows:
-        row = shape("shard", "seq", "epoch", "data")
-        kept = sorted(self.checkpoints.items())
-        return [row(*key, data) for key, chunks in kept if key[0] in shards for data in chunks]
+        row = shape("shard", "seq", "epoch", "age_s", "data")
+        kept = [(key, *kept) for key, kept in sorted(self.checkpoints.items()) if key[0] in shards]
+        return [row(*key, self.world.now - at, data) for key, at, chunks in kept for data in chunks]
+
+    def _delete_checkpoints(self, shard: int) -> Rows:
+        self.world.fail(f"a checkpoint of shard {shard} cannot be used", AssertionError())
+        return []
 
     # Plans
 
@@ -220,33 +232,44 @@ class Tables:
 
     # Who owns which shard
 
-    def _take(self, shards: Sequence[int], owner: str, address: str, lease_s: float) -> Rows:
+    def _take(self, shards: Sequence[int], owner: str, incarnation: bytes, address: str, lease_s: float) -> Rows:
         taken: list[Row] = []
         for shard in sorted(shards):
             lease = self.leases.get(shard)
-            if lease is None or lease.owner == owner or lease.expires_at < self.world.now:
-                self.leases[shard] = Lease(owner, address, self.world.now + lease_s)
+            if lease is None or lease.incarnation == incarnation or lease.expires_at < self.world.now:
+                self.leases[shard] = Lease(owner, incarnation, address, self.world.now + lease_s)
                 self.heads[shard].epoch += 1
                 self.world.note(owner, f"takes shard {shard}, epoch {self.heads[shard].epoch}")
                 taken.append(self._head(shard))
         return taken
 
-    def renew(self, owner: str, shards: Sequence[int], lease_s: float, address: str) -> Rows:
-        kept = [shard for shard in shards if shard in self.leases and self.leases[shard].owner == owner]
+    def renew(
+        self, shards: Sequence[int], epochs: Sequence[int], incarnation: bytes, lease_s: float, address: str
+    ) -> Rows:
+        held = zip(shards, epochs, strict=True)
+        kept = [shard for shard, epoch in held if self._is_held(shard, incarnation, epoch)]
         for shard in kept:
-            self.leases[shard] = Lease(owner, address, self.world.now + lease_s)
+            self.leases[shard].expires_at, self.leases[shard].address = self.world.now + lease_s, address
         return [shape("shard")(shard) for shard in kept]
 
-    def _release(self, owner: str, shards: Sequence[int]) -> Rows:
+    def _is_held(self, shard: int, incarnation: bytes, epoch: int) -> bool:
+        lease = self.leases.get(shard)
+        return lease is not None and lease.incarnation == incarnation and self.heads[shard].epoch == epoch
+
+    def _release(self, incarnation: bytes, shards: Sequence[int]) -> Rows:
         for shard in shards:
-            if shard in self.leases and self.leases[shard].owner == owner:
+            if shard in self.leases and self.leases[shard].incarnation == incarnation:
                 del self.leases[shard]
         return []
 
-    def _others(self, owner: str) -> Rows:
-        row = shape("shard", "owner", "address")
+    def _others(self, incarnation: bytes) -> Rows:
+        row = shape("shard", "owner", "incarnation", "address")
         alive = [(shard, one) for shard, one in self.leases.items() if one.expires_at > self.world.now]
-        return [row(shard, one.owner, one.address) for shard, one in alive if one.owner != owner]
+        return [
+            row(shard, one.owner, one.incarnation, one.address)
+            for shard, one in alive
+            if one.incarnation != incarnation
+        ]
 
     def _meet(self, owner: str, address: str, lease_s: float) -> Rows:
         self.members[owner] = self.world.now + lease_s
@@ -258,26 +281,27 @@ class Tables:
 
     # Who owns which pool
 
-    def _take_pools(self, names: Sequence[str], owner: str, address: str, lease_s: float) -> Rows:
+    def _take_pools(self, names: Sequence[str], owner: str, incarnation: Any, address: str, lease_s: float) -> Rows:
         taken: list[Row] = []
         for pool in names:
-            lease = self.pools.get(pool, Lease("", "", 0.0))
-            if lease.owner == owner or lease.expires_at < self.world.now:
-                self.pools[pool] = Lease(owner, address, self.world.now + lease_s, lease.epoch + 1, lease.workers)
-                self.world.note(owner, f"takes pool {pool}, epoch {lease.epoch + 1}")
-                taken.append(shape("pool", "epoch")(pool, lease.epoch + 1))
+            lease = self.pools.get(pool, Lease("", None, "", 0.0))
+            if lease.incarnation == incarnation or lease.expires_at < self.world.now:
+                until, epoch = self.world.now + lease_s, lease.epoch + 1
+                self.pools[pool] = Lease(owner, incarnation, address, until, epoch, lease.workers)
+                self.world.note(owner, f"takes pool {pool}, epoch {epoch}")
+                taken.append(shape("pool", "epoch")(pool, epoch))
         return taken
 
     def _renew_pools(
-        self, names: Sequence[str], epochs: Sequence[int], owner: str, lease_s: float, address: str
+        self, names: Sequence[str], epochs: Sequence[int], incarnation: Any, lease_s: float, address: str
     ) -> Rows:
-        kept = self._held_pools(names, epochs, owner)
+        kept = self._held_pools(names, epochs, incarnation)
         for pool in kept:
             self.pools[pool].expires_at, self.pools[pool].address = self.world.now + lease_s, address
         return [shape("pool")(pool) for pool in kept]
 
-    def _release_pools(self, names: Sequence[str], epochs: Sequence[int], owner: str) -> Rows:
-        for pool in self._held_pools(names, epochs, owner):
+    def _release_pools(self, names: Sequence[str], epochs: Sequence[int], incarnation: Any) -> Rows:
+        for pool in self._held_pools(names, epochs, incarnation):
             self.pools[pool].expires_at = self.world.now
         return []
 
@@ -286,9 +310,12 @@ class Tables:
             self.pools[pool].workers = workers
         return []
 
-    def _held_pools(self, names: Sequence[str], epochs: Sequence[int], owner: str) -> list[str]:
-        pairs = zip(names, epochs, strict=True)
-        return [pool for pool, epoch in pairs if (self.pools[pool].owner, self.pools[pool].epoch) == (owner, epoch)]
+    def _held_pools(self, names: Sequence[str], epochs: Sequence[int], incarnation: Any) -> list[str]:
+        return [
+            pool
+            for pool, epoch in zip(names, epochs, strict=True)
+            if (self.pools[pool].incarnation, self.pools[pool].epoch) == (incarnation, epoch)
+        ]
 
     def _pool_owners(self, names: Sequence[str]) -> Rows:
         found = [(pool, self.pools[pool]) for pool in names if pool in self.pools]
