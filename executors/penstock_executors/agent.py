@@ -109,7 +109,7 @@ class Agent:
             await asyncio.wait_for(self._intake.close(), CLOSE_S)
             await asyncio.wait_for(self._executor.close(), CLOSE_S)
         except Exception:
-            log.exception("the executor did not close well")
+            log.exception("the executor did not close cleanly")
 
     def register(self) -> Register:
         """First message of each new link: who this is and what it holds. `resend` comes after it."""
@@ -181,7 +181,7 @@ class Agent:
             try:
                 back = self._executor.take_back(slot, core.takes_first(slot))
             except Exception:
-                log.exception("taking actions back failed: it is tried again")
+                log.exception("cannot take actions back, retrying")
                 self._loop.call_later(RETRY_S, self._take_back, slot)
             else:
                 core.taken_back(slot, back, self._loop.time())
@@ -209,14 +209,14 @@ class Agent:
         try:
             self._executor.start(starts, slots)
         except Exception as error:
-            log.exception("starting actions failed: those that no process has are reported")
+            log.exception("cannot start actions; reporting those without a process as failed")
             self._loop.call_soon(self._give_up, starts, f"the worker could not start it: {error}", True)
 
     def _kill(self, kills: list[int]) -> None:
         try:
             self._executor.stop(kills, self._grace_s)
         except Exception:
-            log.exception("stopping actions failed: it is tried again")
+            log.exception("cannot stop actions, retrying")
             if self._open:
                 self._loop.call_later(RETRY_S, self._kill, kills)
 
@@ -227,8 +227,8 @@ class Agent:
         missing = [grant for grant in self._core.placed() if grant.grant not in held]
         before, self._missing = self._missing, {grant.grant for grant in missing}
         if lost := [grant for grant in missing if grant.grant in before]:
-            log.error("%d actions were in slots, and no process had them", len(lost))
-            self._give_up(lost, "the worker has lost it", returned=False)
+            log.error("%d actions were in slots without a process", len(lost))
+            self._give_up(lost, "the worker lost the action", returned=False)
 
     def _give_up(self, grants: list[Grant], message: str, returned: bool) -> None:
         """Report that these failed, of those without a process; `returned`: they did not begin, and are given back."""

@@ -86,7 +86,7 @@ class Child:
             try:
                 self._tidy(answer)
             except Exception as error:  # a folder that cannot be emptied, an operator's object in our way
-                answer.unfit.append(f"it could not be put back: {error}")
+                answer.unfit.append(f"it could not be restored: {error}")
             self._page.end()
             self._link.send(answer.SerializeToString())
             if self.stopping or answer.unfit:

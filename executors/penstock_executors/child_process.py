@@ -109,13 +109,13 @@ class ChildProcess:
         """What an action left behind has printed after its end belongs to nobody's output."""
         with contextlib.suppress(OSError):
             if dropped := self.tail.drop():
-                log.warning("%d bytes were dropped that came from what an action had left behind", dropped)
+                log.warning("dropped %d bytes of output from leftovers of an action", dropped)
 
     def _printed(self, read: Callable[[], list[str]]) -> list[str]:
         try:
             return read()
         except OSError as error:
-            log.warning("output of process %d is lost: %s", self.number, error)
+            log.warning("the output of process %d was lost: %s", self.number, error)
             return []
 
     def close(self) -> None:

@@ -36,15 +36,15 @@ def report(grant: Grant, worker: str, child: ChildProcess, code: int, out_of_mem
     if used := child.over.get(grant.grant):
         cause, kind = Cause.CAUSE_OUT_OF_MEMORY, "OutOfMemory"
         text = (
-            f"the operator and what it started used {_size(used)} of memory, and it declares "
+            f"the operator and its processes used {_size(used)} of memory, but it declares "
             f"{_size(grant.resources.memory_bytes)}; declare more with `memory`, or use less"
         )
     elif out_of_memory:
         cause, kind = Cause.CAUSE_OUT_OF_MEMORY, "OutOfMemory"
-        text = "the operator's process was killed because memory ran out; declare more with `memory`, or use less"
+        text = "the operator's process was killed: out of memory; declare more with `memory`, or use less"
     elif code == KEEPER_LOST:
         cause, kind = Cause.CAUSE_LOST, "KeeperLost"
-        text = "the process that keeps this worker's operators was killed, and they with it"
+        text = "the keeper of this worker's operators was killed, and the operators with it"
     return reports.failed(grant, worker, cause, kind, text, duration_s=child.ran_s(grant))
 
 
@@ -55,11 +55,11 @@ def was_stopped(report: Report) -> bool:
 
 def no_start(grant: Grant, worker: str, code: int, words: str) -> Report:
     """The process that should have executed the action did not become ready."""
-    text = f"a process for operators could not start: {exits.spelt(code)}. It said: {words}"
+    text = f"a process for operators could not start: {exits.spelt(code)}. Its last output: {words}"
     if code == KEEPER_LOST:
-        text = "the process that keeps this worker's operators was killed before the action began"
+        text = "the keeper of this worker's operators was killed before the action started"
     elif code == NEVER_STARTED:
-        text = f"no process for operators could be started: {words}"
+        text = f"cannot start a process for operators: {words}"
     returned = code in (NEVER_STARTED, KEEPER_LOST)
     return reports.failed(grant, worker, Cause.CAUSE_WORKER, "NoProcess", text, returned=returned)
 

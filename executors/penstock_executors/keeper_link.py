@@ -53,7 +53,7 @@ class KeeperLink:
         self._loop = asyncio.get_running_loop()
         note = self._folder / "mark"
         if note.exists() and (left := process_tree.end_marked(note.read_text().strip())):
-            log.warning("%d processes of operators were left by a worker that was killed; they are ended", left)
+            log.warning("ending %d processes of operators that a killed worker left running", left)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         note.write_text(self._mark)
@@ -89,7 +89,7 @@ class KeeperLink:
             await asyncio.sleep(0.01)
             waits += 0.01
         if popen.poll() is None:
-            log.warning("the keeper of operators' processes (%d) does not end: it is killed", popen.pid)
+            log.warning("the keeper of operators' processes (%d) does not stop; killing it", popen.pid)
             popen.kill()
             popen.wait()
             process_tree.end_marked(self._mark)
@@ -129,7 +129,7 @@ class KeeperLink:
         try:
             keeper_records.send(self._end, record)
         except OSError as error:
-            log.error("the keeper of operators' processes does not listen (%s): it is started again", error)
+            log.error("the keeper of operators' processes does not respond (%s); restarting it", error)
             self._lose()
 
     def _on_readable(self) -> None:
@@ -154,7 +154,7 @@ class KeeperLink:
         try:
             self._on_record(record)
         except Exception:
-            log.exception("a record of the keeper (%s) could not be handled", record)
+            log.exception("cannot handle a record of the keeper (%s)", record)
             if tries > 1:
                 self._loop.call_later(RETRY_S, self._deliver, record, tries - 1)
 
@@ -165,14 +165,14 @@ class KeeperLink:
         if popen is not None:
             popen.kill()
             code = popen.wait()
-            log.error("the keeper of operators' processes is gone (exit code %d)%s", code, self._last_words())
+            log.error("the keeper of operators' processes exited (exit code %d)%s", code, self._last_words())
             process_tree.end_marked(self._mark)
         self._loop.call_soon(self._on_lost)  # this may be within `start` or `end`
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
             said = (self._folder / "keeper-output").read_text(errors="replace").strip()
-            return f"; it said: {said[-WORDS_MAX:]}" if said else ""
+            return f"; its last output: {said[-WORDS_MAX:]}" if said else ""
         return ""
 
     def _drop(self) -> None:

@@ -331,7 +331,7 @@ class ProcessExecutor:
         try:
             self._keeper.end(child.number, grace_s, ask)
         except Exception:
-            log.exception("process %d could not be ended: it is tried again", child.number)
+            log.exception("cannot end process %d, retrying", child.number)
             if child.number in self._children:
                 self._loop.call_later(RETRY_S, partial(self._end, child, grace_s, ask=ask))
 
@@ -340,7 +340,7 @@ class ProcessExecutor:
         try:
             step(child, *more)
         except Exception as error:
-            log.exception("process %d for operators is ended: %s", child.number, error)
+            log.exception("ending process %d for operators: %s", child.number, error)
             self._end(child)
 
     def _refuse(
@@ -359,7 +359,7 @@ class ProcessExecutor:
             child = ChildProcess(self._started, self._folder, self._keeper)
         except OSError as error:
             self._problem = str(error)
-            log.error("no process for operators could be started: %s", error)
+            log.error("cannot start a process for operators: %s", error)
             return None
         self._children[child.number] = child
         self._guarded(self._listen, child)
@@ -406,10 +406,10 @@ class ProcessExecutor:
             if not self._closing:
                 again = self._settle_gone(child, code, ended)
         except Exception as error:
-            log.exception("what process %d had done is not known", child.number)
+            log.exception("the state of process %d is unknown", child.number)
             known = {report.grant for report in ended}
             lost = [grant for grant in (*child.sent, *child.waiting) if grant.grant not in known]
-            text = f"the worker lost it: {error}"
+            text = f"the worker lost the action: {error}"
             worker = self._context.worker
             ended += [reports.failed(grant, worker, Cause.CAUSE_WORKER, "NoProcess", text) for grant in lost]
         child.sent.clear()

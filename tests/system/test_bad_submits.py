@@ -95,7 +95,7 @@ def with_one_name_twice(plan: plan_pb2.Plan) -> None:
     [
         (of_newer_schema, "schema"),
         (with_an_unknown_parent, "99"),
-        (in_a_circle, "circle"),
+        (in_a_circle, "cycle"),
         (with_one_name_twice, "'поезд 🚂 مرحبا'"),
     ],
 )
