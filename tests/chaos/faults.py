@@ -14,6 +14,7 @@ from penstock_stack.kafka import KafkaFailed
 from penstock_state_tracker.ownership.leases import SHARD_LEASE_S
 
 from .escapes import escape
+from .holes import make_hole
 from .link import Link
 from .scarcity import full_disk, no_descriptors, no_forks
 from .suite import FAR_WORKER, Suite
@@ -168,6 +169,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "a worker has no descriptors": no_descriptors,
     "a worker cannot fork": no_forks,
     "operators' processes escape": escape,
+    "a hole in the topic": make_hole,
     "a worker's twin elsewhere": twin_elsewhere,
     "a worker's twin in its folder": twin_in_folder,
 }
