@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 from penstock.compiler import bundle
 from penstock_artifact_store import LocalStore
 from penstock_executors.agent import Agent
@@ -193,3 +194,9 @@ def result(report: Report, index: int = 0) -> Any:
     """The plain value of an output that is small JSON."""
     assert report.HasField("succeeded"), report
     return json.loads(report.succeeded.outputs.values[index].inline)
+
+
+def keeper_of_this_process() -> psutil.Process:
+    """The keeper of the worker that this process is; it may have other children, such as a Postgres."""
+    (keeper,) = [each for each in psutil.Process().children() if "penstock_executors.keeper" in each.cmdline()]
+    return keeper

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from tests.executors.harness import Worker, result, until
+from tests.executors.harness import Worker, keeper_of_this_process, result, until
 
 OPS = """
 import os, signal, subprocess, sys, time
@@ -95,7 +95,7 @@ def visible(a: float) -> str:
 
 def descendants() -> list[psutil.Process]:
     """All that this process has started and that lives, but for operator processes and their keeper."""
-    (keeper,) = psutil.Process().children()
+    keeper = keeper_of_this_process()
     found = [each for each in keeper.children(recursive=True) if alive(each)]
     return [each for each in found if not (each.ppid() == keeper.pid and os.getsid(each.pid) == each.pid)]
 
@@ -233,15 +233,21 @@ async def test_a_worker_ends_what_one_before_it_left(folder: Path, worker: Any) 
 
 
 async def test_a_killed_keeper_costs_what_ran_and_nothing_more(worker: Any) -> None:
+    others = psutil.Process().children(recursive=True)
+
+    def ours() -> list[psutil.Process]:
+        found = psutil.Process().children(recursive=True)
+        return [each for each in found if each not in others and alive(each)]
+
     it: Worker = await worker(OPS)
     running = it.order(it.grant("stubborn", 1), it.grant("daemons", 1))
     await until(lambda: all("here" in it.lines.get(number, []) for number in running))
-    (keeper,) = psutil.Process().children()
+    keeper = keeper_of_this_process()
     keeper.kill()
     for number in running:
         failed = (await it.ended(number)).failed
         assert failed.cause == ev.CAUSE_LOST and "was killed" in failed.failure.message
-    assert not [each for each in psutil.Process().children(recursive=True) if alive(each)]
+    assert not ours()
     assert result(await it.run("pid")) > 0
     await it.agent.close()
-    assert not psutil.Process().children(recursive=True)
+    assert not ours()

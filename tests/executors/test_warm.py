@@ -3,11 +3,10 @@
 import asyncio
 from typing import Any
 
-import psutil
 from penstock_executors.process import BLANKS_MAX
 from penstock_executors.warm import LATELY_S, Warm
 
-from tests.executors.harness import Worker, result
+from tests.executors.harness import Worker, keeper_of_this_process, result
 
 OPS = """
 import os, time
@@ -31,7 +30,7 @@ async def test_a_burst_of_parts_of_a_core_finds_the_processes_of_the_last_one(wo
     first = await burst()
     more = it.order(*[it.grant("pid", 0.5, cpu=0.25) for _ in range(8)])
     first |= {result(await it.ended(number)) for number in more}
-    keeper = psutil.Process().children()[0]
+    keeper = keeper_of_this_process()
     await asyncio.sleep(1.5)  # longer than the worker rests before it makes ready for other bundles
     alive = {child.pid for child in keeper.children()}
     assert first <= alive
@@ -43,7 +42,7 @@ async def test_a_burst_of_parts_of_a_core_finds_the_processes_of_the_last_one(wo
 async def test_work_that_waits_for_a_process_that_starts_is_done_by_one_that_is_there(worker: Any) -> None:
     it: Worker = await worker(OPS, cores=4)
     known = result(await it.run("pid", 0.0))
-    (keeper,) = psutil.Process().children()
+    keeper = keeper_of_this_process()
     keeper.suspend()  # no process starts from now on
     try:
         numbers = it.order(*[it.grant("pid", 0.3) for _ in range(4)])

@@ -36,7 +36,9 @@ class Quiet:
         while True:
             self._heard.clear()
             try:
-                await asyncio.wait_for(self._heard.wait(), QUIET_S)
+                # Python 3.11's wait_for loses a cancellation that comes together with what it waits for.
+                async with asyncio.timeout(QUIET_S):
+                    await self._heard.wait()
             except TimeoutError:
                 await self._ask(client, run_id)
 

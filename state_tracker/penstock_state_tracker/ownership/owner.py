@@ -164,7 +164,9 @@ class Owner:
         while True:
             hungry = len(self._mine()) < self._fair and coming(self.shards, self._seen(), self._fair)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), TAKE_AGAIN_AFTER_S if hungry else RENEW_EVERY_S)
+                # Python 3.11's wait_for loses a cancellation that comes together with what it waits for.
+                async with asyncio.timeout(TAKE_AGAIN_AFTER_S if hungry else RENEW_EVERY_S):
+                    await self._wake.wait()
             await asyncio.sleep(TAKE_AGAIN_AFTER_S)
             self._wake.clear()
             await _tried(self._take, "cannot take over shards now, retrying")
