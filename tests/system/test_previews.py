@@ -91,7 +91,7 @@ def test_one_node(cli: Cli, run: str) -> None:
     found = cli("show", run, "grown", "--json").json
     assert (found["name"], found["uses"], found["outputs"]) == ("grown", ["make"], {"result": 500})
     wrong = cli("show", run, "nobody")
-    assert wrong.code == 1 and "no node 'nobody'; there are make, grown" in wrong.err
+    assert wrong.code == 1 and "no node 'nobody'; its nodes are make, grown" in wrong.err
 
 
 def test_a_node_that_failed(cli: Cli, project: Project) -> None:
