@@ -215,8 +215,8 @@ def _awaited_lost_at_once(right: Any) -> Any:
 
 
 def _one_retry_more(right: Any) -> Any:
-    def delay_s(run: Run, node: int, failed: Any) -> float | None:
-        delay = right(run, node, failed)
+    def delay_s(run: Run, node: int, failed: Any, now: float) -> float | None:
+        delay = right(run, node, failed, now)
         policy, history = run.graph.retry[node], run.histories.get(node)
         used = 0 if history is None else history.retries
         final = run.stopping or failed.final or failed.cause in (*retries.FREE, *retries.FINAL)

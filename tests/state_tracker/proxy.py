@@ -70,10 +70,10 @@ class Proxy:
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            up_writer.close()  # first: a second cut ends the wait
             for one in both:
                 one.cancel()
             await asyncio.gather(*both, return_exceptions=True)
-            up_writer.close()
 
     def cut_all(self) -> None:
         for task in self._tasks:

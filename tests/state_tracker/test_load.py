@@ -164,10 +164,10 @@ async def test_pages_of_the_log_are_bounded_in_bytes_and_miss_nothing(database_u
         page = await event_log.read(database, 1, 1, 2_000)
         sizes = [len(payload) for _, _, payload in page]
         assert event_log.READ_BYTES <= sum(sizes) < event_log.READ_BYTES + 2 * max(sizes)
-        pages = [page async for page in event_log.read_run(database, 1, 1, 2_000, run_id)]
+        pages = [page async for page in event_log.read_run(database, 1, 1, 2_000, run_id, 0)]
         assert [seq for page in pages for seq, _, _ in page] == list(range(1_001, 1_061))
         assert all(sum(len(row[2]) for row in page) < event_log.READ_BYTES + 2 * max(sizes) for page in pages)
-        found = [one async for one in event_log.read_failures(database, 1, 1, 2_000, run_id)]
+        found = [one async for one in event_log.read_failures(database, 1, 1, 2_000, run_id, 0)]
         assert len(found) == 60
 
 
@@ -243,3 +243,18 @@ async def test_several_runs_that_a_part_fits_are_told_newest_first(database_url:
         assert list(found) == sorted(ids, reverse=True)[:20]
         hyphens = f"{ids[3].hex()[:8]}-{ids[3].hex()[8:12]}"
         assert list((await st.stub.FindRuns(api.FindRunsRequest(part=hyphens.upper()))).run_ids) == [ids[3]]
+
+
+async def test_a_runs_events_are_not_looked_for_in_days_before_it(pool: Database) -> None:
+    await event_log.make_partitions(pool, 5)
+    connection = await connect(pool.url)
+    since_us = int((time.time() + 3 * 86_400) * 1_000_000)
+    try:
+        rows = await connection.fetch(
+            f"EXPLAIN (ANALYZE) {event_log.READ_RUN}", 1, 1, 10, 10, 1_000, new_id(), since_us
+        )
+    finally:
+        await connection.close()
+    plan = [row[0] for row in rows]
+    scanned = {line.split(" on ")[1].split()[0] for line in plan if " on events_2" in line and "never" not in line}
+    assert len(scanned) == 3, plan  # of six days

@@ -11,6 +11,7 @@ import pytest
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import MESSAGE_BYTES_MAX
 from penstock_service.database import Database, connect
+from penstock_service.errors import DatabaseAway
 from penstock_state_tracker import deployment
 from penstock_state_tracker.errors import WrongDatabase
 from penstock_state_tracker.log import event_log
@@ -176,3 +177,36 @@ def test_a_large_part_is_cut_into_messages_that_follow_each_other() -> None:
     for before, after in itertools.pairwise(cut):
         assert before.from_seq + len(before.events) == after.from_seq
         assert (after.shard, after.epoch, after.recorded_at_us) == (3, 5, 77)
+
+
+async def test_a_reader_of_the_log_holds_up_neither_commits_nor_for_good_the_next_partitions(shards: Database) -> None:
+    """As pg_dump does, which reads all tables in one transaction."""
+    taken = (await take(shards))[0]
+    await event_log.make_partitions(shards, 0)
+    reader = await connect(shards.url)
+    await reader.execute("BEGIN; SELECT count(*) FROM events")
+    making = asyncio.create_task(event_log.make_partitions(shards, 3))
+    committed = 0
+    while not making.done():
+        async with shards.acquire() as connection:
+            assert await event_log.append(connection, [part(taken, started(), after_seq=committed)]) != {}
+        committed += 1
+    with pytest.raises(DatabaseAway):
+        await making
+    assert committed > 1
+    await reader.execute("ROLLBACK")
+    await reader.close()
+    await event_log.make_partitions(shards, 3)
+    assert await shards.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass") == 5
+
+
+async def test_rows_in_the_default_partition_do_not_keep_their_day_from_being_made(shards: Database) -> None:
+    taken = (await take(shards))[0]
+    await shards.execute("UPDATE heads SET recorded_at = now() + interval '2 days' WHERE shard = 0")
+    async with shards.acquire() as connection:
+        await event_log.append(connection, [part(taken, started(3))])
+    assert await shards.fetchval("SELECT count(*) FROM events_default") == 3
+    await event_log.make_partitions(shards, 4)
+    assert await shards.fetchval("SELECT count(*) FROM events_default") == 0
+    assert [row[0] for row in await event_log.read(shards, 0, 1, 9)] == [1, 2, 3]
+    assert await shards.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass") == 6

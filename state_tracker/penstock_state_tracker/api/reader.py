@@ -21,12 +21,13 @@ class Reader:
         self._recent = recent
 
     async def watch(
-        self, run_id: bytes, first_seq: int, last_seq: int, after_seq: int, follow: bool
+        self, run_id: bytes, first_seq: int, last_seq: int, after_seq: int, follow: bool, submitted_at_us: int
     ) -> AsyncIterator[api.WatchResponse]:
         """Yield a run's events in order.
 
         Args:
             last_seq: 0 if it is not known to have ended.
+            submitted_at_us: Nothing of it was recorded before.
 
         Raises:
             ShardAway: The shard was lost while following; go on elsewhere, after the last event.
@@ -44,7 +45,7 @@ class Reader:
             position = max(after_seq, first_seq - 1)
             while True:
                 end = last_seq or await self._end(shard)
-                async for rows in self._of_run(shard, run_id, position + 1, end):
+                async for rows in self._of_run(shard, run_id, position + 1, end, submitted_at_us):
                     for response in _watched(shard, rows):
                         yield response
                     if logs.kind_of(rows[-1][2]) == logs.RUN_ENDED:
@@ -88,10 +89,13 @@ class Reader:
     async def _head(self, shard: int) -> logs.Head:
         return (await logs.heads(self._routing.databases[shard], [shard]))[shard]
 
-    async def _of_run(self, shard: int, run_id: bytes, from_seq: int, to_seq: int) -> AsyncIterator[Rows]:
+    async def _of_run(
+        self, shard: int, run_id: bytes, from_seq: int, to_seq: int, since_us: int
+    ) -> AsyncIterator[Rows]:
         ranges = self._recent.since(shard, from_seq)
         if ranges is None:
-            async for rows in logs.read_run(self._routing.histories[shard], shard, from_seq, to_seq, run_id):
+            history = self._routing.histories[shard]
+            async for rows in logs.read_run(history, shard, from_seq, to_seq, run_id, since_us):
                 yield rows
             return
         rows = [row for one in ranges if run_id in one.run_ids for row in _rows_of_run(one, run_id, from_seq, to_seq)]

@@ -84,7 +84,8 @@ class Results:
     async def _explain(self, result: api.RunResult, one: Ended, row: Row) -> None:
         """Look for the failure, where the end of the run does not say where it is."""
         database = self._routing.histories[one.shard]
-        failures = logs.read_failures(database, one.shard, row["first_seq"], one.last_seq, one.run_id)
+        since_us = row["submitted_at_us"]
+        failures = logs.read_failures(database, one.shard, row["first_seq"], one.last_seq, one.run_id, since_us)
         async with aclosing(failures) as found:
             async for failed in found:
                 if failed.node == result.failed_node:

@@ -155,7 +155,9 @@ class StateTrackerService(StateTrackerServiceServicer):
         if follow:
             self._routing.mine(self._routing.shard(run_id))
         run = await self._summary(run_id)
-        async for response in self._reader.watch(run_id, run.first_seq, run.last_seq, after_seq, follow):
+        async for response in self._reader.watch(
+            run_id, run.first_seq, run.last_seq, after_seq, follow, run.submitted_at_us
+        ):
             yield response
 
     # Followers

@@ -60,7 +60,12 @@ FROM (
         WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq LIMIT $4
     ) AS read
 ) AS page WHERE bytes_before < $5 ORDER BY seq"""
-READ_RUN = READ.replace("BETWEEN $2 AND $3 ORDER", "BETWEEN $2 AND $3 AND run_id = $6 ORDER")
+# $7: when the run was submitted. Partitions of days before are not looked at.
+READ_RUN = READ.replace(
+    "BETWEEN $2 AND $3 ORDER",
+    "BETWEEN $2 AND $3 AND run_id = $6 "
+    "AND recorded_at >= 'epoch'::timestamptz + $7::bigint * interval '1 microsecond' ORDER",
+)
 
 READ_AT = """
 SELECT shard, seq, payload
@@ -69,11 +74,17 @@ FROM unnest($1::int[], $2::bigint[]) AS wanted (shard, seq) JOIN events USING (s
 # The failures of one run, last first.
 READ_FAILURES = """
 SELECT seq, payload FROM events
-WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND run_id = $4 AND kind = $5 ORDER BY seq DESC LIMIT $6"""
+WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND run_id = $4 AND kind = $5
+    AND recorded_at >= 'epoch'::timestamptz + $7::bigint * interval '1 microsecond' ORDER BY seq DESC LIMIT $6"""
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('make_events_partition'))"
-MAKE_PARTITIONS = """
-SELECT make_events_partition(((now() AT TIME ZONE 'UTC')::date + days)::date) FROM generate_series(0, $1) AS days"""
+# Attaching a partition waits for whoever reads the default one, and whoever comes after it waits as well.
+SOON_OR_NOT_NOW = "SELECT set_config('lock_timeout', '500', true)"
+MISSING_PARTITIONS = """
+SELECT day FROM (
+    SELECT ((now() AT TIME ZONE 'UTC')::date + days)::date AS day FROM generate_series(0, $1) AS days
+) AS wanted WHERE to_regclass('events_' || to_char(day, 'YYYYMMDD')) IS NULL ORDER BY day"""
+MAKE_PARTITION = "SELECT make_events_partition($1)"
 
 # Fields of Event, by which rows are told apart without reading their payload.
 KINDS: Final = {name: ev.Event.DESCRIPTOR.fields_by_name[name].number for name in ev.Event.DESCRIPTOR.fields_by_name}
@@ -248,11 +259,11 @@ async def read(
 
 
 async def read_run(
-    database: Database, shard: int, from_seq: int, to_seq: int, run_id: bytes
+    database: Database, shard: int, from_seq: int, to_seq: int, run_id: bytes, submitted_at_us: int
 ) -> AsyncIterator[list[tuple[int, int, bytes]]]:
     """Yield (seq, recorded_at_us, payload) of one run's events in a range, page by page."""
     while True:
-        rows = await database.fetch(READ_RUN, shard, from_seq, to_seq, READ_ROWS, READ_BYTES, run_id)
+        rows = await database.fetch(READ_RUN, shard, from_seq, to_seq, READ_ROWS, READ_BYTES, run_id, submitted_at_us)
         if rows:
             yield [(row["seq"], row["recorded_at_us"], row["payload"]) for row in rows]
         if not rows or len(rows) == rows[0]["rows"] < READ_ROWS:
@@ -268,11 +279,11 @@ async def read_at(database: Database, positions: Sequence[tuple[int, int]]) -> d
 
 
 async def read_failures(
-    database: Database, shard: int, from_seq: int, to_seq: int, run_id: bytes
+    database: Database, shard: int, from_seq: int, to_seq: int, run_id: bytes, submitted_at_us: int
 ) -> AsyncGenerator[ev.ActionFailed]:
     """Yield the failed attempts of a run, last first."""
     while True:
-        asked = (shard, from_seq, to_seq, run_id, ACTION_FAILED, FAILURES_AT_ONCE)
+        asked = (shard, from_seq, to_seq, run_id, ACTION_FAILED, FAILURES_AT_ONCE, submitted_at_us)
         rows = await database.fetch(READ_FAILURES, *asked)
         for row in rows:
             yield ev.Event.FromString(row["payload"]).action_failed
@@ -282,8 +293,14 @@ async def read_failures(
 
 
 async def make_partitions(database: Database, days_ahead: int) -> None:
-    """Make the partitions of today and the days to come."""
-    async with database.acquire() as connection, connection.transaction():
-        # Several State Trackers start at the same time.
-        await connection.execute(ONE_AT_A_TIME)
-        await connection.fetch(MAKE_PARTITIONS, days_ahead)
+    """Make the partitions of today and the days to come that are missing, each in a transaction of its own.
+
+    Raises:
+        DatabaseAway: Somebody reads for long what has to be locked for a moment; try again later.
+    """
+    for row in await database.fetch(MISSING_PARTITIONS, days_ahead):
+        async with database.acquire() as connection, connection.transaction():
+            await connection.execute(SOON_OR_NOT_NOW)
+            # Several State Trackers start at the same time.
+            await connection.execute(ONE_AT_A_TIME)
+            await connection.fetch(MAKE_PARTITION, row["day"])

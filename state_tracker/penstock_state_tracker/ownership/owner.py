@@ -27,8 +27,10 @@ TAKE_AGAIN_AFTER_S: Final = 0.1
 CHECKPOINTS_AT_ONCE_MAX: Final = 16
 # A shard that could not be read is looked at again: somebody may have repaired it.
 DAMAGED_AGAIN_S: Final = 60.0
-PARTITION_DAYS_AHEAD: Final = 3
-PARTITIONS_EVERY_S: Final = 3600.0
+# At the start, and then: a backup that reads the log for hours may keep partitions from being made.
+PARTITION_DAYS_FIRST: Final = 2
+PARTITION_DAYS_AHEAD: Final = 14
+PARTITIONS_EVERY_S: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -224,9 +226,9 @@ class Owner:
             with suppress(ShardAway):
                 await checkpoints.write(self.database, owned)
 
-    async def _partitions(self) -> None:
+    async def _partitions(self, days: int = PARTITION_DAYS_AHEAD) -> None:
         # Without it, rows go into the default partition.
-        await logs.make_partitions(self.database, PARTITION_DAYS_AHEAD)
+        await logs.make_partitions(self.database, days)
 
 
 def _lease_until() -> float:
