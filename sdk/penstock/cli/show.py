@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# For a service to be started again, on a busy machine.
+RESTART_S_MAX = 60.0
+
 
 def runs(
     team: Annotated[str, typer.Option(help="Show only runs of this team.")] = "",
@@ -155,16 +158,23 @@ def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data
 def looked(
     look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False
 ) -> T:
-    """Call a function with a client; a stack is started for the call if none is running."""
+    """Call a function with a client; a stack is started for the call if none is running.
+
+    Args:
+        execute: Whether it accompanies a run, also over the restart of a service.
+    """
     import asyncio
 
     from ..client import AsyncClient
+    from ..client.connection import PATIENCE_S
     from .stack import session
 
     async def call() -> T:
         async with (
             session(address, data, execute=execute) as stack,
-            AsyncClient(stack.address, program=program()) as client,
+            AsyncClient(
+                stack.address, program=program(), patience_s=RESTART_S_MAX if execute else PATIENCE_S
+            ) as client,
         ):
             return await look(client)
 
