@@ -78,7 +78,7 @@ def draw(dice: Random) -> Faults:
         pause_s=of_all(0, 0, 15, 6),
         take_over_pool_s=of_all(0, 0, 0, 20, 8),
         take_over_s=of_services(0, 0, 15, 4),
-        replace_tracker_s=of_all(0),
+        replace_tracker_s=of_all(0, 0, 15, 5),
         twin_worker_s=of_all(0, 0, 15, 5),
         kill_worker_s=of_workers(0, 0, 20, 6),
         cut_link_s=of_workers(0, 0, 15, 4),

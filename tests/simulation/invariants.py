@@ -15,9 +15,10 @@ from penstock_state_tracker.core.shard import Shard
 
 from tests.transitions import applied
 
-# Causes that use up no retry, and how many of them a node may have.
+# Causes that use up no retry.
 FREE_CAUSES = (ev.CAUSE_LOST, ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED)
-FREE_MAX = 11
+# Losses in a row that a node survives; those before an attempt that ran for long do not count.
+LOSSES_MAX = 10
 FINAL_CAUSES = (ev.CAUSE_BAD_RESULT, ev.CAUSE_NOT_LOADABLE)
 # What is on its way when a run is cancelled arrives within so many seconds.
 STARTS_WITHIN_S = 0.5
@@ -62,7 +63,7 @@ class Node:
     status: str = "waiting"
     attempt: int = 1
     retries: int = 0
-    free: int = 0
+    losses: int = 0
     output_seq: int = 0
     ended_at_s: float = 0.0
     may_start_at_s: dict[int, float] = field(default_factory=dict[int, float])  # by attempt
@@ -174,18 +175,21 @@ def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
         demand(not run.stopping, f"node {failed.node} is tried again after the run was cancelled")
         node.status, node.attempt = "waiting", node.attempt + 1
         node.may_start_at_s[node.attempt] = record.at_s + failed.retry_delay_s
+        if failed.cause == ev.CAUSE_LOST:
+            node.losses = 1 if failed.long_lived else node.losses + 1
         if failed.cause in FREE_CAUSES:
-            node.free += 1
+            demand(failed.retry_delay_s == 0, f"node {failed.node} waits for a retry that it did not use up")
         else:
             node.retries += 1
             _check_delay(policy, node.retries, failed)
         demand(failed.cause not in FINAL_CAUSES, f"node {failed.node} is tried again after {failed.cause}")
         demand(node.retries <= policy.retries, f"node {failed.node} is tried again beyond its retries")
-        demand(node.free < FREE_MAX, f"node {failed.node} is tried again beyond its free retries")
+        demand(node.losses <= LOSSES_MAX, f"node {failed.node} is tried again beyond its losses")
         return
     node.status, node.ended_at_s = "cancelled" if failed.cause == ev.CAUSE_CANCELLED else "failed", record.at_s
     given_up = failed.cause in FINAL_CAUSES or failed.failure.type in ("final", "NoRoom")
-    spent = node.free >= FREE_MAX - 1 if failed.cause in FREE_CAUSES else node.retries >= policy.retries
+    lost = failed.cause == ev.CAUSE_LOST
+    spent = node.losses >= LOSSES_MAX if lost else failed.cause not in FREE_CAUSES and node.retries >= policy.retries
     demand(run.stopping or given_up or spent, f"node {failed.node} failed finally with retries left")
 
 

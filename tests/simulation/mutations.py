@@ -37,8 +37,8 @@ from penstock_state_tracker.plans import Plans
 from penstock_stream.position import Position
 
 from . import faults
-from .invariants import Violation
-from .tables import Tables
+from .invariants import FINAL_CAUSES, FREE_CAUSES, Violation
+from .tables import Tables, shape
 from .world import World
 
 SEEDS = Path(__file__).with_name("mutation_seeds.json")
@@ -148,6 +148,10 @@ def _without_fence(right: Any) -> Any:
     return append
 
 
+def _renewed_for_all(right: Any) -> Any:
+    return lambda self, shards, *rest: [shape("shard")(shard) for shard in shards]
+
+
 def _without_dedup(right: Any) -> Any:
     async def find(self: Lookup, run_ids: Any) -> Any:
         return {run_id: row for run_id, row in (await right(self, run_ids)).items() if row["ended_at_us"] is None}
@@ -219,7 +223,7 @@ def _one_retry_more(right: Any) -> Any:
         delay = right(run, node, failed, now)
         policy, history = run.graph.retry[node], run.histories.get(node)
         used = 0 if history is None else history.retries
-        final = run.stopping or failed.final or failed.cause in (*retries.FREE, *retries.FINAL)
+        final = run.stopping or failed.final or failed.cause in (*FREE_CAUSES, *FINAL_CAUSES)
         if delay is None and not final and used == policy.retries:
             return retries._backoff_s(policy, used, run, node)
         return delay
@@ -239,6 +243,7 @@ POOLS = {**ANY, "crash_pool_s": 5.0}
 CANCELS = {**ANY, "cancel": 0.9}
 FAIL_FAST = {"profile": faults.QUIET, "action_fails": 0.4, "action_hangs": 0.4}
 GIVE_BACK = {**ANY, "executor_raises": 0.2}
+UNRECORDED = {**COMMITS, "crash_tracker_s": 6.0, "statement_late": 0.3}
 STOPS = {"profile": faults.QUIET, "cancel": 0.9, "action_hangs": 0.3}
 FAILS = {**ANY, "action_fails": 0.3}
 
@@ -249,8 +254,9 @@ MUTATIONS = [
         "a lease counts from the answer", Owner, "renew", _lease_from_the_answer, {**LEASES, "statement_late": 0.3}
     ),
     Mutation(
-        "answers go out before the commit", Owned, "committing", _nothing(None), {**COMMITS, "crash_tracker_s": 3.0}
+        "leases are renewed, whoever holds them", Tables, "renew", _renewed_for_all, {**ANY, "replace_tracker_s": 4.0}
     ),
+    Mutation("answers go out before the commit", Owned, "committing", _nothing(None), UNRECORDED),
     Mutation("an unknown outcome counts as recorded", Committer, "_sort_out", _unknown_is_recorded, COMMITS),
     Mutation("shards that were lost in a commit are kept", Committer, "drop", _nothing(None), LEASES),
     Mutation(
