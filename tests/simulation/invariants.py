@@ -25,8 +25,6 @@ STARTS_WITHIN_S = 0.5
 STOPS_WITHIN_S = 10.0
 OPEN = ("waiting", "running")
 END_STATES = (ev.RUN_STATE_SUCCEEDED, ev.RUN_STATE_FAILED, ev.RUN_STATE_CANCELLED)
-# A grant's number says under which owner of its pool it was given.
-EPOCH_FACTOR = 2**40
 CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
 
 
@@ -326,19 +324,22 @@ def check_executions(
             demand(values == _recorded_values(log[seq - 1].event, execution.run_id, node), f"{execution}: other inputs")
 
 
-def check_unspoilt(logs: Iterable[Sequence[Recorded]], executions: Iterable[Execution]) -> None:
-    """Check that no work is lost or done twice; only where workers and their connections were well.
-
-    A pool's owner may fall before the log names what it granted: its successor then grants that again.
-    """
+def check_not_lost(logs: Iterable[Sequence[Recorded]]) -> None:
+    """Check that no attempt is lost; only where workers and their connections were well."""
     for record in (record for log in logs for record in log if record.event.HasField("action_failed")):
         lost = record.event.action_failed.cause == ev.CAUSE_LOST
         demand(not lost, f"{record.shard}/{record.seq}: an attempt is lost, and its worker was well")
+
+
+def check_once(executions: Iterable[Execution]) -> None:
+    """Check that no attempt is executed twice; only where nothing but operators failed.
+
+    A pool may be told of an attempt again that has ended: by a Dependency Manager that is behind, or as a new owner.
+    """
     done: dict[tuple[Any, ...], Execution] = {}
     for execution in executions:
-        attempt = (execution.run_id, execution.node, execution.attempt, execution.grant // EPOCH_FACTOR)
-        other = done.setdefault(attempt, execution)
-        demand(other is execution, f"an attempt was executed twice under one owner of the pool: {other}, {execution}")
+        other = done.setdefault((execution.run_id, execution.node, execution.attempt), execution)
+        demand(other is execution, f"an attempt was executed twice: {other}, {execution}")
 
 
 def check_running(log: Sequence[Recorded], run_id: bytes, grant: int) -> None:

@@ -319,3 +319,11 @@ async def hold_still(owner: Owner) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_an_owner_that_stops_speaks_for_no_shard_once_others_may_take_it(database_url: str) -> None:
+    async with running(database_url, "one") as st:
+        owned = list(st.tracker.owned.values())
+        assert owned and all(one.valid for one in owned)
+        await st.tracker.owners[0].stop()
+        assert not any(one.valid for one in owned)

@@ -106,6 +106,8 @@ class Owner:
             for owned in mine:
                 if owned.committed > owned.checkpoint_seq and owned.core.seq == owned.committed:
                     await checkpoints.write(self.database, owned)
+        for owned in mine:
+            owned.valid_until = float("-inf")  # from here on, another may own it
         with suppress(DatabaseAway):
             await leases.leave(self._leasing, self.holder)
 
