@@ -128,7 +128,7 @@ def test_logs_are_kept_and_cannot_steer_the_terminal(cli: Cli, flow: Path) -> No
     only = cli("logs", run, "double-2", "--json").json
     assert [line["text"] for line in only] == ["doubling 3"]
     wrong = cli("logs", run, "nobody")
-    assert wrong.code == 1 and "no node 'nobody'; there are double, double-2, add" in wrong.err
+    assert wrong.code == 1 and "no node 'nobody'; its nodes are double, double-2, add" in wrong.err
 
 
 def test_a_failure_names_node_cause_and_line(cli: Cli, flow: Path) -> None:

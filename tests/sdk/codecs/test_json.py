@@ -138,6 +138,8 @@ SCALARS = [
 
 def equal(left: object, right: object) -> bool:
     """Equal values of equal types; NaN equals itself, 0.0 differs from -0.0."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
     if dataclasses.is_dataclass(left) and type(left) is type(right):
         names = [field.name for field in dataclasses.fields(left)]
         return all(equal(getattr(left, name), getattr(right, name)) for name in names)
