@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KILL_S = 0.5
 LENGTHS_S = (0.0005, 0.002, 0.02, 0.3, 1.5)
-HANGS_S = (20.0, 60.0)
+HANGS_S = (20.0, 120.0)
 
 
 class ExecutorFails(OSError):

@@ -44,7 +44,7 @@ FORMERS_LIVE_S = (2.0, 10.0, 30.0)  # once another has taken their place
 CLOSING_TURNS_MAX = 100
 HEALED = Faults(**{name: 0 for name in Faults.__dataclass_fields__} | {"profile": faults.QUIET})  # type: ignore[arg-type]
 # What has been executing for so long is in the log, by and by.
-KNOWN_WITHIN_S = 15.0
+KNOWN_WITHIN_S = 40.0
 
 
 class World:
