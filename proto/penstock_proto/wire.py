@@ -24,8 +24,11 @@ def shard_of(run_id: bytes, shards: int) -> int:
 
 
 def name_of(enum: Any, number: int) -> str:
-    """Return the name of an enum's value as people read it: `Cause.CAUSE_LOST` is "lost"."""
-    return _short(enum, enum.Name(number))
+    """Return the name of an enum's value as people read it: `Cause.CAUSE_LOST` is "lost".
+
+    A number that only a later version names is returned as digits.
+    """
+    return _short(enum, enum.Name(number)) if number in enum.values() else str(number)
 
 
 def names_of(enum: Any) -> dict[int, str]:

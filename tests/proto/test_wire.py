@@ -24,6 +24,7 @@ def test_all_shards_are_used() -> None:
 
 def test_values_of_enums_have_their_plain_names() -> None:
     assert wire.name_of(Cause, Cause.CAUSE_OUT_OF_MEMORY) == "out_of_memory"
+    assert wire.name_of(Cause, 9_999) == "9999"
     assert wire.names_of(RunState)[RunState.RUN_STATE_SUCCEEDED] == "succeeded"
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import shard_of
 from penstock_state_tracker.core.shard import Shard
 
 from tests.transitions import applied
@@ -308,7 +309,7 @@ def check_executions(
         other = seen.setdefault(execution.grant, execution)
         demand(other is execution, f"grant {execution.grant:x} was executed twice: {other}, {execution}")
         run = runs[execution.run_id]
-        log = logs[int.from_bytes(execution.run_id[-4:], "big") % shards]
+        log = logs[shard_of(execution.run_id, shards)]
         may_start_at_s = run.nodes[execution.node].may_start_at_s.get(execution.attempt, 0.0)
         demand(execution.at_s >= may_start_at_s - 1e-6, f"{execution}: before its delay was over at {may_start_at_s}")
         ended_at_s = max(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from penstock_action_service.shell import leases as pools
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import name_of
 from penstock_state_tracker import deployment, plans
 from penstock_state_tracker.api import runs
 from penstock_state_tracker.log import checkpoints, event_log
@@ -331,11 +332,11 @@ def spelt(event: ev.Event) -> str:
             return f"{kind} run {run} node {what.node}.{what.attempt} grant {what.grant:x} on {what.worker}"
         case "action_failed":
             retry = f"retry in {what.retry_delay_s:.2f} s" if what.HasField("retry_delay_s") else "final"
-            cause = ev.Cause.Name(what.cause).removeprefix("CAUSE_").lower()
+            cause = name_of(ev.Cause, what.cause)
             return f"{kind} run {run} node {what.node}.{what.attempt} grant {what.grant:x} {cause}, {retry}"
         case "nodes_skipped":
             return f"{kind} run {run} nodes {list(what.nodes)}"
         case "run_ended":
-            return f"{kind} run {run} {ev.RunState.Name(what.state).removeprefix('RUN_STATE_').lower()}"
+            return f"{kind} run {run} {name_of(ev.RunState, what.state)}"
         case _:
             return f"{kind} run {run}"

@@ -16,6 +16,7 @@ from typing import Any
 from penstock_plan.graph import PlanGraph
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_proto.wire import shard_of
 from penstock_state_tracker.log.shard_state import Owned
 
 from tests.dags import graph_of, random_plan
@@ -179,7 +180,7 @@ class World:
             for worker in self.workers:
                 for grant, since in worker.executing():
                     if self.now - since > KNOWN_WITHIN_S:
-                        log = self.tables.logs[int.from_bytes(grant.run_id[-4:], "big") % self.shards]
+                        log = self.tables.logs[shard_of(grant.run_id, self.shards)]
                         invariants.check_running(log, grant.run_id, grant.grant)
 
     def _heal(self) -> None:

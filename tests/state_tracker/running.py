@@ -14,6 +14,7 @@ from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import shard_of
 from penstock_service import channels, grpc_server
 from penstock_state_tracker.app import StateTracker
 from penstock_stream.local import LocalStream
@@ -94,7 +95,7 @@ def batches(reports: Iterable[rp.Report], shards: int = SHARDS) -> list[rp.Repor
     """Reports by shard, as the Action Service sends them."""
     by_shard: dict[int, list[rp.Report]] = {}
     for report in reports:
-        by_shard.setdefault(int.from_bytes(report.run_id[-4:], "big") % shards, []).append(report)
+        by_shard.setdefault(shard_of(report.run_id, shards), []).append(report)
     return [rp.ReportBatch(shard=shard, reports=of_shard) for shard, of_shard in by_shard.items()]
 
 

@@ -7,7 +7,7 @@ from penstock_observability import trace_ids
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_proto.wire import RUN_ID_BYTES
+from penstock_proto.wire import RUN_ID_BYTES, name_of
 
 from .open_run import Key, OpenRun
 from .spans import Attribute, Place, Span
@@ -89,8 +89,7 @@ class Traces:
     def _failed(self, run: OpenRun, event: ev.ActionFailed, at_us: int) -> Span:
         failure = event.failure
         text = f"{failure.type}: {failure.message}" if failure.type else failure.message
-        cause = ev.Cause.Name(event.cause) if event.cause in ev.Cause.values() else str(event.cause)
-        cause = cause.removeprefix("CAUSE_").lower()
+        cause = name_of(ev.Cause, event.cause)
         said: dict[str, Attribute] = {"penstock.cause": cause}
         if failure.type:
             said["exception.type"] = failure.type
@@ -161,8 +160,7 @@ def _attempt(
 
 
 def _whole(run: OpenRun, event: ev.RunEnded, at_us: int) -> Span:
-    state = ev.RunState.Name(event.state) if event.state in ev.RunState.values() else str(event.state)
-    attributes = run.attributes | {"penstock.state": state.removeprefix("RUN_STATE_").lower()}
+    attributes = run.attributes | {"penstock.state": name_of(ev.RunState, event.state)}
     if run.skipped:
         attributes["penstock.skipped_nodes"] = run.skipped
     return Span(
