@@ -2,9 +2,10 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
 import asyncpg
@@ -71,12 +72,23 @@ class Connection(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[None]: ...
     async def close(self) -> None: ...
     def terminate(self) -> None: ...
+    def is_closed(self) -> bool: ...
 
 
-async def connect(url: str, **settings: str) -> Connection:
-    """Open a connection; run ids are 16 bytes on it, as on the wire."""
+async def connect(
+    url: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    *,
+    connect_max_s: int = CONNECT_MAX_S,
+    statement_max_s: float = STATEMENT_MAX_S,
+) -> Connection:
+    """Open a connection; UUIDs, such as run ids, are 16 bytes on it, as on the wire.
+
+    Args:
+        settings: Of the Postgres server, for this connection.
+    """
     connection = await asyncpg.connect(
-        url, timeout=CONNECT_MAX_S, command_timeout=STATEMENT_MAX_S, server_settings={"jit": "off", **settings}
+        url, timeout=connect_max_s, command_timeout=statement_max_s, server_settings={"jit": "off", **settings}
     )
     await _set_codecs(connection)
     return cast(Connection, connection)

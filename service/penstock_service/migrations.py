@@ -69,7 +69,7 @@ async def migrate(url: str, migrations: Sequence[Migration], schema: str = "publ
             is of a later version than this code.
     """
     table = f"{schema}.schema_migrations"
-    connection = await connect(url, application_name="penstock-migrate")
+    connection = await connect(url, {"application_name": "penstock-migrate"})
     try:
         # Held by the connection: a crash releases it.
         await connection.fetchval("SELECT pg_advisory_lock($1)", LOCK_KEY)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import uuid4
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from penstock_service.database import Connection, connect
 from penstock_service.migrations import migrate, packaged
 
 LEASE_S = 3.0
-CALL_TIMEOUT_S = 2.0
+CALL_TIMEOUT_S = 2
 
 # Another process of the same name is another owner: it may still run until its lease has ended.
 TAKE = """
@@ -46,16 +45,14 @@ UPDATE penstock_action_service.pools SET workers = $3::text[] WHERE pool = $1 AN
 
 WORKERS = "SELECT pool, workers FROM penstock_action_service.pools WHERE pool = ANY($1::text[])"
 
-_asyncpg: Any = asyncpg
-
 
 class Leases:
     """One process's leases; each call raises one of `TROUBLE` while Postgres is unavailable."""
 
     def __init__(self, database_url: str, owner: str, lease_s: float = LEASE_S) -> None:
         self.url, self._owner, self._lease_s = database_url, owner, lease_s
-        self._incarnation = uuid4()
-        self._connection: Any = None
+        self._incarnation = uuid4().bytes
+        self._connection: Connection | None = None
 
     async def prepare(self, *, alone: bool = False) -> None:
         """Bring the table up to this version, once for all processes that start at the same time.
@@ -103,7 +100,7 @@ class Leases:
         if connection is not None:
             connection.terminate()
 
-    async def _connected(self) -> Any:
+    async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await _asyncpg.connect(self.url, timeout=CALL_TIMEOUT_S, command_timeout=CALL_TIMEOUT_S)
+            self._connection = await connect(self.url, connect_max_s=CALL_TIMEOUT_S, statement_max_s=CALL_TIMEOUT_S)
         return self._connection

@@ -29,7 +29,11 @@ RETRY_DELAY_MIN_S: Final = 0.05
 RETRY_DELAY_MAX_S: Final = 1.0
 # The connection runs one statement, whose plan is made while the tables may be empty: it must not be one that
 # reads them whole.
-SETTINGS: Final = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
+SETTINGS: Final = {
+    "application_name": "penstock-committer",
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ class Committer:
         self.rows = 0
 
     async def start(self) -> None:
-        self._connection = await connect(self._url, application_name="penstock-committer", **SETTINGS)
+        self._connection = await connect(self._url, SETTINGS)
         self._task = asyncio.create_task(self._run(), name="committer")
 
     async def stop(self, grace_s: float) -> None:
@@ -172,7 +176,7 @@ class Committer:
 
     async def _append(self, columns: list[list[object]]) -> dict[int, int]:
         if self._connection is None:
-            self._connection = await connect(self._url, application_name="penstock-committer", **SETTINGS)
+            self._connection = await connect(self._url, SETTINGS)
         return await logs.append_columns(self._connection, columns)
 
     async def _commit_apart(self, pairs: Sequence[Pair], error: Exception) -> None:
@@ -214,7 +218,7 @@ class Committer:
                     self._connection.terminate()
                     self._connection = None
                 if self._connection is None:
-                    self._connection = await connect(self._url, application_name="penstock-committer", **SETTINGS)
+                    self._connection = await connect(self._url, SETTINGS)
                 found = await logs.heads(self._connection, shards)
             except Exception as failure:
                 if not self.away:
