@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import penstock
 import pytest
-from penstock import Dataset, Metrics, operator, workflow
+from penstock import Dataset, Metrics, Model, operator, workflow
 from penstock.compiler import schema
 from penstock.compiler.literals import BadLiteral, Literals
 from penstock.declare import docstrings
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from tests.sdk.programs import Digits, Row, Settings, add
 
@@ -24,6 +25,40 @@ from tests.sdk.programs import Digits, Row, Settings, add
 class WithArray:
     array: np.ndarray[Any, Any]
     data: Dataset[Row]
+
+
+class Trainer(BaseModel):
+    """Fields in no alphabetical order."""
+
+    seed: int = 3
+    model: Model[bytes] | None = Field(None, description="Starts from these weights.")
+    budget: Decimal
+
+
+class Tree(BaseModel):
+    data: Dataset[Row]
+    children: list[Tree] = []
+
+
+DECIMAL = r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"
+ROW = {
+    "type": "array",
+    "minItems": 2,
+    "maxItems": 2,
+    "prefixItems": [
+        {"title": "Pixels", "type": "array", "items": {"type": "number"}},
+        {"title": "Label", "type": "integer"},
+    ],
+}
+WITH_ARRAY = {
+    "title": "WithArray",
+    "type": "object",
+    "properties": {
+        "array": {"title": "Array", "x-kind": "numpy.ndarray"},
+        "data": {"title": "Data", "x-kind": "Dataset", "x-type": "Dataset[Row]", "x-row": ROW},
+    },
+    "required": ["array", "data"],
+}
 
 
 @pytest.mark.parametrize(
@@ -38,16 +73,43 @@ class WithArray:
         (Literal["a", "b"], {"enum": ["a", "b"], "type": "string"}),
         (Path, {"type": "string", "format": "path"}),
         (Any, {}),
-        (Dataset[Row], {"x-kind": "Dataset"}),
-        (Digits, {"x-kind": "Dataset"}),
+        (Dataset, {"x-kind": "Dataset"}),
+        (Dataset[Row], {"x-kind": "Dataset", "x-type": "Dataset[Row]", "x-row": ROW}),
+        (Digits, {"x-kind": "Dataset", "x-type": "Digits[Row]", "x-row": ROW}),
+        (Annotated[Model[bytes], Field(title="M")], {"x-kind": "Model", "x-type": "Model[bytes]"}),
+        (Model | None, {"anyOf": [{"x-kind": "Model"}, {"type": "null"}]}),
+        (list[Dataset[Row]], {"type": "array", "items": {"x-kind": "Dataset", "x-type": "Dataset[Row]", "x-row": ROW}}),
+        (dict[str, Metrics], {"type": "object", "additionalProperties": {"x-kind": "Metrics"}}),
+        (tuple[int, np.ndarray], {"type": "array", "minItems": 2, "maxItems": 2,
+                                  "prefixItems": [{"type": "integer"}, {"x-kind": "numpy.ndarray"}]}),
+        (Decimal, {"type": "string", "format": "decimal", "pattern": DECIMAL}),
+        (Annotated[Decimal, Field(gt=0, le=9)], {"type": "string", "format": "decimal", "pattern": DECIMAL,
+                                                 "exclusiveMinimum": 0.0, "maximum": 9.0}),
         (Metrics, {"x-kind": "Metrics"}),
         (np.ndarray, {"x-kind": "numpy.ndarray"}),
-        (WithArray, {}),
-        (list[WithArray], {}),
+        (WithArray, WITH_ARRAY),
+        (list[WithArray], {"type": "array", "items": {"$ref": "#/$defs/WithArray"},
+                           "$defs": {"WithArray": WITH_ARRAY}}),
     ],
 )  # fmt: skip
 def test_each_kind_of_input(annotation: Any, expected: dict[str, Any]) -> None:
     assert json.loads(schema.of(annotation)) == expected
+
+
+def test_fields_keep_their_order_and_what_is_said_of_them() -> None:
+    shown = json.loads(schema.of(Trainer))
+    assert list(shown["properties"]) == ["seed", "model", "budget"]
+    assert shown["properties"]["model"] == {
+        "title": "Model",
+        "description": "Starts from these weights.",
+        "default": None,
+        "anyOf": [{"x-kind": "Model", "x-type": "Model[bytes]"}, {"type": "null"}],
+    }
+    assert (shown["description"], shown["required"]) == ("Fields in no alphabetical order.", ["budget"])
+
+
+def test_a_recursive_class_has_an_end() -> None:
+    assert "x-kind" in schema.of(Tree)
 
 
 def test_a_model_is_spelt_out() -> None:

@@ -34,6 +34,31 @@ async def test_the_same_request_gets_the_same_answer_for_ever(database_url: str)
     assert check_once(await logs_of(database_url))["run_submitted"] == 1
 
 
+async def test_another_client_may_repeat_a_request(database_url: str) -> None:
+    """As after an upgrade of the client, or from another process: its version and trace context do not count."""
+    plan = chain(1)
+    run_id = new_id()
+    first = request(plan, run_id)
+    again, without = api.SubmitRequest(), api.SubmitRequest()
+    again.CopyFrom(first)
+    again.caller.client, again.options.traceparent = "penstock-go/2.0.0", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+    without.CopyFrom(first)
+    without.ClearField("options")
+    async with running(database_url) as st:
+        await st.put(plan)
+        one = (await st.stub.Submit(first)).run
+        assert (await st.stub.Submit(again)).run == one
+        if not first.options.ByteSize():
+            assert (await st.stub.Submit(without)).run == one
+        assert one.caller.client == first.caller.client
+        other = api.SubmitRequest()
+        other.CopyFrom(first)
+        other.caller.team = "another"
+        with pytest.raises(grpc.aio.AioRpcError, match="another plan, inputs or options"):
+            await st.stub.Submit(other)
+    assert check_once(await logs_of(database_url))["run_submitted"] == 1
+
+
 async def test_a_caller_that_goes_away_leaves_one_run(database_url: str) -> None:
     plan = wide(1)
     async with running(database_url) as st:

@@ -1,35 +1,106 @@
-"""JSON Schema of a workflow's inputs, from which forms, flags and REST schemas are made."""
+"""JSON Schema of a workflow's inputs, from which forms, flags and REST schemas are made.
+
+Beside the words of JSON Schema 2020-12 there are three of our own, wherever a type may stand, also in lists,
+optionals and fields:
+
+* `x-kind`: what JSON cannot show: an ML type ("Dataset"), or the qualified name of a class ("numpy.ndarray").
+* `x-type`: an ML type as it was written ("Dataset[Row]"), so that a form can offer what fits.
+* `x-row`: the schema of one row of a Dataset or FeatureSet, where the annotation names it; a document of its own.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
+
+from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import modules
 from ..declare.annotations import ML_TYPES, is_record, unwrap
 from .literals import adapter
+from .shown_types import shown
+from .type_table import TypeTable, UnsupportedAnnotation, as_base
 
-_SCALARS = {int: {"type": "integer"}, float: {"type": "number"}, str: {"type": "string"}, bool: {"type": "boolean"}}
+if TYPE_CHECKING:
+    from pydantic.json_schema import GenerateJsonSchema
+
+Schema = dict[str, Any]
+_SCALARS: dict[Any, Schema] = {
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+}
+_PLAIN_MODULES = frozenset({"builtins", "types", "typing", "collections", "collections.abc", "typing_extensions"})
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_DECIMAL = r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"
 
 
 def of(annotation: Any) -> str:
-    """The schema as JSON with sorted keys; a class that JSON cannot show has its name in "x-kind"."""
-    return json.dumps(_schema(annotation), sort_keys=True, ensure_ascii=False)
+    """Return the schema as JSON, fields in the order of their declaration."""
+    return json.dumps(_schema(annotation), ensure_ascii=False)
 
 
-def _schema(annotation: Any) -> dict[str, Any]:
+def _schema(annotation: Any) -> Schema:
     plain, metadata = unwrap(annotation)
-    cls = get_origin(plain) or plain
-    if not metadata and isinstance(cls, type):
-        if cls in _SCALARS:
-            return _SCALARS[cls]
-        if issubclass(cls, ML_TYPES):
-            return {"x-kind": next(root.__name__ for root in ML_TYPES if issubclass(cls, root))}
+    if not metadata and plain in _SCALARS:
+        return _SCALARS[plain]
+    if (kind := kind_of(plain)) is not None:
+        return kind
     from pydantic import PydanticUserError
 
     try:
-        return adapter(annotation).json_schema()
+        return adapter(shown(annotation, kind_of)).json_schema(schema_generator=_generator())
     except PydanticUserError:
-        if isinstance(cls, type) and cls.__module__ != "builtins" and not is_record(cls):
-            return {"x-kind": modules.qualified_name(cls)}
         return {}
+
+
+def kind_of(annotation: Any) -> Schema | None:
+    """Return the schema of a type that JSON cannot show, such as an ML type or an array; None for any other."""
+    cls = get_origin(annotation) or annotation
+    if not isinstance(cls, type) or cls.__module__ in _PLAIN_MODULES:
+        return None
+    if issubclass(cls, ML_TYPES):
+        return _ml_type(annotation, cls)
+    if is_record(cls) or _is_known_to_pydantic(cls):
+        return None
+    return {"x-kind": modules.qualified_name(cls)}
+
+
+def _is_known_to_pydantic(cls: type) -> bool:
+    from pydantic import PydanticUserError
+
+    try:
+        return adapter(cls).core_schema["type"] != "is-instance"
+    except PydanticUserError:
+        return False
+
+
+def _ml_type(annotation: Any, cls: type) -> Schema:
+    root = next(each for each in ML_TYPES if issubclass(cls, each))
+    found: Schema = {"x-kind": root.__name__}
+    args = get_args(as_base(annotation, root))
+    if not args and cls is root:
+        return found
+    table = TypeTable(plan_pb2.Plan().types)
+    try:
+        found["x-type"] = table.spell(table.index(annotation))
+    except UnsupportedAnnotation:
+        return found  # said with the type of the input
+    if root.__name__ in ("Dataset", "FeatureSet") and args and is_record(get_origin(args[0]) or args[0]):
+        found["x-row"] = _schema(args[0])
+    return found
+
+
+def _generator() -> type[GenerateJsonSchema]:
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Generator(GenerateJsonSchema):
+        """Pydantic's, except that a decimal is text, as it is written."""
+
+        def decimal_schema(self, schema: Any) -> Schema:
+            found: Schema = {"type": "string", "format": "decimal", "pattern": _DECIMAL}
+            bounds = ((word, schema.get(key)) for key, word in _BOUNDS.items())
+            return found | {word: float(bound) for word, bound in bounds if bound is not None}
+
+    return cast("type[GenerateJsonSchema]", Generator)

@@ -160,13 +160,13 @@ class TypeTable:
     def _ml_type(self, annotation: Any, cls: type) -> plan_pb2.Type:
         """An ML type, or a class below it, which carries the parameters of the ML type it came from."""
         root = next(each for each in ML_TYPES if issubclass(cls, each))
-        args = get_args(_as_base(annotation, root))
+        args = get_args(as_base(annotation, root))
         name = root.__name__ if cls is root else modules.qualified_name(cls)
         arguments = [self.index(each) for each in args if not isinstance(each, typing.TypeVar)]
         return plan_pb2.Type(name=name, args=arguments, bases=_bases(cls), qualname=modules.qualified_name(cls))
 
 
-def _as_base(annotation: Any, root: type) -> Any:
+def as_base(annotation: Any, root: type) -> Any:
     """The annotation as its base `root`, with that one's parameters: Dataset[Row] for class Iris(Dataset[Row])."""
     cls = class_of(annotation)
     if cls is root:
@@ -177,7 +177,7 @@ def _as_base(annotation: Any, root: type) -> Any:
         if isinstance(origin, type) and issubclass(origin, root):
             parameters = getattr(base, "__parameters__", ())
             filled = base[tuple(filling.get(p, p) for p in parameters)] if filling and parameters else base
-            return _as_base(filled, root)
+            return as_base(filled, root)
     return root
 
 

@@ -126,8 +126,7 @@ class Submissions:
             raise DatabaseAway(committer.away)
         if committer.pending_events > PENDING_EVENTS_FOR_SUBMITS:
             raise Overloaded(f"{committer.pending_events:,} events wait to be committed", RETRY_AFTER_S)
-        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
-        return Submission(request, run_id, shard, digest)
+        return Submission(request, run_id, shard, digest_of(request))
 
     async def _decide(self, submissions: Sequence[Submission]) -> None:
         for submission, row in zip(submissions, await self._rows(submissions), strict=True):
@@ -230,6 +229,22 @@ async def _recorded(submission: Submission) -> None:
         return
     run = submission.run
     accepted.submitted_at_us = (run.submitted_at_us if run is not None else 0) or owned.recorded_at_us
+
+
+def digest_of(request: api.SubmitRequest) -> bytes:
+    """Return the SHA-256 that tells whether a request is the same one again.
+
+    The client's version and its trace context do not count: the request may be repeated by another process.
+    """
+    caller, options = request.caller, request.options
+    client, traceparent = caller.client, options.traceparent
+    caller.client = options.traceparent = (
+        ""  # also where they were empty: an absent message and an empty one are the same
+    )
+    try:
+        return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+    finally:
+        caller.client, options.traceparent = client, traceparent
 
 
 def _again(submission: Submission, row: Row) -> Outcome:

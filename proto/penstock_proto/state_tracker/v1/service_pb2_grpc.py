@@ -147,7 +147,8 @@ class StateTrackerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Submit(self, request, context):
-        """Starts a run. The same id and request again: the same answer. ALREADY_EXISTS: another request.
+        """Starts a run. The same id and request again: the same answer. ALREADY_EXISTS: another request; the caller's
+        client and the trace context may differ.
         FAILED_PRECONDITION: the shard has another owner, named in the trailer `penstock-owner`.
         RESOURCE_EXHAUSTED: the database is behind; try again after the delay in the trailer `retry-after-s`.
         """
