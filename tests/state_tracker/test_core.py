@@ -10,7 +10,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.value.v1 import value_pb2
 from penstock_state_tracker.core.retries import LONG_LIFE_S, LOST_MAX
-from penstock_state_tracker.core.shard import OUTPUTS_BYTES_MAX, Shard
+from penstock_state_tracker.core.shard import Shard
 from penstock_state_tracker.errors import CorruptLog
 
 RUN = b"r" * 16
@@ -198,14 +198,26 @@ def test_what_another_attempt_cannot_cure_is_final(report: rp.Report) -> None:
     assert state_of(state.report(report, 0.0)[-1]) == ev.RUN_STATE_FAILED
 
 
-def test_outputs_too_large_for_the_log_fail_the_node_and_name_the_limit() -> None:
-    state = shard([[]])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([value_pb2.Value(inline=b"x" * 1024)] * 90, "81,920"),
+        ([value_pb2.Value(inline=b"1"), value_pb2.Value(inline=b"x" * 1025)], "output 2 has 1,025 bytes inline"),
+        ([value_pb2.Value(codec="json", size_bytes=3)], "output 1 has no value"),
+        ([value_pb2.Value(artifact=b"short")], "by 5 bytes"),
+    ],
+)
+def test_outputs_that_break_the_contract_fail_the_node_and_name_the_limit(
+    values: list[value_pb2.Value], said: str
+) -> None:
+    state = shard([[]], retries=3)
     submit(state)
     report = succeeded(0)
-    report.succeeded.outputs.values[0].inline = b"x" * (OUTPUTS_BYTES_MAX + 1)
+    del report.succeeded.outputs.values[:]
+    report.succeeded.outputs.values.extend(values)
     failure, end = state.report(report, 0.0)
     assert failure.action_failed.cause == ev.CAUSE_BAD_RESULT
-    assert "81,920" in failure.action_failed.failure.message
+    assert said in failure.action_failed.failure.message
     assert state_of(end) == ev.RUN_STATE_FAILED
 
 

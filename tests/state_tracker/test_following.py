@@ -22,6 +22,7 @@ from tests.state_tracker.running import (
     started,
     status,
     succeeded,
+    value,
     wide,
 )
 from tests.streams import MakeStream, connected
@@ -104,7 +105,9 @@ async def test_more_values_than_a_message_holds_are_refused(database_url: str) -
         await st.put(plan)
         run = await st.submit(plan, new_id(shard=0))
         for node in range(60):
-            await st.report(succeeded(run.run_id, node, result="1" * 75_000))
+            report = succeeded(run.run_id, node)
+            report.succeeded.outputs.values.extend([value("1" * 1_000)] * 75)
+            await st.report(report)
         ask = api.ReadValuesRequest(positions=[api.ShardSeqs(shard=0, seqs=range(2, 62))])
         with pytest.raises(grpc.aio.AioRpcError, match="ask for fewer at once") as refused:
             await st.stub.ReadValues(ask)

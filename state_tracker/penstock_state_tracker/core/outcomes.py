@@ -6,10 +6,13 @@ from typing import Final
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
 
 from .run import CONTINUE, Run
 from .transitions import FAILED, SUCCEEDED, WAITING
 
+# The serialised outputs of one action: inline values and references.
+OUTPUTS_BYTES_MAX: Final = 80 * 1024
 # Nodes in one event, so that it fits a message.
 SKIPPED_MAX: Final = 20_000
 TYPE_CHARS_MAX: Final = 255
@@ -17,6 +20,24 @@ MESSAGE_CHARS_MAX: Final = 8 * 1024
 TRACEBACK_CHARS_MAX: Final = 32 * 1024
 # Of all that, in letters of any kind, and what later versions say.
 FAILURE_BYTES_MAX: Final = 192 * 1024
+
+
+def outputs_problem(outputs: value_pb2.Values) -> str | None:
+    """Return what is wrong with the outputs in a report, which a worker in any language may have written."""
+    if (size := outputs.ByteSize()) > OUTPUTS_BYTES_MAX:
+        return f"the outputs in a report have {size:,} bytes; the limit is {OUTPUTS_BYTES_MAX:,}"
+    for number, value in enumerate(outputs.values, 1):
+        body = value.WhichOneof("body")
+        if body == "inline":
+            if (size := len(value.inline)) > INLINE_BYTES_MAX:
+                return (
+                    f"output {number} has {size:,} bytes inline; beyond {INLINE_BYTES_MAX:,}, upload it as an artifact"
+                )
+        elif body is None:
+            return f"output {number} has no value: neither inline nor an artifact"
+        elif len(value.artifact) != HASH_BYTES:
+            return f"output {number} names an artifact by {len(value.artifact)} bytes, not by a SHA-256 of {HASH_BYTES}"
+    return None
 
 
 def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:

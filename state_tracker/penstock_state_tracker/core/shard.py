@@ -17,8 +17,6 @@ from . import outcomes, retries, snapshots
 from .run import MAY_END, Run
 from .transitions import CANCELLED, RUN_TRANSITIONS, RUNNING, SKIPPED, SUCCEEDED, WAITING, targets
 
-# The serialised outputs of one action: inline values and references.
-OUTPUTS_BYTES_MAX: Final = 80 * 1024
 # No Action Service takes in a worker with a longer name.
 WORKER_CHARS_MAX: Final = 200
 MAY_BE_CANCELLED: Final = targets(RUN_TRANSITIONS, "cancel_requested")
@@ -157,9 +155,8 @@ class Shard:
 
     def _succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         result = report.succeeded
-        if result.ByteSize() > OUTPUTS_BYTES_MAX:
-            text = f"the outputs in a report have {result.ByteSize():,} bytes; the limit is {OUTPUTS_BYTES_MAX:,}"
-            failure = ev.Failure(type="ResultTooLarge", message=text)
+        if (problem := outcomes.outputs_problem(result.outputs)) is not None:
+            failure = ev.Failure(type="BadOutputs", message=problem)
             refused = reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True)
             return self._failed(run, node, report, refused, now)
         self.seq += 1
