@@ -31,7 +31,7 @@ async def start(settings: Settings, here: Process) -> None:
     server = await here.serve(settings, tracker.register)
     if not settings.advertise:
         tracker.address = server.address
-    here.ready = lambda: tracker.ready
+    here.ready = lambda: tracker.is_ready
 
 
 def main() -> int:

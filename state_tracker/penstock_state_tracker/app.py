@@ -111,11 +111,11 @@ class StateTracker:
         return self._owners
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the databases answer; an instance that waits for shards to become free is ready, too."""
         if self.service is None or any(committer.away for committer in self._committers):
             return False
-        return all(owned.valid for owned in self.owned.values())
+        return all(owned.is_valid for owned in self.owned.values())
 
     @property
     def address(self) -> str:
@@ -153,7 +153,7 @@ class StateTracker:
             await leasing.open()
             await looking.open()
             owner = Owner(database, leasing, shards, self.plans, self._owner, self._address, self.owned, addresses)
-            committer = Committer(database.url, self._stream, self._recent, owner.lost)
+            committer = Committer(database.url, self._stream, self._recent, owner.note_lost)
             routing.add(shards, database, looking, committer)
             lookups.update(dict.fromkeys(shards, Lookup(database)))
             self._owners.append(owner)
@@ -164,8 +164,8 @@ class StateTracker:
         reader = Reader(routing, self._recent)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
         self.consumer = Consumer(routing)
-        self._unwatch = measures.watch(
-            deployment.shards, self.owned, self._committers, self.consumer.dropped, lambda: self.ready
+        self._unwatch = measures.register(
+            deployment.shards, self.owned, self._committers, self.consumer.dropped, lambda: self.is_ready
         )
         self.service = StateTrackerService(
             deployment,

@@ -17,7 +17,7 @@ MESSAGE_CHARS_MAX: Final = 300
 log = logging.getLogger(__name__)
 
 
-def committed(parts: Sequence[Part]) -> None:
+def log_commit(parts: Sequence[Part]) -> None:
     """Tell what a commit recorded; costs nothing where all went well."""
     told = left_out = 0
     for part in parts:
@@ -30,12 +30,12 @@ def committed(parts: Sequence[Part]) -> None:
                 left_out += 1
                 continue
             told += 1
-            _failed(event) if kind == ACTION_FAILED else _ended(event)
+            _log_failure(event) if kind == ACTION_FAILED else _log_end(event)
     if left_out:
         log.warning("%d more attempts or runs failed at the same time", left_out)
 
 
-def _failed(event: ev.Event) -> None:
+def _log_failure(event: ev.Event) -> None:
     failed = event.action_failed
     cause = CAUSES.get(failed.cause, "unknown cause")
     again = f"; retrying in {failed.retry_delay_s:.3g} s" if failed.HasField("retry_delay_s") else ""
@@ -47,7 +47,7 @@ def _failed(event: ev.Event) -> None:
     )  # fmt: skip
 
 
-def _ended(event: ev.Event) -> None:
+def _log_end(event: ev.Event) -> None:
     ended = event.run_ended
     state = STATES[ended.state]
     at = f" at node {ended.failed_node}" if ended.state == ev.RUN_STATE_FAILED and ended.failed_node >= 0 else ""

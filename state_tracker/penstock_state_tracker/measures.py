@@ -26,7 +26,7 @@ _other: Final = metrics.ATTEMPTS_FAILED.labels("other")
 _recording: Final = metrics.STAGE_SECONDS.labels("record")
 
 
-def committed(parts: Sequence[logs.Part], duration_s: float, waited_s: float) -> None:
+def count_commit(parts: Sequence[logs.Part], duration_s: float, waited_s: float) -> None:
     """Count what one commit wrote.
 
     Args:
@@ -56,7 +56,7 @@ class Committing(Protocol):
     pending_events: int
 
 
-def watch(
+def register(
     shards: int,
     owned: Mapping[int, Owned],
     committers: Collection[Committing],
@@ -91,9 +91,9 @@ def idle_runs(owned: Mapping[int, Owned], now: float) -> Iterator[Run]:
     """Yield the open runs that wait: nothing of them runs, and no retry is due later."""
     for one in list(owned.values()):
         for run in list(one.core.runs.values()):
-            if not run.running and not _delayed(run, now):
+            if not run.running and not _is_delayed(run, now):
                 yield run
 
 
-def _delayed(run: Run, now: float) -> bool:
+def _is_delayed(run: Run, now: float) -> bool:
     return any(history.ready_at > now for history in list(run.histories.values()))

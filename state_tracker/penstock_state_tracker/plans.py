@@ -67,7 +67,7 @@ class Plans:
     async def put(self, data: bytes, caller: ev.Caller) -> bytes:
         """Store a plan and return its hash; raise BadRequest with everything that is wrong with it."""
         name = plan_hash(data)
-        if name in self._graphs or await self._stored_everywhere(name):
+        if name in self._graphs or await self._is_stored_everywhere(name):
             return name
         try:
             read = await self._off_the_loop(_checked, data, name)
@@ -127,7 +127,7 @@ class Plans:
         while self._data_bytes > DATA_BYTES_MAX:
             self._data_bytes -= len(self._data.popitem(last=False)[1])
 
-    async def _stored_everywhere(self, plan: bytes) -> bool:
+    async def _is_stored_everywhere(self, plan: bytes) -> bool:
         for database in self._databases:
             if not await database.fetchval(HAS, plan):
                 return False

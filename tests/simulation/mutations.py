@@ -162,7 +162,7 @@ def _without_dedup(right: Any) -> Any:
 def _unknown_is_recorded(right: Any) -> Any:
     def sort_out(self: Committer, pairs: Any, found: Any) -> Any:
         again = right(self, pairs, found)
-        self._committed([(owned, part, found[part.shard].recorded_at_us) for owned, part in again])
+        self._announce([(owned, part, found[part.shard].recorded_at_us) for owned, part in again])
         return []
 
     return sort_out
@@ -223,7 +223,7 @@ def _one_retry_more(right: Any) -> Any:
         delay = right(run, node, failed, now)
         policy, history = run.graph.retry[node], run.histories.get(node)
         used = 0 if history is None else history.retries
-        final = run.stopping or failed.final or failed.cause in (*FREE_CAUSES, *FINAL_CAUSES)
+        final = run.is_stopping or failed.final or failed.cause in (*FREE_CAUSES, *FINAL_CAUSES)
         if delay is None and not final and used == policy.retries:
             return retries._backoff_s(policy, used, run, node)
         return delay
@@ -249,14 +249,14 @@ FAILS = {**ANY, "action_fails": 0.3}
 
 MUTATIONS = [
     Mutation("the head is moved without a comparison", Tables, "append", _without_fence, COMMITS),
-    Mutation("an owner answers after its lease", Owned, "valid", lambda right: property(lambda self: True), LEASES),
+    Mutation("an owner answers after its lease", Owned, "is_valid", lambda right: property(lambda self: True), LEASES),
     Mutation(
         "a lease counts from the answer", Owner, "renew", _lease_from_the_answer, {**LEASES, "statement_late": 0.3}
     ),
     Mutation(
         "leases are renewed, whoever holds them", Tables, "renew", _renewed_for_all, {**ANY, "replace_tracker_s": 4.0}
     ),
-    Mutation("answers go out before the commit", Owned, "committing", _nothing(None), UNRECORDED),
+    Mutation("answers go out before the commit", Owned, "pending_commit", _nothing(None), UNRECORDED),
     Mutation("an unknown outcome counts as recorded", Committer, "_sort_out", _unknown_is_recorded, COMMITS),
     Mutation("shards that were lost in a commit are kept", Committer, "drop", _nothing(None), LEASES),
     Mutation(
@@ -284,9 +284,15 @@ MUTATIONS = [
         {**FAILS, "repeat": 0.5, "delay_s": 0.5},
     ),
     Mutation(
-        "a cancelled run goes on", Run, "stopping", lambda right: property(lambda self: self.failing_fast), CANCELS
+        "a cancelled run goes on",
+        Run,
+        "is_stopping",
+        lambda right: property(lambda self: self.is_failing_fast),
+        CANCELS,
     ),
-    Mutation("a failing run goes on", Run, "stopping", lambda right: property(lambda self: self.cancelling), FAIL_FAST),
+    Mutation(
+        "a failing run goes on", Run, "is_stopping", lambda right: property(lambda self: self.is_cancelling), FAIL_FAST
+    ),
     Mutation("the retry delay is lost", retries, "_backoff_s", _nothing(0.0), FAILS),
     Mutation(
         "the retry delay is lost on the way",

@@ -168,7 +168,7 @@ class World:
         invariants.check_ends(self.tables.runs, self.tables.ended)
         for shard in range(self.shards):
             trackers = [one for one in (*self.trackers, *self.former) if isinstance(one, TrackerProcess)]
-            speakers = [one.name for one in trackers if shard in one.owned and one.owned[shard].valid]
+            speakers = [one.name for one in trackers if shard in one.owned and one.owned[shard].is_valid]
             demand(len(speakers) <= 1, f"{' and '.join(speakers)} may speak for shard {shard} at the same time")
         for pool in self.pools:
             for worker in pool.host.core.workers(self.now) if pool.host is not None else ():

@@ -62,7 +62,7 @@ async def test_a_request_that_is_refused_is_refused_soon(database_url: str, case
         await st.stub.Info(api.InfoRequest())  # another client's call
         assert await hostile in ("INVALID_ARGUMENT", "")
         assert time.thread_time() - before < CPU_S_MAX
-        assert all(owned.valid for owned in st.tracker.owned.values())
+        assert all(owned.is_valid for owned in st.tracker.owned.values())
 
 
 async def outcome(call: Awaitable[object]) -> str:
@@ -116,7 +116,7 @@ async def test_lists_without_end_take_no_lease_and_no_submit_down(database_url: 
         epochs = {shard: owned.epoch for shard, owned in st.tracker.owned.items()}
         until = time.monotonic() + 2 * SHARD_LEASE_S
         while time.monotonic() < until:
-            assert all(owned.valid for owned in st.tracker.owned.values())
+            assert all(owned.is_valid for owned in st.tracker.owned.values())
             await asyncio.sleep(0.1)
         assert set(await asyncio.gather(*lists)) == {"RESOURCE_EXHAUSTED"}
         await blocker.execute("ROLLBACK")

@@ -117,7 +117,7 @@ async def test_an_owner_whose_shard_was_taken_by_force_notices_at_its_next_commi
         watcher = asyncio.create_task(st.events(run_id, follow=True))
         await asyncio.sleep(0.05)
         assert await st.report(succeeded(run_id, 0)) == []
-        assert old.lost
+        assert old.is_lost
         with pytest.raises(grpc.aio.AioRpcError, match="taken over; retry") as away:
             await watcher
         assert status(away.value) == "UNAVAILABLE"
@@ -324,6 +324,6 @@ async def hold_still(owner: Owner) -> None:
 async def test_an_owner_that_stops_speaks_for_no_shard_once_others_may_take_it(database_url: str) -> None:
     async with running(database_url, "one") as st:
         owned = list(st.tracker.owned.values())
-        assert owned and all(one.valid for one in owned)
+        assert owned and all(one.is_valid for one in owned)
         await st.tracker.owners[0].stop()
-        assert not any(one.valid for one in owned)
+        assert not any(one.is_valid for one in owned)

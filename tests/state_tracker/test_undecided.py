@@ -23,7 +23,7 @@ async def undecided(st: Running) -> list[tuple[bytes, int]]:
 def poison(monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
     """Runs whose successes the core fails at, as it once did at a delay that overflowed."""
     runs: set[bytes] = set()
-    right = Shard._succeeded  # pyright: ignore[reportPrivateUsage]
+    right = Shard._record_succeeded  # pyright: ignore[reportPrivateUsage]
 
     def wrong(self: Shard, run: Any, *rest: Any) -> Any:
         if run.run_id in runs:
@@ -31,7 +31,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
             raise OverflowError("(34, 'Numerical result out of range')")
         return right(self, run, *rest)
 
-    monkeypatch.setattr(Shard, "_succeeded", wrong)
+    monkeypatch.setattr(Shard, "_record_succeeded", wrong)
     return runs
 
 

@@ -40,7 +40,7 @@ class Inquiry:
         self._ended: list[Ended] = []
         self._refused: list[api.RunResult] = []
         self._news = asyncio.Event()
-        self._complete = False
+        self._is_complete = False
 
     async def ask(self, run_ids: Sequence[bytes]) -> None:
         """Wait for these, too. Raises BadRequest if they are too many."""
@@ -54,7 +54,7 @@ class Inquiry:
 
     def complete(self) -> None:
         """No more will be asked for."""
-        self._complete = True
+        self._is_complete = True
         self._news.set()
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Inquiry:
                 yield message
             if self._ended or self._refused:
                 continue
-            if self._complete and not self._asked:
+            if self._is_complete and not self._asked:
                 return
             await self._news.wait()
             self._news.clear()

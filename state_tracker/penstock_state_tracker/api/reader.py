@@ -55,7 +55,7 @@ class Reader:
                     return
                 await news.wait()
                 news.clear()
-                if owned.lost:
+                if owned.is_lost:
                     raise ShardAway(shard)
         finally:
             if owned is not None:

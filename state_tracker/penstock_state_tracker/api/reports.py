@@ -67,7 +67,7 @@ class Consumer:
         for batch in batches:
             owned = self._accept(batch, now)
             if owned is not None:
-                waits.append((batch, owned.committing()))
+                waits.append((batch, owned.pending_commit()))
             elif not 0 <= batch.shard < self._routing.shards:
                 settled += _terminal(batch)  # no such shard: nobody will ever know better
         for batch, committing in waits:

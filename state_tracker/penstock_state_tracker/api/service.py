@@ -140,12 +140,12 @@ class StateTrackerService(StateTrackerServiceServicer):
         run_id, caller, reason = request.run_id, request.caller, request.reason
         check_caller(caller)
         owned = self._routing.mine(self._routing.shard(run_id))
-        with self._routing.deciding(owned):
+        with self._routing.guard_decision(owned):
             events = owned.core.cancel(run_id, caller, reason[:REASON_CHARS_MAX], time.monotonic())
         if events:
             self._routing.committers[owned.shard].add(owned, events)
         open_run = owned.core.runs.get(run_id)
-        await owned.settled()
+        await owned.wait_committed()
         if open_run is not None and owned.core.runs.get(run_id) is open_run:
             return api.CancelResponse(state=ev.RUN_STATE_CANCELLING)
         return api.CancelResponse(state=(await self._summary(run_id)).state)
@@ -169,7 +169,7 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def Snapshot(self, request: api.SnapshotRequest, context: Context) -> AsyncIterator[api.SnapshotResponse]:
         self._routing.check_shard(request.shard)
-        for message in await snapshot_chunks.committed(self._routing.mine(request.shard)):
+        for message in await snapshot_chunks.describe_committed(self._routing.mine(request.shard)):
             yield message
 
     async def Heads(self, request: api.HeadsRequest, context: Context) -> api.HeadsResponse:
@@ -204,11 +204,11 @@ class StateTrackerService(StateTrackerServiceServicer):
         if owned is not None and run is not None:
             summary = runs.open_summary(run, shard)
             summary.counts.CopyFrom(owned.core.counts(run_id))
-            await owned.settled()
+            await owned.wait_committed()
             summary.submitted_at_us = run.submitted_at_us or owned.recorded_at_us
             return summary
         if owned is not None and owned.core.seq > owned.committed:
-            await owned.settled()  # its end may be on the way
+            await owned.wait_committed()  # its end may be on the way
         row = (await self._lookups[shard].find([run_id])).get(run_id)
         if row is None:
             raise RunNotFound(run_id)
@@ -220,7 +220,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         if owned is not None and summary.run_id in owned.core.runs:
             counts = owned.core.counts(summary.run_id)
             with suppress(Answer):
-                await owned.settled()
+                await owned.wait_committed()
                 summary.counts.CopyFrom(counts)
 
 

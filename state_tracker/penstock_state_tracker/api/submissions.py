@@ -45,7 +45,7 @@ class Submission:
     digest: bytes
     owned: Owned | None = None
     run: Run | None = None
-    committing: asyncio.Future[None] | None = None
+    commit: asyncio.Future[None] | None = None
     outcome: Outcome | None = None
 
 
@@ -79,7 +79,7 @@ class Submissions:
         while left:
             now, later = await self._reserve(requests, left, outcomes)
             try:
-                await self._decide([submission for _, submission in now])
+                await self._answer([submission for _, submission in now])
             finally:
                 for _, submission in now:
                     self._release(submission)
@@ -111,7 +111,7 @@ class Submissions:
 
     def _release(self, submission: Submission) -> None:
         """Let others decide about this id; not before a commit that is on the way, or they would not see it."""
-        committing = submission.committing
+        committing = submission.commit
         if committing is not None and not committing.done():  # the caller went away meanwhile
             committing.add_done_callback(lambda _: self._deciding.pop(submission.run_id).set())
         else:
@@ -128,19 +128,22 @@ class Submissions:
             raise Overloaded(f"{committer.pending_events:,} events wait to be committed", RETRY_AFTER_S)
         return Submission(request, run_id, shard, digest_of(request))
 
-    async def _decide(self, submissions: Sequence[Submission]) -> None:
-        for submission, row in zip(submissions, await self._rows(submissions), strict=True):
+    async def _answer(self, submissions: Sequence[Submission]) -> None:
+        await self._load(submissions)
+        for submission in submissions:
+            if submission.outcome is None:
+                self._decide(submission)
+        for submission in submissions:
+            await _wait_recorded(submission)
+
+    async def _load(self, submissions: Sequence[Submission]) -> None:
+        """Read what the decisions need: the runs that exist already, which answers their submits, and the plans."""
+        for submission, row in zip(submissions, await self._find_rows(submissions), strict=True):
             if row is not None:
                 submission.outcome = _again(submission, row)
-        new = [submission for submission in submissions if submission.outcome is None]
-        await self._load_plans(new)
-        for submission in new:
-            if submission.outcome is None:
-                self._begin(submission)
-        for submission in new:
-            await _recorded(submission)
+        await self._load_plans([submission for submission in submissions if submission.outcome is None])
 
-    async def _rows(self, submissions: Sequence[Submission]) -> list[Row]:
+    async def _find_rows(self, submissions: Sequence[Submission]) -> list[Row]:
         """Return the row of each run that was submitted before, None for the others."""
         by_lookup: dict[Lookup, list[Submission]] = {}
         for submission in submissions:
@@ -167,8 +170,8 @@ class Submissions:
         for submission in submissions:
             submission.outcome = unknown.get(submission.request.plan)
 
-    def _begin(self, submission: Submission) -> None:
-        """Decide; from here on the run exists in memory, and its commit is on the way."""
+    def _decide(self, submission: Submission) -> None:
+        """Open the run; from here on it exists in memory, and its commit is on the way."""
         try:
             owned = self._routing.mine(submission.shard)
             event = self._event(submission.request)
@@ -177,11 +180,11 @@ class Submissions:
             return
         run_id = submission.run_id
         owned.digests[run_id] = submission.digest
-        with self._routing.deciding(owned):
+        with self._routing.guard_decision(owned):
             events = owned.core.submit(event, run_id, time.monotonic())
         submission.owned, submission.run = owned, owned.core.runs.get(run_id)
         submission.outcome = _accepted(submission, event, owned.core.seq)
-        submission.committing = owned.committing()
+        submission.commit = owned.pending_commit()
         self._routing.committers[submission.shard].add(owned, events)
 
     def _event(self, request: api.SubmitRequest) -> ev.RunSubmitted:
@@ -216,14 +219,14 @@ def _accepted(submission: Submission, event: ev.RunSubmitted, first_seq: int) ->
     )
 
 
-async def _recorded(submission: Submission) -> None:
+async def _wait_recorded(submission: Submission) -> None:
     """Wait for the commit and complete the answer by when it was."""
     owned, accepted = submission.owned, submission.outcome
     if owned is None or not isinstance(accepted, api.RunSummary):
         return
     try:
-        if submission.committing is not None:
-            await asyncio.shield(submission.committing)
+        if submission.commit is not None:
+            await asyncio.shield(submission.commit)
     except ShardAway as away:
         submission.outcome = away
         return

@@ -81,7 +81,7 @@ def ended(run: Run) -> ev.Event:
 
 
 def _state(run: Run) -> ev.RunState:
-    if run.cancelling:
+    if run.is_cancelling:
         return ev.RUN_STATE_CANCELLED
     if run.failed_node >= 0:
         return ev.RUN_STATE_FAILED

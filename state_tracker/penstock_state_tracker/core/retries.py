@@ -22,14 +22,14 @@ FINAL: Final = frozenset({ev.CAUSE_BAD_RESULT, ev.CAUSE_NOT_LOADABLE})
 
 def delay_s(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> float | None:
     """Return the seconds before the next attempt; None if the failure is final."""
-    if run.stopping:
+    if run.is_stopping:
         return None
     if failed.cause in FREE:
         return 0.0
     history = run.histories.get(node)
     if failed.cause == ev.CAUSE_LOST:
         few = history is None or history.lost < LOST_MAX
-        return 0.0 if few or long_lived(run, node, failed, now) else None
+        return 0.0 if few or is_long_lived(run, node, failed, now) else None
     if failed.final or failed.cause in FINAL:
         return None
     policy = run.graph.retry[node]
@@ -37,7 +37,7 @@ def delay_s(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> floa
     return _backoff_s(policy, used, run, node) if used < policy.retries else None
 
 
-def long_lived(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> bool:
+def is_long_lived(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> bool:
     """Whether an attempt was lost after it had run for long."""
     return failed.cause == ev.CAUSE_LOST and now - run.started_at.get(node, now) >= LONG_LIFE_S
 

@@ -44,13 +44,13 @@ class Run:
     __slots__ = (
         "_history",
         "caller",
-        "cancelling",
         "fail_fast",
         "failed_node",
-        "failing_fast",
         "failure_seq",
         "first_seq",
         "graph",
+        "is_cancelling",
+        "is_failing_fast",
         "open",
         "options",
         "outputs",
@@ -82,19 +82,19 @@ class Run:
         self.open = graph.size  # nodes that have not ended
         self.failed_node = -1
         self.failure_seq = 0  # of the event by which it failed; 0: not known
-        self.cancelling = False  # somebody asked for it
-        self.failing_fast = False  # its first failure asked for it
+        self.is_cancelling = False  # somebody asked for it
+        self.is_failing_fast = False  # its first failure asked for it
         self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
 
     @property
     def state(self) -> ev.RunState:
         """What callers see of it until it ends."""
-        return ev.RUN_STATE_CANCELLING if self.cancelling else ev.RUN_STATE_RUNNING
+        return ev.RUN_STATE_CANCELLING if self.is_cancelling else ev.RUN_STATE_RUNNING
 
     @property
-    def stopping(self) -> bool:
+    def is_stopping(self) -> bool:
         """Whether no further actions of it may start."""
-        return self.cancelling or self.failing_fast
+        return self.is_cancelling or self.is_failing_fast
 
     @property
     def histories(self) -> dict[int, History]:
@@ -114,7 +114,7 @@ class Run:
             self._history = {}
         return self._history.setdefault(node, History())
 
-    def unlocked(self, node: int) -> bool:
+    def is_unlocked(self, node: int) -> bool:
         """Whether all that the node waits for has ended in a way that lets it run."""
         status = self.status
         for parent in self.graph.parents[node]:
@@ -128,7 +128,7 @@ class Run:
 
     def start(self, node: int, attempt: int, grant: int, worker: str, now: float) -> None:
         """WAITING -> RUNNING."""
-        if self.status[node] not in MAY_START or attempt != self.attempt(node) or self.stopping:
+        if self.status[node] not in MAY_START or attempt != self.attempt(node) or self.is_stopping:
             raise CorruptLog(f"attempt {attempt} cannot start", self.run_id, node)
         self.status[node] = RUNNING
         self.running[node] = (grant, worker)

@@ -57,18 +57,18 @@ class Shard:
         node = report.node
         if run is None or not 0 <= node < run.graph.size or run.status[node] not in MAY_END:
             return []
-        if report.attempt != run.attempt(node) or report.item or not run.unlocked(node):
+        if report.attempt != run.attempt(node) or report.item or not run.is_unlocked(node):
             return []
         if len(report.worker) > WORKER_CHARS_MAX:
             return []
         run.touched = now
         match report.WhichOneof("kind"):
             case "succeeded":
-                return self._succeeded(run, node, report, now)
+                return self._record_succeeded(run, node, report, now)
             case "failed":
-                return self._failed(run, node, report, report.failed, now)
+                return self._record_failed(run, node, report, report.failed, now)
             case "started":
-                return self._started(run, node, report, now)
+                return self._record_started(run, node, report, now)
             case _:
                 return []
 
@@ -90,13 +90,13 @@ class Shard:
     def cancel(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
         """Cancel a run: no further actions of it start; it ends when no action of it runs."""
         run = self.runs.get(run_id)
-        if run is None or run.cancelling:
+        if run is None or run.is_cancelling:
             return []
         self.seq += 1
-        run.cancelling = True
+        run.is_cancelling = True
         run.touched = now
         asked = ev.Event(run_id=run_id, cancel_requested=ev.CancelRequested(caller=caller, reason=reason))
-        return [asked, *self._skip_waiting(run, ev.SKIP_REASON_RUN_CANCELLED), *self._ended(run)]
+        return [asked, *self._skip_waiting(run, ev.SKIP_REASON_RUN_CANCELLED), *self._end_if_done(run)]
 
     def counts(self, run_id: bytes) -> api.NodeCounts:
         """Return how many nodes of an open run are in which state."""
@@ -144,8 +144,8 @@ class Shard:
         run.caller = caller.SerializeToString()
         return run
 
-    def _started(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
-        if run.stopping or run.status[node] == RUNNING:
+    def _record_started(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
+        if run.is_stopping or run.status[node] == RUNNING:
             return []
         attempt, grant, worker = report.attempt, report.grant, report.worker
         run.start(node, attempt, grant, worker, now)
@@ -153,12 +153,12 @@ class Shard:
         started = ev.ActionStarted(node=node, attempt=attempt, grant=grant, worker=worker)
         return [ev.Event(run_id=run.run_id, action_started=started)]
 
-    def _succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
+    def _record_succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         result = report.succeeded
         if (problem := outcomes.outputs_problem(result.outputs)) is not None:
             failure = ev.Failure(type="BadOutputs", message=problem)
             refused = reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True)
-            return self._failed(run, node, report, refused, now)
+            return self._record_failed(run, node, report, refused, now)
         self.seq += 1
         run.succeed(node, report.attempt, self.seq)
         event = ev.Event(run_id=run.run_id)
@@ -171,7 +171,7 @@ class Shard:
         succeeded.outputs.CopyFrom(result.outputs)
         return [event] if run.open else [event, self._end(run)]
 
-    def _failed(
+    def _record_failed(
         self, run: Run, node: int, report: reports_pb2.Report, failed: reports_pb2.Failed, now: float
     ) -> list[ev.Event]:
         delay_s = retries.delay_s(run, node, failed, now)
@@ -186,21 +186,21 @@ class Shard:
                 failure=outcomes.clipped(failed.failure),
                 duration_us=failed.duration_us,
                 retry_delay_s=delay_s,
-                long_lived=retries.long_lived(run, node, failed, now),
+                long_lived=retries.is_long_lived(run, node, failed, now),
             )
         )
         self.seq += 1
         self._apply_failed(run, event.action_failed, now)
         if delay_s is not None:
             return [event]
-        return [event, *self._after_final_failure(run, node), *self._ended(run)]
+        return [event, *self._after_final_failure(run, node), *self._end_if_done(run)]
 
     def _after_final_failure(self, run: Run, node: int) -> list[ev.Event]:
-        if run.stopping:
+        if run.is_stopping:
             return []
         if run.fail_fast and run.failed_node == node:
             self.seq += 1
-            run.failing_fast = True
+            run.is_failing_fast = True
             asked = ev.Event(run_id=run.run_id, cancel_requested=ev.CancelRequested(fail_fast=True))
             return [asked, *self._skip_waiting(run, ev.SKIP_REASON_FAIL_FAST, node)]
         nodes, reason = outcomes.downstream(run, node)
@@ -216,7 +216,7 @@ class Shard:
         self.seq += len(events)
         return events
 
-    def _ended(self, run: Run) -> list[ev.Event]:
+    def _end_if_done(self, run: Run) -> list[ev.Event]:
         return [] if run.open else [self._end(run)]
 
     def _end(self, run: Run) -> ev.Event:
@@ -256,9 +256,9 @@ def _apply_cancel(run: Run, requested: ev.CancelRequested) -> None:
     if run.state not in MAY_BE_CANCELLED:
         raise CorruptLog("cancelled twice", run.run_id)
     if requested.fail_fast:
-        run.failing_fast = True
+        run.is_failing_fast = True
     else:
-        run.cancelling = True
+        run.is_cancelling = True
 
 
 def _check_end(run: Run, state: int) -> None:

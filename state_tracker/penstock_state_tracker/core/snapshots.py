@@ -21,8 +21,8 @@ def describe(run: Run, now: float) -> api.OpenRun:
         plan_name=run.plan_name,
         first_seq=run.first_seq,
         submitted_at_us=run.submitted_at_us,
-        cancelling=run.cancelling,
-        failing_fast=run.failing_fast,
+        cancelling=run.is_cancelling,
+        failing_fast=run.is_failing_fast,
         failed_node=run.failed_node,
         failure_seq=run.failure_seq,
     )
@@ -55,8 +55,8 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.options = described.options.SerializeToString()
     run.caller = described.caller.SerializeToString()
     run.fail_fast = described.options.fail_fast
-    run.cancelling = described.cancelling
-    run.failing_fast = described.failing_fast
+    run.is_cancelling = described.cancelling
+    run.is_failing_fast = described.failing_fast
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq
     for node in described.nodes:
         _restore_node(run, node, now)

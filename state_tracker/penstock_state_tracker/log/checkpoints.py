@@ -47,14 +47,14 @@ class Checkpoint:
 
 async def write(database: Database, owned: Owned) -> None:
     """Write a shard's state as of now, once all of it is committed; raise ShardAway if it is lost meanwhile."""
-    messages = await snapshot_chunks.committed(owned)
+    messages = await snapshot_chunks.describe_committed(owned)
     seq = messages[0].seq
     data = [message.SerializeToString() for message in messages]
     await database.execute(WRITE, owned.shard, seq, owned.epoch, data)
     owned.checkpoint_seq = seq
 
 
-def due(owned: Owned) -> bool:
+def is_due(owned: Owned) -> bool:
     """Whether reading the log since the last checkpoint costs more than writing one."""
     events = owned.committed - owned.checkpoint_seq
     if events < CHECKPOINT_EVENTS_MIN:

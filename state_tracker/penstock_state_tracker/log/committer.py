@@ -51,7 +51,7 @@ class Committer:
         self._url = url
         self._stream = stream
         self._recent = recent
-        self._lost = lost
+        self._on_lost = lost
         self._connection: Connection | None = None
         self._dirty: deque[Owned] = deque()
         self._wake = asyncio.Event()
@@ -96,12 +96,12 @@ class Committer:
 
     def drop(self, owned: Owned) -> None:
         """Forget a shard: what of it is not committed will be asked for, or reported, again."""
-        if owned.lost:
+        if owned.is_lost:
             return
         self.pending_events -= len(owned.pending)
         owned.lose()
         self._recent.forget(owned.shard)
-        self._lost(owned)
+        self._on_lost(owned)
 
     async def _run(self) -> None:
         while True:
@@ -114,8 +114,8 @@ class Committer:
                     await self._commit(pairs)
                     waited_s = 0.0 if since is None else begun - since
                     parts = [part for _, part in pairs]
-                    measures.committed(parts, time.monotonic() - begun, waited_s)
-                    failure_log.committed(parts)
+                    measures.count_commit(parts, time.monotonic() - begun, waited_s)
+                    failure_log.log_commit(parts)
                 except Exception:
                     # A mistake of ours: what these shards remember can no longer be trusted.
                     log.exception("a commit failed with an internal error; reloading its shards")
@@ -130,7 +130,7 @@ class Committer:
         while self._dirty and rows < BATCH_ROWS_MAX and size < BATCH_BYTES_MAX:
             owned = self._dirty.popleft()
             events = owned.pending
-            if owned.lost or not events:
+            if owned.is_lost or not events:
                 continue
             count = logs.whole(events, BATCH_ROWS_MAX - rows)
             owned.pending = events[count:]
@@ -164,7 +164,7 @@ class Committer:
                 found = await self._reconnect(error, [part.shard for _, part in pairs])
                 pairs = self._sort_out(pairs, found)
                 continue
-            self._committed([(owned, part, held[part.shard]) for owned, part in pairs if part.shard in held])
+            self._announce([(owned, part, held[part.shard]) for owned, part in pairs if part.shard in held])
             pairs = [pair for pair in pairs if pair[1].shard not in held]
             if not uncertain:
                 for owned, _ in pairs:
@@ -204,7 +204,7 @@ class Committer:
             else:
                 log.error("shard %d is at %d, neither before nor after the written events", part.shard, head.seq)
                 self.drop(owned)
-        self._committed(recorded)
+        self._announce(recorded)
         return again
 
     async def _reconnect(self, error: Exception | None, shards: Sequence[int]) -> dict[int, logs.Head]:
@@ -232,11 +232,11 @@ class Committer:
             self.away = ""
             return found
 
-    def _committed(self, done: Sequence[tuple[Owned, logs.Part, int]]) -> None:
+    def _announce(self, done: Sequence[tuple[Owned, logs.Part, int]]) -> None:
         """Tell everybody, in the log's order, once it is on disk."""
         batches: list[EventRange] = []
         for owned, part, recorded_at_us in done:
-            if owned.lost:
+            if owned.is_lost:
                 continue
             self.rows += len(part.events)
             _note_submitted(owned, part, recorded_at_us)

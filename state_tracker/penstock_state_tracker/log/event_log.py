@@ -137,12 +137,12 @@ def whole(events: Sequence[ev.Event], count_min: int) -> int:
     A decision that is recorded in part would be taken for all of it: its rest is never decided again.
     """
     for count in range(max(count_min, 1), len(events)):
-        if _begins(events[count]):
+        if _is_first(events[count]):
             return count
     return len(events)
 
 
-def _begins(event: ev.Event) -> bool:
+def _is_first(event: ev.Event) -> bool:
     """Whether a decision begins here; what follows from it is about the same run and comes right after it."""
     kind = event.WhichOneof("kind")
     if kind == "cancel_requested":

@@ -24,8 +24,8 @@ class Owned:
         "core",
         "digests",
         "epoch",
+        "is_lost",
         "listeners",
-        "lost",
         "pending",
         "recorded_at_us",
         "shard",
@@ -47,16 +47,16 @@ class Owned:
         # Position -> who waits for its commit, in ascending order.
         self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self.listeners: dict[bytes, list[Listener]] = {}
-        self.lost = False
+        self.is_lost = False
         # Of the monotonic clock: when our lease may end, and another may know more than this memory.
         self.valid_until = 0.0
 
     @property
-    def valid(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether this memory may speak for the shard. A process that stood still wakes up as a former owner."""
         return time.monotonic() <= self.valid_until
 
-    def committing(self) -> asyncio.Future[None] | None:
+    def pending_commit(self) -> asyncio.Future[None] | None:
         """Return what ends when all that the core knows now is committed, with ShardAway if it never will be.
 
         None: it is committed already. Several share one future: shield it where a waiter may be cancelled.
@@ -68,15 +68,15 @@ class Owned:
             self.waiting.append((seq, asyncio.get_running_loop().create_future()))
         return self.waiting[-1][1]
 
-    async def settled(self) -> None:
+    async def wait_committed(self) -> None:
         """Wait until all that the core knows now is committed.
 
         Raises:
             ShardAway: The shard was lost meanwhile.
         """
-        if self.lost:
+        if self.is_lost:
             raise ShardAway(self.shard)
-        future = self.committing()
+        future = self.pending_commit()
         if future is not None:
             await asyncio.shield(future)
 
@@ -91,7 +91,7 @@ class Owned:
 
     def lose(self) -> None:
         """Give up: whoever waits has to ask again, here or elsewhere. Harmless when repeated."""
-        self.lost = True
+        self.is_lost = True
         self.pending = []
         for _, future in self.waiting:
             if not future.done():

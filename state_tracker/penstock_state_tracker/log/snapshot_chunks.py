@@ -9,7 +9,7 @@ from penstock_proto.wire import pieces
 from .shard_state import Owned
 
 
-async def committed(owned: Owned) -> list[api.SnapshotResponse]:
+async def describe_committed(owned: Owned) -> list[api.SnapshotResponse]:
     """Describe a shard as of now, and wait until all of that is committed.
 
     Raises:
@@ -17,7 +17,7 @@ async def committed(owned: Owned) -> list[api.SnapshotResponse]:
     """
     seq, epoch = owned.core.seq, owned.epoch
     runs = list(owned.core.snapshot(time.monotonic()))
-    await owned.settled()
+    await owned.wait_committed()
     for run in runs:
         # Known only since the commit; a run that was just submitted was recorded with the last of what we saw.
         if not run.submitted_at_us:

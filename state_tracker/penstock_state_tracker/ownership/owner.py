@@ -19,7 +19,7 @@ from ..log.shard_state import Owned
 from ..plans import Plans
 from . import leases
 from .rebuild import rebuild
-from .shares import coming, share, too_many
+from .shares import may_become_free, share, too_many
 
 RENEW_EVERY_S: Final = 1.0
 # A shard that was dropped is taken again soon, but not in a busy loop with whoever else wants it.
@@ -31,6 +31,7 @@ DAMAGED_AGAIN_S: Final = 60.0
 PARTITION_DAYS_FIRST: Final = 2
 PARTITION_DAYS_AHEAD: Final = 14
 PARTITIONS_EVERY_S: Final = 60.0
+PARTITIONS_TROUBLE: Final = "cannot create the next partitions of the log now, retrying"
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +84,14 @@ class Owner:
     async def start(self, committer: Committer) -> None:
         """Take what can be had, and go on from there."""
         self.committer = committer
-        await _tried(self._partitions, "cannot create the next partitions of the log now, retrying")
+        await _try_step(self._make_partitions, PARTITIONS_TROUBLE)
         # Reading logs may take longer than a lease lasts.
         self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self.renew, "cannot renew leases now, retrying"))]
         await self._take()
         loops = (
             _every(RENEW_EVERY_S, self._share, "cannot release shards now, retrying"),
-            self._taking_again(),
-            _every(PARTITIONS_EVERY_S, self._partitions, "cannot create the next partitions of the log now, retrying"),
+            self._keep_taking(),
+            _every(PARTITIONS_EVERY_S, self._make_partitions, PARTITIONS_TROUBLE),
             _every(RENEW_EVERY_S, self._checkpoint, "cannot write checkpoints now, retrying"),
         )
         self._tasks += [asyncio.create_task(loop) for loop in loops]
@@ -111,7 +112,7 @@ class Owner:
         with suppress(DatabaseAway):
             await leases.leave(self._leasing, self.holder)
 
-    def lost(self, owned: Owned) -> None:
+    def note_lost(self, owned: Owned) -> None:
         """Note that the committer dropped a shard."""
         if self._owned.get(owned.shard) is owned:
             del self._owned[owned.shard]
@@ -123,7 +124,7 @@ class Owner:
         self._fair = share(len(self.shards), await leases.meet(self._leasing, self.holder, self.address))
         await self._look()
         room = self._fair - len(self._mine()) - len(self._giving)
-        free = [shard for shard in self.shards if shard not in self._others and self._free(shard)]
+        free = [shard for shard in self.shards if shard not in self._others and self._is_free(shard)]
         if room > 0 and free:
             random.shuffle(free)  # several that start at the same time do not want the same ones
             await self._take_these(free[:room])
@@ -159,21 +160,21 @@ class Owner:
     def _mine(self) -> list[int]:
         return [shard for shard in self.shards if shard in self._owned]
 
-    def _free(self, shard: int) -> bool:
+    def _is_free(self, shard: int) -> bool:
         if self._damaged_until.get(shard, 0.0) > time.monotonic():
             return False
         return shard not in self._owned and shard not in self._giving
 
-    async def _taking_again(self) -> None:
+    async def _keep_taking(self) -> None:
         while True:
-            hungry = len(self._mine()) < self._fair and coming(self.shards, self._seen(), self._fair)
+            hungry = len(self._mine()) < self._fair and may_become_free(self.shards, self._seen(), self._fair)
             with suppress(TimeoutError):
                 # Python 3.11's wait_for loses a cancellation that comes together with what it waits for.
                 async with asyncio.timeout(TAKE_AGAIN_AFTER_S if hungry else RENEW_EVERY_S):
                     await self._wake.wait()
             await asyncio.sleep(TAKE_AGAIN_AFTER_S)
             self._wake.clear()
-            await _tried(self._take, "cannot take over shards now, retrying")
+            await _try_step(self._take, "cannot take over shards now, retrying")
 
     def _seen(self) -> dict[int, str]:
         """Return the owner of each shard that cannot be taken."""
@@ -213,7 +214,7 @@ class Owner:
         del self._owned[shard]
         try:
             with suppress(ShardAway):
-                await owned.settled()
+                await owned.wait_committed()
                 if owned.committed > owned.checkpoint_seq:
                     await checkpoints.write(self.database, owned)
                 await leases.release(self._leasing, [shard], self.holder)
@@ -223,12 +224,12 @@ class Owner:
                 self.committer.drop(owned)
 
     async def _checkpoint(self) -> None:
-        due = [owned for shard in self.shards if (owned := self._owned.get(shard)) and checkpoints.due(owned)]
+        due = [owned for shard in self.shards if (owned := self._owned.get(shard)) and checkpoints.is_due(owned)]
         for owned in due[:CHECKPOINTS_AT_ONCE_MAX]:
             with suppress(ShardAway):
                 await checkpoints.write(self.database, owned)
 
-    async def _partitions(self, days: int = PARTITION_DAYS_AHEAD) -> None:
+    async def _make_partitions(self, days: int = PARTITION_DAYS_AHEAD) -> None:
         # Without it, rows go into the default partition.
         await logs.make_partitions(self.database, days)
 
@@ -241,10 +242,10 @@ def _lease_until() -> float:
 async def _every(seconds: float, step: Callable[[], Awaitable[None]], trouble: str) -> None:
     while True:
         await asyncio.sleep(seconds)
-        await _tried(step, trouble)
+        await _try_step(step, trouble)
 
 
-async def _tried(step: Callable[[], Awaitable[None]], trouble: str) -> None:
+async def _try_step(step: Callable[[], Awaitable[None]], trouble: str) -> None:
     """Take a step that will be taken again."""
     try:
         await step()

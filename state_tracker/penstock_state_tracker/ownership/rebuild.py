@@ -123,7 +123,9 @@ async def _tails(connection: Connection, taken: Sequence[Taken], cores: dict[int
 
 async def _apply(plans: Plans, rows: Sequence[Row], cores: dict[int, Shard], damaged: dict[int, str]) -> None:
     events = [_event(row, damaged) for row in rows]
-    missing = await _missing(plans, {event.run_submitted.plan for event in events if event.HasField("run_submitted")})
+    missing = await _load_plans(
+        plans, {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
+    )
     now = time.monotonic()
     for row, event in zip(rows, events, strict=True):
         shard, core = row["shard"], cores[row["shard"]]
@@ -155,7 +157,7 @@ def _event(row: Row, damaged: dict[int, str]) -> ev.Event:
     return ev.Event()
 
 
-async def _missing(plans: Plans, wanted: set[bytes]) -> dict[bytes, str]:
+async def _load_plans(plans: Plans, wanted: set[bytes]) -> dict[bytes, str]:
     """Bring plans into memory; return those that cannot be had, with the reasons."""
     missing: dict[bytes, str] = {}
     for plan in wanted:

@@ -46,14 +46,14 @@ class Routing:
     def current(self, shard: int) -> Owned | None:
         """Return a shard that is ours at this moment."""
         owned = self._owned.get(shard)
-        return owned if owned is not None and owned.valid else None
+        return owned if owned is not None and owned.is_valid else None
 
     def all_current(self) -> list[Owned]:
         """Return the shards that are ours at this moment."""
-        return [owned for owned in self._owned.values() if owned.valid]
+        return [owned for owned in self._owned.values() if owned.is_valid]
 
     @contextmanager
-    def deciding(self, owned: Owned) -> Generator[None]:
+    def guard_decision(self, owned: Owned) -> Generator[None]:
         """Drop the shard where the core fails, a mistake of ours: its memory may be half changed."""
         try:
             yield

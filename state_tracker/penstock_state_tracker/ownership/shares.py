@@ -21,7 +21,7 @@ def too_many(owned: Iterable[Owned], fair: int) -> list[Owned]:
     return by_load[: max(0, len(by_load) - fair)]
 
 
-def coming(shards: Sequence[int], owners: Mapping[int, str], fair: int) -> bool:
+def may_become_free(shards: Sequence[int], owners: Mapping[int, str], fair: int) -> bool:
     """Whether some shards are free, or about to be given up by who has too many; "" owns what nobody can."""
     counts = Counter(owner for owner in owners.values() if owner)
     return len(owners) < len(shards) or any(count > fair for count in counts.values())
