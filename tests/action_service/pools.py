@@ -171,6 +171,10 @@ class Driven:
     def why(self, run_id: bytes = RUN) -> list[str]:
         return [line.text for line in self.core.why(run_id, self.now)]
 
+    def nodes_open(self) -> list[int]:
+        """Return the nodes whose attempts the pool keeps."""
+        return [line.node for line in self.core.why(RUN, self.now)]
+
     @staticmethod
     def _orders(effects: Sequence[Effect], worker: str | None) -> list[ToWorker]:
         return [e for e in effects if isinstance(e, ToWorker) and worker in (None, e.worker)]

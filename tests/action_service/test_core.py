@@ -164,7 +164,7 @@ def test_unrecorded_reports_are_sent_again_less_and_less_often() -> None:
         pool.take()
         resent_at += [pool.now - since for _ in pool.resent()]
     assert resent_at == [1.0, 3.0, 7.0, 15.0, 25.0, 35.0]
-    pool.core.settled([granted.grant])
+    pool.core.settled([granted.grant], {})
     pool.take()
     assert pool.told("recorded") == [granted.grant]
     assert not pool.why()

@@ -182,8 +182,8 @@ class PoolMachine(RuleBasedStateMachine):
             match effect:
                 case Publish(shard, reports):
                     self._published(shard, reports, lost=loses)
-                case Resend(_, reports):
-                    self._resent(reports)
+                case Resend(shard, reports):
+                    self._resent(shard, reports)
                 case ToWorker(name, recorded, stop, grants):
                     self._ordered(self.agents[name], recorded, stop, grants)
                 case _:
@@ -195,10 +195,10 @@ class PoolMachine(RuleBasedStateMachine):
             if not lost:
                 self._record(report)
 
-    def _resent(self, reports: list[Report]) -> None:
+    def _resent(self, shard: int, reports: list[Report]) -> None:
         for report in reports:
             self._record(report)
-        self.pool.core.settled([report.grant for report in reports])
+        self.pool.core.settled([report.grant for report in reports], {shard: self.seqs[shard]})
 
     def _ordered(self, agent: Agent, recorded: list[int], stop: list[int], grants: list[Granted]) -> None:
         assert agent.connected

@@ -256,3 +256,64 @@ def test_the_log_may_record_another_grant_than_ours() -> None:
     pool.record(granted, grant=99)
     pool.take()
     assert pool.told("recorded") == [granted.grant] and not pool.learnt()
+
+
+def reported_and_settled(pool: Driven, seq: int) -> Granted:
+    """Let the pool execute an attempt whose report the stream loses: it is settled by a call, at a place in the log."""
+    pool.worker()
+    pool.say(start())
+    (granted,) = pool.granted()
+    pool.reports(succeeded(granted))
+    pool.core.settled([granted.grant], {0: seq})
+    pool.take()
+    assert pool.told("recorded") == [granted.grant], "its worker may forget it"
+    return granted
+
+
+def test_what_is_settled_is_not_executed_again_for_a_snapshot_from_before() -> None:
+    pool = Driven()
+    granted = reported_and_settled(pool, seq=3)
+    pool.snapshot(start())
+    assert not pool.granted()
+    pool.seq = 2
+    pool.snapshot(running(granted), start(1))
+    assert pool.nodes() == [1]
+    pool.record(granted)
+    pool.snapshot(start(1))
+    assert not pool.granted() and pool.nodes_open() == [1]
+
+
+def test_what_is_settled_is_not_executed_again_for_a_range_from_before() -> None:
+    pool = Driven()
+    reported_and_settled(pool, seq=3)
+    pool.seq = 1
+    pool.say(start(), start(1))  # what another Dependency Manager tells of a longer range
+    assert pool.nodes() == [1] and pool.nodes_open() == [0, 1]
+    pool.say()
+    assert pool.nodes_open() == [1], "the log was followed to the end of it, and nothing of it is kept"
+
+
+def test_what_is_settled_by_a_place_that_the_pool_knows_is_forgotten_at_once() -> None:
+    pool = Driven()
+    reported_and_settled(pool, seq=1)
+    assert not pool.nodes_open()
+
+
+def test_a_report_that_comes_again_after_it_was_settled_changes_nothing() -> None:
+    pool = Driven()
+    granted = reported_and_settled(pool, seq=3)
+    pool.reports(succeeded(granted))
+    pool.stop()
+    pool.tick(60)
+    pool.take()
+    assert not pool.published() and not pool.resent()
+
+
+def test_a_log_that_has_lost_what_was_settled_gets_it_executed_again() -> None:
+    pool = Driven()
+    pool.say()
+    reported_and_settled(pool, seq=5)
+    pool.core.go_back(0, 1)
+    pool.seq = 1
+    pool.snapshot(start())
+    assert pool.nodes() == [0]

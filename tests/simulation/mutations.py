@@ -239,6 +239,7 @@ _NOTHING = {
     name: 0.0 for name in faults.Faults.__dataclass_fields__ if name not in ("profile", "cancel", "action_fails")
 }
 WELL = {**_NOTHING, "profile": faults.WORKERS_ARE_WELL}
+BEHIND = {**WELL, "drop": 0.3, "delay_s": 0.5, "call_fails": 0.3, "crash_manager_s": 5.0}
 POOLS = {**ANY, "crash_pool_s": 5.0}
 CANCELS = {**ANY, "cancel": 0.9}
 FAIL_FAST = {"profile": faults.QUIET, "action_fails": 0.4, "action_hangs": 0.4}
@@ -337,6 +338,13 @@ MUTATIONS = [
         "_lose_silent",
         _awaited_lost_at_once,
         {**WELL, "crash_pool_s": 3.0, "action_hangs": 0.3},
+    ),
+    Mutation(
+        "what is settled is forgotten before the log was followed to its end",
+        Book,
+        "settle",
+        lambda right: lambda self, action, seq: self.forget(action),
+        BEHIND,
     ),
     Mutation("reports are not sent again", Unrecorded, "due", _nothing([]), {**ANY, "drop": 0.3}),
     Mutation(

@@ -286,9 +286,9 @@ class World:
         invariants.check_ended(runs)
         if self.drawn.profile == faults.QUIET:
             invariants.check_prompt(runs, self.executions)
-            invariants.check_once(self.executions)
         if self.drawn.profile in (faults.QUIET, faults.WORKERS_ARE_WELL):
             invariants.check_not_lost(self.tables.logs)
+            invariants.check_once(self.executions)
         for shard, log in enumerate(self.tables.logs):
             owned = self.owned(shard)
             assert owned is not None

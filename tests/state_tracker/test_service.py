@@ -4,9 +4,27 @@ from typing import Any, cast
 
 import grpc.aio
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.wire import shard_of
 
-from tests.state_tracker.running import chain, failed, kinds, new_id, running, started, succeeded, wide
+from tests.state_tracker.running import SHARDS, batches, chain, failed, kinds, new_id, running, started, succeeded, wide
+
+
+async def test_an_answer_to_reports_names_the_place_of_the_log_that_has_their_events(database_url: str) -> None:
+    plan = wide(2)
+    async with running(database_url) as st:
+        await st.put(plan)
+        run = await st.submit(plan)
+        shard = shard_of(run.run_id, SHARDS)
+        for repeated in (False, True):
+            reports = batches([started(run.run_id, 0), succeeded(run.run_id, 0)], SHARDS)
+            answer = await st.stub.Report(api.ReportRequest(batches=reports))
+            assert (list(answer.settled), dict(answer.seqs)) == ([1], {shard: 3}), f"{repeated=}"
+        elsewhere = await st.stub.Report(
+            api.ReportRequest(batches=[rp.ReportBatch(shard=SHARDS, reports=[succeeded(run.run_id, 1)])])
+        )
+        assert (list(elsewhere.settled), dict(elsewhere.seqs)) == ([2], {})
 
 
 async def test_a_run_from_submit_to_its_result(database_url: str) -> None:

@@ -41,6 +41,7 @@ class Book:
         self.placement = Placement()
         self.unrecorded = Unrecorded()
         self.unrecorded_starts = UnrecordedStarts()
+        self.settled: dict[int, dict[Action, int]] = {}  # by shard; the position of its log that has the end
         self.held_back: dict[Action, None] = {}  # delayed until it is known that no former worker runs them
         self.former: set[str] = set()  # workers of the pool's former owner that have not come back yet
         self.awaited: dict[str, dict[Action, None]] = {}  # by the name of the worker
@@ -258,6 +259,18 @@ class Book:
             reports = self.published[shard] = []
         reports.append(report)
 
+    def settle(self, action: Action, seq: int) -> None:
+        """Its end is in the log, which is followed to a place before that: who tells of it again is behind."""
+        self.settled.setdefault(action.shard, {})[action] = seq
+        self._let_go(action)
+
+    def forget_settled(self, shard: int, to_seq: int | None = None) -> None:
+        """Forget what is settled by a place in the log up to which it was followed; None: whatever the place."""
+        settled = self.settled.get(shard, {})
+        for action, seq in list(settled.items()):
+            if to_seq is None or seq <= to_seq:
+                self.forget(action)
+
     def unlist(self, action: Action) -> None:
         """Take it out of the place that its state names; what a worker holds stays held until the worker says so."""
         match action.state:
@@ -271,6 +284,9 @@ class Book:
             case State.ENDED:
                 assert action.report is not None
                 self.unrecorded.pop(action.report.grant)
+                settled = self.settled.get(action.shard)
+                if settled is not None and settled.pop(action, None) is not None and not settled:
+                    del self.settled[action.shard]
             case State.GRANTED | State.FORGOTTEN:
                 pass
 
@@ -280,11 +296,15 @@ class Book:
         if self.open.pop(action.key, None) is not None:
             action.team.close_run(action.run)
         self.by_shard[action.shard].pop(action, None)
+        self._let_go(action)
+        action.state = State.FORGOTTEN
+
+    def _let_go(self, action: Action) -> None:
+        """Tell whoever reported or executes it that nothing more is wanted."""
         if action.state is State.ENDED and action.reporter and action.report is not None:
             self.tell_recorded(action.reporter, action.report.grant)
         if action.worker is not None:
             self.tell_stop(action.worker, action.grant)
-        action.state = State.FORGOTTEN
 
     def _unawait(self, action: Action) -> None:
         for name, actions in self.awaited.items():

@@ -73,13 +73,16 @@ class Pool:
         if to_seq <= self.positions.get(shard, 0):
             return
         self.positions[shard] = to_seq
+        book = self._book
         for instruction in batch.instructions:
             try:
                 self._follow(instruction, shard, now)
             except Exception as error:  # a mistake of ours: it shall not stop the others
                 self.problems.append(f"an instruction of shard {shard} cannot be followed: {error!r}")
                 if instruction.HasField("start"):
-                    self._book.set_aside(instruction.start, shard, error, now)
+                    book.set_aside(instruction.start, shard, error, now)
+        if book.settled:
+            book.forget_settled(shard, to_seq)
 
     def _follow(self, instruction: Instruction, shard: int, now: float) -> None:
         match instruction.WhichOneof("kind"):
@@ -101,6 +104,7 @@ class Pool:
             return
         self.positions[shard] = seq
         book = self._book
+        book.forget_settled(shard, seq)
         unseen = dict(book.by_shard.get(shard, {}))
         for start in starts:
             if (start.pool or DEFAULT_POOL) == self.name:
@@ -120,11 +124,26 @@ class Pool:
         for action in list(self._book.by_shard.get(UNCLAIMED, ())):
             self._book.forget(action)
 
-    def settled(self, grants: Iterable[int]) -> None:
-        """Reports of these grants need not be sent again: the log has recorded them or knows better."""
+    def settled(self, grants: Iterable[int], seqs: Mapping[int, int]) -> None:
+        """Reports of these grants need not be sent again: the log has recorded them or knows better.
+
+        Args:
+            seqs: By shard, the position that says so. Until the pool has followed the log to there, it may be told
+                of an attempt again that has ended.
+        """
+        book = self._book
         for grant in grants:
-            if (action := self._book.unrecorded.pop(grant)) is not None:
-                self._book.forget(action)
+            if (action := book.unrecorded.pop(grant)) is None:
+                continue
+            if (seq := seqs.get(action.shard, 0)) > self.positions.get(action.shard, 0):
+                book.settle(action, seq)
+            else:
+                book.forget(action)
+
+    def go_back(self, shard: int, seq: int) -> None:
+        """Let a snapshot of any position replace what is known of a shard."""
+        if seq < self.positions.pop(shard, 0):
+            self._book.forget_settled(shard)  # the log has lost what it had: it may have lost their ends
 
     def _start(self, start: Start, shard: int, now: float) -> None:
         if (start.pool or DEFAULT_POOL) != self.name:

@@ -112,7 +112,7 @@ class PoolHost:
 
     def load(self, snapshot: Snapshot) -> None:
         # The follower knows what is new: it goes back where the stream led astray.
-        self.core.positions.pop(snapshot.shard, None)
+        self.core.go_back(snapshot.shard, snapshot.seq)
         self.core.snapshot(snapshot.shard, snapshot.seq, snapshot.items, self._loop.time())
 
     def flush(self) -> None:
@@ -302,8 +302,9 @@ class PoolHost:
             task.add_done_callback(self._resending.discard)
 
     async def _report(self, batches: Sequence[ReportBatch]) -> None:
-        if settled := await self._trackers.report(batches):
-            self.core.settled(settled)
+        settled = await self._trackers.report(batches)
+        if settled.grants:
+            self.core.settled(settled.grants, settled.seqs)
             self._wake()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc.aio
 from penstock_proto.state_tracker.v1 import service_pb2 as api
@@ -19,6 +19,13 @@ from .values import Position
 CALL_TIMEOUT_S = 5.0
 
 log = logging.getLogger(__name__)
+
+
+class Settled(NamedTuple):
+    """What the log has recorded or knows better: grants, and by shard the position of the log that says so."""
+
+    grants: set[int]
+    seqs: dict[int, int]
 
 
 class Trackers:
@@ -53,28 +60,29 @@ class Trackers:
             raise TrackerAway(f"{error.code().name}: {error.details()}", too_large=too_large) from None
         return {(found.shard, found.seq): found.values for found in response.values}
 
-    async def report(self, batches: Sequence[ReportBatch]) -> list[int]:
-        """Send reports; return the grants that are settled."""
+    async def report(self, batches: Sequence[ReportBatch]) -> Settled:
+        """Send reports; return which are settled."""
         of_stub: dict[int, list[ReportBatch]] = {}
         for batch in batches:
             of_stub.setdefault(self._owner.get(batch.shard, 0), []).append(batch)
-        settled: list[int] = []
+        settled = Settled(set(), {})
         for index, of_one in of_stub.items():
-            answered = await self._report(index, of_one)
+            response = await self._report(index, of_one)
+            answered = set(response.settled)
             for batch in of_one:
                 if not any(report.grant in answered for report in batch.reports):
                     self._owner[batch.shard] = (index + 1) % len(self._stubs)
-            settled += answered
+            settled.grants.update(answered)
+            settled.seqs.update(response.seqs)
         return settled
 
-    async def _report(self, index: int, batches: Sequence[ReportBatch]) -> set[int]:
+    async def _report(self, index: int, batches: Sequence[ReportBatch]) -> api.ReportResponse:
         request = api.ReportRequest(batches=batches)
         try:
-            response: api.ReportResponse = await self._stubs[index].Report(request, timeout=CALL_TIMEOUT_S)
+            return await self._stubs[index].Report(request, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             log.debug("the State Tracker rejected reports: %s: %s", error.code().name, error.details())
-            return set()
-        return set(response.settled)
+            return api.ReportResponse()
 
     async def close(self) -> None:
         for channel in self._channels:

@@ -12,6 +12,7 @@ from typing import Final
 from penstock_observability import metrics
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service.answers import Answer
 from penstock_stream.messages import Reports
 
@@ -59,25 +60,26 @@ class Consumer:
         for batch in batches:
             self._accept(batch, now)
 
-    async def report(self, batches: Sequence[reports_pb2.ReportBatch]) -> list[int]:
-        """Decide, and return the grants that are settled once that is in the log. Those left out are to be resent."""
+    async def report(self, batches: Sequence[reports_pb2.ReportBatch]) -> api.ReportResponse:
+        """Decide, and say which grants are settled once that is in the log. Those left out are to be resent."""
         now = time.monotonic()
-        waits: list[tuple[reports_pb2.ReportBatch, asyncio.Future[None] | None]] = []
-        settled: list[int] = []
+        waits: list[tuple[reports_pb2.ReportBatch, int, asyncio.Future[None] | None]] = []
+        response = api.ReportResponse()
         for batch in batches:
             owned = self._accept(batch, now)
             if owned is not None:
-                waits.append((batch, owned.pending_commit()))
+                waits.append((batch, owned.core.seq, owned.pending_commit()))
             elif not 0 <= batch.shard < self._routing.shards:
-                settled += _terminal(batch)  # no such shard: nobody will ever know better
-        for batch, committing in waits:
+                response.settled.extend(_terminal(batch))  # no such shard: nobody will ever know better
+        for batch, seq, committing in waits:
             try:
                 if committing is not None:
                     await asyncio.shield(committing)
             except Answer:
                 continue
-            settled += _terminal(batch)
-        return settled
+            response.settled.extend(_terminal(batch))
+            response.seqs[batch.shard] = seq
+        return response
 
     def _accept(self, batch: Reports, now: float) -> Owned | None:
         """Decide a batch; None if it had to be dropped."""

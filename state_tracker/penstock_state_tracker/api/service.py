@@ -191,7 +191,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         return response
 
     async def Report(self, request: api.ReportRequest, context: Context) -> api.ReportResponse:
-        return api.ReportResponse(settled=await self._consumer.report(request.batches))
+        return await self._consumer.report(request.batches)
 
     async def Diagnose(self, request: DiagnoseRequest, context: Context) -> DiagnoseResponse:
         return await self._diagnosis.make()

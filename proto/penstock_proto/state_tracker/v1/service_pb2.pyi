@@ -448,7 +448,16 @@ class ReportRequest(_message.Message):
     def __init__(self, batches: _Optional[_Iterable[_Union[_reports_pb2.ReportBatch, _Mapping]]] = ...) -> None: ...
 
 class ReportResponse(_message.Message):
-    __slots__ = ("settled",)
+    __slots__ = ("settled", "seqs")
+    class SeqsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
     SETTLED_FIELD_NUMBER: _ClassVar[int]
+    SEQS_FIELD_NUMBER: _ClassVar[int]
     settled: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, settled: _Optional[_Iterable[int]] = ...) -> None: ...
+    seqs: _containers.ScalarMap[int, int]
+    def __init__(self, settled: _Optional[_Iterable[int]] = ..., seqs: _Optional[_Mapping[int, int]] = ...) -> None: ...
