@@ -14,6 +14,7 @@ from . import exits
 from .compile import check, compile_
 from .diff import diff
 from .doctor import doctor
+from .get import get
 from .run import run
 from .show import events, runs, show, why, workers
 from .up import up
@@ -48,6 +49,7 @@ app.command()(up)
 app.command()(worker)
 app.command()(runs)
 app.command()(show)
+app.command()(get)
 app.command()(watch)
 app.command()(logs)
 app.command()(events)

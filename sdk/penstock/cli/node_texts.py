@@ -7,8 +7,9 @@ from typing import Any
 from rich.text import Text
 
 from ..client.view import NodeState, NodeView, RunView
+from . import output_texts
 from .terminal import clean, clock, seconds
-from .texts import console, failure, plain_table, printed_outputs, state_text
+from .texts import console, failure, plain_table, state_text
 
 
 def whole_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> None:
@@ -26,7 +27,7 @@ def whole_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) ->
     if node.state is NodeState.FAILED:
         out.print()
         out.print(failure(node))
-    for part in printed_outputs(outputs or {}):
+    for part in output_texts.printed(outputs or {}, view.id, node.name):
         out.print(part)
 
 

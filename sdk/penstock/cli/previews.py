@@ -43,7 +43,7 @@ def parts_of(name: str, value: Any) -> list[tuple[str, Any]]:
 def preview_lines(value: dict[str, Any]) -> list[str]:
     """Return the lines that show a value that is not plain JSON: a headline, then its first parts."""
     head, *rest = _lines(value["preview"])
-    return [f"{head}, {size(value['size_bytes'])}", *rest]
+    return [f"{head}, {size(value['preview'].get('size_bytes', value['size_bytes']))}", *rest]
 
 
 def _lines(shown: dict[str, Any]) -> list[str]:
@@ -60,6 +60,9 @@ def _lines(shown: dict[str, Any]) -> list[str]:
             return _tensors(shown)
         case "onnx":
             return _onnx(shown)
+        case "file" | "bytes" if figure := shown.get("figure"):
+            named = f"figure {shown['name']}, " if "name" in shown else "figure, "
+            return [named + figure_text(figure)]
         case "file":
             lines: list[str] = shown["lines"] or []
             return [f"file {shown['name']}", *(INDENT + line for line in lines)]
@@ -74,6 +77,12 @@ def _lines(shown: dict[str, Any]) -> list[str]:
             return [f"list of {shown['count']}", *_parts(named, shown["count"])]
         case _:
             return [f"not shown: {shown.get('problem', '')}"]
+
+
+def figure_text(figure: dict[str, Any]) -> str:
+    """The format of a picture and its size in pixels."""
+    size_px = f" {figure['width']}x{figure['height']}" if "width" in figure else ""
+    return figure["format"].upper() + size_px
 
 
 def _json(shown: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from penstock_proto.state_tracker.v1 import service_pb2
 
+from ..client.outputs import Output
 from ..client.runs import RunInfo
 from ..client.view import Attempt, NodeState, NodeView, RunView
 
@@ -60,6 +61,17 @@ def of_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> di
         "uses": [view.nodes[parent].name for parent in node.parents],
         "outputs": outputs,
         "failure": _failure(node) if failed else None,
+    }
+
+
+def of_output(output: Output) -> dict[str, Any]:
+    """An output without its value; what is not known before it is there is null."""
+    return {
+        "output": output.path,
+        "type": output.type,
+        "ready": output.is_ready,
+        "codec": output.codec or None,
+        "size_bytes": output.size_bytes if output.is_ready else None,
     }
 
 

@@ -12,7 +12,7 @@ import typer
 
 from . import exits, terminal
 from .options import Address, AsJson, Data
-from .show import program
+from .show import json_bytes_max, program
 
 if TYPE_CHECKING:
     import uuid
@@ -234,7 +234,7 @@ class Job:
                     quiet.heard()
                     view.apply_all(batch)
                     display.show(batch)
-        return view, await client.outputs_json(run_id)
+        return view, await client.outputs_json(run_id, previews=True, json_bytes_max=json_bytes_max(self.as_json))
 
     def _finish(self, view: RunView, outputs: dict[str, Any] | None) -> int:
         from . import records, texts

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 # For a service to be started again, on a busy machine.
 RESTART_S_MAX = 60.0
+# Of one output on the screen; larger ones are shown by their beginning.
+READ_JSON_BYTES = 1 << 20
 
 
 def runs(
@@ -78,7 +80,9 @@ def show(
             return exits.SUCCEEDED
         from . import records, texts
 
-        outputs = await client.outputs_json(run_id, previews=True) if view.state.ended else None
+        outputs = None
+        if view.state.ended:
+            outputs = await client.outputs_json(run_id, previews=True, json_bytes_max=json_bytes_max(as_json))
         if as_json:
             terminal.json_out(records.of_view(view, outputs))
         else:
@@ -93,7 +97,7 @@ async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: boo
     from . import node_texts, records
 
     node = view.nodes[node_index(view.plan, name)]
-    outputs = await client.node_outputs_json(view.id, name)
+    outputs = await client.node_outputs_json(view.id, name, json_bytes_max=json_bytes_max(as_json))
     if as_json:
         terminal.json_out(records.of_node(view, node, outputs))
     else:
@@ -153,6 +157,13 @@ def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data
         return exits.SUCCEEDED
 
     return looked(look, address, data)
+
+
+def json_bytes_max(as_json: bool) -> int:
+    """Return up to which size JSON is fetched whole: any for a program, for people what they may read."""
+    from ..client.previews import ALL_JSON_BYTES
+
+    return ALL_JSON_BYTES if as_json else READ_JSON_BYTES
 
 
 def looked(

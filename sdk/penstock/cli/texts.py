@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from penstock_plan.show.sizes import size
 from penstock_proto.action_service.v1 import service_pb2
 from rich.console import Console, Group, RenderableType
-from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
 from ..client.progress import Progress
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
-from . import previews
+from . import output_texts
 from .terminal import clean, clean_lines, clock, date, line, seconds
 from .timeline import timeline
 
@@ -31,7 +29,6 @@ STYLES = {
     "waiting": "dim",
 }
 NODES_SHOWN_MAX = 200
-VALUE_CHARS_MAX = 400
 # Columns where there is no terminal to fit into.
 FILE_WIDTH = 140
 
@@ -140,7 +137,7 @@ def ending(view: RunView, outputs: dict[str, Any] | None, width: int) -> list[Re
             "",
             Text(clean(f"cancelled{by}" + (f": {view.cancel_reason}" if view.cancel_reason else "")), "yellow"),
         ]
-    parts += printed_outputs(outputs or {})
+    parts += output_texts.printed(outputs or {}, view.id)
     lines = timeline(view, width, time.time_ns() // 1000 if not view.ended_at_us else view.ended_at_us)
     if lines:
         parts += ["", *(Text(each, no_wrap=True, overflow="crop") for each in lines)]
@@ -173,15 +170,6 @@ def _node_cells(node: NodeView) -> list[RenderableType]:
     ]
 
 
-def printed_outputs(outputs: dict[str, Any]) -> list[RenderableType]:
-    """Each output by its name, with an empty line before it."""
-    parts: list[RenderableType] = []
-    for name, value in outputs.items():
-        for each, part in previews.parts_of(name, value):
-            parts += ["", *_output(each, part)]
-    return parts
-
-
 def failure(node: NodeView) -> Text:
     """Why a node failed, with the traceback that the operator left."""
     last = node.attempts[-1] if node.attempts else None
@@ -194,37 +182,6 @@ def failure(node: NodeView) -> Text:
         if said.traceback:
             text.append("\n" + clean_lines(said.traceback.rstrip()), style="not bold default")
     return text
-
-
-def _output(name: str, value: Any) -> list[RenderableType]:
-    """An output, a report as the text that it is, everything else as short JSON."""
-    label = Text(clean(name), style="bold")
-    if previews.is_previewed(value):
-        if (plain := previews.plain_value(value)) is None:
-            first, *rest = previews.preview_lines(value)
-            return [label + Text(": " + clean(first), style="not bold"), *(Text(clean(line)) for line in rest)]
-        value = plain
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        if {"title", "markdown", "metrics"} <= fields.keys():
-            title = Text(f"{clean(name)}: {clean(str(fields['title']))}", style="bold")
-            return [title, _markdown(str(fields["markdown"]))]
-        if list(fields) == ["numbers"] and (lines := _number_lines(fields["numbers"])):
-            return [label, *lines]
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    shown = shown if len(shown) <= VALUE_CHARS_MAX else shown[:VALUE_CHARS_MAX] + "…"
-    return [label + Text(": " + clean_lines(shown), style="not bold")]
-
-
-def _number_lines(numbers: Any) -> list[Text]:
-    """One line for each number; none if it is something else that has the name."""
-    if not isinstance(numbers, dict) or not all(isinstance(each, int | float) for each in cast(Any, numbers).values()):
-        return []
-    return [Text(f"  {clean(key)}: {each:.6g}") for key, each in cast("dict[str, float]", numbers).items()]
-
-
-def _markdown(text: str) -> Markdown:
-    return Markdown(clean_lines(text), hyperlinks=False)
 
 
 def plain_table(*columns: str) -> Table:

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from .client import Client
     from .errors import (
         AmbiguousRun,
+        BadFormat,
         BadInputs,
         BadOutput,
         ClientError,
         IdTaken,
+        NoSuchOutput,
         NoSuchRun,
         Overloaded,
         PlanRefused,
@@ -21,25 +23,31 @@ if TYPE_CHECKING:
         ResultTimeout,
         RunCancelled,
         RunFailed,
+        SaveFailed,
         Unreachable,
     )
+    from .outputs import Output
     from .progress import Progress
     from .runs import LogLine, Run, RunInfo
+    from .saving import Saved
     from .view import Attempt, NodeState, NodeView, RunState, RunView
 
 __all__ = [
     "AmbiguousRun",
     "AsyncClient",
     "Attempt",
+    "BadFormat",
     "BadInputs",
     "BadOutput",
     "Client",
     "ClientError",
     "IdTaken",
     "LogLine",
+    "NoSuchOutput",
     "NoSuchRun",
     "NodeState",
     "NodeView",
+    "Output",
     "Overloaded",
     "PlanRefused",
     "Progress",
@@ -51,6 +59,8 @@ __all__ = [
     "RunInfo",
     "RunState",
     "RunView",
+    "SaveFailed",
+    "Saved",
     "Unreachable",
 ]
 
@@ -60,10 +70,12 @@ _MODULES = {
     "client": ("Client",),
     "errors": (
         "AmbiguousRun",
+        "BadFormat",
         "BadInputs",
         "BadOutput",
         "ClientError",
         "IdTaken",
+        "NoSuchOutput",
         "NoSuchRun",
         "Overloaded",
         "PlanRefused",
@@ -71,14 +83,17 @@ _MODULES = {
         "ResultTimeout",
         "RunCancelled",
         "RunFailed",
+        "SaveFailed",
         "Unreachable",
     ),
+    "outputs": ("Output",),
     "progress": ("Progress",),
     "runs": (
         "LogLine",
         "Run",
         "RunInfo",
     ),
+    "saving": ("Saved",),
     "view": (
         "Attempt",
         "NodeState",

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any, Self
 
 from penstock_proto.action_service.v1 import service_pb2 as action_pb2
-from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
-from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import DEFAULT_POOL
 
-from . import expressions, submission, uploads
+from . import expressions, outputs, printed, saving, submission, uploads
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
 from .identity import user_name
-from .previews import shown_with_previews
+from .outputs import Output
+from .previews import ALL_JSON_BYTES, shown_with_previews
 from .progress import Progress, progress
 from .results import Results
 from .run_id import parse_run_id
 from .runs import LogLine, Run, RunInfo, run_info
+from .saving import Saved
 from .submit_queue import Submitting
 from .values import Artifacts, decode_outputs
 from .view import RunState, RunView, cause_text, run_state
@@ -144,32 +144,68 @@ class AsyncClient:
         values = expressions.recorded(ended.outputs)
         return await decode_outputs(self._artifacts, plan, values, returned)
 
-    async def outputs_json(self, run: AnyRun, *, previews: bool = False) -> dict[str, Any] | None:
+    async def outputs_json(
+        self, run: AnyRun, *, previews: bool = False, json_bytes_max: int = ALL_JSON_BYTES
+    ) -> dict[str, Any] | None:
         """Wait for the run's end and return its outputs as JSON values; None unless it succeeded.
 
-        A value that is not JSON is shown by its type, its size and the artifact that holds it; with `previews` also by
-        its shape and its beginning.
+        A value that is not JSON, or JSON of more than `json_bytes_max`, is shown by its type, its size and the artifact
+        that holds it; with `previews` also by its shape and its beginning.
         """
         ended = await self.wait_ended(run)
         if run_state(ended.state) is not RunState.SUCCEEDED:
             return None
         plan, values = await self.plan(ended.plan), expressions.recorded(ended.outputs)
-        if not previews:
-            return expressions.as_json(plan, values)
         used = expressions.values_used(plan, values)
-        return expressions.as_json(plan, values, await shown_with_previews(self._artifacts, used))
+        shown = await shown_with_previews(self._artifacts, used, json_bytes_max, previews=previews)
+        return expressions.as_json(plan, values, shown)
 
-    async def node_outputs_json(self, run: AnyRun, node: str) -> dict[str, Any] | None:
+    async def node_outputs_json(
+        self, run: AnyRun, node: str, *, json_bytes_max: int = ALL_JSON_BYTES
+    ) -> dict[str, Any] | None:
         """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node)
-        async with aclosing(self.events(run, follow=False)) as batches:
-            async for batch in batches:
-                for event in batch:
-                    succeeded = event.event.action_succeeded
-                    if event.event.WhichOneof("kind") == "action_succeeded" and succeeded.node == index:
-                        return await self._named_outputs(plan, index, list(succeeded.outputs.values))
-        return None
+        recorded = await outputs.recorded(self.events(run, follow=False), {index})
+        if index not in recorded:
+            return None
+        shown = await shown_with_previews(self._artifacts, recorded[index], json_bytes_max)
+        names = outputs.names_of(plan, index) if recorded[index] else []
+        return {name: shown(value) for name, value in zip(names, recorded[index], strict=False)}
+
+    async def outputs(self, run: AnyRun, node: str | None = None) -> list[Output]:
+        """Return what the run, or one of its nodes, has put out so far: names, types and sizes, no values."""
+        plan = await self._plan_of(run)
+        return await outputs.listed(plan, self.events(run, follow=False), node)
+
+    async def output(self, run: AnyRun, path: str = "", annotation: Any = Any) -> Any:
+        """Return one value of a run, decoded: of "OUTPUT", of "NODE.OUTPUT", or a part of it, "train.model.payload".
+
+        It does not wait: a node's outputs are there once it has succeeded, also if the run goes on or has failed. A
+        file is a path to a copy of it, which is removed when this process ends.
+
+        Args:
+            annotation: The type to decode to; by default plain Python, in which a dataclass is a dict.
+
+        Raises:
+            NoSuchOutput: No output has this name, or it is not there yet.
+        """
+        found = await self._found_output(run, path)
+        return await asyncio.to_thread(found.value, annotation)
+
+    async def save(self, run: AnyRun, path: str, file: saving.Place = None, *, force: bool = False) -> Saved:
+        """Save one value of a run, named as for `output`, as a file of the format that the name's suffix says.
+
+        Args:
+            file: By default a name and a suffix that fit the value, in the current folder; or a folder for that, or a
+                file that is open for writing bytes.
+            force: Replace the file if there is one.
+
+        Raises:
+            NoSuchOutput, BadFormat, SaveFailed.
+        """
+        found = await self._found_output(run, path)
+        return await asyncio.to_thread(saving.save, found.tree(), found.default_name, file, force=force)
 
     async def wait_ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
         """Wait for the end of a run and return the recorded end, also of a failed or cancelled run."""
@@ -262,21 +298,11 @@ class AsyncClient:
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node) if node is not None else -1
         ending = asyncio.create_task(self._ending(run)) if follow else None
-        seen: dict[bytes, int] = {}
+        reader = printed.Reader(self._connection, plan, _id(run).bytes, index)
         try:
-            for following in (True, False) if follow else (False,):
-                retry = await self._connection.retry("artifact_store")
-                while not retry.finished and not (following and ending is not None and ending.done()):
-                    # A broken connection is taken up again: what was seen comes again, and is passed over.
-                    coming: dict[bytes, int] = {}
-                    until = ending if following else None
-                    chunks = self._log_chunks(run, index, retry, follow=following, until=until)
-                    async with aclosing(chunks):
-                        async for chunk in chunks:
-                            for line in _lines(plan, chunk, _seen_before(chunk, seen, coming)):
-                                yield line
-            if ending is not None:
-                await ending
+            async with aclosing(reader.lines(ending)) as lines:
+                async for line in lines:
+                    yield line
         finally:
             if ending is not None:
                 ending.cancel()
@@ -325,10 +351,9 @@ class AsyncClient:
         first = (await self.view(run)).ready()
         return [(name, text) for name in first]
 
-    async def _named_outputs(self, plan: plan_pb2.Plan, node: int, values: Sequence[value_pb2.Value]) -> dict[str, Any]:
-        show = await shown_with_previews(self._artifacts, values)
-        names = [output.name for output in plan.operators[plan.nodes[node].operator].outputs] if values else []
-        return {name: show(value) for name, value in zip(names, values, strict=False)}
+    async def _found_output(self, run: AnyRun, path: str) -> outputs.Found:
+        plan = await self._plan_of(run)
+        return await outputs.found(plan, self.events(run, follow=False), self._artifacts, path)
 
     async def _ask_pools(self, method: str, request: Any) -> list[Any]:
         """Ask every Action Service: each knows the pools that it owns."""
@@ -414,22 +439,6 @@ class AsyncClient:
         await self.wait_ended(run)
         await asyncio.sleep(LAST_LINES_S)
 
-    async def _log_chunks(
-        self, run: AnyRun, node: int, retry: Retry, *, follow: bool, until: asyncio.Task[None] | None = None
-    ) -> AsyncGenerator[artifact_pb2.ReadLogResponse]:
-        request = artifact_pb2.ReadLogRequest(run_id=_id(run).bytes, node=node, follow=follow)
-        async with aclosing(self._connection.stream("artifact_store", "ReadLog", request, retry)) as stream:
-            while True:
-                following = asyncio.ensure_future(anext(stream, None))
-                await asyncio.wait({following, until} if until else {following}, return_when=asyncio.FIRST_COMPLETED)
-                if not following.done():
-                    following.cancel()
-                    await asyncio.gather(following, return_exceptions=True)
-                    return
-                if (chunk := following.result()) is None:
-                    return
-                yield chunk
-
 
 def _id(run: AnyRun) -> uuid.UUID:
     return run.id if isinstance(run, Run | RunInfo) else parse_run_id(run)
@@ -446,18 +455,3 @@ async def _named(stream: AsyncGenerator[Any], run_id: uuid.UUID) -> AsyncGenerat
             yield response
     except Refused as error:
         raise _found(error, run_id) from None
-
-
-def _seen_before(chunk: artifact_pb2.ReadLogResponse, seen: dict[bytes, int], coming: dict[bytes, int]) -> int:
-    """Count a chunk's lines; return how many of them, its first ones, came by another connection before."""
-    key = chunk.key.SerializeToString(deterministic=True)
-    began = coming.get(key, 0)
-    coming[key] = began + len(chunk.lines)
-    skip = min(max(seen.get(key, 0) - began, 0), len(chunk.lines))
-    seen[key] = max(seen.get(key, 0), coming[key])
-    return skip
-
-
-def _lines(plan: plan_pb2.Plan, chunk: artifact_pb2.ReadLogResponse, skip: int) -> list[LogLine]:
-    name = plan.nodes[chunk.key.node].name if 0 <= chunk.key.node < len(plan.nodes) else "?"
-    return [LogLine(name, chunk.key.attempt, line.at_us, line.text) for line in chunk.lines[skip:]]

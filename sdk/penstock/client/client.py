@@ -13,10 +13,13 @@ from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
-from . import submission
+from . import saving, submission
 from .async_client import AnyRun, AsyncClient
+from .outputs import Output
+from .previews import ALL_JSON_BYTES
 from .progress import Progress
 from .runs import LogLine, Run, RunInfo
+from .saving import Saved
 from .view import RunState, RunView
 
 T = TypeVar("T")
@@ -101,13 +104,29 @@ class Client:
         """Wait for the run's end and return what its workflow returned; see AsyncClient.result for what it raises."""
         return self._call(self._client.result(run, timeout_s))
 
-    def outputs_json(self, run: AnyRun, *, previews: bool = False) -> dict[str, Any] | None:
+    def outputs_json(
+        self, run: AnyRun, *, previews: bool = False, json_bytes_max: int = ALL_JSON_BYTES
+    ) -> dict[str, Any] | None:
         """Wait for the run's end and return its outputs as JSON values; None unless it succeeded."""
-        return self._call(self._client.outputs_json(run, previews=previews))
+        return self._call(self._client.outputs_json(run, previews=previews, json_bytes_max=json_bytes_max))
 
-    def node_outputs_json(self, run: AnyRun, node: str) -> dict[str, Any] | None:
+    def node_outputs_json(
+        self, run: AnyRun, node: str, *, json_bytes_max: int = ALL_JSON_BYTES
+    ) -> dict[str, Any] | None:
         """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
-        return self._call(self._client.node_outputs_json(run, node))
+        return self._call(self._client.node_outputs_json(run, node, json_bytes_max=json_bytes_max))
+
+    def outputs(self, run: AnyRun, node: str | None = None) -> Sequence[Output]:
+        """Return what the run, or one of its nodes, has put out so far: names, types and sizes, no values."""
+        return self._call(self._client.outputs(run, node))
+
+    def output(self, run: AnyRun, path: str = "", annotation: Any = Any) -> Any:
+        """Return one value of a run, decoded: of "OUTPUT", of "NODE.OUTPUT", or a part of it."""
+        return self._call(self._client.output(run, path, annotation))
+
+    def save(self, run: AnyRun, path: str, file: saving.Place = None, *, force: bool = False) -> Saved:
+        """Save one value of a run as a file of the format that the name's suffix says; see AsyncClient.save."""
+        return self._call(self._client.save(run, path, file, force=force))
 
     def wait_ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
         """Wait for the run's end and return it as recorded, whatever it was."""

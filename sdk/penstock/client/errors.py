@@ -77,6 +77,18 @@ class BadOutput(ClientError):
     """An output was recorded but cannot be decoded here."""
 
 
+class NoSuchOutput(ClientError):
+    """No output of the run has this name, or it is not there yet."""
+
+
+class BadFormat(ClientError):
+    """The value cannot be saved in the format that the file's name asks for."""
+
+
+class SaveFailed(ClientError):
+    """A file cannot be written, or would replace another."""
+
+
 class ResultTimeout(ClientError):
     """The run did not end within the timeout; it continues."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import INPUTS_NODE
 
+from .. import codecs
 from .errors import BadOutput
 
 Recorded = Mapping[int, Sequence[value_pb2.Value]]
@@ -24,14 +26,35 @@ def recorded(outputs: Iterable[service_pb2.NodeOutputs]) -> Recorded:
 
 def values_used(plan: plan_pb2.Plan, values: Recorded) -> list[value_pb2.Value]:
     """Return every value that the plan's outputs are made of."""
+    return [value for output in plan.outputs for value in values_within(output.value, values)]
+
+
+def values_within(expr: plan_pb2.Expr, values: Recorded) -> list[value_pb2.Value]:
+    """Return every value that an expression is made of."""
     found: list[value_pb2.Value] = []
-
-    def keep(value: value_pb2.Value) -> None:
-        found.append(value)
-
-    for output in plan.outputs:
-        _walk(output.value, values, keep)
+    _walk(expr, values, found.append)
     return found
+
+
+def nodes_within(expr: plan_pb2.Expr) -> set[int]:
+    """Return the nodes whose outputs an expression uses; -1 for the inputs of the run."""
+    found: set[int] = set()
+    waiting = [expr]
+    while waiting:
+        one = waiting.pop()
+        match one.WhichOneof("kind"):
+            case "output":
+                found.add(one.output.node)
+            case "input":
+                found.add(INPUTS_NODE)
+            case _:
+                waiting.extend(parts_of(one))
+    return found
+
+
+def parts_of(expr: plan_pb2.Expr) -> list[plan_pb2.Expr]:
+    """Return what a list, a dict or a record is put together from."""
+    return [*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values]
 
 
 def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show | None = None) -> dict[str, Any]:
@@ -41,17 +64,34 @@ def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show | None = None) -> 
 
 def value_json(value: value_pb2.Value) -> Any:
     if value.codec == "json" and value.WhichOneof("body") == "inline":
-        try:
-            return msgspec.json.decode(value.inline)
-        except msgspec.DecodeError:
-            return value.inline.decode(errors="replace")  # NaN and the infinities, as JSON cannot say them
+        return plain_json(value.inline)
     shown: dict[str, Any] = {"type": value.type_name, "codec": value.codec, "size_bytes": value.size_bytes}
     if value.WhichOneof("body") == "artifact":
         shown["artifact"] = value.artifact.hex()
     return shown
 
 
-def _lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
+def plain_json(data: bytes | memoryview) -> Any:
+    """Return what a JSON value says; what JSON has no number for becomes text: "NaN", "Infinity", "-Infinity"."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return _in_words(codecs.decode("json", bytes(data)))
+    except codecs.CodecError:
+        return bytes(data).decode(errors="replace")
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _in_words(each) for key, each in cast("dict[str, Any]", value).items()}
+    return [_in_words(each) for each in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
     """The value that a leaf stands for; None for an expression that has parts."""
     kind = expr.WhichOneof("kind")
     if kind == "literal":
@@ -66,15 +106,15 @@ def _lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
 
 
 def _walk(expr: plan_pb2.Expr, values: Recorded, keep: Callable[[value_pb2.Value], None]) -> None:
-    if (value := _lookup(expr, values)) is not None:
+    if (value := lookup(expr, values)) is not None:
         keep(value)
         return
-    for part in (*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values):
+    for part in parts_of(expr):
         _walk(part, values, keep)
 
 
 def _json(expr: plan_pb2.Expr, values: Recorded, show: Show) -> Any:
-    if (value := _lookup(expr, values)) is not None:
+    if (value := lookup(expr, values)) is not None:
         return show(value)
     match expr.WhichOneof("kind"):
         case "sequence":
@@ -96,7 +136,7 @@ Decode = Callable[[value_pb2.Value, Any], Any]
 
 def as_python(expr: plan_pb2.Expr, values: Recorded, annotation: Any, decode: Decode) -> Any:
     """Return an output's value; its annotation is used where it is one value, what it is made of is plain Python."""
-    if (value := _lookup(expr, values)) is not None:
+    if (value := lookup(expr, values)) is not None:
         return decode(value, annotation)
     match expr.WhichOneof("kind"):
         case "sequence":

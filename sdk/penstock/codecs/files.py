@@ -42,18 +42,32 @@ class FileCodec:
 
     def decode(self, data: memoryview, annotation: object) -> object:
         """Writes the file."""
-        end = SIZE_BYTES + int.from_bytes(data[:SIZE_BYTES], "little")
-        name = _safe_name(bytes(data[SIZE_BYTES:end]))
-        if end > len(data):
-            raise Undecodable(self.name, "its name is truncated")
+        name = name_of(data)
         folder = scratch.folder() / secrets.token_hex(8)
         folder.mkdir(parents=True)
         fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         with open(fd, "wb", buffering=0) as file:
-            rest = data[end:]
+            rest = content_of(data)
             while len(rest):
                 rest = rest[file.write(rest) :]
         return folder / name
+
+
+def name_of(data: memoryview) -> str:
+    """Return the name of an encoded file, which is never a path; raises Undecodable."""
+    end = _name_end(data)
+    if end > len(data):
+        raise Undecodable(FileCodec.name, "its name is truncated")
+    return _safe_name(bytes(data[SIZE_BYTES:end]))
+
+
+def content_of(data: memoryview) -> memoryview:
+    """Return the bytes of an encoded file."""
+    return data[_name_end(data) :]
+
+
+def _name_end(data: memoryview) -> int:
+    return SIZE_BYTES + int.from_bytes(data[:SIZE_BYTES], "little")
 
 
 def _safe_name(raw: bytes) -> str:

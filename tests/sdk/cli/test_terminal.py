@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from penstock.cli.output_texts import printed
 from penstock.cli.terminal import clean, clean_lines, json_out, seconds
-from penstock.cli.texts import printed_outputs
 from penstock.cli.timeline import timeline
 from penstock.client.view import Attempt, NodeState, RunView
 from penstock_plan.show.sizes import size
@@ -49,7 +49,7 @@ def test_json_is_the_same_value_and_cannot_steer_the_terminal(value: dict[str, s
 
 @pytest.mark.parametrize("numbers", [{"a": "x"}, {"a": None}, [1], "x", {}])
 def test_an_output_that_looks_like_metrics_and_is_none_is_shown_as_it_is(numbers: object) -> None:
-    label, *lines = printed_outputs({"result": {"numbers": numbers}})
+    label, *lines = printed({"result": {"numbers": numbers}}, "0" * 32)
     assert label == ""
     assert [str(each) for each in lines] == [f"result: {json.dumps({'numbers': numbers})}"]
 

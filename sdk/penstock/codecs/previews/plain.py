@@ -6,6 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from ..files import SIZE_BYTES
+from .figures import figure
 from .looks import Head, NotLooked, shortened
 
 WHOLE_BYTES_MAX = 16 << 10  # JSON that is shown as it is
@@ -37,18 +38,21 @@ def json_value(head: Head) -> dict[str, Any]:
 
 
 def raw(head: Head) -> dict[str, Any]:
-    """The first bytes in hexadecimal."""
-    return {"kind": "bytes", "size_bytes": head.size_bytes, "first_hex": bytes(head.data[:HEX_BYTES_MAX]).hex()}
+    """The first bytes in hexadecimal, and what picture they are."""
+    shown = {"kind": "bytes", "size_bytes": head.size_bytes, "first_hex": bytes(head.data[:HEX_BYTES_MAX]).hex()}
+    return {**shown, "figure": figure(head.data)}
 
 
 def file(head: Head) -> dict[str, Any]:
-    """Name, size, and the first lines if it is text."""
+    """Name, size, which picture it is, and the first lines if it is text."""
     end = SIZE_BYTES + int.from_bytes(head.data[:SIZE_BYTES], "little")
     if end > len(head.data):
         raise NotLooked("its name is truncated")
     name = bytes(head.data[SIZE_BYTES:end]).decode()
     size_bytes = head.size_bytes - end
-    return {"kind": "file", "name": name, "size_bytes": size_bytes, "lines": _lines(head.data[end:], size_bytes)}
+    picture = figure(head.data[end:])
+    lines = None if picture else _lines(head.data[end:], size_bytes)
+    return {"kind": "file", "name": name, "size_bytes": size_bytes, "figure": picture, "lines": lines}
 
 
 def _lines(data: memoryview, size_bytes: int) -> list[str] | None:
