@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas
+import pandas  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from penstock import Client
 from penstock.client import NoSuchOutput

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas
+import pandas  # pyright: ignore[reportMissingTypeStubs]
 import pyarrow  # pyright: ignore[reportMissingTypeStubs]
-import pyarrow.parquet  # pyright: ignore[reportMissingTypeStubs]
+import pyarrow.parquet  # pyright: ignore[reportMissingTypeStubs, reportUnusedImport]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
