@@ -17,6 +17,7 @@ from penstock import tracing
 from penstock.call import failures
 from penstock.call.failures import ActionError, NotLoadable, raised
 from penstock.call.invocation import Call
+from penstock.declare import user_code
 from penstock_artifact_store import LocalStore
 from penstock_observability.trace_ids import traceparent
 from penstock_proto.action_service.v1.worker_pb2 import Grant
@@ -217,6 +218,7 @@ def serve(link_fd: int, page_fd: int) -> None:
     if setup.bundle:
         sys.path.insert(0, setup.bundle)
     failures.hide_frames(os.path.dirname(__file__))
+    user_code.is_in_operator()
     child = Child(link, page, setup)
     signal.signal(signal.SIGTERM, child.stop)
     forks.keep_to_itself(child.stop, (link_fd, page_fd), child.forget_page)

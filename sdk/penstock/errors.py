@@ -51,6 +51,10 @@ class FutureUsedAsValue(CompileErrors):
     """The body of a workflow needs a value that exists only when the run executes."""
 
 
+class SubmitsHere(PenstockError):
+    """Code that is imported, compiled or executed by Penstock wants to submit or watch runs."""
+
+
 class UnknownOutput(CompileErrors, AttributeError):
     """A future has no output of that name."""
 

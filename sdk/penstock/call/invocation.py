@@ -14,7 +14,7 @@ from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INLINE_BYTES_MAX
 
 from .. import codecs
-from ..declare import signatures
+from ..declare import signatures, user_code
 from ..declare.operators import operator_of
 from ..declare.signatures import Signature
 from .argument_values import Builder, Builders
@@ -53,7 +53,8 @@ def execute(
 
 def load(module: str, qualname: str) -> Callable[..., Any]:
     """Import an operator; raises whatever the import raises."""
-    found: Any = importlib.import_module(module)
+    with user_code.importing(module):
+        found: Any = importlib.import_module(module)
     for part in qualname.split("."):
         found = getattr(found, part)
     return found

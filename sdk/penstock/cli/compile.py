@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from .options import AsJson
 if TYPE_CHECKING:
     from penstock_plan.show.description import PlanShown
 
+    from ..declare.workflows import Workflow
     from ..errors import CompileError
 
 Target = Annotated[
@@ -40,29 +42,47 @@ def check(
 
 
 def _check_file(path: Path) -> dict[str, Any]:
-    from ..compiler.compilation import compile
-    from ..compiler.loader import workflows_in
-    from ..errors import CompileErrors, LoadError
+    from ..compiler.loader import hidden_in, hidden_text, isolated, workflows_in
+    from ..errors import LoadError
 
     shown: dict[str, Any] = {"file": str(path), "workflows": [], "errors": []}
-    try:
-        workflows = workflows_in(path)
-    except LoadError as error:
-        shown["errors"].append(_load_error(path, error))
-        return shown
-    if not workflows:
-        shown["errors"].append(
-            _error(str(path), 1, "this file defines no workflow; decorate a function or class with @workflow")
-        )
-    for name, workflow in workflows.items():
+    with isolated():  # as if it were the only one
         try:
-            compiled = compile(workflow, bundle_hash=b"")
-            shown["workflows"].append({"name": name, "nodes": len(compiled.plan.nodes)})
-        except CompileErrors as errors:
-            known = {(each["file"], each["line"], each["problem"]) for each in shown["errors"]}
-            new = [_compile_error(each, path) for each in errors.errors]
-            shown["errors"] += [each for each in new if (each["file"], each["line"], each["problem"]) not in known]
+            workflows, hidden = workflows_in(path), hidden_in(path)
+        except LoadError as error:
+            shown["errors"].append(_load_error(path, error))
+            return shown
+        for each in hidden:
+            shown["errors"].append(_error(_relative(each.place.file), each.place.line, hidden_text(each)))
+        if not workflows and not hidden:
+            shown["errors"].append(
+                _error(str(path), 1, "this file defines no workflow; decorate a function or class with @workflow")
+            )
+        for name, workflow in workflows.items():
+            _check_workflow(path, name, workflow, shown)
     return shown
+
+
+def _check_workflow(path: Path, name: str, workflow: Workflow[..., Any], shown: dict[str, Any]) -> None:
+    from ..compiler.bundle import BundleError
+    from ..compiler.compilation import compile
+    from ..errors import CompileErrors
+
+    try:
+        nodes = len(compile(workflow).plan.nodes)
+    except CompileErrors as errors:
+        known = {(each["file"], each["line"], each["problem"]) for each in shown["errors"]}
+        new = [_compile_error(each, path) for each in errors.errors]
+        shown["errors"] += [each for each in new if (each["file"], each["line"], each["problem"]) not in known]
+    except BundleError as error:
+        shown["errors"].append(_error(str(path), 1, str(error)))
+    except Exception as error:  # a mistake of ours must not hide what is wrong elsewhere
+        problem = f"{name}: compiling it raised {type(error).__name__}: {error}"
+        own = [each for each in traceback.extract_tb(error.__traceback__) if each.filename == workflow.place.file]
+        line = own[-1].lineno if own else workflow.place.line
+        shown["errors"].append(_error(_relative(workflow.place.file), line or 1, problem))
+    else:
+        shown["workflows"].append({"name": name, "nodes": nodes})
 
 
 def _print_checked(shown: dict[str, Any]) -> None:
@@ -72,7 +92,9 @@ def _print_checked(shown: dict[str, Any]) -> None:
             if error["argument"]
             else error["operator"] and f"{error['operator']}: "
         )
-        terminal.line(f"{error['file']}:{error['line']}:{error['column']}: error: {what}{error['problem']}")
+        text = f"{error['file']}:{error['line']}:{error['column']}: error: {what}{error['problem']}"
+        for line in text.splitlines():
+            terminal.line(line)
         if error["remedy"]:
             terminal.line(f"    {error['remedy']}")
     for workflow in shown["workflows"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,18 +53,10 @@ def _compiled(spec: str) -> Outline:
     from penstock_plan.show.outline import outline
 
     from ..compiler.compilation import compile
-    from ..compiler.loader import load_workflow
+    from ..compiler.loader import isolated, load_workflow
 
-    imported = set(sys.modules)
-    workflow = load_workflow(spec)
-    plan = compile(workflow, bundle_hash=b"").plan
-    # The other side may be another version of the same files in another folder.
-    folder = Path(workflow.place.file).resolve().parent
-    for name in sys.modules.keys() - imported:
-        file = Path(getattr(sys.modules[name], "__file__", None) or "")
-        if file.is_relative_to(folder) and "site-packages" not in file.parts:
-            del sys.modules[name]
-    return outline(plan)
+    with isolated():  # the other side may be another version of the same files in another folder
+        return outline(compile(load_workflow(spec), bundle_hash=b"").plan)
 
 
 def _of_run(run: str, address: str | None, data: Path | None) -> Outline:

@@ -15,6 +15,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.wire import DEFAULT_POOL
 
+from ..declare import user_code
 from . import expressions, outputs, printed, saving, submission, uploads
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
@@ -59,6 +60,7 @@ class AsyncClient:
         program: str = "",
         patience_s: float = PATIENCE_S,
     ) -> None:
+        user_code.refuse_clients()
         self._connection = Connection(choose_address(address, data), patience_s)
         self._submitting = Submitting(self._connection)
         self._results = Results(self._connection)
@@ -121,6 +123,7 @@ class AsyncClient:
         options: events_pb2.RunOptions | None = None,
     ) -> Run:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
+        user_code.refuse_clients()
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
         if prepared.input_artifacts:
             await uploads.send_artifacts(self._connection, prepared.input_artifacts)

@@ -13,6 +13,7 @@ from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
+from ..declare import user_code
 from . import saving, submission
 from .async_client import AnyRun, AsyncClient
 from .outputs import Output
@@ -32,6 +33,7 @@ class Client:
     def __init__(
         self, address: str | None = None, *, data: Path | None = None, team: str = "", program: str = ""
     ) -> None:
+        user_code.refuse_clients()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="penstock-client", daemon=True)
         self._thread.start()
@@ -77,6 +79,7 @@ class Client:
         **inputs: Any,
     ) -> Run:
         """Start a run of a workflow, or of what `penstock.compile` made of it; see AsyncClient.submit."""
+        user_code.refuse_clients()
         return self._call(
             self._client.submit(
                 workflow,

@@ -14,8 +14,8 @@ from ..declare import docstrings, modules
 from ..declare.recorder import current
 from ..declare.signatures import Parameter, Problem
 from ..declare.workflows import Workflow, workflow_of
-from ..errors import CompileError, CompileErrors, InvalidDeclaration
-from . import pydantic_futures, schema
+from ..errors import CompileError, CompileErrors, InvalidDeclaration, PenstockError
+from . import pydantic_futures, questions, schema
 from .arguments import Mismatch
 from .future import Future, Origin
 from .literals import BadLiteral
@@ -122,7 +122,7 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     args = [futures.pop(parameter.name) for parameter in signature.positional]
     token = current.set(trace)
     try:
-        with pydantic_futures.admitted():
+        with pydantic_futures.admitted(), questions.refused_for_futures(workflow):
             returned = workflow.fn(*args, **futures)
     except CompileErrors:
         raise
@@ -189,11 +189,13 @@ def _on_one_line(error: Exception) -> str:
 def _body_raised(trace: Trace, workflow: Workflow[..., Any], error: Exception) -> NoReturn:
     """The workflow's own code failed: show it like any other error, at the line in the user's code."""
     frames = traceback.extract_tb(error.__traceback__)
-    if frames[-1].filename.startswith(modules.OWN_FOLDER):
+    theirs = [frame for frame in frames if not modules.is_library(frame.filename)]
+    if frames[-1].filename.startswith(modules.OWN_FOLDER) and not (isinstance(error, PenstockError) and theirs):
         raise error  # a mistake of ours
-    own = [frame for frame in frames if frame.filename == workflow.place.file] or frames
+    own = [frame for frame in frames if frame.filename == workflow.place.file] or theirs or frames
+    raised = f"the workflow's body raised {type(error).__name__}: {_on_one_line(error)}"
     remedy = ""
-    if "<future: " in str(error):
+    if "<future: " in str(error) or "Future is not" in str(error):
         remedy = (
             "a future has no value yet: pass it to an operator, or hold it in a list, dict, dataclass or pydantic model"
         )
@@ -201,7 +203,7 @@ def _body_raised(trace: Trace, workflow: Workflow[..., Any], error: Exception) -
         workflow.name,
         [
             CompileError(
-                problem=f"the workflow's body raised {type(error).__name__}: {_on_one_line(error)}",
+                problem=_on_one_line(error) if isinstance(error, PenstockError) else raised,
                 operator=workflow.name,
                 file=own[-1].filename,
                 line=own[-1].lineno or 0,

@@ -13,7 +13,7 @@ from ..errors import CompileError, FutureUsedAsValue, UnknownOutput
 
 WHOLE = -1  # all outputs of a node together, as the object that its operator returns
 _IN_OPERATOR = "do it in an operator, which gets the value: write a small one and pass the future to it"
-_CONTROL = (
+CONTROL = (
     "Python decides it while the workflow is compiled, before any value exists: put the decision into an operator, "
     "or decide by a plain Python value"
 )
@@ -58,14 +58,18 @@ class Future:
         if found is None:
             if name.startswith("__") and name.endswith("__"):  # Python asking what the object can do
                 raise AttributeError(name)
-            raise UnknownOutput("", [_unknown_output(self, name, list(outputs), user_frame(1))])
+            frame = user_frame(1)
+            error = _unknown_output(self, name, list(outputs), frame)
+            if frame is frame_at(1):  # counts even if the body asked by hasattr or getattr
+                self.penstock_trace.errors.append(error)
+            raise UnknownOutput("", [error])
         output, annotation, type_index = found
         return Future(self.penstock_trace, self.penstock_origin, output, annotation, type_index)
 
     def __iter__(self) -> Iterator[Future]:
         if self.penstock_output == WHOLE and self.penstock_origin.unpackable:
             return iter([getattr(self, name) for name in self.penstock_origin.outputs])
-        _refuse(self, "iterated over or unpacked", _LOOP + "; to unpack a result, return a NamedTuple")
+        refuse(self, "iterated over or unpacked", _LOOP + "; to unpack a result, return a NamedTuple")
 
     def __hash__(self) -> int:
         return object.__hash__(self)
@@ -73,12 +77,12 @@ class Future:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        _refuse(self, "compared (==)", _CONTROL)
+        refuse(self, "compared (==)", CONTROL)
 
     def __ne__(self, other: object) -> bool:
         if self is other:
             return False
-        _refuse(self, "compared (!=)", _CONTROL)
+        refuse(self, "compared (!=)", CONTROL)
 
     def __copy__(self) -> Future:
         return self
@@ -87,13 +91,13 @@ class Future:
         return self
 
     def __reduce__(self) -> NoReturn:
-        _refuse(self, "pickled", "pass it to an operator instead")
+        refuse(self, "pickled", "pass it to an operator instead")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        _refuse(self, f"changed (.{name} = ...)", "values between operators never change: return a new one")
+        refuse(self, f"changed (.{name} = ...)", "values between operators never change: return a new one")
 
     def __delattr__(self, name: str) -> NoReturn:
-        _refuse(self, f"changed (del .{name})", "values between operators never change: return a new one")
+        refuse(self, f"changed (del .{name})", "values between operators never change: return a new one")
 
 
 def _named(future: Future) -> str:
@@ -115,7 +119,8 @@ def describe(future: Future) -> str:
     return f"{_named(future)} (line {origin.line})" if origin.node >= 0 else _named(future)
 
 
-def _refuse(future: Future, use: str, remedy: str, depth: int = 2) -> NoReturn:
+def refuse(future: Future, use: str, remedy: str, depth: int = 2) -> NoReturn:
+    """Raise FutureUsedAsValue at the line of the user's code, `depth` calls up."""
     frame = user_frame(depth)
     error = CompileError(
         problem=f"{describe(future)} was {use}, but has no value yet",
@@ -146,10 +151,10 @@ def _unknown_output(future: Future, name: str, outputs: list[str], frame: FrameT
 
 
 def _refusal(use: str, remedy: str) -> Callable[..., NoReturn]:
-    def refuse(self: Future, *_: object, **__: object) -> NoReturn:
-        _refuse(self, use, remedy)
+    def method(self: Future, *_: object, **__: object) -> NoReturn:
+        refuse(self, use, remedy)
 
-    return refuse
+    return method
 
 
 _ARITHMETIC = (
@@ -157,7 +162,7 @@ _ARITHMETIC = (
     *("lshift", "rshift", "and", "xor", "or"),
 )
 _REFUSED: dict[str, tuple[str, str]] = {
-    "__bool__": ("used as a condition (if, while, and, or, not)", _CONTROL),
+    "__bool__": ("used as a condition (if, while, and, or, not)", CONTROL),
     "__len__": ("asked for its length", _IN_OPERATOR),
     "__contains__": ("searched (in)", _IN_OPERATOR),
     "__getitem__": ("indexed", _IN_OPERATOR + "; named outputs are read as attributes"),
@@ -179,7 +184,7 @@ _REFUSED: dict[str, tuple[str, str]] = {
         f"__{name}__": (f"turned into a number ({name})", _IN_OPERATOR) for name in ("int", "float", "complex", "index")
     },
     **{f"__{name}__": ("rounded", _IN_OPERATOR) for name in ("round", "trunc", "floor", "ceil")},
-    **{f"__{name}__": ("compared (<, >)", _CONTROL) for name in ("lt", "le", "gt", "ge")},
+    **{f"__{name}__": ("compared (<, >)", CONTROL) for name in ("lt", "le", "gt", "ge")},
     **{f"__{name}__": ("used in arithmetic", _IN_OPERATOR) for name in ("neg", "pos", "abs", "invert")},
     **{
         f"__{side}{name}__": ("used in arithmetic", _IN_OPERATOR)

@@ -37,10 +37,24 @@ def user_frame(depth: int) -> FrameType:
     nearest = frame = frame_at(depth + 1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(_LIBRARIES) and f"{os.sep}site-packages{os.sep}" not in file:
+        if not is_library(file):
             return frame
         frame = frame.f_back
     return nearest
+
+
+def is_library(file: str) -> bool:
+    """Whether a file is installed: of Python itself, of Penstock, or of a package that `pip` put there."""
+    parts = ("site-packages", "dist-packages")
+    return file.startswith(_LIBRARIES) or any(f"{os.sep}{part}{os.sep}" in file for part in parts)
+
+
+def is_users(module: Any) -> bool:
+    """Whether a module is somebody's own code, not an installed package."""
+    name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
+    if file is None:  # a folder without an __init__.py, or nothing that has a file
+        file = next(iter(getattr(module, "__path__", [])), None)
+    return isinstance(file, str) and not is_library(file) and not name.startswith(("penstock.", "penstock_"))
 
 
 def module_name(module: str) -> str:

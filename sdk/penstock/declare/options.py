@@ -75,7 +75,7 @@ class Options:
         _within("retry_jitter", self.retry_jitter, 0, 1)
         if self.timeout_s is not None and not (_number(self.timeout_s) and 0 < self.timeout_s < float("inf")):
             raise InvalidDeclaration(f"timeout_s must be seconds above 0, or None for no limit, not {self.timeout_s!r}")
-        if self.on_failure not in _FAILURE_POLICIES:
+        if self.on_failure not in tuple(_FAILURE_POLICIES):
             raise InvalidDeclaration(
                 f"on_failure must be one of {', '.join(_FAILURE_POLICIES)}, not {self.on_failure!r}"
             )
@@ -138,6 +138,8 @@ def check_name(name: str, what: str = "name") -> None:
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
+    if not isinstance(labels, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidDeclaration(f"labels must map text to text, not {labels!r:.250}")
     for label, value in labels.items():
         check_name(label, "a label of labels")
         if not isinstance(value, str) or len(value) > NAME_LENGTH_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]

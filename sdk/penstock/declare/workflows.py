@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
 from ..errors import CompileErrors
-from . import classes, modules, signatures
+from . import classes, modules, signatures, user_code
 from .declarable import declaration_of
 from .options import NAME_LENGTH_MAX, check_name
 from .recorder import Recorder, current
@@ -40,6 +40,7 @@ class Workflow(Generic[P, R]):
         self.fn, self.cls, self.place = fn, cls, place
         self.name = name or fn.__name__[:NAME_LENGTH_MAX]
         self.module, self.qualname = modules.module_name(fn.__module__), fn.__qualname__
+        user_code.note(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         trace = current.get()
@@ -105,3 +106,10 @@ def workflow_of(value: object) -> Workflow[..., Any] | None:
     """The workflow that a decorated function or class is; None for anything else."""
     found = declaration_of(value) or value
     return found if isinstance(found, Workflow) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def hidden_workflow(value: object) -> Workflow[..., Any] | None:
+    """The workflow below a decorator that does not hand it on; None if there is none."""
+    while workflow_of(value) is None and (inner := getattr(value, "__wrapped__", None)) is not None:
+        value = inner
+    return workflow_of(value)
