@@ -101,7 +101,7 @@ def admitted(shard: object) -> set[Key]:
         (run.run_id, node, run.attempt(node))
         for run in runs
         for node in range(run.graph.size)
-        if run.status[node] <= 2 and run.unlocked(node)
+        if run.status[node] <= 2 and run.is_unlocked(node)
     }
 
 
