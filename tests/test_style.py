@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "action_service": FOLLOWER,
     "executors": {"proto", "plan", "sdk", "artifact_store", "observability", "service"},
     "tracer": FOLLOWER,
+    "gateway": {"proto", "plan", "sdk", "observability", "service"},
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and
@@ -46,7 +47,9 @@ DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "grpc_health": "grpcio-
     "yaml": "pyyaml",
 }
 # What a dependency brings along by contract.
-COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typing_extensions": "pydantic"}
+COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typing_extensions": "pydantic"} | {
+    "starlette": "fastapi"
+}
 # Libraries that users pass values of: whoever has such a value has the library. Within functions only.
 USERS_OWN = {"sdk": {"numpy", "pandas", "pyarrow", "torch", "safetensors", "onnx", "opentelemetry"}}
 

@@ -84,11 +84,14 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
             await context.abort(grpc.StatusCode.OUT_OF_RANGE, f"the artifact has {size} bytes")
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            offset = request.offset
+            offset, said = request.offset, size
             while chunk := await asyncio.to_thread(os.pread, fd, CHUNK_BYTES, offset):
                 offset += len(chunk)
                 measures.get_bytes.inc(len(chunk))
-                yield pb.GetResponse(chunk=chunk)
+                yield pb.GetResponse(chunk=chunk, size_bytes=said)
+                said = 0
+            if offset == request.offset:  # nothing is left to send, but its size
+                yield pb.GetResponse(size_bytes=size)
         finally:
             os.close(fd)
 

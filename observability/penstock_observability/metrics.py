@@ -158,6 +158,21 @@ STAGE_SECONDS: Final = Histogram(
     buckets=SECONDS,
 )
 
+# Gateway
+HTTP_REQUESTS: Final = Counter(
+    "penstock_http_requests", "Requests to the REST API, by route, method and status.", ["route", "method", "status"]
+)
+HTTP_SECONDS: Final = Histogram(
+    "penstock_http_duration_seconds",
+    "Duration of requests to the REST API, by route; streams last as long as they are open.",
+    ["route"],
+    buckets=SECONDS,
+)
+
+HTTP_STREAMS: Final = Scraped("penstock_http_streams", "Open streams of events to clients of the REST API.")
+HTTP_FEEDS: Final = Scraped("penstock_http_watched_runs", "Runs that a gateway follows for its clients.")
+HTTP_LAGGED: Final = Counter("penstock_http_lagged", "Streams of events that were closed because the client was slow.")
+
 # Tracer
 SPANS: Final = Counter(
     "penstock_tracer_spans",

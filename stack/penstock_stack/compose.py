@@ -14,6 +14,8 @@ from .members import address_lists
 
 VARIABLE: Final = re.compile(r"\$\{(\w+)(?::?([-?])([^}]*))?\}")
 DSN: Final = "postgresql://"
+# Variables that name an address to listen on.
+LISTENING: Final = ("PENSTOCK_LISTEN", "PENSTOCK_METRICS_LISTEN", "PENSTOCK_HTTP_LISTEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Described:
 
     @property
     def listens(self) -> list[int]:
-        """Ports of the gRPC server and of the metrics, as far as there are some."""
-        found = (self.environment.get(name, "") for name in ("PENSTOCK_LISTEN", "PENSTOCK_METRICS_LISTEN"))
+        """Ports of the gRPC server, of the metrics and of HTTP, as far as there are some."""
+        found = (self.environment.get(name, "") for name in LISTENING)
         return [int(address.rpartition(":")[2]) for address in found if address]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -54,6 +55,7 @@ class Settings:
         kafka: The streams go through a real Kafka of its own, whose data are kept, too.
         traces: HOST:PORT of an OpenTelemetry collector that gets a trace of each run; nobody if empty.
         metrics_port: On 127.0.0.1, answers /metrics in Prometheus' text format; 0 takes a free one, None is nowhere.
+        http_port: On 127.0.0.1, answers the REST API; 0 takes a free one, None is nowhere.
         attended: It ends with the command that started it; clients are told.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     kafka: bool = False
     traces: str = ""
     metrics_port: int | None = None
+    http_port: int | None = None
     attended: bool = False
 
 
@@ -79,6 +82,8 @@ class Stack:
         self.address = ""
         # HOST:PORT of /metrics; empty if it is not served.
         self.metrics_address = ""
+        # HOST:PORT of the REST API; empty if it is not served.
+        self.http_address = ""
         # HOST:PORT of the broker that the streams go through; empty if there is none.
         self.kafka_address = ""
 
@@ -113,6 +118,8 @@ class Stack:
         self._stops.append(("watchdog", watchdog.stop))
         port = choose_port(settings.port)
         self.address = f"{HOST}:{port}"
+        if settings.http_port is not None:  # which takes a second, and not of the time of the loop
+            await asyncio.to_thread(importlib.import_module, "penstock_gateway.app")
         url = await self._postgres(path / "postgres")
         # The folder's lock proves that whoever had the leases is gone.
         deployment = await prepare([url], shards, alone=True)
@@ -147,9 +154,20 @@ class Stack:
         if settings.workers:
             await self._worker(store, granting)
         await server.ready()
+        if settings.http_port is not None:
+            await self._gateway(settings.http_port)
         announce(path, Running(self.address, os.getpid(), settings.attended))
         self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
         log.info("penstock %s listens on %s, its data is in %s", version("penstock-stack"), self.address, path)
+
+    async def _gateway(self, port: int) -> None:
+        # Commands that start a stack for themselves do without it, and start sooner.
+        from penstock_gateway.app import Gateway
+
+        gateway = Gateway(self.address, host=HOST, port=choose_port(port))
+        self._stops.append(("gateway", gateway.stop))
+        await gateway.start()
+        self.http_address = gateway.address
 
     def _metrics(self) -> None:
         """Serve metrics, also of the time in which the other parts start."""

@@ -47,6 +47,8 @@ class Instance:
         self.name, self.log, self.health = name, log, health
         # HOST:PORT of /metrics.
         self.metrics = environment.get("PENSTOCK_METRICS_LISTEN", "")
+        # HOST:PORT of the REST API.
+        self.http = environment.get("PENSTOCK_HTTP_LISTEN", "")
         self._command, self._environment = command, dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -340,7 +342,11 @@ def _announce(suite: Topology) -> None:
     print(f"Logs are in {suite.folder / 'logs'}. Ctrl-C stops. In another terminal:", file=sys.stderr)
     print(f"  export PENSTOCK_ADDRESS={suite.address}", file=sys.stderr)
     print(f"  {penstock} run examples/hello.py", file=sys.stderr)
-    print(f"  {penstock} workers", file=sys.stderr, flush=True)
+    print(f"  {penstock} workers", file=sys.stderr)
+    for name, instance in suite.instances.items():
+        if instance.http:
+            print(f"  curl http://{instance.http}/v1/runs  # {name}", file=sys.stderr)
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

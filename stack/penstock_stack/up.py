@@ -10,11 +10,13 @@ import signal
 import sys
 from pathlib import Path
 
+from penstock_gateway.settings import HTTP_PORT
 from penstock_observability import logs
 from penstock_service.errors import ServiceError
 from penstock_service.runtime import settle_garbage
 
 from .errors import FolderInUse, StackError
+from .ports import choose_port_or_other
 from .stack import Settings, Stack
 
 LOG_FILE = "stack.log"
@@ -33,6 +35,7 @@ def up(
     kafka: bool = False,
     traces: str = "",
     metrics_port: int | None = None,
+    http_port: int | None = None,
 ) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     logs.configure("penstock", as_json=False)
@@ -46,6 +49,7 @@ def up(
         kafka=kafka,
         traces=traces,
         metrics_port=metrics_port,
+        http_port=choose_port_or_other(HTTP_PORT) if http_port is None else http_port,
     )
     return _run(data, settings)
 
@@ -112,6 +116,8 @@ def _ready(data: Path, stack: Stack, settings: Settings) -> None:
     if not settings.attended:
         if stack.kafka_address:
             print(f"events on Kafka at {stack.kafka_address}, topic penstock.events", file=sys.stderr)
+        if stack.http_address:
+            print(f"REST API on http://{stack.http_address}/v1", file=sys.stderr)
         if stack.metrics_address:
             print(f"metrics on http://{stack.metrics_address}/metrics", file=sys.stderr)
         print(

@@ -30,6 +30,12 @@ def up(
             help="Send a trace of each run to the OpenTelemetry collector at this HOST:PORT (OTLP over gRPC)."
         ),
     ] = "",
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Serve the REST API on this port of 127.0.0.1; 0 selects a free one (default: 7780 if it is free)."
+        ),
+    ] = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(
@@ -60,4 +66,5 @@ def up(
         kafka=kafka,
         traces=traces,
         metrics_port=metrics_port,
+        http_port=http_port,
     )

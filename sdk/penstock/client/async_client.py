@@ -81,6 +81,11 @@ class AsyncClient:
     def address(self) -> str:
         return self._connection.address
 
+    @property
+    def connection(self) -> Connection:
+        """For programs that send the services' own messages."""
+        return self._connection
+
     async def close(self) -> None:
         self._artifacts.close()
         await self._results.close()
@@ -123,14 +128,26 @@ class AsyncClient:
         options: events_pb2.RunOptions | None = None,
     ) -> Run:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
+        summary = await self.launch(prepared, run_id=run_id, options=options)
+        return Run(uuid.UUID(bytes=summary.run_id), prepared.plan.name, prepared.plan_hash, prepared.returned)
+
+    async def launch(
+        self,
+        prepared: submission.Prepared,
+        *,
+        run_id: uuid.UUID | str | None = None,
+        options: events_pb2.RunOptions | None = None,
+        caller: events_pb2.Caller | None = None,
+    ) -> service_pb2.RunSummary:
+        """Submit the result of `submission.prepare` for a caller, by default this client's; return the accepted run."""
         user_code.refuse_clients()
-        request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
+        request = submission.request(prepared, run_id, caller or self._caller, options or events_pb2.RunOptions())
         if prepared.input_artifacts:
             await uploads.send_artifacts(self._connection, prepared.input_artifacts)
-        await self._send(prepared, request)
+        summary = await self._send(prepared, request)
         if prepared.plan_hash not in self._plans:
             self._keep_plan(prepared.plan_hash, prepared.plan)
-        return Run(uuid.UUID(bytes=request.run_id), prepared.plan.name, prepared.plan_hash, prepared.returned)
+        return summary
 
     async def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
         """Wait for the end of a run and return the result of its workflow.
@@ -252,7 +269,11 @@ class AsyncClient:
 
     async def get(self, run: AnyRun) -> RunInfo:
         """Return the run's state; raise NoSuchRun."""
-        return run_info((await self._get(_id(run))).run)
+        return run_info(await self.summary(run))
+
+    async def summary(self, run: AnyRun) -> service_pb2.RunSummary:
+        """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
+        return (await self._get(_id(run))).run
 
     async def list(
         self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50
@@ -286,10 +307,10 @@ class AsyncClient:
             raise AmbiguousRun(part, [str(each) for each in found[:10]])
         return found[0]
 
-    async def cancel(self, run: AnyRun, reason: str = "") -> RunState:
+    async def cancel(self, run: AnyRun, reason: str = "", *, caller: events_pb2.Caller | None = None) -> RunState:
         """Cancel a run and return its state; after this returns, no further actions of it start."""
         run_id = _id(run)
-        request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=self._caller, reason=reason)
+        request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=caller or self._caller, reason=reason)
         try:
             answer: Any = await self._connection.call("state_tracker", "Cancel", request)
         except Refused as error:
@@ -364,32 +385,33 @@ class AsyncClient:
         calls = (self._connection.call("action_service", method, request, retry=retry) for retry in retries)
         return await asyncio.gather(*calls)
 
-    async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> None:
+    async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
         if self._uploads.known(request.plan):
             try:
-                await self._submitting.submit(request)
-                return
+                return await self._submitting.submit(request)
             except Refused as error:
                 if error.code != "NOT_FOUND":
                     raise
                 self._uploads.forget(request.plan)
         async with self._uploads.lock(request.plan):
             if not self._uploads.known(request.plan):
-                await self._send_first(prepared, request)
-                return
-        await self._submitting.submit(request)
+                return await self._send_first(prepared, request)
+        return await self._submitting.submit(request)
 
-    async def _send_first(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> None:
+    async def _send_first(
+        self, prepared: submission.Prepared, request: service_pb2.SubmitRequest
+    ) -> service_pb2.RunSummary:
         """Submit a plan that the server may lack. A plan is stored after its bundle: having one, it has the other."""
         try:
-            await self._submitting.submit(request)
+            summary = await self._submitting.submit(request)
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise
             await uploads.send_artifacts(self._connection, prepared.plan_artifacts)
             await uploads.send_plan(self._connection, prepared.plan_data, self._caller)
-            await self._submitting.submit(request)
+            summary = await self._submitting.submit(request)
         self._uploads.remember(request.plan)
+        return summary
 
     async def _raise_unless_succeeded(self, run: AnyRun, ended: service_pb2.RunResult, plan: plan_pb2.Plan) -> None:
         state = run_state(ended.state)

@@ -56,6 +56,8 @@ class Connection:
     def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
         self.address = address
         self.patience_s = patience_s
+        # Where services are, by name, for a program that is not where the deployment expects clients.
+        self.places: dict[str, list[str]] = {}
         self._channels: dict[str, Any] = {}
         self._stubs: dict[tuple[str, str], Any] = {}
         self._info: service_pb2.InfoResponse | None = None
@@ -90,6 +92,8 @@ class Connection:
         """Return where a service is: at this connection's address, unless the deployment has it elsewhere."""
         if service == "state_tracker":
             return [self.address]
+        if places := self.places.get(service):
+            return places
         info = await self.info()
         elsewhere = [info.artifact_address] if service == "artifact_store" else list(info.action_services)
         return [address for address in elsewhere if address] or [self.address]

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.penstock_proto/artifact_store/v1/service.proto\x12\x1apenstock.artifact_store.v1\"#\n\x0eMissingRequest\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"$\n\x0fMissingResponse\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"-\n\nPutRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"3\n\x0bPutResponse\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\".\n\nGetRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\x1c\n\x0bGetResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"T\n\x06LogKey\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\r\n\x05grant\x18\x05 \x01(\x04\"&\n\x07LogLine\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"w\n\x10\x41ppendLogRequest\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine\"\x13\n\x11\x41ppendLogResponse\">\n\x0eReadLogRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x11\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"v\n\x0fReadLogResponse\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine2\x80\x04\n\x14\x41rtifactStoreService\x12\x62\n\x07Missing\x12*.penstock.artifact_store.v1.MissingRequest\x1a+.penstock.artifact_store.v1.MissingResponse\x12X\n\x03Put\x12&.penstock.artifact_store.v1.PutRequest\x1a\'.penstock.artifact_store.v1.PutResponse(\x01\x12X\n\x03Get\x12&.penstock.artifact_store.v1.GetRequest\x1a\'.penstock.artifact_store.v1.GetResponse0\x01\x12j\n\tAppendLog\x12,.penstock.artifact_store.v1.AppendLogRequest\x1a-.penstock.artifact_store.v1.AppendLogResponse(\x01\x12\x64\n\x07ReadLog\x12*.penstock.artifact_store.v1.ReadLogRequest\x1a+.penstock.artifact_store.v1.ReadLogResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.penstock_proto/artifact_store/v1/service.proto\x12\x1apenstock.artifact_store.v1\"#\n\x0eMissingRequest\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"$\n\x0fMissingResponse\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"-\n\nPutRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"3\n\x0bPutResponse\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\".\n\nGetRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"0\n\x0bGetResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"T\n\x06LogKey\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\r\n\x05grant\x18\x05 \x01(\x04\"&\n\x07LogLine\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"w\n\x10\x41ppendLogRequest\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine\"\x13\n\x11\x41ppendLogResponse\">\n\x0eReadLogRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x11\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"v\n\x0fReadLogResponse\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine2\x80\x04\n\x14\x41rtifactStoreService\x12\x62\n\x07Missing\x12*.penstock.artifact_store.v1.MissingRequest\x1a+.penstock.artifact_store.v1.MissingResponse\x12X\n\x03Put\x12&.penstock.artifact_store.v1.PutRequest\x1a\'.penstock.artifact_store.v1.PutResponse(\x01\x12X\n\x03Get\x12&.penstock.artifact_store.v1.GetRequest\x1a\'.penstock.artifact_store.v1.GetResponse0\x01\x12j\n\tAppendLog\x12,.penstock.artifact_store.v1.AppendLogRequest\x1a-.penstock.artifact_store.v1.AppendLogResponse(\x01\x12\x64\n\x07ReadLog\x12*.penstock.artifact_store.v1.ReadLogRequest\x1a+.penstock.artifact_store.v1.ReadLogResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,19 +42,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREQUEST']._serialized_start=253
   _globals['_GETREQUEST']._serialized_end=299
   _globals['_GETRESPONSE']._serialized_start=301
-  _globals['_GETRESPONSE']._serialized_end=329
-  _globals['_LOGKEY']._serialized_start=331
-  _globals['_LOGKEY']._serialized_end=415
-  _globals['_LOGLINE']._serialized_start=417
-  _globals['_LOGLINE']._serialized_end=455
-  _globals['_APPENDLOGREQUEST']._serialized_start=457
-  _globals['_APPENDLOGREQUEST']._serialized_end=576
-  _globals['_APPENDLOGRESPONSE']._serialized_start=578
-  _globals['_APPENDLOGRESPONSE']._serialized_end=597
-  _globals['_READLOGREQUEST']._serialized_start=599
-  _globals['_READLOGREQUEST']._serialized_end=661
-  _globals['_READLOGRESPONSE']._serialized_start=663
-  _globals['_READLOGRESPONSE']._serialized_end=781
-  _globals['_ARTIFACTSTORESERVICE']._serialized_start=784
-  _globals['_ARTIFACTSTORESERVICE']._serialized_end=1296
+  _globals['_GETRESPONSE']._serialized_end=349
+  _globals['_LOGKEY']._serialized_start=351
+  _globals['_LOGKEY']._serialized_end=435
+  _globals['_LOGLINE']._serialized_start=437
+  _globals['_LOGLINE']._serialized_end=475
+  _globals['_APPENDLOGREQUEST']._serialized_start=477
+  _globals['_APPENDLOGREQUEST']._serialized_end=596
+  _globals['_APPENDLOGRESPONSE']._serialized_start=598
+  _globals['_APPENDLOGRESPONSE']._serialized_end=617
+  _globals['_READLOGREQUEST']._serialized_start=619
+  _globals['_READLOGREQUEST']._serialized_end=681
+  _globals['_READLOGRESPONSE']._serialized_start=683
+  _globals['_READLOGRESPONSE']._serialized_end=801
+  _globals['_ARTIFACTSTORESERVICE']._serialized_start=804
+  _globals['_ARTIFACTSTORESERVICE']._serialized_end=1316
 # @@protoc_insertion_point(module_scope)

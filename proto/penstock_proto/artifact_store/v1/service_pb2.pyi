@@ -43,10 +43,12 @@ class GetRequest(_message.Message):
     def __init__(self, artifact: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class GetResponse(_message.Message):
-    __slots__ = ("chunk",)
+    __slots__ = ("chunk", "size_bytes")
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     chunk: bytes
-    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+    size_bytes: int
+    def __init__(self, chunk: _Optional[bytes] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class LogKey(_message.Message):
     __slots__ = ("run_id", "node", "item", "attempt", "grant")

@@ -1,0 +1,42 @@
+"""`penstock-gateway`: the gateway as a process of its own."""
+
+import sys
+
+from penstock.client import Unreachable
+from penstock_service import grpc_server, process
+from penstock_service.process import Process
+from penstock_service.settings import split_address
+
+from .app import Gateway
+from .errors import GatewayError
+from .settings import Settings
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Answer over HTTP as soon as a State Tracker responds."""
+    await here.serve(settings, _health_alone)
+    host, port = split_address(settings.http_listen)
+    gateway = Gateway(
+        settings.state_tracker,
+        host=host,
+        port=port,
+        hosts=settings.http_hosts,
+        origins=settings.http_origins,
+        action_services=settings.action_services,
+        artifact_store=settings.artifact_store,
+        artifact_bytes_max=settings.artifact_bytes_max,
+    )
+    here.stop(gateway.stop)
+    await process.patiently(gateway.start, (Unreachable,), "the State Tracker")
+
+
+def _health_alone(server: grpc_server.Server) -> None:
+    """There is nothing to ask it over gRPC."""
+
+
+def main() -> int:
+    return process.run(Settings, start, (GatewayError,))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

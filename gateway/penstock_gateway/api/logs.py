@@ -1,0 +1,105 @@
+"""What operators printed: as lines, live if wanted, or as the bytes of one attempt."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Header, Query
+from fastapi import Path as PathParameter
+from penstock.client import ClientError
+from penstock.client.submission import node_index
+from penstock_proto.artifact_store.v1 import service_pb2
+from penstock_proto.plan.v1 import plan_pb2
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ..edge.answers import shown_time
+from ..edge.problems import Problem
+from ..edge.ranges import part_of
+from .context import NAME_PATTERN, Context, Here, NodeName, RunId
+
+LINES: Final = "application/x-ndjson"
+TEXT: Final = "text/plain; charset=utf-8"
+HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+LINES_RESPONSE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "One JSON object a line: `node`, `attempt`, `at`, `text`.",
+        "content": {LINES: {"schema": {"type": "string"}}},
+    }
+}
+TEXT_CONTENT: Final[dict[str, Any]] = {"text/plain": {"schema": {"type": "string"}}}
+
+router = APIRouter(prefix="/v1", tags=["logs"])
+
+
+@router.get("/runs/{run:part}/logs", response_model=None, responses=LINES_RESPONSE)
+async def list_lines(
+    here: Here,
+    run: RunId,
+    node: Annotated[str | None, Query(max_length=255, pattern=NAME_PATTERN)] = None,
+    follow: Annotated[bool, Query(description="Go on with what is printed later, until the run ends.")] = False,
+) -> Response:
+    """List the lines that the operators of a run printed, or those of one node."""
+    summary = await here.client.summary(run)
+    if node is not None:
+        _index(await here.client.plan(summary.plan), node)
+    return StreamingResponse(_lines(here, run, node, follow), headers=HEADERS, media_type=LINES)
+
+
+@router.get(
+    "/runs/{run:part}/nodes/{node:part}/attempts/{attempt}/log",
+    response_model=None,
+    responses={
+        200: {"description": "All of it.", "content": TEXT_CONTENT},
+        206: {"description": "A part of it.", "content": TEXT_CONTENT},
+    },
+)
+async def get_log(
+    here: Here,
+    request: Request,
+    run: RunId,
+    node: NodeName,
+    attempt: Annotated[int, PathParameter(ge=1, le=10**9)],
+    _range: Annotated[str | None, Header(alias="Range", description="One part, such as `bytes=1000-`.")] = None,
+) -> Response:
+    """Get the text that one attempt printed. It only grows: ask for what follows the bytes that you have."""
+    summary = await here.client.summary(run)
+    index = _index(await here.client.plan(summary.plan), node)
+    text = await _text(here, summary.run_id, index, attempt)
+    headers = {**HEADERS, "Accept-Ranges": "bytes"}
+    part = part_of(request, "", len(text))
+    if part is None:
+        return Response(text, 200, headers, TEXT)
+    headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{len(text)}"
+    return Response(text[part.start : part.end], 206, headers, TEXT)
+
+
+def _index(plan: plan_pb2.Plan, node: str) -> int:
+    try:
+        return node_index(plan, node)
+    except ClientError as error:
+        raise Problem("not-found", str(error)) from None
+
+
+async def _lines(here: Context, run: str, node: str | None, follow: bool) -> AsyncGenerator[bytes]:
+    async with aclosing(here.client.logs(run, node, follow=follow)) as lines:
+        async for line in lines:
+            shown = {"node": line.node, "attempt": line.attempt, "at": shown_time(line.at_us), "text": line.text}
+            yield msgspec.json.encode(shown) + b"\n"
+
+
+async def _text(here: Context, run_id: bytes, node: int, attempt: int) -> bytes:
+    """Return the output of one attempt, which is limited to some MiB."""
+    connection = here.client.connection
+    retry = await connection.retry("artifact_store")
+    request = service_pb2.ReadLogRequest(run_id=run_id, node=node)
+    text = bytearray()
+    while not retry.finished:
+        text.clear()
+        async with aclosing(connection.stream("artifact_store", "ReadLog", request, retry)) as stream:
+            async for message in stream:
+                if message.key.attempt == attempt:
+                    for line in message.lines:
+                        text += line.text.encode() + b"\n"
+    return bytes(text)

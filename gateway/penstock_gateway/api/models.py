@@ -1,0 +1,412 @@
+"""The bodies of requests and answers as OpenAPI describes them. A test holds every answer against its model."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .context import HASH_PATTERN, NAME_CHARS_MAX, NAME_PATTERN, RUN_PATTERN
+
+RunState = Literal["running", "cancelling", "succeeded", "failed", "cancelled"]
+NodeState = Literal["waiting", "running", "succeeded", "failed", "skipped", "cancelled"]
+Name = Annotated[str, Field(max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)]
+Time = Annotated[str, Field(description="RFC 3339, with microseconds.", examples=["2026-11-26T17:55:16.123456Z"])]
+HashText = Annotated[str, Field(pattern=HASH_PATTERN)]
+INT32: Any = {"ge": -(2**31), "le": 2**31 - 1}
+
+
+class Body(BaseModel):
+    """Base: what is not named does not exist."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# Requests
+
+
+class ArtifactInput(Body):
+    """An input that is stored as an artifact: what `values` of another run shows can be passed on."""
+
+    artifact: HashText
+    codec: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN, examples=["arrow"])
+    size_bytes: int = Field(ge=0, le=2**62)
+    type: str = Field(default="", max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)
+
+
+class Launch(Body):
+    """A run to start."""
+
+    plan: HashText = Field(description="Hash of a stored plan.")
+    inputs: dict[str, Any] = Field(
+        default_factory=dict[str, Any],
+        description="JSON values by the name of the input; those left out take their defaults.",
+    )
+    artifacts: dict[str, ArtifactInput] = Field(
+        default_factory=dict[str, ArtifactInput], description="Inputs that are stored artifacts, by name."
+    )
+    team: Name = ""
+    pool: Name = ""
+    priority: int = Field(default=0, **INT32)
+    fail_fast: bool = Field(default=False, description="Cancel the rest of the run at the first failure.")
+    labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
+
+
+class Cancel(Body):
+    """Why a run is cancelled."""
+
+    reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
+
+
+class RunFilter(Body):
+    """Open runs: all conditions must hold. At least one is required."""
+
+    workflow: Name = ""
+    team: Name = ""
+    states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], max_length=2)
+
+
+class CancelMany(Body):
+    """Runs to cancel."""
+
+    filter: RunFilter
+    dry_run: bool = Field(default=True, description="Only count and list what would be cancelled.")
+    reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
+    limit: int = Field(default=1_000, ge=1, le=1_000, description="Cancel at most this many; call again for the rest.")
+
+
+# Answers
+
+
+class Fault(Body):
+    pointer: str
+    detail: str
+
+
+class Problem(Body):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Fault] = Field(default_factory=list[Fault])
+
+
+class Counts(Body):
+    """Nodes by state."""
+
+    waiting: int
+    running: int
+    succeeded: int
+    failed: int
+    skipped: int
+
+
+class Run(Body):
+    """A run, without its nodes."""
+
+    run: str = Field(pattern=RUN_PATTERN)
+    workflow: str
+    plan: HashText
+    state: RunState
+    team: str
+    pool: str
+    priority: int
+    fail_fast: bool
+    user: str
+    client: str
+    submitted_at: Time
+    ended_at: Time | None
+    nodes: int
+    counts: Counts | None = Field(description="While the run is open.")
+    labels: dict[str, str]
+
+
+class Runs(Body):
+    runs: list[Run]
+    next: str | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
+
+
+class FoundRuns(Body):
+    runs: list[str]
+
+
+class Failure(Body):
+    node: str
+    operator: str
+    call: str
+    cause: str
+    type: str
+    message: str
+    traceback: str
+
+
+class Result(Body):
+    """How a run has ended. While it has not, `outputs` and `failure` are null."""
+
+    run: str
+    state: RunState
+    outputs: dict[str, Any] | None = Field(
+        description="By name: JSON values, or objects with `artifact` and `href` for what is stored as an artifact."
+    )
+    failure: Failure | None
+
+
+class Cancelled(Body):
+    run: str
+    state: RunState
+
+
+class CancelledMany(Body):
+    dry_run: bool
+    matched: int = Field(description="Runs that matched, at most `limit`.")
+    cancelled: int
+    runs: list[str]
+    failures: list[Fault]
+    more: bool = Field(description="There may be more; call again.")
+
+
+class Info(Body):
+    version: str
+    shards: int
+    deployment: str
+
+
+class Health(Body):
+    status: Literal["ok"]
+
+
+class Finding(Body):
+    check: str
+    severity: Literal["ok", "warning", "error"]
+    text: str
+    remedy: str
+
+
+class Findings(Body):
+    healthy: bool
+    findings: list[Finding]
+
+
+class ProblemKind(Body):
+    type: str
+    status: int
+    title: str
+    remedy: str
+
+
+class Problems(Body):
+    problems: list[ProblemKind]
+
+
+class Node(Body):
+    name: str
+    index: int
+    operator: str
+    kind: str
+    call: str = Field(description="Call site in the workflow: FILE:LINE.")
+    state: NodeState
+    uses: list[str]
+    attempts: int
+    worker: str
+    started_at: Time | None
+    ended_at: Time | None
+    duration_s: float | None
+    skipped_because: str | None
+    because_of: str | None
+
+
+class Nodes(Body):
+    run: str
+    state: RunState
+    seq: int = Field(description="Position of the log that this is of: pass it to `stream` as `after_seq`.")
+    nodes: list[Node]
+    next: int | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
+
+
+class AttemptFailure(Body):
+    type: str
+    message: str
+    traceback: str
+
+
+class Attempt(Body):
+    attempt: int
+    state: NodeState
+    worker: str
+    started_at: Time | None
+    ended_at: Time | None
+    duration_s: float | None
+    cause: str | None
+    retry_delay_s: float | None
+    failure: AttemptFailure | None
+
+
+class Attempts(Body):
+    run: str
+    node: str
+    attempts: list[Attempt]
+
+
+class Value(Body):
+    """One value: `json` if it is small JSON, or an artifact at `href`."""
+
+    name: str
+    codec: str
+    type: str
+    size_bytes: int
+    json_value: Any = Field(alias="json")
+    artifact: HashText | None
+    href: str | None
+
+
+class Values(Body):
+    run: str
+    node: str
+    values: list[Value]
+
+
+class Inputs(Body):
+    run: str
+    values: list[Value]
+
+
+class Events(Body):
+    events: list[dict[str, Any]]
+    next: int | None = Field(description="Pass it as `after` to get the next page; null: there are no more now.")
+
+
+class Waiting(Body):
+    node: str
+    text: str
+
+
+class Why(Body):
+    run: str
+    waits: list[Waiting]
+
+
+class GraphNode(Body):
+    name: str
+    operator: str
+    place: list[float] = Field(min_length=2, max_length=2, description="Column, and distance from the top.")
+
+
+class Edge(Body):
+    start: int = Field(alias="from", description="Index of a node.")
+    end: int = Field(alias="to", description="Index of a node.")
+    through: list[list[float]] = Field(description="Places that the line passes through.")
+
+
+class Graph(Body):
+    plan: HashText
+    nodes: list[GraphNode]
+    edges: list[Edge]
+
+
+class RunGraph(Graph):
+    run: str
+    seq: int
+    states: list[NodeState] = Field(description="The state of each node, by index.")
+
+
+class StoredPlan(Body):
+    plan: HashText
+    workflow: str
+
+
+class PlanResources(Body):
+    cpu_milli: int
+    gpu: int
+    memory_bytes: int
+
+
+class PlanPort(Body):
+    name: str
+    type: str
+    doc: str
+    required: bool
+
+
+class PlanInput(PlanPort):
+    json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12.")
+    default: Any
+
+
+class PlanNode(Body):
+    name: str
+    kind: str
+    operator: str
+    call: str
+    uses: list[str]
+    uses_inputs: bool
+    after: list[str]
+    resources: PlanResources
+    timeout_s: float
+    retries: int
+
+
+class PlanLevel(Body):
+    nodes: list[PlanNode]
+    resources: PlanResources
+
+
+class Plan(Body):
+    """A plan, described as `penstock compile --json` does."""
+
+    name: str
+    hash: HashText
+    bundle: str
+    doc: str
+    inputs: list[PlanInput]
+    outputs: list[PlanPort]
+    nodes: int
+    edges: int
+    levels: list[PlanLevel]
+    critical_path: list[str]
+    resources: PlanResources
+    peak_resources: PlanResources
+
+
+class StoredArtifact(Body):
+    artifact: HashText
+    size_bytes: int
+    href: str
+
+
+class Resources(Body):
+    cpu: float
+    gpu: int
+    memory_bytes: int
+    labels: dict[str, str]
+
+
+class Worker(Body):
+    worker: str
+    pool: str
+    host: str
+    version: str
+    executor: str
+    capacity: Resources
+    used: Resources
+    actions: int
+    silent_s: float
+    draining: bool
+
+
+class Workers(Body):
+    workers: list[Worker]
+
+
+class Pool(Body):
+    pool: str
+    capacity: Resources
+    used: Resources
+    queued: int
+    delayed: int
+    granted: int
+    workers: int
+
+
+class Pools(Body):
+    pools: list[Pool]

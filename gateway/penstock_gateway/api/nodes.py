@@ -1,0 +1,223 @@
+"""The inside of a run: its nodes, their attempts and values, its events, why it waits, its graph."""
+
+from contextlib import aclosing
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from penstock.cli.records import of_event
+from penstock.client.run_id import parse_run_id
+from penstock.client.view import Attempt, NodeView, RunView
+from penstock_proto.state_tracker.v1 import service_pb2
+from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import shard_of
+from starlette.responses import RedirectResponse, Response
+
+from ..edge.answers import JSON_TYPE, answer, shown_time
+from ..edge.problems import Problem
+from . import models, shown
+from .context import Context, Here, NodeName, RunId
+from .plans import graph_of
+
+PAGE: Final = 100
+PAGE_MAX: Final = 1_000
+INDEX_MAX: Final = 10**9
+SEQ_MAX: Final = 2**62
+OCTETS: Final = "application/octet-stream"
+
+router = APIRouter(prefix="/v1", tags=["nodes"])
+
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+
+
+@router.get("/runs/{run:part}/nodes", response_model=models.Nodes)
+async def list_nodes(
+    here: Here,
+    run: RunId,
+    state: Annotated[list[models.NodeState] | None, Query(max_length=6)] = None,
+    limit: Limit = PAGE,
+    after: Annotated[int, Query(ge=-1, le=INDEX_MAX, description="`next` of the page before.")] = -1,
+) -> Response:
+    """List the nodes of a run in the order of its plan. `seq` says of which moment: a stream can go on from there."""
+    view = await here.views.get(parse_run_id(run))
+    found: list[NodeView] = []
+    for node in view.nodes[after + 1 :]:
+        if not state or node.state.value in state:
+            found.append(node)
+            if len(found) > limit:
+                break
+    body = {
+        "run": view.id,
+        "state": view.state.value,
+        "seq": view.seq,
+        "nodes": [_node(view, node) for node in found[:limit]],
+        "next": found[limit - 1].index if len(found) > limit else None,
+    }
+    return answer(body)
+
+
+@router.get("/runs/{run:part}/nodes/{node:part}", response_model=models.Node)
+async def get_node(here: Here, run: RunId, node: NodeName) -> Response:
+    """Get a node of a run."""
+    view, found = await _found(here, run, node)
+    return answer(_node(view, found))
+
+
+@router.get("/runs/{run:part}/nodes/{node:part}/attempts", response_model=models.Attempts)
+async def list_attempts(here: Here, run: RunId, node: NodeName) -> Response:
+    """List the attempts of a node, the first one first, with the failures of those that failed."""
+    view, found = await _found(here, run, node)
+    return answer({"run": view.id, "node": found.name, "attempts": [_attempt(one) for one in found.attempts]})
+
+
+@router.get("/runs/{run:part}/nodes/{node:part}/values", response_model=models.Values)
+async def list_values(here: Here, run: RunId, node: NodeName) -> Response:
+    """List the outputs of a node that has succeeded."""
+    view, found = await _found(here, run, node)
+    values = await _outputs(here, view, found)
+    return answer({"run": view.id, "node": found.name, "values": [_value(name, one) for name, one in values.items()]})
+
+
+@router.get(
+    "/runs/{run:part}/nodes/{node:part}/values/{output:part}",
+    response_model=None,
+    responses={
+        200: {"description": "The value.", "content": {JSON_TYPE: {"schema": {}}, OCTETS: {"schema": {}}}},
+        307: {"description": "The value is an artifact, at Location."},
+    },
+)
+async def get_value(here: Here, run: RunId, node: NodeName, output: NodeName) -> Response:
+    """Get an output of a node: JSON, bytes, or a redirect to the artifact."""
+    view, found = await _found(here, run, node)
+    values = await _outputs(here, view, found)
+    if output not in values:
+        raise Problem("not-found", f"node {node!r} has no output {output!r}; it has {', '.join(values) or 'none'}")
+    value = values[output]
+    if value.WhichOneof("body") == "artifact":
+        return RedirectResponse(shown.artifact_href(value.artifact), headers={"Cache-Control": "no-store"})
+    if value.codec == "json":
+        return answer(shown.value(value))
+    return Response(value.inline, headers={"Cache-Control": "no-store"}, media_type=OCTETS)
+
+
+@router.get("/runs/{run:part}/inputs", response_model=models.Inputs)
+async def list_inputs(here: Here, run: RunId) -> Response:
+    """List the inputs of a run, defaults filled in."""
+    summary = await here.client.summary(run)
+    plan = await here.client.plan(summary.plan)
+    recorded = await _recorded(here, summary.run_id, summary.first_seq)
+    names = [declared.name for declared in plan.inputs]
+    values = [_value(name, one) for name, one in zip(names, recorded, strict=False)]
+    return answer({"run": run, "values": values})
+
+
+@router.get("/runs/{run:part}/events", response_model=models.Events)
+async def list_events(
+    here: Here,
+    run: RunId,
+    limit: Limit = PAGE,
+    after: Annotated[int, Query(ge=0, le=SEQ_MAX, description="`next` of the page before: a position.")] = 0,
+) -> Response:
+    """List the recorded events of a run, the first one first, as they are in the log."""
+    found: list[service_pb2.RecordedEvent] = []
+    async with aclosing(here.client.events(run, after_seq=after, follow=False)) as batches:
+        async for batch in batches:
+            found.extend(batch)
+            if len(found) > limit:
+                break
+    after_last = found[limit - 1].seq if len(found) > limit else None
+    return answer({"events": [of_event(event) for event in found[:limit]], "next": after_last})
+
+
+@router.get("/runs/{run:part}/why", response_model=models.Why)
+async def why(here: Here, run: RunId) -> Response:
+    """Say of each node that waits or runs why it does not go on."""
+    lines = await here.client.why(run)
+    return answer({"run": run, "waits": [{"node": node, "text": text} for node, text in lines]})
+
+
+@router.get("/runs/{run:part}/graph", response_model=models.RunGraph)
+async def graph(here: Here, run: RunId) -> Response:
+    """Get the graph of a run's plan with the state of each node."""
+    view = await here.views.get(parse_run_id(run))
+    drawn = await graph_of(here, view.plan, view.plan_hash)
+    states = [node.state.value for node in view.nodes]
+    return answer({**drawn, "run": view.id, "seq": view.seq, "states": states})
+
+
+async def _found(here: Context, run: str, node: str) -> tuple[RunView, NodeView]:
+    view = await here.views.get(parse_run_id(run))
+    found = next((one for one in view.nodes if one.name == node), None)
+    if found is None:
+        names = ", ".join(one.name for one in view.nodes[:20])
+        raise Problem("not-found", f"{view.plan.name} has no node {node!r}; its nodes are {names}")
+    return view, found
+
+
+async def _outputs(here: Context, view: RunView, node: NodeView) -> dict[str, value_pb2.Value]:
+    if not node.output_seq:
+        raise Problem("not-found", f"node {node.name!r} has no outputs: it is {node.state.value}")
+    declared = view.plan.nodes[node.index]
+    names = [output.name for output in view.plan.operators[declared.operator].outputs] if node.operator else []
+    recorded = await _recorded(here, view.run_id, node.output_seq)
+    return dict(zip(names, recorded, strict=False))
+
+
+async def _recorded(here: Context, run_id: bytes, seq: int) -> list[value_pb2.Value]:
+    """Read the values that an event of the run's shard carries."""
+    shard = shard_of(run_id, here.shards)
+    request = service_pb2.ReadValuesRequest(positions=[service_pb2.ShardSeqs(shard=shard, seqs=[seq])])
+    found = await here.client.connection.call("state_tracker", "ReadValues", request)
+    return [value for one in found.values for value in one.values.values]
+
+
+def _node(view: RunView, node: NodeView) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "index": node.index,
+        "operator": node.operator,
+        "kind": node.kind,
+        "call": node.place,
+        "state": node.state.value,
+        "uses": [view.nodes[parent].name for parent in node.parents],
+        "attempts": len(node.attempts),
+        "worker": node.attempts[-1].worker if node.attempts else "",
+        "started_at": shown_time(node.started_at_us),
+        "ended_at": shown_time(node.ended_at_us),
+        "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,
+        "skipped_because": node.skip_reason or None,
+        "because_of": view.nodes[node.because_of].name if node.because_of >= 0 else None,
+    }
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    failure = one.failure
+    return {
+        "attempt": one.number,
+        "state": one.state.value,
+        "worker": one.worker,
+        "started_at": shown_time(one.started_at_us),
+        "ended_at": shown_time(one.ended_at_us),
+        "duration_s": one.duration_us / 1e6 if one.ended_at_us else None,
+        "cause": one.cause or None,
+        "retry_delay_s": one.retry_delay_s,
+        "failure": {"type": failure.type, "message": failure.message, "traceback": failure.traceback}
+        if failure is not None
+        else None,
+    }
+
+
+def _value(name: str, value: value_pb2.Value) -> dict[str, Any]:
+    shown_value: dict[str, Any] = {
+        "name": name,
+        "codec": value.codec,
+        "type": value.type_name,
+        "size_bytes": value.size_bytes,
+        "json": None,
+        "artifact": None,
+        "href": None,
+    }
+    if value.WhichOneof("body") == "artifact":
+        shown_value |= {"artifact": value.artifact.hex(), "href": shown.artifact_href(value.artifact)}
+    elif value.codec == "json":
+        shown_value["json"] = shown.value(value)
+    return shown_value

@@ -1,0 +1,59 @@
+"""Results of runs."""
+
+from contextlib import suppress
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from penstock.client import expressions
+from penstock.client.errors import ResultTimeout
+from penstock.client.view import RunState, cause_text, run_state
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import service_pb2
+from starlette.responses import Response
+
+from ..edge.answers import answer
+from . import models, shown
+from .context import Here, RunId
+
+WAIT_S_MAX: Final = 60.0
+
+router = APIRouter(prefix="/v1", tags=["runs"])
+
+
+@router.get("/runs/{run:part}/result", response_model=models.Result)
+async def result(
+    here: Here,
+    run: RunId,
+    wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX, description="Wait at most this long for the run to end.")] = 0,
+) -> Response:
+    """Get the result of a run: its outputs, or why it failed."""
+    summary = await here.client.summary(run)
+    ended: service_pb2.RunResult | None = None
+    if summary.ended_at_us or wait_s:
+        with suppress(ResultTimeout):
+            ended = await here.client.wait_ended(run, None if summary.ended_at_us else wait_s)
+    if ended is None:
+        summary = await here.client.summary(run) if wait_s else summary
+        return answer({"run": run, "state": run_state(summary.state).value, "outputs": None, "failure": None})
+    plan, state = await here.client.plan(ended.plan), run_state(ended.state)
+    outputs = None
+    if state is RunState.SUCCEEDED:
+        outputs = expressions.as_json(plan, expressions.recorded(ended.outputs), shown.value)
+    failure = _failure(plan, ended) if state is RunState.FAILED else None
+    return answer({"run": run, "state": state.value, "outputs": outputs, "failure": failure})
+
+
+def _failure(plan: plan_pb2.Plan, ended: service_pb2.RunResult) -> dict[str, Any] | None:
+    if not 0 <= ended.failed_node < len(plan.nodes):
+        return None
+    node, failed = plan.nodes[ended.failed_node], ended.failure
+    operator = plan.operators[node.operator]
+    return {
+        "node": node.name,
+        "operator": f"{operator.module}:{operator.qualname}" if node.kind == plan_pb2.NODE_KIND_TASK else "",
+        "call": f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else "",
+        "cause": cause_text(failed.cause),
+        "type": failed.failure.type,
+        "message": failed.failure.message,
+        "traceback": failed.failure.traceback,
+    }

@@ -1,0 +1,72 @@
+"""Server-sent events of runs."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query
+from penstock.client.run_id import parse_run_id
+from starlette.responses import Response, StreamingResponse
+
+from ..edge.problems import Problem
+from ..live.watching import Watched, Watcher
+from .context import RUN_PATTERN, Context, Here, RunId
+
+EVENT_STREAM: Final = "text/event-stream"
+RUNS_MAX: Final = 50
+SEQ_MAX: Final = 2**62
+HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events `changes`, whose data are JSON and whose id is the position after them. An event "
+        "`lagged` says that this client was too slow: read the nodes of the run again.",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    },
+    204: {"description": "Everything was sent already, and the run has ended: do not connect again."},
+}
+
+router = APIRouter(prefix="/v1", tags=["events"], default_response_class=StreamingResponse)
+
+LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        description="Id of the last event that was received: only later changes are sent.",
+        pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}){0,49}$",
+    ),
+]
+
+
+@router.get("/runs/{run:part}/stream", response_model=None, responses=EVENTS)
+async def stream(
+    here: Here,
+    run: RunId,
+    after_seq: Annotated[int, Query(ge=0, le=SEQ_MAX, description="As `seq` of the nodes says.")] = 0,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Watch a run until it ends: server-sent events, several changes of nodes in each."""
+    return await _streamed(here, [run], last_event_id or str(after_seq))
+
+
+@router.get("/events", response_model=None, responses=EVENTS)
+async def events(
+    here: Here,
+    run: Annotated[list[Annotated[str, Query(pattern=RUN_PATTERN)]], Query(min_length=1, max_length=RUNS_MAX)],
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Watch several runs over one connection until all of them have ended."""
+    return await _streamed(here, run, last_event_id)
+
+
+async def _streamed(here: Context, runs: Sequence[str], position: str | None) -> Response:
+    ids = list(dict.fromkeys(map(parse_run_id, runs)))
+    seqs = [int(part) for part in position.split(".")] if position else [0] * len(ids)
+    if len(seqs) != len(ids):
+        raise Problem("not-found", f"the position {position} is of {len(seqs)} runs, and {len(ids)} are asked for")
+    here.feeds.check_room()
+    summaries = await asyncio.gather(*map(here.client.summary, ids))
+    if all(run.last_seq and seq >= run.last_seq for run, seq in zip(summaries, seqs, strict=True)):
+        return Response(status_code=204)
+    plans = await asyncio.gather(*(here.client.plan(run.plan) for run in summaries))
+    watched = [Watched(*one) for one in zip(ids, plans, seqs, strict=True)]
+    return StreamingResponse(Watcher(here.feeds, watched).stream(), headers=HEADERS, media_type=EVENT_STREAM)

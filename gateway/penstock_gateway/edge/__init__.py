@@ -1,0 +1,1 @@
+"""What every request and answer passes: hosts and origins, bodies, pages, problems, the HTTP server."""

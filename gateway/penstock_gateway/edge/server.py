@@ -1,0 +1,83 @@
+"""The HTTP server: uvicorn in the event loop of the process, without its signal handlers and its log."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+from typing import Any, Final
+
+import uvicorn
+from penstock_service.errors import PortInUse, ServiceError
+
+STOP_GRACE_S: Final = 2
+KEEP_ALIVE_S: Final = 75
+BACKLOG: Final = 2048
+# Requests and streams at once; more are answered 503.
+CONCURRENT_MAX: Final = 10_000
+STARTED_LOOK_S: Final = 0.01
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals are for the process, which stops all that it runs."""
+        yield
+
+
+class HttpServer:
+    """Serves an application until it is stopped. `port` 0 takes a free one."""
+
+    def __init__(self, app: Any, host: str, port: int) -> None:
+        self._host, self.port = host, port
+        config = uvicorn.Config(
+            app,
+            host=host,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_GRACE_S,
+            limit_concurrency=CONCURRENT_MAX,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the server, once started."""
+        return f"[{self._host}]:{self.port}" if ":" in self._host else f"{self._host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen; raise PortInUse."""
+        listening = self._bind()
+        self.port = listening.getsockname()[1]
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="http server")
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise ServiceError(f"the HTTP server on {self.address} did not start")
+            await asyncio.sleep(STARTED_LOOK_S)
+
+    async def stop(self) -> None:
+        """Answer what is being answered, then close."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._server.should_exit = True
+            await task
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((self._host, self.port))
+            listening.listen(BACKLOG)
+        except OSError as error:
+            listening.close()
+            raise PortInUse(self.address) from error
+        listening.setblocking(False)
+        return listening

@@ -1,0 +1,1 @@
+"""Events of runs as they are recorded, shared by all who watch."""

@@ -1,0 +1,52 @@
+"""Runs folded from their events, kept for those who ask again: only what is new is read."""
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from penstock.client import AsyncClient, RunView
+
+# Of all views together; the one that was asked for longest ago is dropped first.
+NODES_MAX: Final = 200_000
+
+
+@dataclass(slots=True)
+class _Kept:
+    view: RunView
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Views:
+    """Views of runs; those who ask at the same time share one read."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._kept: OrderedDict[uuid.UUID, _Kept] = OrderedDict()
+        self._nodes = 0
+
+    async def get(self, run_id: uuid.UUID) -> RunView:
+        """Return the run as it is now, not to be changed; raise NoSuchRun."""
+        kept = self._kept.get(run_id)
+        if kept is None:
+            summary = await self._client.summary(run_id)
+            plan = await self._client.plan(summary.plan)
+            kept = self._kept.get(run_id) or self._keep(run_id, RunView(plan, run_id.bytes))
+        self._kept.move_to_end(run_id) if run_id in self._kept else None
+        async with kept.reading:
+            view = kept.view
+            if not view.state.ended:
+                async with aclosing(self._client.events(run_id, after_seq=view.seq, follow=False)) as batches:
+                    async for batch in batches:
+                        view.apply_all(batch)
+        return view
+
+    def _keep(self, run_id: uuid.UUID, view: RunView) -> _Kept:
+        kept = self._kept[run_id] = _Kept(view)
+        self._nodes += len(view.nodes)
+        while self._nodes > NODES_MAX and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._nodes -= len(dropped.view.nodes)
+        return kept

@@ -1,0 +1,124 @@
+"""Workflows that the tests of the gateway run, compiled and stored once."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+from penstock import Client
+from penstock.client import Run
+from penstock.compiler.loader import load_workflow
+
+from tests.waiting import WAIT_S, wait_for
+
+PROGRAM = '''
+import time
+from pathlib import Path
+
+from penstock import operator, workflow
+
+
+@operator(cpu=0.1, memory=0)
+def double(n: int) -> int:
+    print(f"doubling {n}")
+    print("ü" * 3)
+    return 2 * n
+
+
+@operator(cpu=0.1, memory=0)
+def repeat(n: int) -> bytes:
+    return bytes(range(256)) * n
+
+
+@operator(cpu=0.1, memory=0)
+def hold(gate: str, n: int) -> int:
+    while not (Path(gate) / "open").exists():
+        time.sleep(0.02)
+    return n
+
+
+@operator(cpu=0.1, memory=0)
+def fail(n: int) -> int:
+    raise ValueError(f"{n} is too many")
+
+
+@operator(cpu=0.1, memory=0)
+def add(numbers: list[int]) -> int:
+    return sum(numbers)
+
+
+@workflow
+def doubled(n: int, data: int = 8) -> dict[str, object]:
+    """Doubles a number, and makes some bytes."""
+    return {"n": double(n), "data": repeat(data)}
+
+
+@workflow
+def echo(value: object) -> object:
+    return same(value)
+
+
+@operator(cpu=0.1, memory=0)
+def same(value: object) -> object:
+    return value
+
+
+@workflow
+def gated(gate: str, width: int = 4) -> int:
+    """Waits until its gate is open."""
+    return add([hold(gate, each) for each in range(4)])
+
+
+@workflow
+def failing(n: int = 1) -> int:
+    return add([fail(n), double(n)])
+
+
+@workflow
+def wide(n: int = 1) -> int:
+    return add([double(n) for _ in range(120)])
+'''
+
+
+class Programs:
+    """The workflows by name; `plan` stores one and returns its hash."""
+
+    def __init__(self, address: str, rest: httpx.Client, folder: Path) -> None:
+        self.address, self._rest = address, rest
+        self._folder = folder
+        self._plans: dict[str, str] = {}
+
+    @cached_property
+    def file(self) -> Path:
+        path = self._folder / "rest_program.py"
+        path.write_text(PROGRAM)
+        return path
+
+    def submit(self, name: str, **inputs: Any) -> Run:
+        with Client(self.address) as client:
+            return client.submit(load_workflow(f"{self.file}:{name}"), **inputs)
+
+    def plan(self, name: str) -> str:
+        """Return the hash of a stored plan."""
+        if name not in self._plans:
+            gate = self._folder / "gate"
+            gate.mkdir(exist_ok=True)
+            (gate / "open").touch()
+            inputs = {"doubled": {"n": 1}, "gated": {"gate": str(gate)}, "echo": {"value": 1}}.get(name, {})
+            self._plans[name] = self.submit(name, **inputs).plan_hash.hex()
+        return self._plans[name]
+
+    def launch(self, name: str, **inputs: Any) -> str:
+        """Start a run over REST; return its id."""
+        answer = self._rest.post("/runs", json={"plan": self.plan(name), "inputs": inputs})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["run"]
+
+    def ended(self, run: str) -> dict[str, Any]:
+        """Wait for the end of a run; return its result."""
+
+        def result() -> dict[str, Any] | None:
+            found = self._rest.get(f"/runs/{run}/result", params={"wait_s": min(WAIT_S, 30)}).json()
+            return None if found["state"] in ("running", "cancelling") else found
+
+        return wait_for(result)
