@@ -125,6 +125,10 @@ def live() -> Iterator[Live]:
         wait_for(lambda: answered(found, "count(up == 1)") == [targets] or prometheus.poll())
         assert prometheus.poll() is None, (folder / "prometheus.log").read_text()
         work(suite.address, folder)
+        for count in (1, 2):  # a rate needs two scrapes that differ
+            with urllib.request.urlopen(f"http://{suite.instances['gateway'].http}/v1/runs", timeout=WAIT_S) as answer:
+                assert len(json.load(answer)["runs"]) == 3 * RUNS
+            wait_for(lambda count=count: found.values("sum(penstock_http_requests_total)") == [count])
         wait_for(lambda: found.values('sum(penstock_runs_ended_total{state="failed"})') == [RUNS])
         yield found
 

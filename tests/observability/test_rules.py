@@ -110,6 +110,14 @@ CASES = {
         "S/Submit of a failed with internal errors",
         {"job": "a", "method": "S/Submit"},
     ),
+    "PenstockRestFails": Case(
+        {f"penstock_http_requests_total{{{ONE}, route='/v1/runs', status='503'}}": "0+2x20"}
+        | {f"penstock_http_requests_total{{{ONE}, route='/v1/runs', status='200'}}": "0+100x20"},
+        {f"penstock_http_requests_total{{{ONE}, route='/v1/runs', status='422'}}": "0+2x20"}
+        | {f"penstock_http_requests_total{{{ONE}, route='/v1/runs', status='200'}}": "0+100x20"},
+        "more than 1 % of requests to the REST API of a fail",
+        {"job": "a"},
+    ),
     "PenstockPoolWithoutWorkers": Case(
         {"penstock_queued_actions{pool='p'}": "3x20", "penstock_workers{pool='p'}": "0x20"},
         {"penstock_queued_actions{pool='p'}": "3x20", "penstock_workers{pool='p'}": "1x20"}

@@ -1,4 +1,4 @@
-"""The dashboard of the services: the log, the streams, calls, processes."""
+"""The dashboard of the services: the log, the streams, calls, the REST API, processes."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
@@ -14,10 +14,11 @@ def services() -> Dashboard:
         "The log": _log(),
         "The streams": _streams(),
         "Calls": _calls(),
+        "The REST API": _rest(),
         "Traces and artifacts": _outputs(),
         "Processes": _processes(),
     }
-    return dashboard("services", "Penstock: services", "The log, the streams, calls and processes.", rows)
+    return dashboard("services", "Penstock: services", "The log, the streams, calls, the REST API and processes.", rows)
 
 
 def _now() -> list[Panel]:
@@ -89,6 +90,24 @@ def _calls() -> list[Panel]:
         lines("Calls per second", {"{{method}}": rate("penstock_rpc_duration_seconds_count", "method")}),
         lines("Calls, p99", {"{{method}}": quantile(0.99, "penstock_rpc_duration_seconds", "method")}, unit="s"),
         lines("Failed calls per second", {"{{method}} {{code}}": rate("penstock_rpc_failed_total", "method, code")}),
+    ]
+
+
+def _rest() -> list[Panel]:
+    return [
+        lines("Requests per second", {"{{status}} {{route}}": rate("penstock_http_requests_total", "status, route")}),
+        lines("Requests, p99", {"{{route}}": quantile(0.99, "penstock_http_duration_seconds", "route")}, unit="s"),
+        lines(
+            "Streams of events",
+            {
+                "streams of {{instance}}": "penstock_http_streams",
+                "runs followed by {{instance}}": "penstock_http_watched_runs",
+            },
+        ),
+        lines(
+            "Streams closed because the client was slow, per second",
+            {"{{instance}}": "rate(penstock_http_lagged_total[$__rate_interval])"},
+        ),
     ]
 
 
