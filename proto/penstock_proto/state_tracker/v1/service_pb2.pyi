@@ -33,20 +33,22 @@ class InfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class InfoResponse(_message.Message):
-    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services")
+    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services", "registry_address")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FOLDER_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     ACTION_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    REGISTRY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     version: str
     shards: int
     deployment_id: str
     artifact_folder: str
     artifact_address: str
     action_services: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ...) -> None: ...
+    registry_address: str
+    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ..., registry_address: _Optional[str] = ...) -> None: ...
 
 class PutPlanRequest(_message.Message):
     __slots__ = ("chunk", "caller")
