@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "executors": {"proto", "plan", "sdk", "artifact_store", "observability", "service"},
     "tracer": FOLLOWER,
     "gateway": {"proto", "plan", "sdk", "observability", "service"},
+    "registry": {"proto", "plan", "observability", "service"},
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and

@@ -180,6 +180,15 @@ SPANS: Final = Counter(
     ["outcome"],
 )
 
+# Registry
+REGISTRY_EVENTS: Final = Counter(
+    "penstock_registry_events", "Changes of names, versions and aliases committed, by kind.", ["kind"]
+)
+REGISTRY_UP: Final = Scraped(
+    "penstock_registry_up", "1 while the registry's database responds, otherwise 0.", combine="min"
+)
+REGISTRY_FOLLOWERS: Final = Scraped("penstock_registry_followers", "Calls that follow the registry's log.")
+
 
 def serve(port: int, address: str = "127.0.0.1") -> tuple[int, Callable[[], None]]:
     """Serve /metrics in Prometheus' text format from its own thread; return the port and a function that stops it.

@@ -27,12 +27,19 @@ def assignable(types: Sequence[Type], given: int, expected: int, given_types: Se
 
 
 class Relation:
-    """The relation between two tables of types, which may grow but not change; remembers its answers."""
+    """The relation between two tables of types, which may grow but not change; remembers its answers.
 
-    __slots__ = ("_expected", "_given", "_known")
+    Args:
+        by_fields: Records fit by their fields, whatever their classes are called: what callers send as JSON.
+    """
 
-    def __init__(self, types: Sequence[Type], given_types: Sequence[Type] | None = None) -> None:
+    __slots__ = ("_by_fields", "_expected", "_given", "_known")
+
+    def __init__(
+        self, types: Sequence[Type], given_types: Sequence[Type] | None = None, *, by_fields: bool = False
+    ) -> None:
         self._expected = types
+        self._by_fields = by_fields
         self._given = types if given_types is None else given_types
         self._known: dict[tuple[int, int], bool] = {}
 
@@ -80,6 +87,8 @@ class Relation:
                 return given_type.name == name and self._fits_parameters(given_type, expected_type)
             case name if name in SCALARS and given_type.name == name:
                 return True
+            case "record" if self._by_fields and given_type.name == "record":
+                return self._fits_fields(given_type, expected_type)
             case _:
                 return _is_a(given_type, expected_type) and self._fits_parameters(given_type, expected_type)
 
@@ -108,6 +117,16 @@ class Relation:
 
     def _fits_items(self, given: Type, expected: Type) -> bool:
         return not expected.args or all(self.assignable(item, expected.args[0]) for item in given.args)
+
+    def _fits_fields(self, given: Type, expected: Type) -> bool:
+        """No field is unknown, none that is required is missing, and each fits."""
+        wanted = {field.name: field for field in expected.fields}
+        offered = {field.name: field for field in given.fields}
+        return (
+            offered.keys() <= wanted.keys()
+            and all(name in offered and offered[name].required for name, field in wanted.items() if field.required)
+            and all(self.assignable(field.type, wanted[name].type) for name, field in offered.items())
+        )
 
     def _fits_parameters(self, given: Type, expected: Type) -> bool:
         """Parameters are covariant; a type expected without any accepts all; without any is given as Any."""

@@ -26,27 +26,29 @@ from penstock_proto.plan.v1 import plan_pb2 as penstock__proto_dot_plan_dot_v1_d
 from penstock_proto.state_tracker.v1 import events_pb2 as penstock__proto_dot_state__tracker_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'penstock_proto/registry/v1/events.proto\x12\x14penstock.registry.v1\x1a!penstock_proto/plan/v1/plan.proto\x1a,penstock_proto/state_tracker/v1/events.proto\"n\n\rRegistryBatch\x12\x10\n\x08\x66rom_seq\x18\x01 \x01(\x03\x12\x16\n\x0erecorded_at_us\x18\x02 \x01(\x03\x12\x33\n\x06\x65vents\x18\x03 \x03(\x0b\x32#.penstock.registry.v1.RegistryEvent\"\x8b\x02\n\rRegistryEvent\x12\x31\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32!.penstock.state_tracker.v1.Caller\x12\x45\n\x12workflow_published\x18\x02 \x01(\x0b\x32\'.penstock.registry.v1.WorkflowPublishedH\x00\x12?\n\x0ftype_registered\x18\x03 \x01(\x0b\x32$.penstock.registry.v1.TypeRegisteredH\x00\x12\x37\n\x0b\x61lias_moved\x18\x04 \x01(\x0b\x32 .penstock.registry.v1.AliasMovedH\x00\x42\x06\n\x04kind\"\xb1\x01\n\x11WorkflowPublished\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04plan\x18\x03 \x01(\x0c\x12\x0c\n\x04team\x18\x04 \x01(\t\x12\x32\n\tinterface\x18\x05 \x01(\x0b\x32\x1f.penstock.registry.v1.Interface\x12-\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x1c.penstock.registry.v1.Change\"\xc6\x01\n\tInterface\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12\x0e\n\x06\x62undle\x18\x03 \x01(\x0c\x12\r\n\x05nodes\x18\x04 \x01(\x05\x12%\n\x05types\x18\x05 \x03(\x0b\x32\x16.penstock.plan.v1.Type\x12+\n\x06inputs\x18\x06 \x03(\x0b\x32\x1b.penstock.plan.v1.PlanInput\x12\'\n\x07outputs\x18\x07 \x03(\x0b\x32\x16.penstock.plan.v1.Port\",\n\x06\x43hange\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0cincompatible\x18\x02 \x01(\x08\"\x90\x01\n\x0eTypeRegistered\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04hash\x18\x03 \x01(\x0c\x12%\n\x05types\x18\x04 \x03(\x0b\x32\x16.penstock.plan.v1.Type\x12\x10\n\x08workflow\x18\x05 \x01(\t\x12\x18\n\x10workflow_version\x18\x06 \x01(\x03\"\xb4\x01\n\nAliasMoved\x12\x33\n\nentry_kind\x18\x01 \x01(\x0e\x32\x1f.penstock.registry.v1.EntryKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x61lias\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x14\n\x0c\x66rom_version\x18\x05 \x01(\x03\x12-\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x1c.penstock.registry.v1.Change*U\n\tEntryKind\x12\x1a\n\x16\x45NTRY_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45NTRY_KIND_WORKFLOW\x10\x01\x12\x13\n\x0f\x45NTRY_KIND_TYPE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'penstock_proto/registry/v1/events.proto\x12\x14penstock.registry.v1\x1a!penstock_proto/plan/v1/plan.proto\x1a,penstock_proto/state_tracker/v1/events.proto\"n\n\rRegistryBatch\x12\x10\n\x08\x66rom_seq\x18\x01 \x01(\x03\x12\x16\n\x0erecorded_at_us\x18\x02 \x01(\x03\x12\x33\n\x06\x65vents\x18\x03 \x03(\x0b\x32#.penstock.registry.v1.RegistryEvent\"\x8b\x02\n\rRegistryEvent\x12\x31\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32!.penstock.state_tracker.v1.Caller\x12\x45\n\x12workflow_published\x18\x02 \x01(\x0b\x32\'.penstock.registry.v1.WorkflowPublishedH\x00\x12?\n\x0ftype_registered\x18\x03 \x01(\x0b\x32$.penstock.registry.v1.TypeRegisteredH\x00\x12\x37\n\x0b\x61lias_moved\x18\x04 \x01(\x0b\x32 .penstock.registry.v1.AliasMovedH\x00\x42\x06\n\x04kind\"\xe3\x01\n\x11WorkflowPublished\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04plan\x18\x03 \x01(\x0c\x12\x0c\n\x04team\x18\x04 \x01(\t\x12\x32\n\tinterface\x18\x05 \x01(\x0b\x32\x1f.penstock.registry.v1.Interface\x12-\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x1c.penstock.registry.v1.Change\x12\x30\n\x05types\x18\x07 \x03(\x0b\x32!.penstock.registry.v1.TypeVersion\",\n\x0bTypeVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xc6\x01\n\tInterface\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12\x0e\n\x06\x62undle\x18\x03 \x01(\x0c\x12\r\n\x05nodes\x18\x04 \x01(\x05\x12%\n\x05types\x18\x05 \x03(\x0b\x32\x16.penstock.plan.v1.Type\x12+\n\x06inputs\x18\x06 \x03(\x0b\x32\x1b.penstock.plan.v1.PlanInput\x12\'\n\x07outputs\x18\x07 \x03(\x0b\x32\x16.penstock.plan.v1.Port\",\n\x06\x43hange\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0cincompatible\x18\x02 \x01(\x08\"\x90\x01\n\x0eTypeRegistered\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04hash\x18\x03 \x01(\x0c\x12%\n\x05types\x18\x04 \x03(\x0b\x32\x16.penstock.plan.v1.Type\x12\x10\n\x08workflow\x18\x05 \x01(\t\x12\x18\n\x10workflow_version\x18\x06 \x01(\x03\"\xb4\x01\n\nAliasMoved\x12\x33\n\nentry_kind\x18\x01 \x01(\x0e\x32\x1f.penstock.registry.v1.EntryKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x61lias\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x14\n\x0c\x66rom_version\x18\x05 \x01(\x03\x12-\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x1c.penstock.registry.v1.Change*U\n\tEntryKind\x12\x1a\n\x16\x45NTRY_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45NTRY_KIND_WORKFLOW\x10\x01\x12\x13\n\x0f\x45NTRY_KIND_TYPE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'penstock_proto.registry.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENTRYKIND']._serialized_start=1285
-  _globals['_ENTRYKIND']._serialized_end=1370
+  _globals['_ENTRYKIND']._serialized_start=1381
+  _globals['_ENTRYKIND']._serialized_end=1466
   _globals['_REGISTRYBATCH']._serialized_start=146
   _globals['_REGISTRYBATCH']._serialized_end=256
   _globals['_REGISTRYEVENT']._serialized_start=259
   _globals['_REGISTRYEVENT']._serialized_end=526
   _globals['_WORKFLOWPUBLISHED']._serialized_start=529
-  _globals['_WORKFLOWPUBLISHED']._serialized_end=706
-  _globals['_INTERFACE']._serialized_start=709
-  _globals['_INTERFACE']._serialized_end=907
-  _globals['_CHANGE']._serialized_start=909
-  _globals['_CHANGE']._serialized_end=953
-  _globals['_TYPEREGISTERED']._serialized_start=956
-  _globals['_TYPEREGISTERED']._serialized_end=1100
-  _globals['_ALIASMOVED']._serialized_start=1103
-  _globals['_ALIASMOVED']._serialized_end=1283
+  _globals['_WORKFLOWPUBLISHED']._serialized_end=756
+  _globals['_TYPEVERSION']._serialized_start=758
+  _globals['_TYPEVERSION']._serialized_end=802
+  _globals['_INTERFACE']._serialized_start=805
+  _globals['_INTERFACE']._serialized_end=1003
+  _globals['_CHANGE']._serialized_start=1005
+  _globals['_CHANGE']._serialized_end=1049
+  _globals['_TYPEREGISTERED']._serialized_start=1052
+  _globals['_TYPEREGISTERED']._serialized_end=1196
+  _globals['_ALIASMOVED']._serialized_start=1199
+  _globals['_ALIASMOVED']._serialized_end=1379
 # @@protoc_insertion_point(module_scope)

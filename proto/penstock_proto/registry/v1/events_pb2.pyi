@@ -41,20 +41,30 @@ class RegistryEvent(_message.Message):
     def __init__(self, caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., workflow_published: _Optional[_Union[WorkflowPublished, _Mapping]] = ..., type_registered: _Optional[_Union[TypeRegistered, _Mapping]] = ..., alias_moved: _Optional[_Union[AliasMoved, _Mapping]] = ...) -> None: ...
 
 class WorkflowPublished(_message.Message):
-    __slots__ = ("name", "version", "plan", "team", "interface", "changes")
+    __slots__ = ("name", "version", "plan", "team", "interface", "changes", "types")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
     INTERFACE_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     plan: bytes
     team: str
     interface: Interface
     changes: _containers.RepeatedCompositeFieldContainer[Change]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., interface: _Optional[_Union[Interface, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
+    types: _containers.RepeatedCompositeFieldContainer[TypeVersion]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., interface: _Optional[_Union[Interface, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., types: _Optional[_Iterable[_Union[TypeVersion, _Mapping]]] = ...) -> None: ...
+
+class TypeVersion(_message.Message):
+    __slots__ = ("name", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Interface(_message.Message):
     __slots__ = ("workflow", "doc", "bundle", "nodes", "types", "inputs", "outputs")

@@ -1,0 +1,1 @@
+"""Names of workflows and their types: versions, aliases, search, forms."""

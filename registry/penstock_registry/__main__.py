@@ -1,0 +1,28 @@
+"""`penstock-registry`: one registry as a process of its own."""
+
+import sys
+
+from penstock_service import process
+from penstock_service.database import ABSENT, TROUBLE
+from penstock_service.process import Process, patiently
+
+from .app import Registry
+from .errors import RegistryError
+from .settings import Settings
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Answer once the tables are there."""
+    registry = Registry(settings.database_url, settings.state_trackers)
+    here.stop(registry.stop)
+    await patiently(registry.start, ABSENT, "Postgres")
+    await here.serve(settings, registry.register)
+    here.ready = lambda: registry.ready
+
+
+def main() -> int:
+    return process.run(Settings, start, (RegistryError, *TROUBLE))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

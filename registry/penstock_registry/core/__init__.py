@@ -1,0 +1,1 @@
+"""The rules of names, versions and aliases, without I/O."""

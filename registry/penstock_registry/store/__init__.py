@@ -1,0 +1,1 @@
+"""The registry's log and the tables that are made from it, in Postgres."""
