@@ -21,6 +21,7 @@ from penstock_executors.process import ProcessExecutor
 from penstock_executors.trackers import Trackers
 from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
+from penstock_registry.app import Registry
 from penstock_service import channels, grpc_server
 from penstock_service.settings import BadAddress, split_address
 from penstock_service.watchdog import Watchdog
@@ -139,6 +140,10 @@ class Stack:
         unlocking.register(server)
         granting = self._action_service(url, stream, shards)
         granting.register(server)
+        registry = Registry(url, [self.address])
+        self._stops.append(("registry", registry.stop))
+        await registry.start()
+        registry.register(server)
         add_to_server(store, server.grpc)
         server.serves(artifact_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
         self._stops.append(("server", server.stop))

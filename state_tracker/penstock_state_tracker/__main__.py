@@ -25,6 +25,7 @@ async def start(settings: Settings, here: Process) -> None:
         settings.artifact_folder,
         settings.artifact_store,
         settings.action_services,
+        settings.registry,
     )
     here.stop(tracker.stop)
     await tracker.start()

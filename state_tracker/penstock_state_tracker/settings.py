@@ -36,3 +36,6 @@ class Settings(StreamSettings):
         default=(),
         description="Addresses of the Action Services that clients use. Default: the address of this instance.",
     )
+    registry: Address = Field(
+        default="", description="Address of the registry that clients use. Default: the address of this instance."
+    )

@@ -229,8 +229,8 @@ def test_without_kafka_runs_go_on(suite: Topology, gated: Callable[[], Gated]) -
 
 
 def test_a_service_that_is_not_there_cannot_be_scaled(tmp_path: Path) -> None:
-    with pytest.raises(NotStarted, match="unknown service registry: choose from state-tracker, "):
-        Topology(tmp_path, file=ROOT / "docker-compose.yml", scale={"registry": 2}).start()
+    with pytest.raises(NotStarted, match="unknown service broker: choose from state-tracker, "):
+        Topology(tmp_path, file=ROOT / "docker-compose.yml", scale={"broker": 2}).start()
 
 
 def test_the_command_says_how_to_use_it(tmp_path: Path) -> None:

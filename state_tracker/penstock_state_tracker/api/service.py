@@ -59,6 +59,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         artifact_folder: str,
         artifact_address: str,
         action_services: Sequence[str],
+        registry_address: str,
     ) -> None:
         self._info = api.InfoResponse(
             version=version("penstock-state-tracker"),
@@ -67,6 +68,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             artifact_folder=artifact_folder,
             artifact_address=artifact_address,
             action_services=action_services,
+            registry_address=registry_address,
         )
         self._routing = routing
         self._histories = histories
