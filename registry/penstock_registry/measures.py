@@ -1,16 +1,23 @@
 """What is measured of the registry."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from penstock_observability import metrics
 from penstock_observability.scraped import Stop
 from penstock_proto.registry.v1.events_pb2 import RegistryEvent
 
+# All of them, so that a counter is there before its first event.
+_EVENTS: Final = {
+    field.name: metrics.REGISTRY_EVENTS.labels(field.name)
+    for field in RegistryEvent.DESCRIPTOR.oneofs_by_name["kind"].fields
+}
 
-def committed(events: Sequence[RegistryEvent]) -> None:
+
+def count_committed(events: Sequence[RegistryEvent]) -> None:
     """Count what was just committed."""
     for event in events:
-        metrics.REGISTRY_EVENTS.labels(event.WhichOneof("kind") or "unknown").inc()
+        _EVENTS[event.WhichOneof("kind") or ""].inc()
 
 
 def watch(is_up: Callable[[], bool], followers: Callable[[], int]) -> Stop:

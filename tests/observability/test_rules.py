@@ -148,6 +148,11 @@ CASES = {
         "more than 10 % of all attempts fail for reasons other than an operator's exception",
         {},
     ),
+    "PenstockRegistryAway": Case(
+        {f"penstock_registry_up{{{ONE}}}": "0x20"},
+        {f"penstock_registry_up{{{ONE}}}": "1x20"},
+        "the registry at a:1 cannot reach its database: workflows cannot be deployed or run by name",
+    ),
     "PenstockArtifactDiskFull": Case(
         {f"penstock_artifact_disk_free_bytes{{{ONE}}}": f"{2**30}x20"}
         | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},

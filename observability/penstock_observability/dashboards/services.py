@@ -16,6 +16,7 @@ def services() -> Dashboard:
         "Calls": _calls(),
         "The REST API": _rest(),
         "Traces and artifacts": _outputs(),
+        "The registry": _registry(),
         "Processes": _processes(),
     }
     return dashboard("services", "Penstock: services", "The log, the streams, calls, the REST API and processes.", rows)
@@ -123,6 +124,20 @@ def _outputs() -> list[Panel]:
             "Artifact disk",
             {"size": "penstock_artifact_disk_bytes", "free": "penstock_artifact_disk_free_bytes"},
             unit="bytes",
+        ),
+    ]
+
+
+def _registry() -> list[Panel]:
+    return [
+        lines(
+            "Changes of names per second",
+            {"{{kind}}": rate("penstock_registry_events_total", "kind")},
+            text="Versions published, types registered, aliases moved.",
+        ),
+        lines(
+            "Registry and its followers",
+            {"{{instance}}, 1 is up": "penstock_registry_up", "followers": "sum(penstock_registry_followers)"},
         ),
     ]
 

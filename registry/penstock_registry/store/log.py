@@ -74,7 +74,7 @@ class Log:
             async with connection.transaction():
                 turn = Turn(connection, await connection.fetchval(LOCK))
                 yield turn
-            measures.committed(turn.events)
+            measures.count_committed(turn.events)
         self._advance(turn.seq)
 
     async def head(self) -> int:

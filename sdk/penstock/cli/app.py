@@ -15,6 +15,7 @@ from .compile import check, compile_
 from .diff import diff
 from .doctor import doctor
 from .get import get
+from .registry import alias, deploy, workflows
 from .run import run
 from .show import events, runs, show, why, workers
 from .up import up
@@ -45,6 +46,9 @@ app.command(context_settings=_UNPARSED)(run)
 app.command()(check)
 app.command("compile")(compile_)
 app.command()(diff)
+app.command()(deploy)
+app.command()(workflows)
+app.command()(alias)
 app.command()(up)
 app.command()(worker)
 app.command()(runs)

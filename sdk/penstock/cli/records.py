@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from ..client.outputs import Output
+from ..client.registered import AliasMove, Change, Deployed, WorkflowInfo, WorkflowVersion
 from ..client.runs import RunInfo
 from ..client.view import Attempt, NodeState, NodeView, RunView
 
@@ -19,6 +21,8 @@ def of_info(run: RunInfo) -> dict[str, Any]:
     return {
         "run": str(run.id),
         "workflow": run.workflow,
+        "name": run.name or None,
+        "version": run.version or None,
         "plan": run.plan_hash.hex(),
         "state": run.state.value,
         "team": run.team,
@@ -49,6 +53,55 @@ def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
             "nodes": [_node(node) for node in view.nodes],
         },
     }
+
+
+def of_workflow(workflow: WorkflowInfo) -> dict[str, Any]:
+    return {
+        "name": workflow.name,
+        "team": workflow.team,
+        "doc": workflow.doc,
+        "latest": workflow.latest,
+        "aliases": dict(workflow.aliases),
+        "updated_at_us": workflow.updated_at_us,
+    }
+
+
+def of_version(version: WorkflowVersion) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.version,
+        "plan": version.plan_hash.hex(),
+        "bundle": version.bundle.hex() or None,
+        "workflow": version.workflow,
+        "team": version.team,
+        "user": version.user,
+        "nodes": version.nodes,
+        "published_at_us": version.published_at_us,
+        "changes": _changes(version.changes),
+        "types": dict(version.types),
+    }
+
+
+def of_move(moved: AliasMove) -> dict[str, Any]:
+    return {
+        "name": moved.name,
+        "alias": moved.alias,
+        "version": moved.version or None,
+        "from_version": moved.from_version or None,
+        "changes": _changes(moved.changes),
+    }
+
+
+def of_deployed(done: Deployed) -> dict[str, Any]:
+    return {
+        **of_version(done.version),
+        "created": done.created,
+        "alias": None if done.moved is None else of_move(done.moved),
+    }
+
+
+def _changes(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    return [{"text": each.text, "incompatible": each.incompatible} for each in changes]
 
 
 def of_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> dict[str, Any]:

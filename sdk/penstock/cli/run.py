@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,23 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import exits, terminal
+from . import exits, inputs, terminal
 from .options import Address, AsJson, Data
 from .show import json_bytes_max, program
 
 if TYPE_CHECKING:
     import uuid
 
+    from penstock_proto.state_tracker.v1.events_pb2 import RunOptions
+
     from ..client import AsyncClient, RunView
     from ..client.submission import Prepared
-    from .flags import Flag
 
-HELP_WORDS = ("--help", "-h")
+    Prepare = Callable[[AsyncClient], Awaitable[Prepared | None]]
 
 
 def run(
     ctx: typer.Context,
-    target: Annotated[str | None, typer.Argument(metavar="FILE.py:WORKFLOW [--INPUT VALUE]...")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="FILE.py:WORKFLOW|NAME[@VERSION] [--INPUT VALUE]...")] = None,
     team: Annotated[str, typer.Option("--team", help="Count the run towards this team.")] = "",
     pool: Annotated[str, typer.Option("--pool", help="Run the operators in this pool.")] = "",
     priority: Annotated[
@@ -46,27 +48,39 @@ def run(
 ) -> int:
     """Run a workflow, show its progress and print its outputs.
 
-    The workflow's inputs are options of this command; `penstock run FILE.py:WORKFLOW --help` lists them. Everything
-    after `--` is an input, even if this command has an option of that name.
+    The workflow is one of a file, or one that was deployed: NAME is its latest version, NAME@3 version 3, and
+    NAME@production the version of this alias. Its inputs are options of this command; `penstock run NAME --help` and
+    `penstock run FILE.py:WORKFLOW --help` list them. Everything after `--` is an input, even if this command has an
+    option of that name.
 
     Ctrl-C does not cancel the run. If the services run elsewhere, the run continues; otherwise `penstock watch RUN`
     resumes it.
     """
     words = list(ctx.args)
-    if target in HELP_WORDS or target is None:
+    if target is None or target in inputs.HELP_WORDS:
         print(ctx.get_help())
         return exits.SUCCEEDED if target else exits.USAGE
     _refuse_undecodable([*words, *(label or []), team, pool])
-    prepared = prepare(ctx, target, words)
-    if prepared is None:
-        return exits.SUCCEEDED
     from penstock_proto.state_tracker.v1 import events_pb2
+
+    from ..client.registered import is_reference
 
     options = events_pb2.RunOptions(
         team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=_labels(label or [])
     )
-    job = Job(as_json=as_json, detach=detach)
-    return job.accompany(address, data, submit=(prepared, options))
+    job = Job(as_json=as_json, detach=detach, options=options)
+    if is_reference(target):
+        return job.accompany(address, data, prepare=lambda client: _prepare_named(client, target, words, options))
+    # What is wrong with a file is said before any service is asked.
+    prepared = _prepare_file(target, words)
+    return exits.SUCCEEDED if prepared is None else job.accompany(address, data, prepare=_already(prepared))
+
+
+def _already(prepared: Prepared) -> Prepare:
+    async def prepare(client: AsyncClient) -> Prepared:
+        return prepared
+
+    return prepare
 
 
 def _refuse_undecodable(words: Sequence[str]) -> None:
@@ -81,23 +95,45 @@ def follow_existing(part: str, as_json: bool, address: str | None, data: Path | 
     return Job(as_json=as_json).accompany(address, data, part=part)
 
 
-def prepare(ctx: typer.Context, target: str, words: Sequence[str]) -> Prepared | None:
+def _prepare_file(target: str, words: Sequence[str]) -> Prepared | None:
     """Compile and read the inputs; None if only help was asked for. Raise what is wrong, all of it at once."""
+    from penstock_plan import form
+
     from ..client import submission
     from ..compiler.loader import load_workflow
-    from .flags import parse
+    from . import inputs
 
     workflow = load_workflow(target)
-    compiled = submission.compiled_once(workflow)
-    flags = flags_of(compiled.plan)
-    if any(word in HELP_WORDS for word in words):
-        _print_help(ctx, target, compiled.plan.doc, flags)
+    plan = submission.compiled_once(workflow).plan
+    own = form.of(plan.name, plan.doc, plan.inputs)
+    if any(word in inputs.HELP_WORDS for word in words):
+        inputs.print_help(target, own)
         return None
-    values, problems = parse(flags, words)
-    problems = [problem for problem in problems if problem]
-    if problems:
-        raise typer.BadParameter("\n".join([*problems, f"`penstock run {target} --help` lists the inputs"]))
-    return submission.prepare(workflow, _typed(workflow, values))
+    return submission.prepare(workflow, _typed(workflow, inputs.read(target, own, words)))
+
+
+async def _prepare_named(
+    client: AsyncClient, target: str, words: Sequence[str], options: RunOptions
+) -> Prepared | None:
+    """Read the inputs of a workflow of the registry; None if only help was asked for."""
+    from ..client.errors import NotRegistered
+    from . import inputs
+
+    try:
+        form = await client.registry.form(target)
+    except NotRegistered as error:
+        file = f"{target.partition('@')[0]}.py"
+        if not os.path.isfile(file):  # noqa: ASYNC240 (the command ends here)
+            raise
+        raise NotRegistered(error.code, f"{error.details}; did you mean the file {file}?") from None
+    if any(word in inputs.HELP_WORDS for word in words):
+        inputs.print_help(target, form.schema, f"{form} of the registry")
+        return None
+    values = inputs.read(target, form.schema, words)
+    properties = form.schema["properties"]
+    opaque = {name: properties[name]["x-kind"] for name in values if "x-kind" in properties[name]}
+    inputs.refuse(target, [f"{name}: give a {kind} from Python: Client.submit" for name, kind in opaque.items()])
+    return await client.prepare_named(form, values, options)
 
 
 def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,38 +154,6 @@ def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return typed
 
 
-def flags_of(plan: Any) -> list[Flag]:
-    """The options that a workflow's inputs are given by."""
-    import json
-
-    from .flags import Flag
-
-    flags: list[Flag] = []
-    for each in plan.inputs:
-        short = not each.required and each.default.codec == "json" and each.default.WhichOneof("body") == "inline"
-        default = each.default.inline.decode() if short else None
-        flags.append(Flag(each.name, json.loads(each.schema_json or "{}"), each.required, default, each.doc))
-    return flags
-
-
-def _print_help(ctx: typer.Context, target: str, doc: str, flags: Sequence[Flag]) -> None:
-    from .flags import type_text
-
-    terminal.line(f"Usage: penstock run {target} [--INPUT VALUE]...")
-    if doc:
-        terminal.line("")
-        terminal.line(f"  {' '.join(doc.split())}")
-    terminal.line("")
-    terminal.line("Inputs:" if flags else "This workflow has no inputs.")
-    rows = [(f"  {flag.option}", type_text(flag.schema), flag) for flag in flags]
-    width = max((len(name) for name, _, _ in rows), default=0)
-    for name, kind, flag in rows:
-        default = "required" if flag.required else f"default {flag.default}" if flag.default is not None else "optional"
-        terminal.line(f"{name:{width}}  {kind} [{default}]" + (f"  {' '.join(flag.doc.split())}" if flag.doc else ""))
-    terminal.line("")
-    terminal.line("`penstock run --help` lists the options of `penstock run` itself.")
-
-
 def _labels(words: Sequence[str]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for word in words:
@@ -166,6 +170,7 @@ class Job:
 
     as_json: bool
     detach: bool = False
+    options: RunOptions | None = None
     run_id: uuid.UUID | None = None
     attended: bool = False
     _code: int = field(default=exits.FAILED)
@@ -175,21 +180,23 @@ class Job:
         address: str | None,
         data: Path | None,
         *,
-        submit: tuple[Prepared, Any] | None = None,
+        prepare: Prepare | None = None,
         part: str = "",
     ) -> int:
-        """Submit a run, or find one by a part of its id, and follow it. Ctrl-C leaves it as it is."""
+        """Submit a run, or find one by a part of its id, and follow it. Ctrl-C leaves it as it is.
+
+        Args:
+            prepare: Its result is submitted; nothing is if there is none.
+        """
         try:
             import asyncio
 
-            return asyncio.run(self._accompany(address, data, submit, part))
+            return asyncio.run(self._accompany(address, data, prepare, part))
         except KeyboardInterrupt:
             self._interrupted()
             return exits.INTERRUPTED
 
-    async def _accompany(
-        self, address: str | None, data: Path | None, submit: tuple[Prepared, Any] | None, part: str
-    ) -> int:
+    async def _accompany(self, address: str | None, data: Path | None, prepare: Prepare | None, part: str) -> int:
         from ..client import AsyncClient
         from ..client.errors import Unreachable
         from .stack import session
@@ -199,7 +206,9 @@ class Job:
             async with session(address, data) as stack, AsyncClient(stack.address, program=program()) as client:
                 self.attended = stack.attended
                 if self.run_id is None:
-                    self.run_id = await self._begin(client, submit, part)
+                    self.run_id = await self._begin(client, prepare, part)
+                if self.run_id is None:
+                    return exits.SUCCEEDED
                 if self.detach:
                     return self._detached()
                 try:
@@ -210,11 +219,12 @@ class Job:
                     if not stack.attended:
                         raise
 
-    async def _begin(self, client: AsyncClient, submit: tuple[Prepared, Any] | None, part: str) -> uuid.UUID:
-        if submit is None:
+    async def _begin(self, client: AsyncClient, prepare: Prepare | None, part: str) -> uuid.UUID | None:
+        if prepare is None:
             return await client.find(part)
-        prepared, options = submit
-        run = await client.submit_prepared(prepared, options=options)
+        if (prepared := await prepare(client)) is None:
+            return None
+        run = await client.submit_prepared(prepared, options=self.options)
         terminal.line(f"run {run.id}", to_stderr=self.as_json or not self.detach)
         return run.id
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client.progress import Progress
+from ..client.registered import WorkflowInfo, WorkflowVersion
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
 from . import output_texts
@@ -29,6 +30,7 @@ STYLES = {
     "waiting": "dim",
 }
 NODES_SHOWN_MAX = 200
+DOC_CHARS_MAX = 60
 # Columns where there is no terminal to fit into.
 FILE_WIDTH = 140
 
@@ -67,7 +69,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
         took_us = (run.ended_at_us or time.time_ns() // 1000) - run.submitted_at_us
         table.add_row(
             str(run.id),
-            clean(run.workflow),
+            clean(f"{run.name}@{run.version}" if run.name else run.workflow),
             state_text(run.state),
             str(run.nodes),
             date(run.submitted_at_us),
@@ -76,6 +78,44 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
             clean(run.user),
         )
     console().print(table if runs else Text("no runs"))
+
+
+def workflows_table(workflows: Sequence[WorkflowInfo]) -> None:
+    table = plain_table("name", "latest", "aliases", "team", "updated", "about")
+    for each in workflows:
+        aliases = ", ".join(f"{alias} {version}" for alias, version in each.aliases.items())
+        about = " ".join(each.doc.split())[:DOC_CHARS_MAX]
+        name, team = clean(each.name), clean(each.team)
+        table.add_row(name, str(each.latest), clean(aliases), team, date(each.updated_at_us), clean(about))
+    console().print(table if workflows else Text("no workflows; `penstock deploy FILE.py` deploys one"))
+
+
+def versions_table(workflow: WorkflowInfo, versions: Sequence[WorkflowVersion]) -> None:
+    table = plain_table("version", "aliases", "deployed", "user", "nodes", "workflow", "changes of inputs")
+    for each in versions:
+        aliases = [alias for alias, version in workflow.aliases.items() if version == each.version]
+        table.add_row(
+            str(each.version),
+            clean(", ".join(aliases)),
+            date(each.published_at_us),
+            clean(each.user),
+            str(each.nodes),
+            clean(each.workflow),
+            clean_lines("\n".join(map(str, each.changes))),
+        )
+    line(f"{workflow.name}" + (f", team {workflow.team}" if workflow.team else ""))
+    console().print(table)
+
+
+def workflow_version(version: WorkflowVersion) -> None:
+    line(f"{version}  {version.workflow}, {version.nodes} nodes" + (f", team {version.team}" if version.team else ""))
+    line(f"  deployed {date(version.published_at_us)} by {version.user}")
+    line(f"  plan {version.plan_hash.hex()}")
+    line(f"  bundle {version.bundle.hex() or 'none'}")
+    for name, number in version.types.items():
+        line(f"  type {name}@{number}")
+    for change in version.changes:
+        line(f"  {change}")
 
 
 def workers_table(workers: Sequence[service_pb2.Worker]) -> None:

@@ -9,14 +9,17 @@ if TYPE_CHECKING:
     from .async_client import AsyncClient
     from .client import Client
     from .errors import (
+        AliasElsewhere,
         AmbiguousRun,
         BadFormat,
         BadInputs,
         BadOutput,
         ClientError,
         IdTaken,
+        Incompatible,
         NoSuchOutput,
         NoSuchRun,
+        NotRegistered,
         Overloaded,
         PlanRefused,
         Refused,
@@ -28,30 +31,50 @@ if TYPE_CHECKING:
     )
     from .outputs import Output
     from .progress import Progress
+    from .registered import (
+        AliasMove,
+        BadReference,
+        Change,
+        Deployed,
+        Form,
+        WorkflowInfo,
+        WorkflowVersion,
+    )
+    from .registry import AsyncRegistry, Registry
     from .runs import LogLine, Run, RunInfo
     from .saving import Saved
     from .view import Attempt, NodeState, NodeView, RunState, RunView
 
 __all__ = [
+    "AliasElsewhere",
+    "AliasMove",
     "AmbiguousRun",
     "AsyncClient",
+    "AsyncRegistry",
     "Attempt",
     "BadFormat",
     "BadInputs",
     "BadOutput",
+    "BadReference",
+    "Change",
     "Client",
     "ClientError",
+    "Deployed",
+    "Form",
     "IdTaken",
+    "Incompatible",
     "LogLine",
     "NoSuchOutput",
     "NoSuchRun",
     "NodeState",
     "NodeView",
+    "NotRegistered",
     "Output",
     "Overloaded",
     "PlanRefused",
     "Progress",
     "Refused",
+    "Registry",
     "ResultTimeout",
     "Run",
     "RunCancelled",
@@ -62,6 +85,8 @@ __all__ = [
     "SaveFailed",
     "Saved",
     "Unreachable",
+    "WorkflowInfo",
+    "WorkflowVersion",
 ]
 
 # Imported when first used: gRPC takes its time, and the command line looks here before it needs it.
@@ -69,14 +94,17 @@ _MODULES = {
     "async_client": ("AsyncClient",),
     "client": ("Client",),
     "errors": (
+        "AliasElsewhere",
         "AmbiguousRun",
         "BadFormat",
         "BadInputs",
         "BadOutput",
         "ClientError",
         "IdTaken",
+        "Incompatible",
         "NoSuchOutput",
         "NoSuchRun",
+        "NotRegistered",
         "Overloaded",
         "PlanRefused",
         "Refused",
@@ -88,6 +116,16 @@ _MODULES = {
     ),
     "outputs": ("Output",),
     "progress": ("Progress",),
+    "registered": (
+        "AliasMove",
+        "BadReference",
+        "Change",
+        "Deployed",
+        "Form",
+        "WorkflowInfo",
+        "WorkflowVersion",
+    ),
+    "registry": ("AsyncRegistry", "Registry"),
     "runs": (
         "LogLine",
         "Run",

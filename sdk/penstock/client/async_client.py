@@ -24,6 +24,8 @@ from .identity import user_name
 from .outputs import Output
 from .previews import ALL_JSON_BYTES, shown_with_previews
 from .progress import Progress, progress
+from .registered import Form
+from .registry import AsyncRegistry
 from .results import Results
 from .run_id import parse_run_id
 from .runs import LogLine, Run, RunInfo, run_info
@@ -70,6 +72,8 @@ class AsyncClient:
         self._caller = events_pb2.Caller(
             user=user_name(), team=team, client=program or f"penstock-python/{version('penstock')}"
         )
+        # Workflows by name: deploy, find, point aliases at versions.
+        self.registry = AsyncRegistry(self._connection, self._caller)
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,18 +111,32 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         **inputs: Any,
     ) -> Run:
-        """Start a run of a workflow, or of the result of `penstock.compile`; `inputs` are the workflow's arguments.
+        """Start a run of a workflow; `inputs` are the workflow's arguments.
 
         Args:
+            workflow: A workflow, the result of `penstock.compile`, or the name of one in the registry: "digits",
+                "digits@3", "digits@production".
             run_id: Makes the call idempotent: the same id with the same inputs is the same run.
 
         Raises:
-            CompileErrors, BadInputs, PlanRefused, IdTaken, Overloaded, Unreachable.
+            CompileErrors, BadInputs, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
         """
         options = events_pb2.RunOptions(
             team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=dict(labels or {})
         )
-        return await self.submit_prepared(submission.prepare(workflow, inputs), run_id=run_id, options=options)
+        if isinstance(workflow, str):
+            prepared = await self.prepare_named(await self.registry.form(workflow), inputs, options)
+        else:
+            prepared = submission.prepare(workflow, inputs)
+        return await self.submit_prepared(prepared, run_id=run_id, options=options)
+
+    async def prepare_named(
+        self, form: Form, inputs: Mapping[str, Any], options: events_pb2.RunOptions
+    ) -> submission.Prepared:
+        """Prepare a run of a workflow of the registry, and note in the options what it was launched by."""
+        options.workflow, options.workflow_version = form.name, form.version
+        options.team = options.team or self._caller.team or form.team
+        return submission.prepare_stored(await self.plan(form.plan_hash), form.plan_hash, inputs)
 
     async def submit_prepared(
         self,
@@ -386,6 +404,8 @@ class AsyncClient:
         return await asyncio.gather(*calls)
 
     async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
+        if not prepared.plan_data:
+            return await self._submitting.submit(request)
         if self._uploads.known(request.plan):
             try:
                 return await self._submitting.submit(request)

@@ -19,6 +19,7 @@ from .async_client import AnyRun, AsyncClient
 from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
+from .registry import Registry
 from .runs import LogLine, Run, RunInfo
 from .saving import Saved
 from .view import RunState, RunView
@@ -38,6 +39,8 @@ class Client:
         self._thread = threading.Thread(target=self._loop.run_forever, name="penstock-client", daemon=True)
         self._thread.start()
         self._client = AsyncClient(address, data=data, team=team, program=program)
+        # Workflows by name: deploy, find, point aliases at versions.
+        self.registry = Registry(self._client.registry, self._call)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +81,7 @@ class Client:
         labels: Mapping[str, str] | None = None,
         **inputs: Any,
     ) -> Run:
-        """Start a run of a workflow, or of what `penstock.compile` made of it; see AsyncClient.submit."""
+        """Start a run of a workflow, by itself or by its name in the registry; see AsyncClient.submit."""
         user_code.refuse_clients()
         return self._call(
             self._client.submit(

@@ -13,6 +13,7 @@ import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be the
 from google.protobuf.message import Message
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
+from penstock_proto.registry.v1 import service_pb2_grpc as registry
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER, shard_of
@@ -35,6 +36,7 @@ _STUBS: dict[str, Any] = {
     "state_tracker": cast(Any, tracker).StateTrackerServiceStub,
     "artifact_store": cast(Any, artifacts).ArtifactStoreServiceStub,
     "action_service": cast(Any, actions).ActionServiceStub,
+    "registry": cast(Any, registry).RegistryServiceStub,
 }
 _CODES: dict[int, str] = {code.value[0]: code.name for code in _grpc.StatusCode}
 _OPTIONS = [
@@ -95,8 +97,12 @@ class Connection:
         if places := self.places.get(service):
             return places
         info = await self.info()
-        elsewhere = [info.artifact_address] if service == "artifact_store" else list(info.action_services)
-        return [address for address in elsewhere if address] or [self.address]
+        elsewhere = {
+            "artifact_store": [info.artifact_address],
+            "registry": [info.registry_address],
+            "action_service": list(info.action_services),
+        }
+        return [address for address in elsewhere[service] if address] or [self.address]
 
     def owner(self, run_id: bytes) -> str:
         """Return where calls about a run go first."""

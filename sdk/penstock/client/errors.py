@@ -49,6 +49,18 @@ class PlanRefused(Refused):
     """The service found the plan invalid, or of a newer format than it knows."""
 
 
+class NotRegistered(Refused):
+    """The registry has no such name, version or alias."""
+
+
+class Incompatible(Refused):
+    """Calls that the latest version of a workflow accepts may be refused by the one that should be deployed."""
+
+
+class AliasElsewhere(Refused):
+    """An alias does not point where the caller expects it: it was moved meanwhile."""
+
+
 class NoSuchRun(ClientError):
     """No run has this id."""
 

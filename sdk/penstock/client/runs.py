@@ -43,6 +43,9 @@ class RunInfo:
     # Nodes by state, while the run is open.
     counts: Mapping[str, int]
     labels: Mapping[str, str]
+    # In the registry, if it was launched by its name there; otherwise empty and 0.
+    name: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +72,6 @@ def run_info(summary: service_pb2.RunSummary) -> RunInfo:
         nodes=summary.nodes,
         counts=counts if summary.HasField("counts") else {},
         labels=dict(summary.options.labels),
+        name=summary.options.workflow,
+        version=summary.options.workflow_version,
     )

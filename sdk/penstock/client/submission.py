@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -42,6 +42,7 @@ class Prepared:
 
     plan: plan_pb2.Plan
     plan_hash: bytes
+    # Empty if the server has the plan.
     plan_data: bytes
     # The bundle and the plan's large literals, by hash.
     plan_artifacts: Mapping[bytes, bytes]
@@ -61,6 +62,23 @@ class _Understood:
 
 def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
     """Compile, once a workflow and process, and encode the inputs; raise CompileErrors, BadInputs."""
+    planned = prepare_plan(workflow)
+    if not inputs and not planned.plan.inputs:
+        return planned
+    store = Outgoing()
+    values = encode_inputs(planned.plan, _understood[planned.plan_hash].inputs, inputs, store)
+    return replace(planned, inputs=values, input_artifacts=store.artifacts)
+
+
+def prepare_stored(plan: plan_pb2.Plan, plan_hash: bytes, inputs: Mapping[str, Any]) -> Prepared:
+    """Encode the inputs of a plan that the server has, whose code this process may not have; raise BadInputs."""
+    store = Outgoing()
+    values = encode_inputs(plan, {}, inputs, store)
+    return Prepared(plan, plan_hash, b"", {}, values, store.artifacts)
+
+
+def prepare_plan(workflow: Workflow[..., Any] | type[Any] | Compiled) -> Prepared:
+    """Compile, once a workflow and process; the result has no inputs. Raise CompileErrors."""
     from ..compiler.compilation import Compiled
     from ..declare.workflows import workflow_of
 
@@ -69,19 +87,7 @@ def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping
     if understood is None:
         declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow_of(workflow)
         understood = _remember(compiled, declared)
-    if not inputs and not compiled.plan.inputs:
-        return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
-    store = Outgoing()
-    values = encode_inputs(compiled.plan, understood.inputs, inputs, store)
-    return Prepared(
-        compiled.plan,
-        compiled.hash,
-        compiled.data,
-        understood.artifacts,
-        values,
-        store.artifacts,
-        understood.returned,
-    )
+    return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
 
 
 def compiled_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DEPENDENCY_MANAGER = "Dependency Manager"
     ACTION_SERVICE = "Action Service"
     ARTIFACT_STORE = "artifact store"
+    REGISTRY = "registry"
 
 
 @dataclass(slots=True)

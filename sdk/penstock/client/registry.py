@@ -1,0 +1,235 @@
+"""The registry as the client calls it: deploy workflows, find them, point aliases at them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+from penstock_proto.registry.v1 import events_pb2, service_pb2
+from penstock_proto.state_tracker.v1.events_pb2 import Caller
+
+from . import submission, uploads
+from .connection import Connection
+from .errors import AliasElsewhere, Incompatible, NotRegistered, Refused
+from .registered import (
+    AliasMove,
+    Deployed,
+    Form,
+    Reference,
+    WorkflowInfo,
+    WorkflowVersion,
+    default_name,
+    info_of,
+    move_of,
+    parse_reference,
+    ref_of,
+    version_of,
+)
+
+T = TypeVar("T")
+PAGE_MAX = 500
+VERSIONS_PAGE_MAX = 100
+_REFUSALS: dict[str, type[Refused]] = {
+    "NOT_FOUND": NotRegistered,
+    "FAILED_PRECONDITION": Incompatible,
+    "ABORTED": AliasElsewhere,
+}
+
+
+class AsyncRegistry:
+    """What `AsyncClient.registry` is."""
+
+    def __init__(self, connection: Connection, caller: Caller) -> None:
+        self._connection, self._caller = connection, caller
+
+    async def deploy(
+        self,
+        workflow: Any,
+        *,
+        name: str = "",
+        team: str = "",
+        alias: str = "",
+        expected_version: int | None = None,
+        allow_incompatible: bool = False,
+    ) -> Deployed:
+        """Give a workflow, or the result of `penstock.compile`, a name; the same plan again is the same version.
+
+        Args:
+            name: The workflow's own if empty.
+            team: The name belongs to this team from its first version on; the client's own if empty.
+            alias: Move this alias to the version, in the same commit.
+            expected_version: The version that the alias must point at now; 0: it must not exist. None: any.
+            allow_incompatible: Deploy even if calls that the latest version accepts may be refused.
+
+        Raises:
+            CompileErrors, PlanRefused, Incompatible, AliasElsewhere, Refused, Unreachable.
+        """
+        planned = submission.prepare_plan(workflow)
+        request = service_pb2.PublishRequest(
+            name=name or default_name(planned.plan.name),
+            plan=planned.plan_hash,
+            team=team,
+            caller=self._caller,
+            alias=alias,
+            expected_version=expected_version,
+            allow_incompatible=allow_incompatible,
+        )
+        try:
+            answer = await self._call("Publish", request)
+        except NotRegistered:
+            # The State Tracker lacks the plan, which is only sent if it does.
+            await uploads.send_artifacts(self._connection, planned.plan_artifacts)
+            await uploads.send_plan(self._connection, planned.plan_data, self._caller)
+            answer = await self._call("Publish", request)
+        moved = move_of(answer.alias_moved) if answer.HasField("alias_moved") else None
+        return Deployed(version_of(answer.version), answer.created, moved)
+
+    async def move_alias(
+        self, name: str, alias: str, version: int | str, *, expected_version: int | None = None
+    ) -> AliasMove | None:
+        """Point an alias at a version, or at that of another alias; return None if it is there already.
+
+        Args:
+            version: A number, an alias, or "latest".
+            expected_version: The version that the alias must point at now; 0: it must not exist. None: any.
+
+        Raises:
+            NotRegistered: No such name or version.
+            AliasElsewhere: The alias points elsewhere.
+        """
+        wanted = version if isinstance(version, int) else (await self.version(f"{name}@{version}")).version
+        return await self._move(name, alias, wanted, expected_version)
+
+    async def remove_alias(self, name: str, alias: str, *, expected_version: int | None = None) -> AliasMove | None:
+        """Remove an alias; return None if it does not exist."""
+        return await self._move(name, alias, 0, expected_version)
+
+    async def workflows(self, query: str = "", *, team: str = "", limit: int = 50) -> list[WorkflowInfo]:
+        """Return names in alphabetical order: those with words that begin with each word of the query."""
+        found: list[WorkflowInfo] = []
+        token = ""
+        while len(found) < limit:
+            size = min(limit - len(found), PAGE_MAX)
+            kind = events_pb2.ENTRY_KIND_WORKFLOW
+            request = service_pb2.ListRequest(kind=kind, query=query, team=team, page_size=size, page_token=token)
+            answer = await self._call("List", request)
+            found += map(info_of, answer.entries)
+            if not (token := answer.next_page_token):
+                break
+        return found
+
+    async def workflow(self, name: str) -> WorkflowInfo:
+        """Return a name with its aliases; raise NotRegistered."""
+        return info_of((await self._get(Reference(name))).entry)
+
+    async def version(self, reference: str) -> WorkflowVersion:
+        """Return the version that NAME, NAME@VERSION or NAME@ALIAS stands for now; raise NotRegistered."""
+        return version_of((await self._get(parse_reference(reference))).version)
+
+    async def versions(self, name: str, *, limit: int = 20) -> list[WorkflowVersion]:
+        """Return the versions of a name, newest first; raise NotRegistered."""
+        found: list[WorkflowVersion] = []
+        token = ""
+        while len(found) < limit:
+            size = min(limit - len(found), VERSIONS_PAGE_MAX)
+            request = service_pb2.ListVersionsRequest(
+                kind=events_pb2.ENTRY_KIND_WORKFLOW, name=name, page_size=size, page_token=token
+            )
+            answer = await self._call("ListVersions", request)
+            found += map(version_of, answer.versions)
+            if not (token := answer.next_page_token):
+                break
+        return found
+
+    async def form(self, reference: str) -> Form:
+        """Return the inputs of a version as one JSON Schema: types, defaults, order, documentation."""
+        request = service_pb2.FormRequest(ref=ref_of(parse_reference(reference)))
+        answer = await self._call("Form", request)
+        return Form(answer.name, answer.version, answer.plan, answer.team, json.loads(answer.schema_json))
+
+    async def _move(self, name: str, alias: str, version: int, expected: int | None) -> AliasMove | None:
+        request = service_pb2.MoveAliasRequest(
+            kind=events_pb2.ENTRY_KIND_WORKFLOW,
+            name=name,
+            alias=alias,
+            version=version,
+            expected_version=expected,
+            caller=self._caller,
+        )
+        answer = await self._call("MoveAlias", request)
+        return move_of(answer.alias_moved) if answer.moved else None
+
+    async def _get(self, reference: Reference) -> service_pb2.GetResponse:
+        return await self._call("Get", service_pb2.GetRequest(ref=ref_of(reference)))
+
+    async def _call(self, method: str, request: Any) -> Any:
+        try:
+            return await self._connection.call("registry", method, request)
+        except Refused as error:
+            kind = _REFUSALS.get(error.code)
+            if kind is None:
+                raise
+            raise kind(error.code, error.details) from None
+
+
+class Registry:
+    """What `Client.registry` is: the same calls, each of which waits for its answer."""
+
+    def __init__(self, registry: AsyncRegistry, call: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self._registry, self._wait = registry, call
+
+    def deploy(
+        self,
+        workflow: Any,
+        *,
+        name: str = "",
+        team: str = "",
+        alias: str = "",
+        expected_version: int | None = None,
+        allow_incompatible: bool = False,
+    ) -> Deployed:
+        """Give a workflow a name; see AsyncRegistry.deploy."""
+        return self._call(
+            self._registry.deploy(
+                workflow,
+                name=name,
+                team=team,
+                alias=alias,
+                expected_version=expected_version,
+                allow_incompatible=allow_incompatible,
+            )
+        )
+
+    def move_alias(
+        self, name: str, alias: str, version: int | str, *, expected_version: int | None = None
+    ) -> AliasMove | None:
+        """Point an alias at a version; see AsyncRegistry.move_alias."""
+        return self._call(self._registry.move_alias(name, alias, version, expected_version=expected_version))
+
+    def remove_alias(self, name: str, alias: str, *, expected_version: int | None = None) -> AliasMove | None:
+        """Remove an alias; return None if it does not exist."""
+        return self._call(self._registry.remove_alias(name, alias, expected_version=expected_version))
+
+    def workflows(self, query: str = "", *, team: str = "", limit: int = 50) -> list[WorkflowInfo]:
+        """Return names in alphabetical order: those with words that begin with each word of the query."""
+        return self._call(self._registry.workflows(query, team=team, limit=limit))
+
+    def workflow(self, name: str) -> WorkflowInfo:
+        """Return a name with its aliases; raise NotRegistered."""
+        return self._call(self._registry.workflow(name))
+
+    def version(self, reference: str) -> WorkflowVersion:
+        """Return the version that NAME, NAME@VERSION or NAME@ALIAS stands for now; raise NotRegistered."""
+        return self._call(self._registry.version(reference))
+
+    def versions(self, name: str, *, limit: int = 20) -> list[WorkflowVersion]:
+        """Return the versions of a name, newest first; raise NotRegistered."""
+        return self._call(self._registry.versions(name, limit=limit))
+
+    def form(self, reference: str) -> Form:
+        """Return the inputs of a version as one JSON Schema: types, defaults, order, documentation."""
+        return self._call(self._registry.form(reference))
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return cast(T, self._wait(work))
