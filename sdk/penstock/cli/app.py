@@ -102,5 +102,6 @@ def _explain(error: Exception) -> int:
     text = str(error) if known else f"{type(error).__name__}: {error} (PENSTOCK_DEBUG=1 shows where)"
     print(f"error: {clean_lines(text)}", file=sys.stderr)
     from ..client.errors import BadInputs
+    from ..client.registered import BadReference
 
-    return exits.USAGE if isinstance(error, CompileErrors | LoadError | BadInputs) else exits.FAILED
+    return exits.USAGE if isinstance(error, CompileErrors | LoadError | BadInputs | BadReference) else exits.FAILED

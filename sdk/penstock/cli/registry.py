@@ -31,7 +31,7 @@ def deploy(
     name: Annotated[
         str, typer.Option("--name", help="Use this name (default: the name of the workflow in its file).")
     ] = "",
-    alias: Annotated[str, typer.Option("--alias", help="Point this alias at the version, such as production.")] = "",
+    alias: Annotated[str, typer.Option("--alias", help="Move this alias, such as production, to the version.")] = "",
     breaking: Annotated[
         bool, typer.Option("--breaking", help="Allow inputs with which calls of the latest version may fail.")
     ] = False,
@@ -39,7 +39,7 @@ def deploy(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Deploy a workflow: give it a name and a version, by which anybody can run it.
+    """Give a workflow a name, by which others run it.
 
     Deploying the same code again gives the same version. If the inputs changed so that calls of the latest version may
     fail, nothing is deployed without --breaking.
@@ -82,7 +82,10 @@ def workflows(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """List deployed workflows, the versions of one, or the inputs of one version."""
+    """List deployed workflows, or show one.
+
+    NAME shows its versions, NAME@VERSION or NAME@ALIAS the inputs of that version.
+    """
     from . import records, texts
 
     async def look(client: AsyncClient) -> int:
@@ -115,7 +118,7 @@ def alias(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Point an alias at a version of a workflow.
+    """Move an alias to a version of a workflow.
 
     If somebody else moves the alias at the same moment, one of both commands fails, and says so.
     """
@@ -134,8 +137,7 @@ def alias(
         if remove:
             moved = await registry.remove_alias(own, moving, expected_version=expected)
         else:
-            wanted: int | str = int(version) if version.isdecimal() else version
-            moved = await registry.move_alias(own, moving, wanted, expected_version=expected)
+            moved = await registry.move_alias(own, moving, version, expected_version=expected)
         if as_json:
             terminal.json_out(None if moved is None else records.of_move(moved))
         elif moved is None:

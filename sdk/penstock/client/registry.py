@@ -98,8 +98,9 @@ class AsyncRegistry:
             NotRegistered: No such name or version.
             AliasElsewhere: The alias points elsewhere.
         """
-        wanted = version if isinstance(version, int) else (await self.version(f"{name}@{version}")).version
-        return await self._move(name, alias, wanted, expected_version)
+        wanted = parse_reference(f"{name}@{version}")
+        number = wanted.version or version_of((await self._get(wanted)).version).version
+        return await self._move(name, alias, number, expected_version)
 
     async def remove_alias(self, name: str, alias: str, *, expected_version: int | None = None) -> AliasMove | None:
         """Remove an alias; return None if it does not exist."""
