@@ -3,6 +3,7 @@
 import inspect
 
 from penstock import AsyncClient, Client
+from penstock.client import AsyncRegistry, Registry
 
 
 def public(cls: type) -> dict[str, list[str]]:
@@ -13,3 +14,4 @@ def public(cls: type) -> dict[str, list[str]]:
 
 def test_both_have_the_same_methods_with_the_same_arguments() -> None:
     assert public(Client) == public(AsyncClient)
+    assert public(Registry) == public(AsyncRegistry)
