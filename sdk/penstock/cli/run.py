@@ -133,7 +133,7 @@ async def _prepare_named(
     properties = form.schema["properties"]
     opaque = {name: properties[name]["x-kind"] for name in values if "x-kind" in properties[name]}
     inputs.refuse(target, [f"{name}: give a {kind} from Python: Client.submit" for name, kind in opaque.items()])
-    return await client.prepare_named(form, values, options)
+    return await client.registry.prepare(form, values, options)
 
 
 def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from .identity import user_name
 from .outputs import Output
 from .previews import ALL_JSON_BYTES, shown_with_previews
 from .progress import Progress, progress
-from .registered import Form
 from .registry import AsyncRegistry
 from .results import Results
 from .run_id import parse_run_id
@@ -73,7 +72,7 @@ class AsyncClient:
             user=user_name(), team=team, client=program or f"penstock-python/{version('penstock')}"
         )
         # Workflows by name: deploy, find, point aliases at versions.
-        self.registry = AsyncRegistry(self._connection, self._caller)
+        self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,18 +124,10 @@ class AsyncClient:
             team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=dict(labels or {})
         )
         if isinstance(workflow, str):
-            prepared = await self.prepare_named(await self.registry.form(workflow), inputs, options)
+            prepared = await self.registry.prepare(await self.registry.form(workflow), inputs, options)
         else:
             prepared = submission.prepare(workflow, inputs)
         return await self.submit_prepared(prepared, run_id=run_id, options=options)
-
-    async def prepare_named(
-        self, form: Form, inputs: Mapping[str, Any], options: events_pb2.RunOptions
-    ) -> submission.Prepared:
-        """Prepare a run of a workflow of the registry, and note in the options what it was launched by."""
-        options.workflow, options.workflow_version = form.name, form.version
-        options.team = options.team or self._caller.team or form.team
-        return submission.prepare_stored(await self.plan(form.plan_hash), form.plan_hash, inputs)
 
     async def submit_prepared(
         self,

@@ -19,7 +19,6 @@ from .async_client import AnyRun, AsyncClient
 from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
-from .registered import Form
 from .registry import Registry
 from .runs import LogLine, Run, RunInfo
 from .saving import Saved
@@ -96,12 +95,6 @@ class Client:
                 **inputs,
             )
         )
-
-    def prepare_named(
-        self, form: Form, inputs: Mapping[str, Any], options: events_pb2.RunOptions
-    ) -> submission.Prepared:
-        """Prepare a run of a workflow of the registry, and note in the options what it was launched by."""
-        return self._call(self._client.prepare_named(form, inputs, options))
 
     def submit_prepared(
         self,

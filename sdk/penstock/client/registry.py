@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.registry.v1 import events_pb2, service_pb2
-from penstock_proto.state_tracker.v1.events_pb2 import Caller
+from penstock_proto.state_tracker.v1.events_pb2 import Caller, RunOptions
 
 from . import submission, uploads
 from .connection import Connection
@@ -40,8 +41,10 @@ _REFUSALS: dict[str, type[Refused]] = {
 class AsyncRegistry:
     """What `AsyncClient.registry` is."""
 
-    def __init__(self, connection: Connection, caller: Caller) -> None:
-        self._connection, self._caller = connection, caller
+    def __init__(
+        self, connection: Connection, caller: Caller, plan: Callable[[bytes], Awaitable[plan_pb2.Plan]]
+    ) -> None:
+        self._connection, self._caller, self._plan = connection, caller, plan
 
     async def deploy(
         self,
@@ -149,6 +152,16 @@ class AsyncRegistry:
         answer = await self._call("Form", request)
         return Form(answer.name, answer.version, answer.plan, answer.team, json.loads(answer.schema_json))
 
+    async def prepare(self, form: Form, inputs: Mapping[str, Any], options: RunOptions) -> submission.Prepared:
+        """Prepare a run by name for `submit_prepared`, and note in its options what it is launched by.
+
+        Raises:
+            BadInputs.
+        """
+        options.workflow, options.workflow_version = form.name, form.version
+        options.team = options.team or self._caller.team or form.team
+        return submission.prepare_stored(await self._plan(form.plan_hash), form.plan_hash, inputs)
+
     async def _move(self, name: str, alias: str, version: int, expected: int | None) -> AliasMove | None:
         request = service_pb2.MoveAliasRequest(
             kind=events_pb2.ENTRY_KIND_WORKFLOW,
@@ -231,6 +244,10 @@ class Registry:
     def form(self, reference: str) -> Form:
         """Return the inputs of a version as one JSON Schema: types, defaults, order, documentation."""
         return self._call(self._registry.form(reference))
+
+    def prepare(self, form: Form, inputs: Mapping[str, Any], options: RunOptions) -> submission.Prepared:
+        """Prepare a run by name for `submit_prepared`; see AsyncRegistry.prepare."""
+        return self._call(self._registry.prepare(form, inputs, options))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return cast(T, self._wait(work))
