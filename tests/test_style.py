@@ -52,7 +52,7 @@ COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typin
     "starlette": "fastapi"
 }
 # Libraries that users pass values of: whoever has such a value has the library. Within functions only.
-USERS_OWN = {"sdk": {"numpy", "pandas", "pyarrow", "torch", "safetensors", "onnx", "opentelemetry"}}
+USERS_OWN = {"sdk": {"numpy", "pandas", "pyarrow", "torch", "safetensors", "onnx", "polars", "skops", "opentelemetry"}}
 
 Import = tuple[str, bool]  # module as written, and whether it is within a function
 

@@ -58,6 +58,7 @@ WITH_ARRAY = {
         "data": {"title": "Data", "x-kind": "Dataset", "x-type": "Dataset[Row]", "x-row": ROW},
     },
     "required": ["array", "data"],
+    "additionalProperties": False,
 }
 
 

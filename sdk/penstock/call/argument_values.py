@@ -15,6 +15,7 @@ from ..codecs.scalars import READERS
 from ..declare.annotations import ACCEPTING, is_record, members, record_fields, unwrap
 from ..declare.modules import find_class, qualified_name
 from .failures import NotLoadable
+from .given_types import GivenTypes, LoadOperator
 
 Values = Mapping[int, Sequence[Value]]
 Builder = Callable[[Values], Any]
@@ -27,9 +28,16 @@ class Builders:
     """Makes the builders of one call."""
 
     def __init__(
-        self, plan: plan_pb2.Plan, operator: str, store: codecs.Store, scratch_folder: Path | None = None
+        self,
+        plan: plan_pb2.Plan,
+        operator: str,
+        store: codecs.Store,
+        scratch_folder: Path | None = None,
+        load: LoadOperator | None = None,
     ) -> None:
+        """`load` finds other operators of the plan, whose values these are."""
         self._plan = plan
+        self._given = GivenTypes(plan, load)
         self._operator = operator
         self._store = store
         self._scratch_folder = scratch_folder
@@ -46,9 +54,10 @@ class Builders:
             case "literal":
                 return self._literal(expr.literal, annotation)
             case "output":
-                return self._value(expr.output.node, expr.output.output, annotation, name)
+                node, output = expr.output.node, expr.output.output
+                return self._value(node, output, self._given.of_output(node, output, annotation), name)
             case "input":
-                return self._value(INPUTS_NODE, expr.input, annotation, name)
+                return self._value(INPUTS_NODE, expr.input, self._of_input(expr.input, annotation), name)
             case "sequence":
                 return self._sequence(expr.sequence, annotation, name)
             case "mapping":
@@ -57,6 +66,12 @@ class Builders:
                 return self._record(expr.record, annotation, name)
             case other:
                 raise self._unreadable(name, f"this worker does not support the kind {other}; upgrade the worker")
+
+    def _of_input(self, position: int, annotation: Any) -> Any:
+        try:
+            return self._given.of_input(position, annotation)
+        except LookupError:
+            return annotation
 
     def _literal(self, literal: Value, annotation: Any) -> Builder:
         if literal.codec == "json" and literal.WhichOneof("body") == "inline":

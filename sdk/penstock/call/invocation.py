@@ -77,7 +77,7 @@ class Call:
         self.operator = f"{operator.module}:{operator.qualname}"
         self._store = store
         self._function, signature = _loaded(operator, load_operator)
-        self._builders = Builders(plan, self.operator, store, scratch_folder)
+        self._builders = Builders(plan, self.operator, store, scratch_folder, load_operator)
         self._positional, self._named = self._arguments(declared, signature)
         self._returns = signature.returns
         self._outputs = self._declared_outputs(operator, signature)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -79,6 +80,8 @@ def of_expression(expr: plan_pb2.Expr, values: expressions.Recorded, read: Read,
 def _of_node(node: compound_format.Node, leaves: Sequence[Leaf]) -> Tree:
     if isinstance(node, int):
         return leaves[node]
+    if isinstance(node, compound_format.Member):
+        return _of_node(node.node, leaves)
     if isinstance(node, compound_format.Items):
         return _list([_of_node(each, leaves) for each in node.items])
     parts = [_of_node(each, leaves) for each in node.values]
@@ -110,6 +113,8 @@ def part_of(value: Any, name: str) -> Any:
     """Return the part of a plain value with this name or position; raises KeyError with the names that there are."""
     if isinstance(value, Mapping):
         named = {str(key): each for key, each in cast("Mapping[Any, Any]", value).items()}
+    elif dataclasses.is_dataclass(value):  # one of Penstock's own, such as a Model
+        named = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     elif isinstance(value, list | tuple):
         named = {str(index): each for index, each in enumerate(cast("Sequence[Any]", value))}
     else:

@@ -1,6 +1,7 @@
 """What an annotation says about the values it admits, found once and remembered."""
 
 import collections
+import collections.abc
 import dataclasses
 import datetime
 import decimal
@@ -25,10 +26,16 @@ EXACT: frozenset[object] = DISTINCT | {
     bytes, complex, uuid.UUID, decimal.Decimal,
     datetime.datetime, datetime.date, datetime.time, datetime.timedelta,
 }  # fmt: skip
-KEYS: frozenset[object] = EXACT - {type(None), complex}
+# Classes of dict keys that JSON carries as they are; dicts with other keys are carried as bundles.
+KEYS: frozenset[object] = frozenset({int, str, uuid.UUID, datetime.date})
 SEQUENCES: frozenset[object] = frozenset({list, tuple, set, frozenset, collections.deque})
 MAPPINGS: frozenset[object] = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
-ANYTHING: frozenset[object] = frozenset({Any, object, typing_extensions.Any})
+ABSTRACT_LISTS: frozenset[object] = frozenset(
+    {collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection, collections.abc.MutableSequence}
+)
+ABSTRACT_SETS: frozenset[object] = frozenset({collections.abc.Set, collections.abc.MutableSet})
+ABSTRACT_MAPPINGS: frozenset[object] = frozenset({collections.abc.Mapping, collections.abc.MutableMapping})
+ANYTHING: frozenset[object] = frozenset({Any, object, typing_extensions.Any, pydantic.JsonValue})
 WRAPPERS: frozenset[object] = frozenset(
     {typing.Required, typing.NotRequired, typing_extensions.ReadOnly, typing.ClassVar, typing.Final}
 )  # around a field's annotation
@@ -38,15 +45,14 @@ WRAPPERS: frozenset[object] = frozenset(
 class Traits:
     """Facts about an annotation and everything within it."""
 
-    payloads: bool = False  # arrays, tensors, files may be within
     models: bool = False  # pydantic models may be within
-    sets: bool = False
+    sets: bool = False  # sets may be where nothing is annotated
     bytes: bool = False
-    inexact: bool = False  # JSON may not tell two admitted values apart
-    bad_key: object = None  # a type of dict keys that JSON cannot carry back
+    # Classes may be within that write or read themselves in their own way, so that values are read back and compared.
+    inexact: bool = False
+    recursive: bool = False  # a record within may contain itself
     scalars: frozenset[object] = frozenset()  # those that a union admits just so, without constraints
     seen: list[object] = dataclasses.field(default_factory=list[object])
-    records: set[type] = dataclasses.field(default_factory=set[type])
 
 
 def study(annotation: object) -> Traits:
@@ -68,7 +74,7 @@ def forget() -> None:
 def _studied(annotation: object) -> Traits:
     traits = Traits()
     if get_origin(annotation) in (Union, types.UnionType):
-        traits.scalars = DISTINCT.intersection(get_args(annotation))
+        traits.scalars = frozenset() if ambiguous(annotation) else DISTINCT.intersection(get_args(annotation))
     _study(annotation, traits)
     return traits
 
@@ -103,7 +109,7 @@ def unwrapped(annotation: object) -> object:
             annotation = get_args(annotation)[0]
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
-        elif isinstance(annotation, typing_extensions.TypeAliasType):
+        elif isinstance(annotation, typing_extensions.TypeAliasType) and annotation not in ANYTHING:
             annotation = annotation.__value__
         else:
             return annotation
@@ -141,85 +147,187 @@ def _filled(hint: object, given: dict[object, object]) -> object:
     return typing.cast(Any, hint)[tuple(given.get(each, each) for each in parameters)]
 
 
+def is_anything(annotation: object) -> bool:
+    """Whether it says nothing of the class of a value: Any, a type variable, a protocol."""
+    if isinstance(annotation, typing.TypeVar) or annotation in ANYTHING:
+        return True
+    return bool(getattr(get_origin(annotation) or annotation, "_is_protocol", False))
+
+
+def is_literal(annotation: object) -> bool:
+    """Whether it is a Literal."""
+    return get_origin(annotation) in (Literal, typing_extensions.Literal)
+
+
+def is_recursive(annotation: object) -> bool:
+    """Whether a record of this annotation may contain one."""
+    return study(annotation).recursive
+
+
+def ordered(annotation: object) -> Sequence[object]:
+    """The members of a union in an order that does not depend on how it was written."""
+    return sorted(members(annotation), key=_order)
+
+
+def _order(annotation: object) -> tuple[str, str]:
+    origin = get_origin(annotation)
+    if origin is None:
+        kind = typing.cast(Any, annotation)
+        return getattr(kind, "__qualname__", str(annotation)), getattr(kind, "__module__", "")
+    inside = ", ".join(str(each) if is_literal(annotation) else _order(each)[0] for each in get_args(annotation))
+    return f"{_order(origin)[0]}[{inside}]", _order(origin)[1]
+
+
+def has_json_keys(annotation: object, keys: Iterable[object]) -> bool:
+    """Whether these keys of a dict come back from the keys of a JSON object."""
+    key = unwrapped(annotation)
+    if is_anything(key):
+        return set(map(type, keys)) <= {str}
+    if is_literal(key):
+        return all(type(each) is str for each in get_args(key))
+    return key in KEYS or (isinstance(key, type) and issubclass(key, enum.Enum))
+
+
+def ambiguous(annotation: object) -> bool:
+    """Whether two members of a union may be written as the same JSON."""
+    options = [each for each in map(unwrapped, members(annotation)) if each not in (None, type(None))]
+    return any(_alike(left, right) for index, left in enumerate(options) for right in options[:index])
+
+
+def _alike(left: object, right: object) -> bool:
+    if _form(left) != _form(right) and _ANY_FORM not in (_form(left), _form(right)):
+        return False
+    if is_literal(left) and is_literal(right):
+        return not _forms_of_literal(left).isdisjoint(_forms_of_literal(right))
+    if is_closed_record(left) and is_closed_record(right):
+        return (_may_be_read_as(left, right) or _may_be_read_as(right, left)) and not _told_apart(left, right)
+    return True
+
+
+_ANY_FORM = "any"
+
+
+def _form(annotation: object) -> str:
+    """The form of JSON that values of a class have."""
+    if is_literal(annotation):
+        forms = {_JSON_FORMS.get(kind, "str") for kind, _ in _forms_of_literal(annotation)}
+        return forms.pop() if len(forms) == 1 else _ANY_FORM
+    origin: Any = get_origin(annotation) or annotation
+    if not isinstance(origin, type):
+        return _ANY_FORM
+    origin = typing.cast(Any, origin)
+    if origin in _JSON_FORMS:
+        return _JSON_FORMS[origin]
+    if origin in EXACT or issubclass(origin, enum.Enum):
+        return "str"
+    if origin in SEQUENCES or origin in ABSTRACT_LISTS or origin in ABSTRACT_SETS or is_named_tuple(origin):
+        return "list"
+    if origin in MAPPINGS or origin in ABSTRACT_MAPPINGS or is_closed_record(annotation):
+        return "dict"
+    found = registry.find(origin)
+    return f"part {found.name}" if isinstance(found, registry.Codec) else _ANY_FORM
+
+
+_JSON_FORMS: dict[object, str] = {int: "int", float: "float", str: "str", bool: "bool", type(None): "null"}
+
+
+def _forms_of_literal(annotation: object) -> set[tuple[type, object]]:
+    return {(type(each), each) for each in typing.cast(tuple[object, ...], get_args(annotation))}
+
+
+def is_closed_record(annotation: object) -> bool:
+    """Whether it is a record that refuses keys which it does not have."""
+    origin = get_origin(annotation) or annotation
+    if not is_record(origin) or is_named_tuple(typing.cast(type, origin)):
+        return False
+    if is_model(origin):
+        model = typing.cast(type[pydantic.BaseModel], origin)
+        return model.model_config.get("extra", "forbid") == "forbid" and not issubclass(model, pydantic.RootModel)
+    return True
+
+
+def _may_be_read_as(written: object, read: object) -> bool:
+    """Whether what one record is written with may be read as another one."""
+    return required_fields(written, written=True) <= set(fields(read)) and required_fields(read) <= set(fields(written))
+
+
+def required_fields(record: object, *, written: bool = False) -> set[str]:
+    """The fields that must be there: to make a record, or whenever one is written."""
+    kind = typing.cast(Any, get_origin(record) or record)
+    hints = fields(record)
+    if is_typed_dict(kind):
+        return {name for name, hint in hints.items() if _is_key_required(kind, name, hint)}
+    if written:
+        return set(hints)
+    if is_model(kind):
+        return {name for name, field in kind.model_fields.items() if field.is_required()}
+    missing = dataclasses.MISSING
+    return {
+        f.name for f in dataclasses.fields(kind) if f.init and f.default is missing and f.default_factory is missing
+    }
+
+
+def _is_key_required(kind: Any, name: str, hint: object) -> bool:
+    """Also where annotations are postponed, for which Python itself does not see Required and NotRequired."""
+    if get_origin(hint) in (typing.Required, typing.NotRequired):
+        return get_origin(hint) is typing.Required
+    return name in kind.__required_keys__
+
+
+def _told_apart(left: object, right: object) -> bool:
+    """Whether a field of both has values that say which of the two it is."""
+    theirs = fields(right)
+    return any(
+        is_literal(hint)
+        and is_literal(theirs.get(name))
+        and _forms_of_literal(hint).isdisjoint(_forms_of_literal(theirs[name]))
+        for name, hint in fields(left).items()
+    )
+
+
 def _study(annotation: object, traits: Traits) -> None:
     options = members(annotation)
-    if len(options) > 1:
-        beside_none = [each for each in options if each not in (None, type(None))]
-        traits.inexact |= len(beside_none) > 1 and not all(each in DISTINCT for each in beside_none)
-        for each in options:
-            _study(each, traits)
-        return
-    kind = options[0]
-    kind = type(None) if kind is None else kind
-    origin = get_origin(kind) or kind
-    if origin is Literal:
-        traits.inexact |= not all(type(each) in DISTINCT for each in get_args(kind))
-    elif kind in ANYTHING or isinstance(kind, typing.TypeVar):
-        traits.payloads = traits.models = traits.sets = True
-    elif isinstance(origin, type):
-        _study_class(kind, origin, traits)
-    else:
-        traits.payloads = traits.inexact = True
+    for kind in options:
+        if is_anything(kind):
+            traits.models = traits.sets = True
+        elif is_literal(kind):
+            traits.inexact |= not all(type(each) in DISTINCT for each in get_args(kind))
+        elif isinstance(origin := get_origin(kind) or kind, type):
+            _study_class(kind, origin, traits)
+        else:
+            traits.inexact |= kind is not None
 
 
 def _study_class(kind: object, origin: type, traits: Traits) -> None:
-    if origin in EXACT:
-        traits.bytes |= origin is bytes
-    elif origin in SEQUENCES or origin in MAPPINGS:
-        traits.sets |= origin in (set, frozenset)
-        _study_container(kind, origin, traits)
-    elif is_record(origin):
+    if is_record(origin):
         _study_record(kind, origin, traits)
-    elif issubclass(origin, enum.Enum):
-        traits.inexact |= not all(type(each.value) in DISTINCT for each in origin)
-    else:  # arrays, frames, tensors, abstract containers, anybody's classes
-        traits.payloads = traits.inexact = True
-        for each in get_args(kind):
-            _study(each, traits)
-
-
-def _study_container(kind: object, origin: type, traits: Traits) -> None:
+        return
+    known = origin in EXACT or issubclass(origin, enum.Enum) or origin in SEQUENCES or origin in MAPPINGS
+    known |= origin in ABSTRACT_LISTS or origin in ABSTRACT_SETS or origin in ABSTRACT_MAPPINGS
+    traits.bytes |= origin is bytes
+    traits.inexact |= not known
     args = [each for each in get_args(kind) if each is not Ellipsis]
-    if not args and origin is not collections.Counter and kind != tuple[()]:
-        args = [Any]
-    if args and origin in MAPPINGS and not _is_key(args[0]):
-        traits.bad_key = args[0]
+    if not args and origin is not collections.Counter and kind != tuple[()] and origin not in EXACT:
+        args = [Any] if known and not issubclass(origin, enum.Enum) else []
     for each in args:
         _study(each, traits)
 
 
 def _study_record(kind: object, origin: type, traits: Traits) -> None:
     if kind in traits.seen:
+        traits.recursive = True
         return
     traits.seen.append(kind)
-    traits.records.add(origin)
-    traits.payloads |= registry.find(origin) is not None
     traits.models |= is_model(origin)
-    traits.inexact |= _has_its_own_way(origin)
+    traits.inexact |= has_its_own_way(origin)
     for each in fields(kind).values():
         _study(each, traits)
 
 
-def _has_its_own_way(record: type) -> bool:
+def has_its_own_way(record: type) -> bool:
     """Whether its author decides how it is written or made, so that it need not come back as it was."""
     if is_model(record):
         return True
     if not dataclasses.is_dataclass(record):
         return False
     return hasattr(record, "__post_init__") or not all(field.init for field in dataclasses.fields(record))
-
-
-def _is_key(annotation: object) -> bool:
-    key = unwrapped(annotation)
-    if key in ANYTHING or isinstance(key, typing.TypeVar):
-        return True
-    if get_origin(key) is Literal:
-        return all(isinstance(each, str) for each in get_args(key))
-    if isinstance(key, type) and issubclass(key, enum.Enum):
-        return all(isinstance(each.value, str) for each in key)
-    return key in KEYS
-
-
-def subclasses_exist(records: Iterable[type]) -> bool:
-    """Whether a value may be of a class with more fields than the annotation shows."""
-    return any(each.__qualname__ != record.__qualname__ for record in records for each in type.__subclasses__(record))

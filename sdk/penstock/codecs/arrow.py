@@ -1,17 +1,17 @@
-"""Arrow tables, batches and arrays, and pandas frames and series by way of Arrow, as IPC streams."""
+"""Arrow tables, batches and arrays, and what pandas has by way of Arrow, as IPC streams."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 from .encoded import Buffer
 from .errors import BadValue
+from .frames import FACTS, Decode, Encode, Frames
 
 KIND = b"penstock"  # key of the schema's metadata that says what was written
-NAMELESS = "penstock.series"  # column of a series without a name
 
 
 class ArrowCodec:
-    """Read back, tables are views of the data; pandas frames keep their index and types."""
+    """Read back, tables are views of the data; what is of pandas keeps its index, labels and dtypes."""
 
     name = "arrow"
     types = (
@@ -21,16 +21,30 @@ class ArrowCodec:
         "pyarrow.ChunkedArray",
         "pandas.DataFrame",
         "pandas.Series",
+        "pandas.Index",
+        "pandas.Timestamp",
+        "pandas.Timedelta",
+        "pandas.Period",
+        "pandas.Interval",
     )
+
+    def __init__(self, encode: Encode, decode: Decode) -> None:
+        """The codecs for cells and labels, which may be anything."""
+        self._frames = Frames(encode, decode)
 
     def encode(self, value: object, where: str) -> Sequence[Buffer]:
         """Raises BadValue if a column has no Arrow type."""
         arrow = _arrow()
         try:
             table, kind = _table(arrow, cast(Any, value))
+            facts = b""
+            if table is None:
+                table, facts = self._frames.table(value, where)
         except (arrow.ArrowException, TypeError) as error:
             raise BadValue(where, f"{error}; give the column one type that Arrow knows") from None
         metadata: dict[bytes, bytes] = {**(table.schema.metadata or {}), KIND: kind}
+        if facts:
+            metadata[FACTS] = facts
         table = table.replace_schema_metadata(metadata)
         sink = arrow.BufferOutputStream()
         with arrow.ipc.new_stream(sink, table.schema) as writer:
@@ -47,7 +61,9 @@ class ArrowCodec:
             table = reader.read_all()
         table.validate(full=True)  # the bytes come from outside, and Arrow trusts what it reads
         metadata = dict(table.schema.metadata or {})
-        kind = metadata.pop(KIND, b"table")
+        kind, facts = metadata.pop(KIND, b"table"), metadata.pop(FACTS, b"")
+        if facts:
+            return self._frames.value(table, facts)
         return _value(table.replace_schema_metadata(metadata or None), kind)
 
 
@@ -60,18 +76,10 @@ def _table(arrow: Any, value: Any) -> tuple[Any, bytes]:
         return arrow.table({"": value}), b"chunked"
     if isinstance(value, arrow.Array):
         return arrow.table({"": value}), b"array"
-    if value.ndim == 1:
-        name = NAMELESS if value.name is None else value.name
-        return arrow.Table.from_pandas(value.to_frame(name)), b"series"
-    return arrow.Table.from_pandas(value), b"frame"
+    return None, b"pandas"
 
 
 def _value(table: Any, kind: bytes) -> object:
-    if kind == b"frame":
-        return table.to_pandas()
-    if kind == b"series":
-        series = table.to_pandas().iloc[:, 0]
-        return series.rename(None) if series.name == NAMELESS else series
     if kind == b"batch":
         return _one_batch(table)
     if kind == b"chunked":

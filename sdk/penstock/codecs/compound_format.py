@@ -11,7 +11,7 @@ from .encoded import Buffer, Encoded
 from .errors import Undecodable
 
 NAME = "bundle"
-MAGIC = b"PSB1"
+MAGIC = b"PSB2"
 ALIGN_BYTES = 64  # so that mapped arrays are aligned
 
 
@@ -25,8 +25,9 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Items(msgspec.Struct, array_like=True, frozen=True, tag="items"):
-    """A list or a tuple."""
+    """A list, a tuple or a set."""
 
+    kind: str
     items: list["Node"]
 
 
@@ -45,7 +46,14 @@ class Record(msgspec.Struct, array_like=True, frozen=True, tag="record"):
     values: list["Node"]
 
 
-Node = int | Items | Table | Record  # int: index of a part
+class Member(msgspec.Struct, array_like=True, frozen=True, tag="member"):
+    """What a union holds, with the place of its type among the union's members, which are ordered by their names."""
+
+    place: int
+    node: "Node"
+
+
+Node = int | Items | Table | Record | Member  # int: index of a part
 
 
 class Header(msgspec.Struct, array_like=True, frozen=True):

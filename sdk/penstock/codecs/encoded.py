@@ -1,7 +1,7 @@
 """An encoded value: the name of its codec, its bytes in parts, and the name of its type."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias, get_args, get_origin
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -33,7 +33,9 @@ def type_name(kind: type) -> str:
 
 
 def annotation_name(annotation: object) -> str:
-    """An annotation as a reader would write it."""
+    """An annotation as a reader would write it, without its constraints."""
+    if get_origin(annotation) is Annotated:
+        return annotation_name(get_args(annotation)[0])
     return (
         type_name(annotation)
         if isinstance(annotation, type) and not hasattr(annotation, "__args__")

@@ -27,8 +27,6 @@ class FileCodec:
     def encode(self, value: object, where: str) -> Sequence[Buffer]:
         """Raises BadValue unless it is a file that can be read."""
         path = cast(Path, value)
-        if path.is_dir():
-            raise BadValue(where, f"{path} is a folder; return its files, or an archive of them")
         try:
             content = mapped(path)
             name = path.name.encode()
@@ -45,12 +43,16 @@ class FileCodec:
         name = name_of(data)
         folder = scratch.folder() / secrets.token_hex(8)
         folder.mkdir(parents=True)
-        fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-        with open(fd, "wb", buffering=0) as file:
-            rest = content_of(data)
-            while len(rest):
-                rest = rest[file.write(rest) :]
+        write_file(folder / name, content_of(data), 0o444)
         return folder / name
+
+
+def write_file(path: Path, content: memoryview, mode: int) -> None:
+    """Write a new file."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with open(fd, "wb", buffering=0) as file:
+        while len(content):
+            content = content[file.write(content) :]
 
 
 def name_of(data: memoryview) -> str:

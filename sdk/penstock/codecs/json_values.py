@@ -9,38 +9,27 @@ import msgspec
 import pydantic
 import pydantic_core
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import SchemaSerializer, SchemaValidator
 
-from .annotations import (
-    ANYTHING,
-    Traits,
-    is_model,
-    is_record,
-    study,
-    subclasses_exist,
-)
+from . import core_schemas
+from .annotations import ANYTHING, Traits, is_model, is_record, study
 from .encoded import annotation_name
 from .errors import BadValue, NoCodec, Undecodable
-from .json_problems import CLIPPED_MAX, SURROGATE, first_line, surrogate_within, unwritable, wrong_type
-from .misfit import find_misfit
+from .json_problems import SURROGATE, first_line, surrogate_within, undecodable, unwritable, wrong_type
 from .rewrites import for_pydantic
 from .scalars import DIGITS_MAX, READERS
-from .walk import same, with_sorted_sets, without_numpy_scalars
+from .walk import same, without_numpy_scalars
 
 BY_NAME: Any = {"by_alias": False, "by_name": True}  # aliases are for the outside
 EXACTLY: Any = {"by_alias": False, "round_trip": True, "warnings": "error"}
 REPLACED = "\ufffd".encode()  # what pydantic writes for a lone surrogate in a key
-CONFIG = ConfigDict(
-    arbitrary_types_allowed=True,
-    ser_json_inf_nan="constants",
-    ser_json_bytes="base64",
-    val_json_bytes="base64",
-)
+ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
 
 
 class JsonType:
     """An annotation made ready to check, write and read values."""
 
-    __slots__ = ("_adapter", "_wrapped", "annotation", "traits")
+    __slots__ = ("_serializer", "_validator", "_wrapped", "annotation", "traits")
 
     def __init__(self, annotation: object) -> None:
         self.annotation = annotation
@@ -48,10 +37,17 @@ class JsonType:
         # pydantic gives its options to records only below the top.
         self._wrapped = is_record(get_origin(annotation) or annotation) and not is_model(annotation)
         target = cast(Any, for_pydantic(annotation))
-        if self._wrapped:
-            self._adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, list)[target], config=CONFIG)
-        else:
-            self._adapter = TypeAdapter(target) if is_model(annotation) else TypeAdapter(target, config=CONFIG)
+        target = cast(Any, list)[target] if self._wrapped else target
+        adapter: TypeAdapter[Any] = TypeAdapter(target, config=None if is_model(annotation) else ARBITRARY)
+        schema = core_schemas.adapted(adapter.core_schema)
+        # Not those that pydantic made for a class before: they are without what was adapted.
+        self._validator = SchemaValidator(schema, cast(Any, core_schemas.CONFIG), False)
+        self._serializer = SchemaSerializer(schema, cast(Any, core_schemas.CONFIG), False)
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether pydantic sees the value within a list."""
+        return self._wrapped
 
     def check(self, value: object, where: str) -> object:
         """Return the value as the annotation has it (an int given for a float becomes one); raises WrongType."""
@@ -65,8 +61,8 @@ class JsonType:
         except ValidationError as error:
             raise wrong_type(error, where, annotation_name(self.annotation), wrapped=self._wrapped) from None
 
-    def write(self, value: object, where: str) -> bytes:
-        """Write a checked value; raises NoCodec, BadValue, WrongType."""
+    def write(self, value: object, where: str) -> bytes | None:
+        """Write a checked value; None if it would not come back as it is. Raises NoCodec, BadValue, WrongType."""
         try:
             data = self._write(value)
         except (ValueError, RecursionError) as error:
@@ -75,49 +71,29 @@ class JsonType:
             value, data = plain, self._write_plain(plain, where)
         if REPLACED in data and (place := surrogate_within(value, where)) is not None:
             raise BadValue(place, SURROGATE)
-        if (self.traits.inexact or subclasses_exist(self.traits.records)) and not self._comes_back(value, data):
-            raise find_misfit(value, self.annotation, where) or BadValue(
-                where,
-                f"read back as {annotation_name(self.annotation)}, the value would change; "
-                "annotate it with its exact class, or wrap it in a dataclass",
-            )
-        return data
+        return data if not self.traits.inexact or self._comes_back(value, data) else None
 
     def read(self, data: bytes) -> object:
         """Raises pydantic.ValidationError, json.JSONDecodeError, UnicodeDecodeError."""
         if self._wrapped:
-            (value,) = self._adapter.validate_json(b"[" + data + b"]", strict=True, **BY_NAME)
+            (value,) = self._validator.validate_json(b"[" + data + b"]", strict=True, **BY_NAME)
             return value
-        return self._adapter.validate_json(data, strict=True, **BY_NAME)
+        return self._validator.validate_json(data, strict=True, **BY_NAME)
 
     def read_tree(self, tree: object) -> object:
         """Check a value that was parsed already; raises pydantic.ValidationError."""
         wrapped = [tree] if self._wrapped else tree
-        read = self._adapter.validate_python(wrapped, **BY_NAME)
+        read = self._validator.validate_python(wrapped, **BY_NAME)
         return read[0] if self._wrapped else read
 
     def _check(self, value: object) -> object:
         if self._wrapped:
-            return self._adapter.validate_python([value], strict=True, **BY_NAME)[0]
-        return self._adapter.validate_python(value, strict=True, **BY_NAME)
+            return self._validator.validate_python([value], strict=True, **BY_NAME)[0]
+        return self._validator.validate_python(value, strict=True, **BY_NAME)
 
     def _write(self, value: object) -> bytes:
-        traits = self.traits
-        if traits.payloads and traits.sets:
-            value = with_sorted_sets(value)
-        wrapped = [value] if self._wrapped else value
-        if not traits.models:
-            data = self._adapter.dump_json(wrapped, **EXACTLY)
-            return data[1:-1] if self._wrapped else data
-        # Models write NaN as null whatever their container says, but keep it in a tree.
-        tree = self._adapter.dump_python(wrapped, mode="json", **EXACTLY)
-        tree = tree[0] if self._wrapped else tree
-        try:
-            return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
-        except UnicodeEncodeError:
-            raise
-        except ValueError:  # an integer of more than DIGITS_MAX digits
-            return pydantic_core.to_json(tree, inf_nan_mode="constants")
+        data = self._serializer.to_json([value] if self._wrapped else value, **EXACTLY)
+        return data[1:-1] if self._wrapped else data
 
     def _write_plain(self, value: object, where: str) -> bytes:
         try:
@@ -128,7 +104,7 @@ class JsonType:
     def _comes_back(self, value: object, data: bytes) -> bool:
         try:
             read = decode_json(data, self.annotation)
-            return same(value, read) or same(without_numpy_scalars(value), read)
+            return same(without_numpy_scalars(value), read)
         except Undecodable:
             return False
 
@@ -157,7 +133,8 @@ def decode_json(data: bytes, annotation: object) -> object:
     except (msgspec.DecodeError, ValueError, UnicodeDecodeError) as error:
         if "out of range" in str(error):
             return _decode_giant(data, annotation)
-        raise Undecodable("json", f"{first_line(error)} ({data[:CLIPPED_MAX]!r})") from None
+        is_wrapped = isinstance(error, ValidationError) and json_type(annotation).is_wrapped
+        raise undecodable(error, data, wrapped=is_wrapped) from None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -170,6 +147,9 @@ def _ready(annotation: object) -> JsonType:
         return JsonType(annotation)
     except (pydantic.errors.PydanticUserError, NameError) as error:
         raise NoCodec(annotation_name(annotation), "the annotation", first_line(error)) from error
+    except TypeError as error:  # pydantic's stand-in for a type that is not complete
+        remedy = "it names itself, or what is not defined here; write a dataclass, or pydantic.JsonValue"
+        raise NoCodec(annotation_name(annotation), "the annotation", remedy) from error
 
 
 def _decode_giant(data: bytes, annotation: object) -> object:

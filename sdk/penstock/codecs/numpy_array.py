@@ -24,6 +24,9 @@ class NumpyCodec:
         import numpy
         from numpy.lib import format as npy
 
+        if type(value) not in (numpy.ndarray, numpy.memmap) and not isinstance(value, numpy.generic):
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            raise BadValue(where, f"a {kind} would come back as a plain array; return numpy.asarray(...) of it")
         array = numpy.asarray(cast("numpy.ndarray[Any, Any]", value))
         if array.dtype.hasobject:
             raise BadValue(where, f"an array of dtype {array.dtype} holds Python objects; convert it with astype(...)")
@@ -60,6 +63,21 @@ class NumpyCodec:
         except ValueError as error:
             raise Undecodable(self.name, str(error)) from None
         return array.reshape(shape, order="F" if fortran else "C")
+
+
+class NumpyScalarCodec:
+    """One value of a class of numpy, where nothing says that it is to become a number or text of Python."""
+
+    name = "numpy.scalar"
+    types = ("numpy.generic",)
+
+    def encode(self, value: object, where: str) -> Sequence[Buffer]:
+        """An array without dimensions."""
+        return NumpyCodec().encode(value, where)
+
+    def decode(self, data: memoryview, annotation: object) -> object:
+        """The value in its class."""
+        return cast(Any, NumpyCodec().decode(data, annotation))[()]
 
 
 def _count(shape: tuple[int, ...]) -> int:

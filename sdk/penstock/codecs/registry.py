@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import NamedTuple, Protocol, cast
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from .encoded import Buffer
 from .errors import Undecodable
 
+FOLDER = "folder"
 ENTRY_POINTS = "penstock.codecs"
 
 
+@runtime_checkable
 class Codec(Protocol):
     """Writes values of some classes as bytes and reads them back, in any process.
 
@@ -74,6 +77,23 @@ def find(kind: type) -> Codec | Refusal | None:
         found = _look_up(kind)
     _found[kind] = found
     return found
+
+
+def of_value(value: object) -> Codec | Refusal | None:
+    """Return what is known of a value: of its class, of a dict that is one value, of a path that is a folder."""
+    if isinstance(value, dict) and value:
+        entries = cast(dict[object, object], value)
+        kind: type[Any] = type(next(iter(entries.values())))
+        codec = find(kind)
+        if getattr(codec, "takes_dicts", False) and _is_uniform(entries, codec):
+            return codec
+    if isinstance(value, Path) and value.is_dir():
+        return named(FOLDER)
+    return find(type(cast(object, value)))
+
+
+def _is_uniform(entries: dict[object, object], codec: object) -> bool:
+    return all(type(key) is str and find(type(each)) is codec for key, each in entries.items())
 
 
 def named(name: str) -> Codec:

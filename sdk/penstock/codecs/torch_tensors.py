@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TENSOR = "tensor"  # name in the file of a value that is one tensor
 KEY = "penstock"  # the only key of the metadata: several would be written in any order
+INSTALL = "install safetensors where operators run (pip install safetensors)"
 SIZE_BYTES = 8  # of the length at the head of a safetensors file
 
 
@@ -25,11 +26,17 @@ class TorchCodec:
 
     def encode(self, value: object, where: str) -> Sequence[Buffer]:
         """Raises BadValue for layouts and dtypes that safetensors does not have."""
-        from safetensors.torch import save
-
+        torch = _torch()
+        save = _safetensors(where).save
         alone = not isinstance(value, dict)
         tensors = cast("dict[str, Tensor]", {TENSOR: value} if alone else value)
         kind = TENSOR if alone else "ordered" if isinstance(value, OrderedDict) else "dict"
+        for name, tensor in tensors.items():
+            if type(tensor) is not torch.Tensor:
+                place = where if alone else f"{where}[{name!r}]"
+                raise BadValue(
+                    place, f"a {type(tensor).__qualname__} would come back as a tensor; return .detach() of it"
+                )
         facts = json.dumps({"kind": kind, "names": list(tensors)})
         try:
             return (save(_plain(tensors), {KEY: facts}),)
@@ -38,15 +45,31 @@ class TorchCodec:
 
     def decode(self, data: memoryview, annotation: object) -> object:
         """The tensor, or a dict in the order that it was written in."""
-        from safetensors.torch import load
-
         facts = _facts(data)
-        tensors = load(bytes(data))
+        tensors = _safetensors("").load(bytes(data))
         if facts.get("kind") == TENSOR:
             return tensors[TENSOR]
         names = cast(list[str], facts.get("names", list(tensors)))
         ordered = {name: tensors[name] for name in names}
         return OrderedDict(ordered) if facts.get("kind") == "ordered" else ordered
+
+
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+def _safetensors(where: str) -> Any:
+    try:
+        import safetensors.torch
+    except ModuleNotFoundError as error:
+        if error.name != "safetensors":
+            raise
+        if where:
+            raise BadValue(where, f"tensors need safetensors; {INSTALL}") from None
+        raise Undecodable(TorchCodec.name, INSTALL) from None
+    return safetensors.torch
 
 
 def _plain(tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":

@@ -1,15 +1,19 @@
 """Walks over a value's plain containers."""
 
+import collections
 import copy
 import dataclasses
+import datetime
+import decimal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import pydantic
-import pydantic_core
+
+from . import times
 
 DEPTH_MAX = 100
-ALIKE = ((list, tuple), (int, float))
+KEPT = frozenset({"ndarray", "longdouble", "clongdouble"})  # what of numpy is no number of Python
 ATOMS = frozenset({int, float, str, bool, type(None)})
 
 
@@ -70,18 +74,29 @@ def _fields(value: object) -> Iterable[tuple[str, object]]:
 
 
 def same(left: object, right: object) -> bool:
-    """Equality of types and values; NaN equals NaN, a list equals a tuple, 1 equals 1.0."""
-    if type(left) is not type(right) and not any(isinstance(left, k) and isinstance(right, k) for k in ALIKE):
+    """Equality of classes, values and parts: zones, limits of deques, keys in order; NaN equals NaN, 0.0 not -0.0."""
+    if type(left) is not type(right):
         return False
-    if isinstance(left, (list, tuple)):
+    if isinstance(left, (list, tuple, collections.deque)):
         ours, theirs = cast(tuple[object, ...], left), cast(tuple[object, ...], right)
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+        limits: set[object] = {getattr(each, "maxlen", None) for each in (ours, theirs)}
+        return len(ours) == len(theirs) and len(limits) == 1 and all(map(same, ours, theirs))
     if isinstance(left, dict):
         mine, other = cast(dict[object, object], left), cast(dict[object, object], right)
-        return mine.keys() == other.keys() and all(same(mine[key], other[key]) for key in mine)
+        return list(map(repr, mine)) == list(map(repr, other)) and all(map(same, mine.values(), other.values()))
+    if isinstance(left, pydantic.BaseModel):
+        return _state(left) == _state(right) and all(map(same, children(left), children(right)))
     if _is_record(left):
-        return all(map(same, children(left), children(cast(object, right))))
-    return left == right or (left != left and right != right)
+        return all(map(same, children(left), children(right)))
+    if isinstance(left, (datetime.datetime, datetime.time)):
+        return times.written(left) == times.written(cast(datetime.datetime, right))
+    if isinstance(left, (float, complex, decimal.Decimal)):
+        return repr(left) == repr(right)
+    return left == right
+
+
+def _state(model: object) -> object:
+    return getattr(model, "__pydantic_private__", None)
 
 
 def _is_record(value: object) -> bool:
@@ -95,22 +110,9 @@ def without_numpy_scalars(value: object) -> object:
     return _replaced(value, lambda each: cast(Any, each).item() if _is_numpy_scalar(each) else each)
 
 
-def with_sorted_sets(value: object) -> object:
-    """The value with sets as sorted lists, or the very same object if it has none in plain containers."""
-    if not any_within(value, lambda each: isinstance(each, (set, frozenset))):
-        return value
-    return _replaced(
-        value, lambda each: _sorted(cast(set[object], each)) if isinstance(each, (set, frozenset)) else each
-    )
-
-
-def _sorted(value: set[object]) -> list[object]:
-    return sorted(value, key=lambda each: pydantic_core.to_json(each, inf_nan_mode="constants"))
-
-
 def _is_numpy_scalar(value: object) -> bool:
     kind = type(value)
-    return kind.__module__ == "numpy" and getattr(value, "shape", None) == () and kind.__name__ != "ndarray"
+    return kind.__module__ == "numpy" and getattr(value, "shape", None) == () and kind.__name__ not in KEPT
 
 
 def _replaced(value: object, replace: Callable[[object], object]) -> object:

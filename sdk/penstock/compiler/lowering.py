@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock_proto.plan.v1 import plan_pb2
 
+from ..codecs import uncarried
 from ..declare import docstrings, modules
 from ..declare.annotations import is_named_tuple
 from ..declare.modules import Place
@@ -45,7 +46,7 @@ def lower(
     signature = operator.signature
     problems = [*signature.problems, *_not_importable(operator, known, local)]
     annotations = {
-        name: checked(types, parameter.annotation, name, problems)[0]
+        name: checked(types, parameter.annotation, name, problems, taken=True)[0]
         for name, parameter in signature.parameters.items()
     }
     returns, returns_type = checked(types, signature.returns, "return", problems)
@@ -59,12 +60,18 @@ def lower(
     return lowered, [located(operator.place, operator.name, problem) for problem in problems]
 
 
-def checked(types: TypeTable, annotation: Any, argument: str, problems: list[Problem]) -> tuple[Any, int]:
+def checked(
+    types: TypeTable, annotation: Any, argument: str, problems: list[Problem], *, taken: bool = False
+) -> tuple[Any, int]:
     """The annotation and its type; Any and UNKNOWN in place of what is missing, or no value can have."""
     if annotation is MISSING:
         return Any, UNKNOWN
     try:
-        return annotation, types.index(annotation)
+        index = types.index(annotation)
+        if not (problem := uncarried(annotation, taken=taken)):
+            return annotation, index
+        if not any(each.text == problem for each in problems):
+            problems.append(Problem(problem, argument))
     except UnsupportedAnnotation as error:
         if not any(problem.text == str(error) for problem in problems):
             problems.append(Problem(str(error), argument))

@@ -1,16 +1,19 @@
 """JSON Schema of a workflow's inputs, from which forms, flags and REST schemas are made.
 
-Beside the words of JSON Schema 2020-12 there are three of our own, wherever a type may stand, also in lists,
+Beside the words of JSON Schema 2020-12 there are some of our own, wherever a type may stand, also in lists,
 optionals and fields:
 
 * `x-kind`: what JSON cannot show: an ML type ("Dataset"), or the qualified name of a class ("numpy.ndarray").
 * `x-type`: an ML type as it was written ("Dataset[Row]"), so that a form can offer what fits.
+* `x-names`: the names of an enum's members; a member may also be given by its value.
 * `x-row`: the schema of one row of a Dataset or FeatureSet, where the annotation names it; a document of its own.
 """
 
 from __future__ import annotations
 
+import enum
 import json
+import re
 from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 
 from penstock_proto.plan.v1 import plan_pb2
@@ -92,15 +95,45 @@ def _ml_type(annotation: Any, cls: type) -> Schema:
     return found
 
 
+def _enum(cls: type[enum.Enum]) -> Schema:
+    """The names of its members, and the values by which they may be given too; flags are joined by |."""
+    names = list(cls.__members__)
+    values = [each.value for each in cls if type(each.value) in (str, int) and each.value not in names]
+    found: Schema = {"title": cls.__name__, "x-names": names}
+    if issubclass(cls, enum.Flag):
+        one = "|".join(map(re.escape, names)) + r"|\d+"
+        return found | {"anyOf": [{"type": "string", "pattern": rf"^({one})( *\| *({one}))*$"}, {"type": "integer"}]}
+    return found | {"enum": names + values}
+
+
+def _closed(found: Schema, schema: Any) -> Schema:
+    """A record refuses keys that it does not have, unless its class says otherwise."""
+    own = schema.get("config", {}).get("extra_fields_behavior")
+    is_open = own in ("allow", "ignore") or schema.get("root_model") or "properties" not in found
+    return found if is_open else {**found, "additionalProperties": False}
+
+
 def _generator() -> type[GenerateJsonSchema]:
     from pydantic.json_schema import GenerateJsonSchema
 
     class Generator(GenerateJsonSchema):
-        """Pydantic's, except that a decimal is text, as it is written."""
+        """Pydantic's, except for what is written in another way: decimals as text, enums by name."""
 
         def decimal_schema(self, schema: Any) -> Schema:
             found: Schema = {"type": "string", "format": "decimal", "pattern": _DECIMAL}
             bounds = ((word, schema.get(key)) for key, word in _BOUNDS.items())
             return found | {word: float(bound) for word, bound in bounds if bound is not None}
+
+        def enum_schema(self, schema: Any) -> Schema:
+            return _enum(schema["cls"])
+
+        def dataclass_schema(self, schema: Any) -> Schema:
+            return _closed(super().dataclass_schema(schema), schema)
+
+        def model_schema(self, schema: Any) -> Schema:
+            return _closed(super().model_schema(schema), schema)
+
+        def typed_dict_schema(self, schema: Any) -> Schema:
+            return _closed(super().typed_dict_schema(schema), schema)
 
     return cast("type[GenerateJsonSchema]", Generator)

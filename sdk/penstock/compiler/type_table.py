@@ -110,7 +110,8 @@ class TypeTable:
             # typing's caches may return an equal union in another order: the order must not matter.
             return plan_pb2.Type(name="union", args=[self.index(member) for member in sorted(args, key=_order)])
         if origin in _CONTAINERS:
-            return plan_pb2.Type(name=_CONTAINERS[origin], args=map(self.index, args))
+            qualname = "frozenset" if origin is frozenset else ""  # fits where a set does, and comes back as it is
+            return plan_pb2.Type(name=_CONTAINERS[origin], args=map(self.index, args), qualname=qualname)
         if origin is tuple:
             return self._tuple(annotation, args)
         if origin in _LISTS_AND_TUPLES:
@@ -211,5 +212,6 @@ def _unsupported(annotation: Any) -> str:
     if origin in _CODE:
         return f"{shown} is code, not data, and cannot go from one operator to another: pass a name or settings instead"
     if isinstance(annotation, str | typing.ForwardRef):
-        return f"{annotation!r} is not defined where the operator is"
+        remedy = "write pydantic.JsonValue, or a class"
+        return f"{annotation!r} is not defined where the operator is, or names itself: {remedy}"
     return f"{shown} is not a type of values that operators can exchange"

@@ -60,11 +60,17 @@ def unwrap(annotation: Any) -> tuple[Any, list[object]]:
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
         elif isinstance(annotation, typing_extensions.TypeAliasType):
-            annotation = annotation.__value__
+            annotation = Any if is_json_value(annotation) else annotation.__value__
         elif isinstance(annotation, typing.TypeVar):
             annotation = annotation.__bound__ or union(annotation.__constraints__)
         else:
             return annotation, metadata
+
+
+def is_json_value(annotation: Any) -> bool:
+    """Whether it is pydantic.JsonValue, which names itself: any data."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and annotation is pydantic.JsonValue
 
 
 def members(annotation: Any) -> Iterator[Any]:

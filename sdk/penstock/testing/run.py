@@ -57,7 +57,7 @@ def run(
         for index, node in enumerate(compiled.plan.nodes):
             is_task = node.kind == plan_pb2.NODE_KIND_TASK
             values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
-        return _result(compiled, values, store)
+        return _result(compiled, values, store, operators)
 
 
 class MemoryStore:
@@ -138,8 +138,11 @@ def _execute(
         raise OperatorFailed(node.name, name, error.trace or str(error)) from cause
 
 
-def _result(compiled: Compiled, values: Mapping[int, Sequence[Value]], store: MemoryStore) -> Any:
-    builders = Builders(compiled.plan, compiled.plan.name, store)
+def _result(compiled: Compiled, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators) -> Any:
+    def load(module: str, qualname: str) -> Callable[..., Any]:
+        return operators[module, qualname]
+
+    builders = Builders(compiled.plan, compiled.plan.name, store, load=load)
     annotations = compiled.shape.annotations
     return compiled.shape(
         {

@@ -189,7 +189,6 @@ def test_integers_of_any_size(sign: int, digits: int) -> None:
         (Settings(loss=1.5, inner=Settings()), Settings),
         ([Settings(when=datetime.datetime(2020, 1, 1))], list[Settings]),
         (Named(aVeryLongName=3), Named),
-        (Counted([1, 2]), Counted),
         (None, numpy.ndarray | None),
         (OrderedDict(b=1, a=2), OrderedDict[str, int]),
         (defaultdict(int, a=1), defaultdict[str, int]),
@@ -211,7 +210,7 @@ def test_types_come_back(value: object, annotation: object) -> None:
 
 
 def test_nan_of_a_model_survives() -> None:
-    for annotation in (Settings, list[Settings], Any):
+    for annotation in (Settings, list[Settings]):
         value: object = [Settings(loss=math.nan)] if annotation == list[Settings] else Settings(loss=math.nan)
         assert b"NaN" in encode(value, annotation).data
     assert math.isnan(typing.cast(Settings, back(Settings(loss=math.nan), Settings)).loss or 0)
@@ -220,10 +219,8 @@ def test_nan_of_a_model_survives() -> None:
 def test_a_number_of_numpy_is_a_number() -> None:
     assert back(numpy.float32(1.5), float) == 1.5
     assert back({"a": numpy.int64(3)}, dict[str, int]) == {"a": 3}
-    assert back({"a": [numpy.bool_(True)]}, Any) == {"a": [True]}
-    assert type(back(numpy.int64(3), Any)) is int
     assert back(Point(numpy.int64(3), numpy.float32(0.5)), Point) == Point(3, 0.5)  # type: ignore
-    assert back([Settings(loss=numpy.float64(0.5))], Any) == [{"loss": 0.5, "when": None, "inner": None}]
+    assert back([Settings(loss=numpy.float64(0.5))], list[Settings]) == [Settings(loss=0.5)]
 
 
 def test_an_int_given_for_a_float_becomes_one() -> None:
@@ -255,12 +252,12 @@ def test_bytes_are_the_same_in_every_process() -> None:
         ("1", float, "expected float, given str '1'"),
         (None, int, "expected int, given NoneType None"),
         (1, None, "expected None, given int 1"),
-        ([1, "x"], list[int], "value[1]: expected a valid integer (in list[int]), given str 'x'"),
+        ([1, "x"], list[int], "value[1]: expected int, given str 'x'"),
         ((1,), list[int], "expected list[int], given tuple (1,)"),
-        ({"a": {"b": "c"}}, dict[str, dict[str, int]], "value['a']['b']: expected a valid integer"),
+        ({"a": {"b": "c"}}, dict[str, dict[str, int]], "value['a']['b']: expected int, given str 'c'"),
         (Point("x"), Point, "value.x: expected int, given str 'x'"),  # pyright: ignore[reportArgumentType]
-        ({"rate": "x"}, Options, "value['rate']: expected a valid number"),
-        ({}, Options, "value['rate']: expected Field required"),
+        ({"rate": "x"}, Options, "value['rate']: expected float, given str 'x'"),
+        ({}, Options, "value['rate']: expected a value, given none"),
         (0, Annotated[int, Ge(1)], "greater than or equal to 1"),
         ("c", Literal["a", "b"], "'a' or 'b'"),
         (1, Point, "expected"),
@@ -298,7 +295,7 @@ def test_what_has_no_codec_is_named(value: object, annotation: object, text: str
     [
         ("a\ud800", str, "value"),
         (["", "\udfff"], list[str], "value[1]"),
-        ({"a": Point(1, tags=frozenset({"\ud800"}))}, dict[str, Any], "value['a']"),
+        ({"a": Point(1, tags=frozenset({"\ud800"}))}, dict[str, Point], "value['a']"),
         ({"\ud800": 1}, dict[str, int], "a key of value"),
     ],
 )
@@ -330,8 +327,8 @@ class Other:
 def test_what_json_cannot_tell_apart_comes_back_or_is_refused(value: object, annotation: object) -> None:
     try:
         encoded = encode(value, annotation)
-    except BadValue as error:
-        assert "the value would change" in str(error)
+    except (BadValue, WrongType) as error:
+        assert "would be" in str(error)
     else:
         assert equal(decode(encoded.codec, encoded.data, annotation), value)
 

@@ -114,7 +114,7 @@ def test_tables_batches_and_arrays() -> None:
 
 
 def test_a_column_of_anything_is_refused_by_name() -> None:
-    with pytest.raises(BadValue, match="bad"):
+    with pytest.raises(NoCodec, match=r"value\['bad'\]\[0\]"):
         encode(pandas.DataFrame({"bad": [object(), 1]}))
 
 
@@ -128,8 +128,15 @@ def test_tensors_and_state_dicts() -> None:
     assert isinstance(out, OrderedDict)
     assert all(torch.equal(out[name], state[name]) for name in state)
     model.load_state_dict(out)
-    for tensor in (torch.tensor(3), torch.ones(4, 6).T[1:, ::2], torch.ones(2, dtype=torch.bfloat16), model[0].weight):
+    for tensor in (
+        torch.tensor(3),
+        torch.ones(4, 6).T[1:, ::2],
+        torch.ones(2, dtype=torch.bfloat16),
+        model[0].weight.detach(),
+    ):
         assert torch.equal(back(tensor, torch.Tensor, "torch"), tensor)
+    with pytest.raises(BadValue, match="detach"):
+        encode(model[0].weight)
     tied = torch.ones(2)
     out = back({"a": tied, "b": tied})
     out["a"] += 1
@@ -202,8 +209,6 @@ def test_files_keep_their_name_and_bytes(tmp_path: Path, content: bytes) -> None
 
 
 def test_only_files_that_exist(tmp_path: Path) -> None:
-    with pytest.raises(BadValue, match="folder"):
-        encode(tmp_path)
     with pytest.raises(BadValue, match="must have written"):
         encode({"a": tmp_path / "missing"})
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from ..compound_format import Header, Items, Node, Record, Table, taken_apart
+from ..compound_format import Header, Items, Member, Node, Record, Table, taken_apart
 from .looks import Head, Preview, preview
 
 DEPTH_MAX = 6
@@ -31,6 +31,8 @@ class _Parts:
     def shown(self, node: Node, depth: int) -> dict[str, Any]:
         if isinstance(node, int):
             return self._leaf(node)
+        if isinstance(node, Member):
+            return self.shown(node.node, depth)
         if depth >= DEPTH_MAX:
             return {"kind": "unknown", "problem": "deeper parts are not shown"}
         if isinstance(node, Items):

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from ..frames import CELL_JSON
 from .looks import Head, shortened
 
 ROWS_MAX = 5
@@ -44,4 +45,9 @@ def _first(column: Any) -> list[Any]:
     if cells.nbytes > CELLS_BYTES_MAX:
         return ["…"] * len(cells)
     cells.validate(full=True)  # the bytes come from others, and Arrow trusts what it reads
-    return [shortened(each) for each in cells.to_pylist()]
+    return [shortened(_cell(each)) for each in cells.to_pylist()]
+
+
+def _cell(value: Any) -> Any:
+    """A cell of Python's own, where it is JSON; see `frames`."""
+    return value[1:].decode(errors="replace") if isinstance(value, bytes) and value[:1] == CELL_JSON else value
