@@ -114,7 +114,8 @@ class ActionService:
     def register(self, server: grpc_server.Server) -> None:
         """Serve workers and questions; errors derive from ActionServiceError."""
         generated: Any = service_pb2_grpc
-        service = Service(self.hosts, self._state_trackers, [upstream.address for upstream in self._upstreams])
+        managers = [upstream.address for upstream in self._upstreams]
+        service = Service(self.hosts, self._pools, self._state_trackers, managers)
         generated.add_ActionServiceServicer_to_server(service, server.grpc)
         generated_worker: Any = worker_pb2_grpc
         generated_worker.add_WorkerServiceServicer_to_server(WorkerService(self.connect), server.grpc)

@@ -28,9 +28,13 @@ CLIENTS: Final = """
 | variable | default | meaning |
 |---|---|---|
 | `PENSTOCK_ADDRESS` | the stack of this machine, then `127.0.0.1:7733` | Address of a State Tracker, or of a stack. |
-| `PENSTOCK_HOME` | the user's data folder | Data folder of the embedded stack and of workers. |
+| `PENSTOCK_HOME` | see below | Data folder of the embedded stack and of workers. |
 | `PENSTOCK_DEBUG` | | `1` adds a traceback to errors, which are otherwise one line. |
 | `TRACEPARENT` | | Parent span of a submitted run, as in W3C Trace Context. |
+
+The data folder is `~/.local/share/penstock` by default (`$XDG_DATA_HOME/penstock`, if that is set), on macOS
+`~/Library/Application Support/penstock`. As root it is `/var/lib/penstock`: the unprivileged account of the embedded
+Postgres cannot reach root's home.
 """
 
 

@@ -213,6 +213,20 @@ def test_why() -> None:
     assert pool.why()[3] == "needs cpu 1; all workers that have it are busy, 1 more wait in pool default"
 
 
+def test_what_no_worker_has_is_said_before_it_is_submitted() -> None:
+    pool = Driven()
+    needs = [start(0, gpu=1).resources, start(1).resources, start(2, cpus=3).resources]
+    assert pool.core.lacks(needs) == [], "nobody knows which workers will join"
+    pool.worker(cpus=1)
+    assert pool.core.lacks(needs) == [
+        "needs cpu 1, gpu 1; no worker in pool default has one",
+        "",
+        "needs cpu 3; no worker in pool default has all of it",
+    ]
+    pool.worker("large", cpus=4, gpu=1)
+    assert pool.core.lacks(needs) == ["", "", ""]
+
+
 def test_labels() -> None:
     pool = Driven()
     needs = start(0)

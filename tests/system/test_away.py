@@ -47,18 +47,6 @@ def own_stack(make_data: Callable[[], Path]) -> Iterator[Served]:
         served.stop()
 
 
-def test_a_pool_that_nobody_serves_is_named(own_stack: Served, project: Project, tmp_path: Path) -> None:
-    flow = f"{project('talk.py', FLOW)}:talk"
-    done = own_stack.cli("run", flow, "--until", str(tmp_path / "end"), "--pool", "gpu-typo", "--detach", "--json")
-    run = done.json["run"]
-    (line,) = own_stack.cli("why", run, "--json").json
-    assert line["node"] == "speak"
-    assert "'gpu-typo', which no Action Service serves; served: default" in line["reason"]
-    found = own_stack.cli("doctor", "--json", "--stuck-after-s", "0").json["findings"]
-    assert any(one["check"] == "stuck runs" and "gpu-typo" in one["text"] for one in found)
-    assert own_stack.cli("cancel", run[-6:]).code == 0
-
-
 def test_logs_are_followed_over_a_restart(own_stack: Served, project: Project, tmp_path: Path) -> None:
     end, out = tmp_path / "end", tmp_path / "out"
     done = own_stack.cli("run", f"{project('talk.py', FLOW)}:talk", "--until", str(end), "--detach", "--json")

@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1 import service_pb2_grpc
-from penstock_proto.wire import RUN_ID_BYTES
+from penstock_proto.wire import DEFAULT_POOL, RUN_ID_BYTES
 
 from ..errors import BadRequest
 from ..shell.pool_host import PoolHost
@@ -20,10 +20,12 @@ class Service(service_pb2_grpc.ActionServiceServicer):
     def __init__(
         self,
         hosts: Mapping[str, PoolHost],
+        pools: Sequence[str] = (),
         state_trackers: Sequence[str] = (),
         dependency_managers: Sequence[str] = (),
     ) -> None:
         self._hosts = hosts
+        self._pools = pools  # that it may own
         self._state_trackers = state_trackers
         self._dependency_managers = dependency_managers
 
@@ -44,3 +46,7 @@ class Service(service_pb2_grpc.ActionServiceServicer):
         now = asyncio.get_running_loop().time()
         hosts = self._hosts.values()
         return api.WhyResponse(lines=[line for host in hosts for line in host.core.why(request.run_id, now)])
+
+    async def Fit(self, request: api.FitRequest, context: Any) -> api.FitResponse:
+        host = self._hosts.get(request.pool or DEFAULT_POOL)
+        return api.FitResponse(pools=self._pools, lacks=host.core.lacks(request.needs) if host is not None else ())

@@ -40,8 +40,8 @@ class Shapes:
         shape = self._by_bytes.get(data)
         if shape is not None:
             return shape, False
-        labels = tuple(sorted(resources.labels.items()))
-        need = (max(0, resources.cpu_milli), max(0, resources.gpu), max(0, resources.memory_bytes), labels)
+        need = need_of(resources)
+        labels = need[3]
         shape, is_rounded = self._by_need.get(need), False
         if shape is None and len(self._by_need) >= self.EXACT_MAX:
             exact, need = need, (rounded(need[0], self._edges[0]), need[1], rounded(need[2], self._edges[1]), labels)
@@ -77,6 +77,12 @@ class Shapes:
         """Drop shapes that nothing waits for or holds."""
         self._by_need = {need: shape for need, shape in self._by_need.items() if shape not in unused}
         self._by_bytes = {data: shape for data, shape in self._by_bytes.items() if shape not in unused}
+
+
+def need_of(resources: Resources) -> Need:
+    """Return the resources as a key."""
+    labels = tuple(sorted(resources.labels.items()))
+    return max(0, resources.cpu_milli), max(0, resources.gpu), max(0, resources.memory_bytes), labels
 
 
 def _cuts(amount: int, need: int) -> bool:

@@ -8,11 +8,14 @@ from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.plan.v1.plan_pb2 import Resources
 
 from .keys import State
-from .records import Action
+from .records import Action, Shape
+from .shapes import need_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .book import Book
-    from .records import Shape, Worker
+    from .records import Worker
 
 INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
 
@@ -45,13 +48,28 @@ def _why(book: Book, pool: str, action: Action) -> str:
             return f"{doing} on worker {action.worker.name}"
 
 
+def lacks(book: Book, pool: str, needs: Iterable[Resources]) -> list[str]:
+    """Return for each need what no worker has; nothing while there is no worker."""
+    workers = _connected(book)
+    return [_lack(Shape(need_of(resources), {}), pool, workers) for resources in needs] if workers else []
+
+
+def _lack(shape: Shape, pool: str, workers: list[Worker]) -> str:
+    if any(worker.fraction(shape) is not None for worker in workers):
+        return ""
+    return f"needs {shape.text()}; no worker in pool {pool} {_has_none(shape, workers)}"
+
+
+def _connected(book: Book) -> list[Worker]:
+    return [worker for worker in book.placement.workers.values() if worker.connected]
+
+
 def _why_queued(book: Book, pool: str, action: Action) -> str:
-    shape = action.shape
-    workers = [worker for worker in book.placement.workers.values() if worker.connected]
+    shape, workers = action.shape, _connected(book)
     if not workers:
         return f"pool {pool} has no worker"
-    if not any(shape in worker.fractions for worker in workers):
-        return f"needs {shape.text()}; no worker in pool {pool} {_has_none(shape, workers)}"
+    if lack := _lack(shape, pool, workers):
+        return lack
     if not any(shape in worker.fractions and not worker.draining for worker in workers):
         return f"needs {shape.text()}; the workers in pool {pool} that have it are draining"
     others = book.teams.queued - 1

@@ -101,7 +101,9 @@ def _explain(error: Exception) -> int:
     known = isinstance(error, PenstockError) or type(error).__module__.startswith("penstock")
     text = str(error) if known else f"{type(error).__name__}: {error} (PENSTOCK_DEBUG=1 shows where)"
     print(f"error: {clean_lines(text)}", file=sys.stderr)
-    from ..client.errors import BadInputs
+    from ..client.errors import BadInputs, UnknownPool
     from ..client.registered import BadReference
+    from .stack import NoStack
 
-    return exits.USAGE if isinstance(error, CompileErrors | LoadError | BadInputs | BadReference) else exits.FAILED
+    wrong = CompileErrors | LoadError | BadInputs | BadReference | UnknownPool | NoStack
+    return exits.USAGE if isinstance(error, wrong) else exits.FAILED

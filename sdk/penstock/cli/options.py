@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+PORT_MAX = 65_535
+CORES_MAX = 1_000_000
+GPUS_MAX = 1_024
+
+
+def _cores(cpu: float | None) -> float | None:
+    """Refuse what no machine can offer: nothing could ever run there."""
+    if cpu is None or 0.001 <= cpu <= CORES_MAX:  # also refuses "nan"
+        return cpu
+    raise typer.BadParameter(
+        f"{cpu:g} cores: give a number above 0, such as 4 or 0.5, or leave it out to offer all cores"
+    )
+
+
+def _memory(memory: str | None) -> str | None:
+    from ..declare.options import memory_bytes
+    from ..errors import InvalidDeclaration
+
+    remedy = "give a size above 0, such as 64Gi or 512Mi, or leave it out to offer all memory"
+    try:
+        if memory is None or memory_bytes(memory) > 0:
+            return memory
+    except InvalidDeclaration:
+        pass
+    raise typer.BadParameter(f"{memory!r} of memory: {remedy}")
+
+
+def _seconds(value: float) -> float:
+    if 0 <= value < math.inf:
+        return value
+    raise typer.BadParameter(f"{value:g} s: give a number of seconds from 0")
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Address = Annotated[
@@ -19,12 +53,27 @@ Address = Annotated[
 Data = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="FOLDER", help="Use this data folder (default: PENSTOCK_HOME, then one in your home)."
+        "--data",
+        metavar="FOLDER",
+        help="Use this data folder (default: PENSTOCK_HOME, then one in your home, or /var/lib/penstock as root).",
     ),
 ]
-Cpu = Annotated[float | None, typer.Option("--cpu", help="Offer this many cores to operators (default: all).")]
-Gpu = Annotated[int | None, typer.Option("--gpu", help="Offer this many GPUs to operators (default: all).")]
+Cpu = Annotated[
+    float | None, typer.Option("--cpu", callback=_cores, help="Offer this many cores to operators (default: all).")
+]
+Gpu = Annotated[
+    int | None, typer.Option("--gpu", min=0, max=GPUS_MAX, help="Offer this many GPUs to operators (default: all).")
+]
 Memory = Annotated[
-    str | None, typer.Option("--memory", help="Offer this much memory to operators, such as 64Gi (default: all).")
+    str | None,
+    typer.Option(
+        "--memory", callback=_memory, help="Offer this much memory to operators, such as 64Gi (default: all)."
+    ),
+]
+DrainSeconds = Annotated[
+    float,
+    typer.Option(
+        "--drain-s", callback=_seconds, help="Give running actions this many seconds to finish while the worker drains."
+    ),
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Prepare = Callable[[AsyncClient], Awaitable[Prepared | None]]
 
+PRIORITY_MAX = 2**31 - 1
+
 
 def run(
     ctx: typer.Context,
@@ -32,7 +34,13 @@ def run(
     team: Annotated[str, typer.Option("--team", help="Count the run towards this team.")] = "",
     pool: Annotated[str, typer.Option("--pool", help="Run the operators in this pool.")] = "",
     priority: Annotated[
-        int, typer.Option("--priority", help="Start runs of a higher priority first within a team.")
+        int,
+        typer.Option(
+            "--priority",
+            min=-PRIORITY_MAX,
+            max=PRIORITY_MAX,
+            help="Start runs of a higher priority first within a team.",
+        ),
     ] = 0,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Cancel the rest of the run at the first failure.")
@@ -173,6 +181,7 @@ class Job:
     options: RunOptions | None = None
     run_id: uuid.UUID | None = None
     attended: bool = False
+    warnings: tuple[str, ...] = ()
     _code: int = field(default=exits.FAILED)
 
     def accompany(
@@ -226,6 +235,9 @@ class Job:
             return None
         run = await client.submit_prepared(prepared, options=self.options)
         terminal.line(f"run {run.id}", to_stderr=self.as_json or not self.detach)
+        self.warnings = run.warnings
+        for warning in run.warnings:
+            terminal.line(f"warning: {warning}", to_stderr=True)
         return run.id
 
     async def _follow(
@@ -250,7 +262,7 @@ class Job:
         from . import records, texts
 
         if self.as_json:
-            terminal.json_out(records.of_view(view, outputs))
+            terminal.json_out(records.of_view(view, outputs) | {"warnings": self.warnings})
         else:
             out = texts.console()
             for part in texts.ending(view, outputs, out.width):
@@ -259,7 +271,15 @@ class Job:
 
     def _detached(self) -> int:
         if self.as_json:
-            terminal.json_out({"run": str(self.run_id), "state": "running", "outputs": None, "timings": None})
+            terminal.json_out(
+                {
+                    "run": str(self.run_id),
+                    "state": "running",
+                    "outputs": None,
+                    "timings": None,
+                    "warnings": self.warnings,
+                }
+            )
         return exits.SUCCEEDED
 
     def _interrupted(self) -> None:

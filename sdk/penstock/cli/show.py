@@ -138,7 +138,7 @@ def workers(as_json: AsJson = False, address: Address = None, data: Data = None)
             texts.workers_table(found)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return looked(look, address, data, start=False)
 
 
 def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
@@ -167,12 +167,18 @@ def json_bytes_max(as_json: bool) -> int:
 
 
 def looked(
-    look: Callable[[AsyncClient], Awaitable[T]], address: str | None, data: Path | None, *, execute: bool = False
+    look: Callable[[AsyncClient], Awaitable[T]],
+    address: str | None,
+    data: Path | None,
+    *,
+    execute: bool = False,
+    start: bool = True,
 ) -> T:
     """Call a function with a client; a stack is started for the call if none is running.
 
     Args:
         execute: Whether it accompanies a run, also over the restart of a service.
+        start: Whether a stack that was just started could answer.
     """
     import asyncio
 
@@ -182,7 +188,7 @@ def looked(
 
     async def call() -> T:
         async with (
-            session(address, data, execute=execute) as stack,
+            session(address, data, execute=execute, start=start) as stack,
             AsyncClient(
                 stack.address, program=program(), patience_s=RESTART_S_MAX if execute else PATIENCE_S
             ) as client,

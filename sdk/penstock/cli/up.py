@@ -7,19 +7,25 @@ from typing import Annotated
 import typer
 
 from ..client.discovery import PORT
-from .options import Cpu, Data, Gpu, Memory
+from .options import PORT_MAX, Cpu, Data, Gpu, Memory
+
+SHARDS_MAX = 65_536
 
 
 def up(
     data: Data = None,
     port: Annotated[
-        int, typer.Option(metavar="PORT", help="Listen on this port of 127.0.0.1; 0 selects a free one.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=PORT_MAX, help="Listen on this port of 127.0.0.1; 0 selects a free one."
+        ),
     ] = PORT,
     cpu: Cpu = None,
     memory: Memory = None,
     gpu: Gpu = None,
     shards: Annotated[
-        int | None, typer.Option(help="Create a new data folder with this many shards (default: 256).")
+        int | None,
+        typer.Option(min=1, max=SHARDS_MAX, help="Create a new data folder with this many shards (default: 256)."),
     ] = None,
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Run an embedded Kafka between the services and keep its data.")
@@ -33,13 +39,17 @@ def up(
     http_port: Annotated[
         int | None,
         typer.Option(
-            help="Serve the REST API on this port of 127.0.0.1; 0 selects a free one (default: 7780 if it is free)."
+            min=0,
+            max=PORT_MAX,
+            help="Serve the REST API on this port of 127.0.0.1; 0 selects a free one (default: 7780 if it is free).",
         ),
     ] = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(
-            help="Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off)."
+            min=0,
+            max=PORT_MAX,
+            help="Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off).",
         ),
     ] = None,
     workers: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..client.discovery import PORT
-from .options import Cpu, Gpu, Memory
+from .options import Cpu, DrainSeconds, Gpu, Memory
 
 
 def worker(
@@ -47,9 +47,7 @@ def worker(
             help="Let other machines read the metrics, unprotected; use it only on a private network.",
         ),
     ] = False,
-    drain_s: Annotated[
-        float, typer.Option(help="Give running actions this many seconds to finish while the worker drains.")
-    ] = 60.0,
+    drain_s: DrainSeconds = 60.0,
 ) -> int:
     """Execute operators on this host, for services on another host.
 

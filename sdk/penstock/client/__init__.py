@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RunCancelled,
         RunFailed,
         SaveFailed,
+        UnknownPool,
         Unreachable,
     )
     from .outputs import Output
@@ -84,6 +85,7 @@ __all__ = [
     "RunView",
     "SaveFailed",
     "Saved",
+    "UnknownPool",
     "Unreachable",
     "WorkflowInfo",
     "WorkflowVersion",
@@ -112,6 +114,7 @@ _MODULES = {
         "RunCancelled",
         "RunFailed",
         "SaveFailed",
+        "UnknownPool",
         "Unreachable",
     ),
     "outputs": ("Output",),

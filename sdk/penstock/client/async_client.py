@@ -16,7 +16,7 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.wire import DEFAULT_POOL
 
 from ..declare import user_code
-from . import expressions, outputs, printed, saving, submission, uploads
+from . import capacity, expressions, outputs, printed, saving, submission, uploads
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
@@ -64,6 +64,7 @@ class AsyncClient:
         user_code.refuse_clients()
         self._connection = Connection(choose_address(address, data), patience_s)
         self._submitting = Submitting(self._connection)
+        self._capacity = capacity.Capacity(self._connection)
         self._results = Results(self._connection)
         self._uploads = uploads.Uploads()
         self._artifacts = Artifacts(self._connection)
@@ -92,6 +93,7 @@ class AsyncClient:
     async def close(self) -> None:
         self._artifacts.close()
         await self._results.close()
+        await self._capacity.close()
         await self._connection.close()
 
     async def info(self) -> service_pb2.InfoResponse:
@@ -118,7 +120,7 @@ class AsyncClient:
             run_id: Makes the call idempotent: the same id with the same inputs is the same run.
 
         Raises:
-            CompileErrors, BadInputs, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
+            CompileErrors, BadInputs, UnknownPool, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
         """
         options = events_pb2.RunOptions(
             team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=dict(labels or {})
@@ -138,7 +140,10 @@ class AsyncClient:
     ) -> Run:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
         summary = await self.launch(prepared, run_id=run_id, options=options)
-        return Run(uuid.UUID(bytes=summary.run_id), prepared.plan.name, prepared.plan_hash, prepared.returned)
+        pool = options.pool if options is not None else ""
+        warnings = await self._capacity.warnings(prepared.plan_hash, prepared.plan, pool)
+        run_uuid = uuid.UUID(bytes=summary.run_id)
+        return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)
 
     async def launch(
         self,
@@ -150,7 +155,9 @@ class AsyncClient:
     ) -> service_pb2.RunSummary:
         """Submit the result of `submission.prepare` for a caller, by default this client's; return the accepted run."""
         user_code.refuse_clients()
-        request = submission.request(prepared, run_id, caller or self._caller, options or events_pb2.RunOptions())
+        options = options or events_pb2.RunOptions()
+        request = submission.request(prepared, run_id, caller or self._caller, options)
+        await self._capacity.warnings(prepared.plan_hash, prepared.plan, options.pool)
         if prepared.input_artifacts:
             await uploads.send_artifacts(self._connection, prepared.input_artifacts)
         summary = await self._send(prepared, request)
@@ -371,18 +378,16 @@ class AsyncClient:
         plan = await self.plan(summary.plan)
         answers = await self._ask_pools("Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
         lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
-        if not lines and run_state(summary.state) is RunState.RUNNING:
-            return await self._why_unknown(run, plan, summary.options.pool or DEFAULT_POOL)
+        if not lines and run_state(summary.state) in (RunState.RUNNING, RunState.CANCELLING):
+            return await self._why_unknown(run, summary.options.pool or DEFAULT_POOL)
         return [(plan.nodes[line.node].name, line.text) for line in lines]
 
-    async def _why_unknown(self, run: AnyRun, plan: plan_pb2.Plan, pool: str) -> list[tuple[str, str]]:
-        """Say it where no Action Service has the pool that a run names: none of them knows of the run then."""
-        served = sorted(one.pool for one in await self.pools())
-        if pool in served:
-            return []
-        text = f"waits in pool {pool!r}, which no Action Service serves; served: {', '.join(served) or 'none'}"
-        first = (await self.view(run)).ready()
-        return [(name, text) for name in first]
+    async def _why_unknown(self, run: AnyRun, pool: str) -> list[tuple[str, str]]:
+        """Say what an open run waits for of which no Action Service knows."""
+        text = capacity.reason_unknown(pool, await self.pools())
+        view = await self.view(run)
+        names = [] if view.state.ended else view.ready() or view.running() or [view.plan.name]
+        return [(name, text) for name in names]
 
     async def _found_output(self, run: AnyRun, path: str) -> outputs.Found:
         plan = await self._plan_of(run)

@@ -49,6 +49,17 @@ class PlanRefused(Refused):
     """The service found the plan invalid, or of a newer format than it knows."""
 
 
+class UnknownPool(ClientError):
+    """No Action Service may own the pool that a run names: it would wait for ever."""
+
+    def __init__(self, pool: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"unknown pool {pool!r}: choose from {', '.join(known) or 'none'}, "
+            "or add it to PENSTOCK_POOLS of an Action Service"
+        )
+        self.pool, self.known = pool, list(known)
+
+
 class NotRegistered(Refused):
     """The registry has no such name, version or alias."""
 

@@ -21,6 +21,8 @@ class Run:
     plan_hash: bytes = field(repr=False)
     # The shape of what the workflow returns, where this process knows it.
     returned: Any = field(default=None, repr=False, compare=False)
+    # What no worker can execute at the moment, one line each.
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return str(self.id)

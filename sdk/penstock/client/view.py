@@ -125,6 +125,10 @@ class RunView:
                     break
         return found
 
+    def running(self, most: int = 20) -> list[str]:
+        """Return the names of nodes that run."""
+        return [node.name for node in self.nodes if node.state is NodeState.RUNNING][:most]
+
     def apply_all(self, events: Iterable[service_pb2.RecordedEvent]) -> None:
         for event in events:
             self.apply(event)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from penstock_proto.plan.v1 import plan_pb2 as penstock__proto_dot_plan_dot_v1_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.penstock_proto/action_service/v1/service.proto\x12\x1apenstock.action_service.v1\x1a!penstock_proto/plan/v1/plan.proto\"\"\n\x12ListWorkersRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\"J\n\x13ListWorkersResponse\x12\x33\n\x07workers\x18\x01 \x03(\x0b\x32\".penstock.action_service.v1.Worker\"\xe6\x01\n\x06Worker\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x05 \x01(\t\x12-\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12)\n\x04used\x18\x07 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x0f\n\x07\x61\x63tions\x18\x08 \x01(\x05\x12\x10\n\x08silent_s\x18\t \x01(\x01\x12\x10\n\x08\x64raining\x18\n \x01(\x08\"\x12\n\x10ListPoolsRequest\"y\n\x11ListPoolsResponse\x12/\n\x05pools\x18\x01 \x03(\x0b\x32 .penstock.action_service.v1.Pool\x12\x16\n\x0estate_trackers\x18\x02 \x03(\t\x12\x1b\n\x13\x64\x65pendency_managers\x18\x03 \x03(\t\"\xc0\x01\n\x04Pool\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12-\n\x08\x63\x61pacity\x18\x03 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12)\n\x04used\x18\x04 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x0e\n\x06queued\x18\x05 \x01(\x05\x12\x0f\n\x07\x64\x65layed\x18\x06 \x01(\x05\x12\x0f\n\x07granted\x18\x07 \x01(\x05\x12\x0f\n\x07workers\x18\x08 \x01(\x05\"\x1c\n\nWhyRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\"A\n\x0bWhyResponse\x12\x32\n\x05lines\x18\x01 \x03(\x0b\x32#.penstock.action_service.v1.WhyLine\"6\n\x07WhyLine\x12\x0c\n\x04node\x18\x01 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t2\xc1\x02\n\rActionService\x12n\n\x0bListWorkers\x12..penstock.action_service.v1.ListWorkersRequest\x1a/.penstock.action_service.v1.ListWorkersResponse\x12h\n\tListPools\x12,.penstock.action_service.v1.ListPoolsRequest\x1a-.penstock.action_service.v1.ListPoolsResponse\x12V\n\x03Why\x12&.penstock.action_service.v1.WhyRequest\x1a\'.penstock.action_service.v1.WhyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.penstock_proto/action_service/v1/service.proto\x12\x1apenstock.action_service.v1\x1a!penstock_proto/plan/v1/plan.proto\"\"\n\x12ListWorkersRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\"J\n\x13ListWorkersResponse\x12\x33\n\x07workers\x18\x01 \x03(\x0b\x32\".penstock.action_service.v1.Worker\"\xe6\x01\n\x06Worker\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x05 \x01(\t\x12-\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12)\n\x04used\x18\x07 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x0f\n\x07\x61\x63tions\x18\x08 \x01(\x05\x12\x10\n\x08silent_s\x18\t \x01(\x01\x12\x10\n\x08\x64raining\x18\n \x01(\x08\"\x12\n\x10ListPoolsRequest\"y\n\x11ListPoolsResponse\x12/\n\x05pools\x18\x01 \x03(\x0b\x32 .penstock.action_service.v1.Pool\x12\x16\n\x0estate_trackers\x18\x02 \x03(\t\x12\x1b\n\x13\x64\x65pendency_managers\x18\x03 \x03(\t\"\xc0\x01\n\x04Pool\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12-\n\x08\x63\x61pacity\x18\x03 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12)\n\x04used\x18\x04 \x01(\x0b\x32\x1b.penstock.plan.v1.Resources\x12\x0e\n\x06queued\x18\x05 \x01(\x05\x12\x0f\n\x07\x64\x65layed\x18\x06 \x01(\x05\x12\x0f\n\x07granted\x18\x07 \x01(\x05\x12\x0f\n\x07workers\x18\x08 \x01(\x05\"F\n\nFitRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12*\n\x05needs\x18\x02 \x03(\x0b\x32\x1b.penstock.plan.v1.Resources\"+\n\x0b\x46itResponse\x12\r\n\x05pools\x18\x01 \x03(\t\x12\r\n\x05lacks\x18\x02 \x03(\t\"\x1c\n\nWhyRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\"A\n\x0bWhyResponse\x12\x32\n\x05lines\x18\x01 \x03(\x0b\x32#.penstock.action_service.v1.WhyLine\"6\n\x07WhyLine\x12\x0c\n\x04node\x18\x01 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t2\x99\x03\n\rActionService\x12n\n\x0bListWorkers\x12..penstock.action_service.v1.ListWorkersRequest\x1a/.penstock.action_service.v1.ListWorkersResponse\x12h\n\tListPools\x12,.penstock.action_service.v1.ListPoolsRequest\x1a-.penstock.action_service.v1.ListPoolsResponse\x12V\n\x03Why\x12&.penstock.action_service.v1.WhyRequest\x1a\'.penstock.action_service.v1.WhyResponse\x12V\n\x03\x46it\x12&.penstock.action_service.v1.FitRequest\x1a\'.penstock.action_service.v1.FitResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,12 +44,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPOOLSRESPONSE']._serialized_end=599
   _globals['_POOL']._serialized_start=602
   _globals['_POOL']._serialized_end=794
-  _globals['_WHYREQUEST']._serialized_start=796
-  _globals['_WHYREQUEST']._serialized_end=824
-  _globals['_WHYRESPONSE']._serialized_start=826
-  _globals['_WHYRESPONSE']._serialized_end=891
-  _globals['_WHYLINE']._serialized_start=893
-  _globals['_WHYLINE']._serialized_end=947
-  _globals['_ACTIONSERVICE']._serialized_start=950
-  _globals['_ACTIONSERVICE']._serialized_end=1271
+  _globals['_FITREQUEST']._serialized_start=796
+  _globals['_FITREQUEST']._serialized_end=866
+  _globals['_FITRESPONSE']._serialized_start=868
+  _globals['_FITRESPONSE']._serialized_end=911
+  _globals['_WHYREQUEST']._serialized_start=913
+  _globals['_WHYREQUEST']._serialized_end=941
+  _globals['_WHYRESPONSE']._serialized_start=943
+  _globals['_WHYRESPONSE']._serialized_end=1008
+  _globals['_WHYLINE']._serialized_start=1010
+  _globals['_WHYLINE']._serialized_end=1064
+  _globals['_ACTIONSERVICE']._serialized_start=1067
+  _globals['_ACTIONSERVICE']._serialized_end=1476
 # @@protoc_insertion_point(module_scope)

@@ -77,6 +77,22 @@ class Pool(_message.Message):
     workers: int
     def __init__(self, pool: _Optional[str] = ..., epoch: _Optional[int] = ..., capacity: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., used: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., queued: _Optional[int] = ..., delayed: _Optional[int] = ..., granted: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
 
+class FitRequest(_message.Message):
+    __slots__ = ("pool", "needs")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
+    pool: str
+    needs: _containers.RepeatedCompositeFieldContainer[_plan_pb2.Resources]
+    def __init__(self, pool: _Optional[str] = ..., needs: _Optional[_Iterable[_Union[_plan_pb2.Resources, _Mapping]]] = ...) -> None: ...
+
+class FitResponse(_message.Message):
+    __slots__ = ("pools", "lacks")
+    POOLS_FIELD_NUMBER: _ClassVar[int]
+    LACKS_FIELD_NUMBER: _ClassVar[int]
+    pools: _containers.RepeatedScalarFieldContainer[str]
+    lacks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, pools: _Optional[_Iterable[str]] = ..., lacks: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class WhyRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

@@ -49,6 +49,11 @@ class ActionServiceStub:
                 request_serializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.WhyRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.WhyResponse.FromString,
                 _registered_method=True)
+        self.Fit = channel.unary_unary(
+                '/penstock.action_service.v1.ActionService/Fit',
+                request_serializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.FitRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.FitResponse.FromString,
+                _registered_method=True)
 
 
 class ActionServiceServicer:
@@ -75,6 +80,13 @@ class ActionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Fit(self, request, context):
+        """Whether a pool exists, and which needs fit none of the workers that it has now: to be asked before a run is submitted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ActionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +104,11 @@ def add_ActionServiceServicer_to_server(servicer, server):
                     servicer.Why,
                     request_deserializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.WhyRequest.FromString,
                     response_serializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.WhyResponse.SerializeToString,
+            ),
+            'Fit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Fit,
+                    request_deserializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.FitRequest.FromString,
+                    response_serializer=penstock__proto_dot_action__service_dot_v1_dot_service__pb2.FitResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +192,33 @@ class ActionService:
             '/penstock.action_service.v1.ActionService/Why',
             penstock__proto_dot_action__service_dot_v1_dot_service__pb2.WhyRequest.SerializeToString,
             penstock__proto_dot_action__service_dot_v1_dot_service__pb2.WhyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Fit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.action_service.v1.ActionService/Fit',
+            penstock__proto_dot_action__service_dot_v1_dot_service__pb2.FitRequest.SerializeToString,
+            penstock__proto_dot_action__service_dot_v1_dot_service__pb2.FitResponse.FromString,
             options,
             channel_credentials,
             insecure,
