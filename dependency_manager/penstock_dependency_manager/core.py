@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from penstock_plan.graph import PlanGraph
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 class Graph:
     """The open runs of one shard, up to `seq` of its log. `now` is monotonic seconds."""
 
-    __slots__ = ("epoch", "paths", "plans", "runs", "seq", "shard")
+    STEP = 2_000  # attempts that are described at once: about 10 ms
+
+    __slots__ = ("epoch", "paths", "plans", "runs", "seq", "shard", "undescribed")
 
     def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph], paths: Paths | None = None) -> None:
         """`paths` is what several shards learn together of durations."""
@@ -35,6 +37,7 @@ class Graph:
         self.epoch = 0
         self.seq = 0
         self.runs: dict[bytes, OpenRun] = {}
+        self.undescribed: tuple[OpenRun, Sequence[int]] | None = None  # the nodes that the last event lets begin
 
     @staticmethod
     def plans_needed(events: Iterable[ev.Event]) -> set[bytes]:
@@ -42,13 +45,20 @@ class Graph:
         return {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
 
     def advance(self, batch: Events, now: float, out: Instructions | None = None) -> Instructions:
-        """Take the next range of the log; add what follows from it to a message's instructions, in order."""
+        """Take the next range of the log; add what follows from it to a message's instructions, in order.
+
+        It stops after an event that lets very many nodes begin, for `describe` to be called, and after very many
+        instructions: this is to be called again then with what comes after `seq`.
+        """
         if batch.from_seq != self.seq + 1:
             raise ValueError(f"shard {self.shard}: a range starts at {batch.from_seq}, expected {self.seq + 1}")
         instructions = act.ActionBatch().instructions if out is None else out
+        most = len(instructions) + self.STEP
         for event in batch.events:
             self.seq += 1
             self._take(event, now, instructions)
+            if self.undescribed is not None or len(instructions) > most:
+                break
         self.epoch = max(self.epoch, batch.epoch)
         return instructions
 
@@ -61,13 +71,28 @@ class Graph:
         graph = self.plans[described.plan]
         return restored(described, graph, self.paths.of(graph, now), now)
 
+    def describe(self, out: Instructions) -> Iterator[None]:
+        """Add the starts of the nodes that the last event let begin, with a stop after every `STEP`."""
+        if self.undescribed is None:
+            return
+        run, nodes = self.undescribed
+        self.undescribed = None
+        for count, node in enumerate(nodes, 1):
+            run.describe(node, 1, 0.0, out.add().start)
+            if count % self.STEP == 0:
+                yield
+
     def starts(self, now: float) -> Iterator[act.Start]:
-        """Describe every attempt that may run or runs, for a snapshot."""
-        for run in self.runs.values():
-            for node, pending in run.pending.items():
-                start = act.Start(running_grant=pending.grant, running_worker=pending.worker, stopping=run.stopped)
-                run.describe(node, pending.attempt, max(0.0, pending.ready_at - now), start)
-                yield start
+        """Describe every attempt that may run or runs, as of the first one that is asked for: for a snapshot."""
+        attempts = [
+            (run, run.stopped, node, pending.attempt, pending.grant, pending.worker, pending.ready_at)
+            for run in self.runs.values()
+            for node, pending in run.pending.items()
+        ]
+        for run, stopping, node, attempt, grant, worker, ready_at in attempts:
+            start = act.Start(running_grant=grant, running_worker=worker, stopping=stopping)
+            run.describe(node, attempt, max(0.0, ready_at - now), start)
+            yield start
 
     def _take(self, event: ev.Event, now: float, out: Instructions) -> None:
         kind = event.WhichOneof("kind")
@@ -105,8 +130,7 @@ class Graph:
         graph = self.plans[event.plan]
         paths = self.paths.of(graph, now)
         run = self.runs[run_id] = OpenRun(run_id, graph, paths, event.caller.team, event.options, self.seq)
-        for node in graph.roots:
-            run.begin(node, out.add().start)
+        self._begin(run, graph.roots, out)
 
     def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
         node = event.node
@@ -114,8 +138,7 @@ class Graph:
         run.outputs[node] = self.seq
         self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
         self._recorded(run, node, event.attempt, event.grant, out)
-        for ready in run.unlock(node):
-            run.begin(ready, out.add().start)
+        self._begin(run, run.unlock(node), out)
 
     def _failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
         node = event.node
@@ -124,8 +147,16 @@ class Graph:
         if event.HasField("retry_delay_s"):
             run.begin_again(node, event.attempt + 1, event.retry_delay_s, now, out.add().start)
         elif run.graph.on_failure[node] == CONTINUE:
-            for ready in run.unlock_order_only(node):
-                run.begin(ready, out.add().start)
+            self._begin(run, run.unlock_order_only(node), out)
+
+    def _begin(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:
+        many = len(nodes) > self.STEP
+        for node in nodes:
+            run.begin(node)
+            if not many:
+                run.describe(node, 1, 0.0, out.add().start)
+        if many:
+            self.undescribed = run, nodes
 
     def _recorded(self, run: OpenRun, node: int, attempt: int, grant: int, out: Instructions) -> act.Instruction:
         instruction = out.add()

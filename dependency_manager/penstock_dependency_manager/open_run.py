@@ -89,10 +89,9 @@ class OpenRun:
                 ready.append(child)
         return [] if self.stopped else ready
 
-    def begin(self, node: int, start: act.Start) -> None:
-        """Let the first attempt run; write it into `start`."""
+    def begin(self, node: int) -> None:
+        """Let the first attempt run."""
         self.pending[node] = Pending(1)
-        self.describe(node, 1, 0.0, start)
 
     def begin_again(self, node: int, attempt: int, delay_s: float, now: float, start: act.Start) -> None:
         """Let another attempt run, after a while; write it into `start`."""

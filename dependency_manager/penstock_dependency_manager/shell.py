@@ -48,7 +48,7 @@ class DependencyManager:
     def register(self, server: grpc_server.Server) -> None:
         """Serve those who missed a part of `actions`; its errors derive from DependencyManagerError."""
         generated: Any = service_pb2_grpc
-        service = Service(self._unlocker.graphs, self._unlocker.recent)
+        service = Service(self._unlocker.graphs, self._unlocker.recent, self._unlocker.unpublished)
         generated.add_DependencyManagerServiceServicer_to_server(service, server.grpc)
         server.serves(SERVICE_NAME)
 

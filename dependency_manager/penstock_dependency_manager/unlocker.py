@@ -55,6 +55,8 @@ class Unlocker:
         self.recent = Recent()
         self._out: list[act.ActionBatch] = []
         self._fetches: dict[int, asyncio.Task[None]] = {}  # by shard, which waits for it
+        self._describing: dict[int, asyncio.Task[None]] = {}  # by shard, which waits for it
+        self.unpublished: dict[int, act.ActionBatch] = {}  # of each of these shards: what is described
         self._since: float | None = None  # when the burst's first range came, by time.monotonic()
 
     def apply(self, batch: Events, after_seq: int) -> bool:
@@ -67,8 +69,12 @@ class Unlocker:
         if self._since is None:
             self._since = time.monotonic()
         graph = self.graphs[batch.shard]
-        for piece in pieces(batch, after_seq):
+        for piece in pieces(batch, max(after_seq, graph.seq)):
             self._advance(graph, piece)
+            if graph.seq < piece.from_seq + len(piece.events) - 1 or graph.undescribed is not None:
+                message = self.unpublished[graph.shard] = self._out.pop()
+                self._describing[graph.shard] = asyncio.create_task(self._describe(graph, message))
+                return False
         return True
 
     async def load(self, snapshot: Snapshot) -> None:
@@ -76,6 +82,9 @@ class Unlocker:
         shard = snapshot.shard
         if (fetch := self._fetches.pop(shard, None)) is not None:
             fetch.cancel()  # what it is for may never come
+        if (describing := self._describing.pop(shard, None)) is not None:
+            describing.cancel()
+            self.unpublished.pop(shard, None)
         async with self._plans.held({run.plan for run in snapshot.items}):
             graph = Graph(shard, self._plans.graphs, self._paths)
             graph.load(snapshot.items, snapshot.seq, snapshot.epoch, self._clock())
@@ -94,9 +103,10 @@ class Unlocker:
             self._since = None
 
     async def stop(self) -> None:
-        for task in self._fetches.values():
+        tasks = [*self._fetches.values(), *self._describing.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def plans_in_use(self) -> set[bytes]:
         return {run.graph.hash for graph in self.graphs.values() for run in graph.runs.values()}
@@ -104,6 +114,15 @@ class Unlocker:
     async def _fetch(self, shard: int, missing: Sequence[bytes]) -> None:
         async with self._plans.held(missing):
             self._resume(shard)
+
+    async def _describe(self, graph: Graph, message: act.ActionBatch) -> None:
+        """Complete the message of a shard that lets very many nodes begin, step by step; the shard waits for it."""
+        await asyncio.sleep(0)
+        for _ in graph.describe(message.instructions):
+            await asyncio.sleep(0)
+        del self._describing[graph.shard], self.unpublished[graph.shard]
+        self._out.append(message)
+        self._resume(graph.shard)
 
     def _advance(self, graph: Graph, piece: Events) -> None:
         """Add what follows from a range to the burst's message of that shard, if it is the latest and small."""

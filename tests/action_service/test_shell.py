@@ -8,6 +8,7 @@ import grpc.aio
 import pytest
 from penstock_action_service.errors import BadWorker, NameTaken, NotOwner, SessionClosed, UnknownPool
 from penstock_action_service.pool import reconciliation
+from penstock_action_service.pool.core import Pool
 from penstock_action_service.shell import pool_host, sessions
 from penstock_proto.action_service.v1 import service_pb2 as api
 from penstock_proto.action_service.v1 import service_pb2_grpc, worker_pb2_grpc
@@ -52,6 +53,22 @@ async def test_inputs_of_the_run_are_read_from_the_log(services: World) -> None:
         (grant,) = worker.grants
         assert [entry.node for entry in grant.inputs] == [-1]
         assert grant.inputs[0].values.values[0].inline == b"7"
+
+
+async def test_what_is_taken_in_steps_runs_once_also_over_a_take_over(
+    services: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pool, "STEP", 3)
+    worker = FakeWorker(cpus=4, holds=lambda grant: True)
+    async with services.action_service("as-1") as service, connected(worker, service):
+        run_id = await services.run(wide(40))
+        await until(lambda: len(worker.held) == 4)
+    worker.holds = lambda grant: False
+    async with services.action_service("as-2") as service, connected(worker, service):
+        for grant in list(worker.held):
+            worker.finish(grant)
+        assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+    assert sorted(grant.node for grant in worker.grants) == list(range(40))
 
 
 async def test_a_grant_that_no_message_carries_fails_its_node_alone(

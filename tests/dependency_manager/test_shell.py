@@ -6,7 +6,9 @@ from random import Random
 
 import pytest
 from penstock_dependency_manager import recent
+from penstock_dependency_manager.core import Graph
 from penstock_dependency_manager.unlocker import EVENTS_AT_ONCE_MAX, pieces
+from penstock_proto.dependency_manager.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_stream import follower
 from penstock_stream.stream import ACTIONS
@@ -60,7 +62,11 @@ async def test_a_shard_waits_for_its_plan_alone(world: World) -> None:
     await until(world.agrees)
 
 
-async def test_random_runs_with_lost_messages_and_restarts(world: World) -> None:
+@pytest.mark.parametrize("at_once", [1, Graph.STEP])
+async def test_random_runs_with_lost_messages_and_restarts(
+    world: World, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Graph, "STEP", at_once)
     dice = Random(11)
     plans = [world.tracker.put(random_plan(dice, 10)) for _ in range(4)]
     for index in range(24):
@@ -83,6 +89,26 @@ async def test_random_runs_with_lost_messages_and_restarts(world: World) -> None
             await world.stop_dependency_manager()
             await world.start_dependency_manager(port)
     await until(world.agrees)
+
+
+async def test_others_get_their_turn_while_a_huge_run_begins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Graph, "STEP", 10)
+    nodes, other = 5_000, bytes(15) + b"1"
+    huge, small = world.tracker.put(plan_of([NodeSpec()] * nodes)), world.tracker.put(plan_of([NodeSpec()]))
+    world.tracker.submit(0, bytes(15) + b"2", small)
+    world.tracker.submit(1, bytes(15) + b"3", huge)  # so that its plan is there
+    await until(world.agrees)
+    world.tracker.submit(0, RUN, huge)
+    world.tracker.submit(0, bytes(15) + b"4", small)
+    await until(lambda: 0 in world.manager._unlocker.unpublished)
+    world.tracker.submit(1, other, small)
+    await until(lambda: (other, 0, 1) in world.starts.open[1])
+    assert 0 in world.manager._unlocker.unpublished, "it is still being described, and is nowhere to be read"
+    stub = service_pb2_grpc.DependencyManagerServiceStub(world.channel)
+    heads = {head.shard: head.seq for head in (await stub.Heads(service_pb2.HeadsRequest())).heads}
+    assert heads == {0: 1, 1: 2} and len(world.starts.open[0]) == 1
+    await until(world.agrees)
+    assert len(world.starts.open[0]) == nodes + 2 and world.starts.loads == 0
 
 
 async def test_who_missed_too_much_takes_a_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

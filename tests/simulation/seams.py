@@ -6,7 +6,7 @@ import gc
 import logging
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,10 @@ from unittest.mock import patch
 
 import asyncpg
 import grpc.aio
+from penstock_action_service.pool.core import Pool
 from penstock_action_service.shell import leases
 from penstock_dependency_manager import recent
+from penstock_dependency_manager.core import Graph
 from penstock_dependency_manager.unlocker import Unlocker
 from penstock_observability.scraped import Scraped
 from penstock_proto import wire
@@ -42,6 +44,8 @@ SMALL_BOUNDS = (
     (event_log, "READ_ROWS", 2),
     (rebuild, "ROWS_AT_ONCE", 2),
 )
+# After which others get a turn.
+SMALL_STEPS = ((Graph, "STEP", 1), (Pool, "STEP", 1))
 
 
 @contextmanager
@@ -50,7 +54,11 @@ def installed(world: World) -> Generator[None]:
     state = random.getstate()
     random.seed(world.seed)
     with ExitStack() as stack:
-        for owner, name, value in (*_replaced(world), *_bounds(world.dice)):
+        for owner, name, value in (
+            *_replaced(world),
+            *_bounds(world.dice, SMALL_BOUNDS),
+            *_bounds(Random(world.seed), SMALL_STEPS),
+        ):
             stack.enter_context(patch.object(owner, name, value))
         stack.enter_context(_mistakes_end(world))
         gc.disable()  # what it collects runs at a moment that no seed decides
@@ -75,8 +83,8 @@ def _replaced(world: World) -> list[tuple[Any, str, Any]]:
     ]
 
 
-def _bounds(dice: Random) -> list[tuple[Any, str, Any]]:
-    return [bound for bound in SMALL_BOUNDS if dice.random() < 0.25]
+def _bounds(dice: Random, bounds: Sequence[tuple[Any, str, Any]]) -> list[tuple[Any, str, Any]]:
+    return [bound for bound in bounds if dice.random() < 0.25]
 
 
 def _noting(world: World, add: Callable[..., None]) -> Callable[..., None]:

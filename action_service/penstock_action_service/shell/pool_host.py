@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
@@ -68,6 +68,7 @@ class PoolHost:
         self._flush_soon: asyncio.Handle | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._resending: set[asyncio.Task[None]] = set()
+        self._taking: dict[int, asyncio.Task[None]] = {}  # large batches that are taken in steps, by shard
         self._catching_up: asyncio.Task[None] | None = None
         self._open = True
         self._said_at = -math.inf
@@ -97,7 +98,7 @@ class PoolHost:
         for session in list(self.sessions.values()):
             session.end()
         self.sessions.clear()
-        tasks = [task for task in (*self._resending, self._catching_up) if task is not None]
+        tasks = [task for task in (*self._resending, *self._taking.values(), self._catching_up) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -107,13 +108,21 @@ class PoolHost:
     # What the follower calls
 
     def apply(self, batch: ActionBatch, after_seq: int) -> bool:
-        self.core.actions(batch, self._loop.time())
-        return True
+        if len(batch.instructions) <= self.core.STEP:
+            self.core.actions(batch, self._loop.time())
+            return True
+        if batch.to_seq <= self.core.positions.get(batch.shard, 0):
+            return True  # it was taken in steps
+        self._taking[batch.shard] = asyncio.create_task(self._take_in_steps(batch))
+        return False
 
-    def load(self, snapshot: Snapshot) -> None:
+    async def load(self, snapshot: Snapshot) -> None:
+        if (taking := self._taking.pop(snapshot.shard, None)) is not None:
+            taking.cancel()
         # The follower knows what is new: it goes back where the stream led astray.
         self.core.go_back(snapshot.shard, snapshot.seq)
-        self.core.snapshot(snapshot.shard, snapshot.seq, snapshot.items, self._loop.time())
+        now = self._loop.time()
+        await self._step(self.core.snapshot_in_steps(snapshot.shard, snapshot.seq, snapshot.items, now))
 
     def flush(self) -> None:
         """Do all that the core asks for."""
@@ -143,6 +152,17 @@ class PoolHost:
         if published:
             self._stream.publish(REPORTS, published)
         self._filler.fetch()
+
+    async def _take_in_steps(self, batch: ActionBatch) -> None:
+        await self._step(self.core.actions_in_steps(batch, self._loop.time()))
+        del self._taking[batch.shard]
+        self._follower.resume(batch.shard)
+
+    async def _step(self, steps: Iterator[None]) -> None:
+        """Let the loop turn after each step: others are served, and what was taken is granted."""
+        for _ in steps:
+            self._wake()
+            await asyncio.sleep(0)
 
     # What sessions call
 
