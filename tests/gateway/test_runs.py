@@ -86,6 +86,13 @@ def test_wrong_inputs_are_named_in_the_words_of_the_command_line(rest: httpx.Cli
     assert found["/inputs/n"] == "input 'n' is missing"
 
 
+def test_a_pool_that_does_not_exist_is_refused(rest: httpx.Client, programs: Programs) -> None:
+    body = {"plan": programs.plan("doubled"), "inputs": {"n": 1}, "pool": "gpu-typo"}
+    answer = rest.post("/runs", json=body)
+    assert answer.status_code == 422
+    assert "unknown pool 'gpu-typo': choose from default" in errors(answer)["/pool"]
+
+
 def test_the_same_key_is_the_same_run(rest: httpx.Client, programs: Programs) -> None:
     body = {"plan": programs.plan("doubled"), "inputs": {"n": 3}}
     headers = {"Idempotency-Key": "one"}

@@ -16,6 +16,7 @@ from penstock.client import (
     NoSuchRun,
     Overloaded,
     Refused,
+    UnknownPool,
     Unreachable,
 )
 from starlette.exceptions import HTTPException
@@ -152,6 +153,8 @@ def of_error(error: Exception) -> Problem:
             return Problem("not-found" if isinstance(error, NoSuchRun) else "conflict", str(error))
         case BadInputs():
             return Problem("invalid", str(error), [Fault("/inputs", text) for text in error.problems])
+        case UnknownPool():
+            return Problem("invalid", str(error), [Fault("/pool", str(error))])
         case Unreachable():
             return Problem("unavailable", str(error))
         case TooManyWatchers():
