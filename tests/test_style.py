@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tracer": FOLLOWER,
     "gateway": {"proto", "plan", "sdk", "observability", "service"},
     "registry": {"proto", "plan", "observability", "service"},
+    "history": FOLLOWER,
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and

@@ -44,3 +44,11 @@ class DatabaseBusy(ServiceError, Answer):
 
 class MigrationFailed(ServiceError):
     """A migration could not be applied, or the database does not match the code."""
+
+
+class PlanNotRead(ServiceError):
+    """No State Tracker answers with the plan."""
+
+    def __init__(self, plan_hash: bytes, reason: str) -> None:
+        super().__init__(f"plan {plan_hash.hex()[:12]} cannot be read: {reason}")
+        self.plan_hash = plan_hash

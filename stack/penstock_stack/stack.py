@@ -19,6 +19,7 @@ from penstock_artifact_store.service import add_to_server
 from penstock_dependency_manager import DependencyManager
 from penstock_executors.process import ProcessExecutor
 from penstock_executors.trackers import Trackers
+from penstock_history.app import History
 from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_registry.app import Registry
@@ -144,6 +145,9 @@ class Stack:
         self._stops.append(("registry", registry.stop))
         await registry.start()
         registry.register(server)
+        history = History(stream, database_url=url, state_trackers=[self.address], shards=range(shards))
+        history.register(server)
+        self._stops.append(("history", history.stop))
         add_to_server(store, server.grpc)
         server.serves(artifact_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
         self._stops.append(("server", server.stop))
@@ -154,6 +158,7 @@ class Stack:
         await granting.start()
         async with asyncio.timeout(LOADED_MAX_S):
             await asyncio.gather(unlocking.loaded(), granting.loaded())
+        await history.start()
         if settings.traces:
             await self._tracer(stream, deployment)
         if settings.workers:

@@ -26,6 +26,7 @@ async def start(settings: Settings, here: Process) -> None:
         settings.artifact_store,
         settings.action_services,
         settings.registry,
+        settings.history,
     )
     here.stop(tracker.stop)
     await tracker.start()

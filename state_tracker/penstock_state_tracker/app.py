@@ -69,7 +69,7 @@ class StateTracker:
         artifact_folder: Told to clients on the same machine; may be empty.
         artifact_address: HOST:PORT of the artifact service; empty if it is this one's.
         action_services: HOST:PORT of each; told to clients, empty if it is this one's.
-        registry_address: HOST:PORT of the registry; told to clients, empty if it is this one's.
+        registry_address, history_address: HOST:PORT of these services; told to clients, empty if it is this one's.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class StateTracker:
         artifact_address: str = "",
         action_services: Sequence[str] = (),
         registry_address: str = "",
+        history_address: str = "",
     ) -> None:
         if not database_urls or not owner:
             raise StateTrackerError("a State Tracker needs at least one database and a name")
@@ -93,7 +94,7 @@ class StateTracker:
         self._owner = owner
         self._address = address
         self._shards = shards
-        self._others = (artifact_folder, artifact_address, action_services, registry_address)
+        self._others = (artifact_folder, artifact_address, action_services, registry_address, history_address)
         self._recent = Recent()
         self._owners: list[Owner] = []
         self._committers: list[Committer] = []

@@ -39,3 +39,7 @@ class Settings(StreamSettings):
     registry: Address = Field(
         default="", description="Address of the registry that clients use. Default: the address of this instance."
     )
+    history: Address = Field(
+        default="",
+        description="Address of the history service that clients use. Default: the address of this instance.",
+    )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from penstock_observability import metrics, trace_ids
+from penstock_stream import backlog
 from penstock_stream.stream import EVENTS
-from penstock_tracer import backlog
 from penstock_tracer.errors import BadBookmark
 from penstock_tracer.shell import Tracer
 

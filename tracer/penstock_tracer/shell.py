@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from penstock_observability import metrics
+from penstock_plan.graph import PlanGraph
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_service import channels
+from penstock_service.plans import Plans
+from penstock_stream.backlog import Backlog
 from penstock_stream.follower import Follower, Snapshot
 from penstock_stream.messages import Events
 from penstock_stream.stream import EVENTS, Stream
 from penstock_stream.upstreams import StateTrackerUpstream, event_span
 
-from .backlog import Backlog
 from .bookmark import Bookmark, Mark
 from .core import Traces
 from .export import Exporter
-from .plans import Plans
 from .spans import Span
 
 SAVED_EVERY_S: Final = 1.0
@@ -27,6 +29,10 @@ log = logging.getLogger(__name__)
 
 def _nothing() -> None:
     pass
+
+
+def _graph(data: bytes, plan_hash: bytes) -> PlanGraph:
+    return PlanGraph.of(plan_pb2.Plan.FromString(data), plan_hash)
 
 
 class Tracer:
@@ -49,7 +55,7 @@ class Tracer:
     ) -> None:
         self._channels = [channels.open_channel(address) for address in state_trackers]
         self._upstreams = [StateTrackerUpstream(c, a) for c, a in zip(self._channels, state_trackers, strict=True)]
-        self._plans = Plans(self._channels)
+        self._plans = Plans[PlanGraph](self._channels, _graph)
         self._traces = Traces(self._plans)
         self._exporter = Exporter(otlp)
         self._bookmark = Bookmark(folder, deployment)

@@ -15,6 +15,7 @@ from .compile import check, compile_
 from .diff import diff
 from .doctor import doctor
 from .get import get
+from .history import compare, rebuild, stats
 from .registry import alias, deploy, workflows
 from .run import run
 from .show import events, runs, show, why, workers
@@ -61,6 +62,9 @@ app.command()(why)
 app.command()(cancel)
 app.command()(workers)
 app.command()(doctor)
+app.command()(stats)
+app.command()(compare)
+app.command("rebuild-history")(rebuild)
 
 
 @app.callback(invoke_without_command=True)

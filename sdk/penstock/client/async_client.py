@@ -20,6 +20,7 @@ from . import capacity, expressions, outputs, printed, saving, submission, uploa
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
+from .history import AsyncHistory
 from .identity import user_name
 from .outputs import Output
 from .previews import ALL_JSON_BYTES, shown_with_previews
@@ -74,6 +75,8 @@ class AsyncClient:
         )
         # Workflows by name: deploy, find, point aliases at versions.
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
+        # Of all runs: search, comparisons, statistics.
+        self.history = AsyncHistory(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from ..declare import user_code
 from . import saving, submission
 from .async_client import AnyRun, AsyncClient
+from .history import History
 from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
@@ -41,6 +42,8 @@ class Client:
         self._client = AsyncClient(address, data=data, team=team, program=program)
         # Workflows by name: deploy, find, point aliases at versions.
         self.registry = Registry(self._client.registry, self._call)
+        # Of all runs: search, comparisons, statistics.
+        self.history = History(self._client.history, self._call)
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be the
 from google.protobuf.message import Message
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
+from penstock_proto.history.v1 import service_pb2_grpc as history
 from penstock_proto.registry.v1 import service_pb2_grpc as registry
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
@@ -37,6 +38,7 @@ _STUBS: dict[str, Any] = {
     "artifact_store": cast(Any, artifacts).ArtifactStoreServiceStub,
     "action_service": cast(Any, actions).ActionServiceStub,
     "registry": cast(Any, registry).RegistryServiceStub,
+    "history": cast(Any, history).HistoryServiceStub,
 }
 _CODES: dict[int, str] = {code.value[0]: code.name for code in _grpc.StatusCode}
 _OPTIONS = [
@@ -100,6 +102,7 @@ class Connection:
         elsewhere = {
             "artifact_store": [info.artifact_address],
             "registry": [info.registry_address],
+            "history": [info.history_address],
             "action_service": list(info.action_services),
         }
         return [address for address in elsewhere[service] if address] or [self.address]

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ACTION_SERVICE = "Action Service"
     ARTIFACT_STORE = "artifact store"
     REGISTRY = "registry"
+    HISTORY = "history"
 
 
 @dataclass(slots=True)

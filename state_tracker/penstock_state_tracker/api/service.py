@@ -60,6 +60,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         artifact_address: str,
         action_services: Sequence[str],
         registry_address: str,
+        history_address: str,
     ) -> None:
         self._info = api.InfoResponse(
             version=version("penstock-state-tracker"),
@@ -69,6 +70,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             artifact_address=artifact_address,
             action_services=action_services,
             registry_address=registry_address,
+            history_address=history_address,
         )
         self._routing = routing
         self._histories = histories

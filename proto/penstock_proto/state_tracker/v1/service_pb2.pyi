@@ -33,7 +33,7 @@ class InfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class InfoResponse(_message.Message):
-    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services", "registry_address")
+    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services", "registry_address", "history_address")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class InfoResponse(_message.Message):
     ARTIFACT_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     ACTION_SERVICES_FIELD_NUMBER: _ClassVar[int]
     REGISTRY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     version: str
     shards: int
     deployment_id: str
@@ -48,7 +49,8 @@ class InfoResponse(_message.Message):
     artifact_address: str
     action_services: _containers.RepeatedScalarFieldContainer[str]
     registry_address: str
-    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ..., registry_address: _Optional[str] = ...) -> None: ...
+    history_address: str
+    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ..., registry_address: _Optional[str] = ..., history_address: _Optional[str] = ...) -> None: ...
 
 class PutPlanRequest(_message.Message):
     __slots__ = ("chunk", "caller")

@@ -1,4 +1,4 @@
-"""Batches that wait for the exporter, in each log's order. Bounded: what finds no room is dropped, and read later."""
+"""Batches that wait for a slow consumer, in each log's order. What finds no room is dropped, and read later."""
 
 import asyncio
 import logging
@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from penstock_stream.errors import OutOfRange, UpstreamAway
-from penstock_stream.messages import Events
-from penstock_stream.upstreams import StateTrackerUpstream
+from .errors import OutOfRange, UpstreamAway
+from .messages import Events
+from .upstreams import StateTrackerUpstream
 
 WAITING_EVENTS_MAX: Final = 20_000
 # Taken out together, before others of this process have their turn.

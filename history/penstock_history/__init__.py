@@ -1,0 +1,1 @@
+"""Read models of all runs, made from the log by a follower."""

@@ -1,0 +1,1 @@
+"""The gRPC edge: answers from the tables."""

@@ -1,0 +1,204 @@
+"""Queries over all runs: lists, counts, ids. Each list follows an index and reads no more than it returns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from penstock_proto.history.v1 import service_pb2 as api
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_service.database import Database, Row
+
+from ..errors import BadRequest
+from . import pages
+
+STATES: Final[tuple[ev.RunState, ...]] = (
+    ev.RUN_STATE_RUNNING,
+    ev.RUN_STATE_CANCELLING,
+    ev.RUN_STATE_SUCCEEDED,
+    ev.RUN_STATE_FAILED,
+    ev.RUN_STATE_CANCELLED,
+)
+OPEN: Final[frozenset[ev.RunState]] = frozenset({ev.RUN_STATE_RUNNING, ev.RUN_STATE_CANCELLING})
+NEWEST: Final = (2**53, b"\xff" * 16)
+LABELS_MAX: Final = 16
+TEXT_CHARS_MAX: Final = 1_000
+WORKFLOWS_MAX: Final = 1_000  # that a search may match
+COUNTED_MAX: Final = 10_000
+FOUND_MAX: Final = 20
+ID_DIGITS: Final = 32
+END_DIGITS: Final = 12
+ENDING_ROWS_MAX: Final = 1_000
+
+FIELDS: Final = (
+    "run_id, submitted_us, ended_us, workflow, plan, team, caller, options, state, shard, first_seq, last_seq, nodes, "
+    "running, succeeded, failed, skipped, cancelled, failed_node, failure, retries, busy_us"
+)
+TABLES: Final = ("penstock_history.runs", "penstock_history.open_runs")
+SEARCH = """
+SELECT workflow FROM penstock_history.workflows WHERE strpos(lower(workflow), lower($1)) > 0 ORDER BY 1 LIMIT $2"""
+
+
+@dataclass(slots=True)
+class Condition:
+    """A WHERE clause that is being put together: values go in as parameters, never as text."""
+
+    words: list[str] = field(default_factory=list[str])
+    values: list[Any] = field(default_factory=list[Any])
+
+    def value(self, value: object) -> str:
+        """Add a parameter; return its placeholder."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def also(self, words: str) -> None:
+        self.words.append(words)
+
+    @property
+    def text(self) -> str:
+        return " AND ".join(self.words) or "true"
+
+
+async def newest(database: Database, request: api.ListRunsRequest) -> tuple[list[Row], str]:
+    """Return a page of runs, newest first, and the token of the next one; empty if there is none."""
+    size = pages.size_of(request.page_size)
+    digest = pages.digest_of(request.filter)
+    after = pages.place(request.page_token, digest) if request.page_token else NEWEST
+    states = _states(request.filter.states)
+    found = await _where(database, request.filter)
+    if found is None:
+        return [], ""
+    rows: list[Row] = []
+    for table in TABLES:
+        wanted = states & OPEN if table.endswith("open_runs") else states - OPEN
+        # One query for each state follows that state's index; all states together follow the index of times.
+        for state in [None] if wanted in (OPEN, set(STATES) - OPEN) else sorted(wanted):
+            rows += await _page(database, table, found, state, after, size + 1)
+    rows.sort(key=_key, reverse=True)
+    # A run that ended between the two queries is in both; the first table has its end.
+    rows = list({row["run_id"]: row for row in reversed(rows)}.values())[::-1]
+    token = pages.token(*_key(rows[size - 1]), digest) if len(rows) > size else ""
+    return rows[:size], token
+
+
+async def counts(database: Database, request: api.CountRunsRequest) -> list[api.StateCount]:
+    """Return how many runs of each state match, each counted up to COUNTED_MAX."""
+    states = _states(request.filter.states)
+    where = await _where(database, request.filter)
+    found: list[api.StateCount] = []
+    for state in sorted(states):
+        if where is None:
+            found.append(api.StateCount(state=state))
+            continue
+        table = TABLES[state in OPEN]
+        condition = Condition(list(where.words), list(where.values))
+        condition.also(f"runs.state = {condition.value(state)}")
+        query = f"SELECT 1 FROM {table} AS runs WHERE {condition.text} LIMIT {COUNTED_MAX + 1}"
+        number = await database.fetchval(f"SELECT count(*) FROM ({query}) AS counted", *condition.values)
+        found.append(api.StateCount(state=state, runs=min(number, COUNTED_MAX), capped=number > COUNTED_MAX))
+    return found
+
+
+async def by_id(database: Database, run_ids: Sequence[bytes], more: str = "") -> dict[bytes, Row]:
+    """Return the rows of these runs, with more columns than lists have; those without one are left out."""
+    rows: dict[bytes, Row] = {}
+    for table in reversed(TABLES):
+        query = f"SELECT {FIELDS}{more} FROM {table} WHERE run_id = ANY($1::uuid[])"
+        rows |= {row["run_id"]: row for row in await database.fetch(query, list(run_ids))}
+    return rows
+
+
+async def find(database: Database, part: str) -> list[bytes]:
+    """Return the runs whose ids begin or end with these hexadecimal digits, newest first, at most FOUND_MAX."""
+    digits = part.replace("-", "").lower()
+    if not 0 < len(digits) <= ID_DIGITS or set(digits) - set("0123456789abcdef"):
+        raise BadRequest(f"{part[:64]!r} is not part of a run id: expected 1 to {ID_DIGITS} hexadecimal digits")
+    first, last = (bytes.fromhex(digits.ljust(ID_DIGITS, fill)) for fill in "0f")
+    reverse = digits[-END_DIGITS:][::-1]
+    rows_max = ENDING_ROWS_MAX if len(digits) > END_DIGITS else FOUND_MAX
+    found: set[bytes] = set()
+    for table in TABLES:
+        beginning = f"SELECT run_id FROM {table} WHERE run_id BETWEEN $1 AND $2 ORDER BY run_id DESC LIMIT {FOUND_MAX}"
+        word = "reverse(right(run_id::text, 12))"
+        ending = f"SELECT run_id FROM {table} WHERE {word} ~>=~ $1 AND {word} ~<~ $2 LIMIT $3"
+        rows = [
+            *await database.fetch(beginning, first, last),
+            *await database.fetch(ending, reverse, reverse + "g", rows_max),  # "g" follows every digit
+        ]
+        ids: list[bytes] = [row["run_id"] for row in rows]
+        found.update(run_id for run_id in ids if run_id.hex().startswith(digits) or run_id.hex().endswith(digits))
+    return sorted(found, reverse=True)[:FOUND_MAX]
+
+
+def record(row: Row) -> api.RunRecord:
+    """Return what a row says of a run."""
+    counts = api.Counts(
+        nodes=row["nodes"], running=row["running"], succeeded=row["succeeded"], failed=row["failed"],
+        skipped=row["skipped"], cancelled=row["cancelled"],
+    )  # fmt: skip
+    return api.RunRecord(
+        run_id=row["run_id"], plan=row["plan"], workflow=row["workflow"], team=row["team"],
+        caller=ev.Caller.FromString(row["caller"]), options=ev.RunOptions.FromString(row["options"]),
+        state=row["state"], submitted_at_us=row["submitted_us"], ended_at_us=row["ended_us"] or 0, shard=row["shard"],
+        first_seq=row["first_seq"], last_seq=row["last_seq"], counts=counts, failed_node=row["failed_node"],
+        failure=row["failure"], retries=row["retries"], busy_us=row["busy_us"],
+    )  # fmt: skip
+
+
+async def _page(
+    database: Database, table: str, where: Condition, state: int | None, after: tuple[int, bytes], limit: int
+) -> Sequence[Row]:
+    condition = Condition(list(where.words), list(where.values))
+    if state is not None:
+        condition.also(f"runs.state = {condition.value(state)}")
+    at, run_id = condition.value(after[0]), condition.value(after[1])
+    condition.also(f"(runs.submitted_us, runs.run_id) < ({at}::bigint, {run_id}::uuid)")
+    query = (
+        f"SELECT {FIELDS} FROM {table} AS runs WHERE {condition.text} "
+        f"ORDER BY runs.submitted_us DESC, runs.run_id DESC LIMIT {limit}"
+    )
+    return await database.fetch(query, *condition.values)
+
+
+async def _where(database: Database, wanted: api.RunFilter) -> Condition | None:
+    """Return the conditions of a filter; None if nothing can match."""
+    condition = Condition()
+    texts = (wanted.workflow, wanted.team, wanted.user, wanted.search, *wanted.labels.keys(), *wanted.labels.values())
+    if any("\0" in text or len(text) > TEXT_CHARS_MAX for text in texts):
+        raise BadRequest(f"a text to look for has at most {TEXT_CHARS_MAX} characters, none of them a zero byte")
+    if len(wanted.labels) > LABELS_MAX:
+        raise BadRequest(f"at most {LABELS_MAX} labels can be looked for at once, not {len(wanted.labels)}")
+    for column, text in (("workflow", wanted.workflow), ("team", wanted.team), ("user_name", wanted.user)):
+        if text:
+            condition.also(f"runs.{column} = {condition.value(text)}")
+    if wanted.search:
+        names = [row["workflow"] for row in await database.fetch(SEARCH, wanted.search, WORKFLOWS_MAX)]
+        if not names:
+            return None
+        condition.also(f"runs.workflow = ANY({condition.value(names)}::text[])")
+    for name, value in sorted(wanted.labels.items()):
+        condition.also(
+            "EXISTS (SELECT 1 FROM penstock_history.labels AS l WHERE l.run_id = runs.run_id "
+            f"AND l.submitted_us = runs.submitted_us "
+            f"AND l.name = {condition.value(name)} AND l.value = {condition.value(value)})"
+        )
+    if wanted.from_us:
+        condition.also(f"runs.submitted_us >= {condition.value(_time(wanted.from_us))}")
+    if wanted.before_us:
+        condition.also(f"runs.submitted_us < {condition.value(_time(wanted.before_us))}")
+    return condition
+
+
+def _time(at_us: int) -> int:
+    if not 0 <= at_us < 2**53:
+        raise BadRequest(f"{at_us} is not a time in microseconds since 1970")
+    return at_us
+
+
+def _key(row: Row) -> tuple[int, bytes]:
+    return row["submitted_us"], row["run_id"]
+
+
+def _states(wanted: Sequence[ev.RunState]) -> set[ev.RunState]:
+    if unknown := set(wanted).difference(STATES):
+        raise BadRequest(f"unknown run state {min(unknown)}")
+    return set(wanted) or set(STATES)

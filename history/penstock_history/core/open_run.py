@@ -1,0 +1,118 @@
+"""One run, from its submission to its end, as the tables describe it."""
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+
+from .nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Nodes
+
+FAILURE_CHARS_MAX = 300
+
+
+class OpenRun:
+    """What the log has said of a run so far."""
+
+    __slots__ = (
+        "busy_us",
+        "caller",
+        "ended_us",
+        "failed_node",
+        "failure",
+        "first_seq",
+        "inputs",
+        "labels",
+        "last_seq",
+        "nodes",
+        "options",
+        "plan",
+        "retries",
+        "run_id",
+        "shard",
+        "state",
+        "submitted_us",
+        "team",
+        "user",
+        "workflow",
+    )
+
+    def __init__(self, run_id: bytes, shard: int, seq: int, at_us: int, event: ev.RunSubmitted) -> None:
+        self.run_id, self.shard, self.first_seq, self.submitted_us = run_id, shard, seq, at_us
+        self.plan, self.workflow = event.plan, event.plan_name
+        self.team, self.user = event.options.team or event.caller.team, event.caller.user
+        self.caller, self.options = event.caller.SerializeToString(), event.options.SerializeToString()
+        self.labels = dict(event.options.labels)
+        self.inputs = event.inputs.SerializeToString()
+        self.nodes = Nodes(event.nodes)
+        self.state: int = ev.RUN_STATE_RUNNING
+        self.ended_us: int | None = None
+        self.last_seq = 0
+        self.failed_node = -1
+        self.failure = ""
+        self.retries = 0
+        self.busy_us = 0
+
+    def take(self, kind: str, event: ev.Event, at_us: int) -> bool:
+        """Take an event of the run, but not its first or last; return whether anything that lists show changed."""
+        since_us = max(0, at_us - self.submitted_us)
+        match kind:
+            case "action_succeeded":
+                return self._succeed(event.action_succeeded, since_us)
+            case "action_started":
+                return self._start(event.action_started, since_us)
+            case "action_failed":
+                return self._fail(event.action_failed, since_us)
+            case "nodes_skipped":
+                return self._skip(event.nodes_skipped, since_us)
+            case "cancel_requested":
+                self.state = ev.RUN_STATE_CANCELLING
+                return True
+            case _:
+                return False  # of a later version
+
+    def end(self, event: ev.RunEnded, seq: int, at_us: int) -> None:
+        """Take its last event."""
+        self.state, self.ended_us, self.last_seq = event.state, at_us, seq
+        if event.failed_node >= 0:
+            self.failed_node = event.failed_node
+
+    def _start(self, event: ev.ActionStarted, since_us: int) -> bool:
+        nodes, node = self.nodes, event.node
+        if not 0 <= node < len(nodes):
+            return False
+        nodes.status[node] = RUNNING
+        nodes.attempts[node] = min(event.attempt, 255)
+        nodes.ended_us[node] = since_us
+        return True
+
+    def _succeed(self, event: ev.ActionSucceeded, since_us: int) -> bool:
+        node, duration_us = event.node, event.duration_us
+        if not 0 <= node < len(self.nodes):
+            return False
+        self.nodes.end(node, SUCCEEDED, event.attempt, since_us, duration_us)
+        self.busy_us += duration_us
+        return True
+
+    def _fail(self, event: ev.ActionFailed, since_us: int) -> bool:
+        if not 0 <= event.node < len(self.nodes):
+            return False
+        final = not event.HasField("retry_delay_s")
+        status = (CANCELLED if event.cause == ev.CAUSE_CANCELLED else FAILED) if final else WAITING
+        self.nodes.end(event.node, status, event.attempt, since_us, event.duration_us)
+        self.busy_us += event.duration_us
+        self.retries += not final
+        if status == FAILED and self.failed_node < 0:
+            self.failed_node = event.node
+            self.failure = _text(event.failure)
+        return True
+
+    def _skip(self, event: ev.NodesSkipped, since_us: int) -> bool:
+        nodes, size = self.nodes, len(self.nodes)
+        status = SKIPPED if event.reason == ev.SKIP_REASON_UPSTREAM_FAILED else CANCELLED
+        for node in event.nodes:
+            if 0 <= node < size:
+                nodes.status[node] = status
+                nodes.ended_us[node] = since_us
+        return True
+
+
+def _text(failure: ev.Failure) -> str:
+    text = f"{failure.type}: {failure.message}" if failure.type else failure.message
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:FAILURE_CHARS_MAX]

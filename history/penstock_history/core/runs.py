@@ -1,0 +1,129 @@
+"""The pure core: events of the logs in, rows for the tables out. No I/O, no clock."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import RUN_ID_BYTES
+
+from .figures import DAY_US, Key, Sums
+from .nodes import CANCELLED, FAILED, SUCCEEDED
+from .open_run import OpenRun
+
+STATUS_OF_RUN: Final[dict[int, int]] = {
+    ev.RUN_STATE_SUCCEEDED: SUCCEEDED,
+    ev.RUN_STATE_FAILED: FAILED,
+    ev.RUN_STATE_CANCELLED: CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a shard's log is in the tables.
+
+    Attributes:
+        from_seq: From here on the log has to be read again after a restart: runs were open.
+        taken_seq: Up to here what ended is in the tables already.
+    """
+
+    from_seq: int
+    taken_seq: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What the tables lack."""
+
+    changed: dict[bytes, OpenRun] = field(default_factory=dict[bytes, OpenRun])  # open runs
+    ended: list[OpenRun] = field(default_factory=list[OpenRun])
+    figures: Sums = field(default_factory=Sums)
+    marks: dict[int, Mark] = field(default_factory=dict[int, Mark])
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.ended or self.marks)
+
+
+class Runs:
+    """The open runs of all shards, and the changes since they were taken last."""
+
+    def __init__(self, marks: dict[int, Mark]) -> None:
+        self._marks = dict(marks)
+        # By shard, the oldest first.
+        self._open: dict[int, dict[bytes, OpenRun]] = {}
+        self._positions: dict[int, int] = {}
+        self._changes = Changes()
+        self._moved: set[int] = set()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._open.values()))
+
+    def begin(self, shard: int) -> int:
+        """Start with a shard; return the position after which its log has to be read."""
+        mark = self._marks.setdefault(shard, Mark(1, 0))
+        self._open[shard] = {}
+        self._positions[shard] = mark.from_seq - 1
+        return mark.from_seq - 1
+
+    def position(self, shard: int) -> int:
+        """Return the last position of a shard that was taken."""
+        return self._positions[shard]
+
+    def take(self, shard: int, seq: int, at_us: int, event: ev.Event) -> OpenRun | None:
+        """Take a shard's next event; return the run that it ends, to be counted with `count`."""
+        if seq <= self._positions[shard]:
+            return None
+        self._positions[shard] = seq
+        self._moved.add(shard)
+        runs = self._open[shard]
+        is_new = seq > self._marks[shard].taken_seq  # else it is read again, and in the tables
+        kind = event.WhichOneof("kind") or ""
+        if kind == "run_submitted":
+            if len(event.run_id) == RUN_ID_BYTES:
+                run = runs[event.run_id] = OpenRun(event.run_id, shard, seq, at_us, event.run_submitted)
+                if is_new:
+                    self._changes.changed[run.run_id] = run
+            return None
+        run = runs.get(event.run_id)
+        if run is None:  # its submission is not in the log any more
+            return None
+        if kind != "run_ended":
+            if run.take(kind, event, at_us) and is_new:
+                self._changes.changed[run.run_id] = run
+            return None
+        run.end(event.run_ended, seq, at_us)
+        del runs[run.run_id]
+        self._changes.changed.pop(run.run_id, None)
+        if not is_new:
+            return None
+        self._changes.ended.append(run)
+        return run
+
+    def count(self, run: OpenRun, of_nodes: Sums) -> None:
+        """Add a run that ended to the figures, with those of its nodes."""
+        assert run.ended_us is not None
+        key = Key(run.ended_us // DAY_US, run.workflow, run.team, "")
+        duration_us = max(0, run.ended_us - run.submitted_us)
+        status = STATUS_OF_RUN.get(run.state, FAILED)
+        figures = self._changes.figures.of(key)
+        figures.count(status, run.retries, duration_us)
+        figures.busy_us += run.busy_us - duration_us  # of operators, not of the run
+        self._changes.figures.merge(of_nodes)
+
+    def skip(self, shards: Iterable[tuple[int, int]]) -> None:
+        """Go on after positions up to which the log is gone."""
+        for shard, seq in shards:
+            if seq > self._positions[shard]:
+                self._positions[shard] = seq
+                self._moved.add(shard)
+
+    def take_changes(self) -> Changes:
+        """Return what the tables lack, and start to gather anew."""
+        changes, self._changes = self._changes, Changes()
+        for shard in self._moved:
+            position, runs = self._positions[shard], self._open[shard]
+            first = next(iter(runs.values())).first_seq if runs else position + 1
+            mark = Mark(first, max(position, self._marks[shard].taken_seq))
+            self._marks[shard] = changes.marks[shard] = mark
+        self._moved.clear()
+        return changes

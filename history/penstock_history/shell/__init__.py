@@ -1,0 +1,1 @@
+"""The shell: follows the log and writes the tables."""

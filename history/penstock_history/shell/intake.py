@@ -1,0 +1,151 @@
+"""Follows the logs from where the tables are, and hands over what they lack."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from penstock_observability import metrics
+from penstock_service.plans import Plans
+from penstock_stream.backlog import Backlog
+from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.messages import Events
+from penstock_stream.stream import EVENTS, Stream
+from penstock_stream.upstreams import StateTrackerUpstream, event_span
+
+from ..core.figures import DAY_US, Sums, of_nodes
+from ..core.open_run import OpenRun
+from ..core.runs import Mark, Runs
+from .outline import Outline, node_name
+from .writer import Writer
+
+WRITTEN_EVERY_S: Final = 0.5
+EVENTS_PER_WRITE_MAX: Final = 20_000
+# Larger runs are counted in a thread.
+NODES_HERE_MAX: Final = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """One stretch of writing: from the moment that this process may write the tables until it may no longer."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        upstreams: Sequence[StateTrackerUpstream],
+        shards: Collection[int],
+        plans: Plans[Outline],
+        writer: Writer,
+        marks: dict[int, Mark],
+    ) -> None:
+        self._plans, self._writer = plans, writer
+        self._backlog = Backlog(upstreams)
+        self._runs = Runs(marks)
+        self._begun: set[int] = set()
+        self.events_taken = 0
+        self._follower = Follower[Events](
+            stream=stream, topic=EVENTS, upstreams=upstreams, shards=shards, span=event_span, consumer=self
+        )
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every shard is followed."""
+        return self._follower.is_loaded
+
+    @property
+    def open_runs(self) -> int:
+        return len(self._runs)
+
+    def lag(self) -> list[tuple[tuple[str, str], float]]:
+        """Return how many events of each shard are not in the tables, and were not taken to be written next."""
+        ends = self._backlog.ends
+        return [((EVENTS, str(shard)), end - self._runs.position(shard)) for shard, end in ends.items()]
+
+    async def run(self) -> None:
+        """Write until cancelled. Raises NotWriter, or an error of Postgres."""
+        catching_up = asyncio.create_task(self._backlog.catch_up())
+        unwatch = metrics.FOLLOWER_LAG.watch(self.lag)
+        await self._follower.start()
+        try:
+            await self._work()
+        finally:
+            unwatch()
+            await self._follower.stop()
+            catching_up.cancel()
+            await asyncio.gather(catching_up, return_exceptions=True)
+
+    # What the follower calls
+
+    def apply(self, batch: Events, after_seq: int) -> bool:
+        """Let a batch wait."""
+        self._backlog.offer(batch)
+        return True
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Read the log from where the tables are; of a snapshot only the position matters."""
+        shard, seq = snapshot.shard, snapshot.seq
+        if shard not in self._begun:
+            self._begun.add(shard)
+            self._backlog.begin(shard, self._runs.begin(shard))
+        if self._backlog.ends[shard] > seq:
+            log.error(
+                "shard %d: the log ends at %d and the history is at %d, as after the restore of a backup; "
+                "`penstock history rebuild` makes the history again",
+                shard,
+                seq,
+                self._backlog.ends[shard],
+            )
+            return
+        self._backlog.reaches(shard, seq)
+
+    def flush(self) -> None:
+        """Nothing: what waits is worked on by itself."""
+
+    # Inside
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s, taken = loop.time() + WRITTEN_EVERY_S, 0
+        while True:
+            try:
+                async with asyncio.timeout_at(due_s):
+                    batches = await self._backlog.take()
+            except TimeoutError:
+                batches = []
+            for batch in batches:
+                taken += await self._take(batch)
+            if loop.time() >= due_s or taken >= EVENTS_PER_WRITE_MAX:
+                await self._write()
+                due_s, taken = loop.time() + WRITTEN_EVERY_S, 0
+            await asyncio.sleep(0)  # others of this process have their turn
+
+    async def _write(self) -> None:
+        if changes := self._runs.take_changes():
+            await self._writer.write(changes, lambda plan, node: node_name(self._plans.get(plan), node))
+        else:
+            await self._writer.verify()
+
+    async def _take(self, batch: Events) -> int:
+        shard, at_us, runs = batch.shard, batch.recorded_at_us, self._runs
+        first_seq = batch.from_seq
+        if first_seq > runs.position(shard) + 1:
+            runs.skip([(shard, first_seq - 1)])  # the log does not go back so far
+        for seq, event in enumerate(batch.events, first_seq):
+            try:
+                ended = runs.take(shard, seq, at_us, event)
+            except Exception:
+                log.exception("event %d of shard %d is invalid and is not in the history", seq, shard)
+                continue
+            if ended is not None:
+                await self._plans.have(ended.plan)
+                runs.count(ended, await self._figures(ended))
+        self.events_taken += len(batch.events)
+        return len(batch.events)
+
+    async def _figures(self, run: OpenRun) -> Sums:
+        found = self._plans.get(run.plan)
+        if found is None or found.graph.size != len(run.nodes) or run.ended_us is None:
+            return Sums()
+        wanted = (run.nodes, found.graph.operators, run.ended_us // DAY_US, run.workflow, run.team)
+        return of_nodes(*wanted) if len(run.nodes) <= NODES_HERE_MAX else await asyncio.to_thread(of_nodes, *wanted)

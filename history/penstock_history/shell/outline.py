@@ -1,0 +1,24 @@
+"""What the read models need of a plan: names, operators, who waits for whom, and the names of inputs."""
+
+from typing import NamedTuple
+
+from penstock_plan.graph import PlanGraph
+from penstock_proto.plan.v1 import plan_pb2
+
+
+class Outline(NamedTuple):
+    graph: PlanGraph
+    inputs: list[str]
+
+
+def outline(data: bytes, plan_hash: bytes) -> Outline:
+    """Read the bytes of a plan that the State Tracker has accepted."""
+    plan = plan_pb2.Plan.FromString(data)
+    return Outline(PlanGraph.of(plan, plan_hash), [declared.name for declared in plan.inputs])
+
+
+def node_name(found: Outline | None, node: int) -> str:
+    """Name a node as its plan does, or by its number where the plan is gone."""
+    if found is not None and 0 <= node < found.graph.size:
+        return found.graph.names[node]
+    return f"node {node}"

@@ -1,0 +1,177 @@
+"""Writes the tables: rows, figures and positions of a batch in one transaction, so that each event counts once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from penstock_service.database import Connection, connect
+
+from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
+from ..core.open_run import OpenRun
+from ..core.runs import Changes, Mark
+from ..errors import NotWriter
+
+LOCK_KEY: Final = 0x70656E73_686973
+SETTINGS: Final = {"application_name": "penstock-history"}
+
+NameOf = Callable[[bytes, int], str]  # plan, node
+
+COLUMNS: Final = (
+    ("run_id", "uuid"), ("submitted_us", "bigint"), ("ended_us", "bigint"), ("workflow", "text"), ("plan", "bytea"),
+    ("team", "text"), ("user_name", "text"), ("caller", "bytea"), ("options", "bytea"), ("state", "smallint"),
+    ("shard", "integer"), ("first_seq", "bigint"), ("last_seq", "bigint"), ("nodes", "integer"),
+    ("running", "integer"), ("succeeded", "integer"), ("failed", "integer"), ("skipped", "integer"),
+    ("cancelled", "integer"), ("failed_node", "text"), ("failure", "text"), ("retries", "integer"),
+    ("busy_us", "bigint"), ("inputs", "bytea"), ("columns", "bytea"),
+)  # fmt: skip
+_NAMES = ", ".join(name for name, _ in COLUMNS)
+_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, (_, kind) in enumerate(COLUMNS, 1))
+_CHANGING = (
+    "state", "running", "succeeded", "failed", "skipped", "cancelled", "failed_node", "failure", "retries", "busy_us",
+)  # fmt: skip
+_SET = ", ".join(f"{name} = excluded.{name}" for name in _CHANGING)
+
+END = f"""
+INSERT INTO penstock_history.runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT (run_id) DO NOTHING"""
+CLOSE = "DELETE FROM penstock_history.open_runs WHERE run_id = ANY($1::uuid[])"
+CHANGE = f"""
+INSERT INTO penstock_history.open_runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS})
+ON CONFLICT (run_id) DO UPDATE SET {_SET}"""
+LABEL = """
+INSERT INTO penstock_history.labels (name, value, submitted_us, run_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) ON CONFLICT DO NOTHING"""
+NAME = """
+INSERT INTO penstock_history.workflows (workflow) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"""
+COUNT = """
+INSERT INTO penstock_history.figures AS known
+    (day, workflow, team, operator, succeeded, failed, cancelled, skipped, retries, busy_us)
+SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[],
+    $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+ON CONFLICT (day, workflow, team, operator) DO UPDATE SET
+    succeeded = known.succeeded + excluded.succeeded, failed = known.failed + excluded.failed,
+    cancelled = known.cancelled + excluded.cancelled, skipped = known.skipped + excluded.skipped,
+    retries = known.retries + excluded.retries, busy_us = known.busy_us + excluded.busy_us"""
+MEASURE = """
+INSERT INTO penstock_history.durations AS known (day, workflow, team, operator, bucket, count)
+SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
+ON CONFLICT (day, workflow, team, operator, bucket) DO UPDATE SET count = known.count + excluded.count"""
+POSITION = """
+INSERT INTO penstock_history.positions (shard, from_seq, taken_seq)
+SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[])
+ON CONFLICT (shard) DO UPDATE SET from_seq = excluded.from_seq, taken_seq = excluded.taken_seq"""
+TABLES: Final = ("runs", "open_runs", "labels", "workflows", "figures", "durations", "positions")
+
+
+class Writer:
+    """The one connection that may write; Postgres holds the lock that says so for as long as it lives."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Connection | None = None
+        self._generation = 0
+        self._workflows: set[str] = set()
+
+    async def acquire(self) -> dict[int, Mark] | None:
+        """Try to become the one that writes; return how far the tables are. None: another process is.
+
+        Raises one of `TROUBLE` while Postgres is unavailable.
+        """
+        self.release()
+        connection = self._connection = await connect(self._url, SETTINGS)
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+            self.release()
+            return None
+        self._generation = await connection.fetchval("SELECT generation FROM penstock_history.state")
+        rows = await connection.fetch("SELECT shard, from_seq, taken_seq FROM penstock_history.positions")
+        self._workflows.clear()
+        return {row["shard"]: Mark(row["from_seq"], row["taken_seq"]) for row in rows}
+
+    def release(self) -> None:
+        """Give the lock back; harmless when repeated."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def verify(self) -> None:
+        """Raise NotWriter if this process may write no longer."""
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise NotWriter("the connection to Postgres was lost")
+        await self._verify(connection)
+
+    async def _verify(self, connection: Connection) -> None:
+        generation = await connection.fetchval("SELECT generation FROM penstock_history.state FOR SHARE")
+        if generation != self._generation:
+            raise NotWriter("the tables were emptied, to be made again from the logs")
+
+    async def write(self, changes: Changes, name_of: NameOf) -> None:
+        """Write a batch of changes, all or none.
+
+        Raises:
+            NotWriter: The lock is gone, or the tables were emptied: begin again with `acquire`.
+        """
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise NotWriter("the connection to Postgres was lost")
+        async with connection.transaction():
+            await self._verify(connection)
+            await self._write(connection, changes, name_of)
+        self._workflows.update(run.workflow for run in (*changes.ended, *changes.changed.values()))
+
+    async def _write(self, connection: Connection, changes: Changes, name_of: NameOf) -> None:
+        ended, changed = changes.ended, list(changes.changed.values())
+        if ended:
+            await connection.execute(END, *_columns(ended, name_of))
+            await connection.execute(CLOSE, [run.run_id for run in ended])
+        if changed:
+            await connection.execute(CHANGE, *_columns(changed, name_of))
+        runs = [*ended, *changed]
+        labels = [(name, value, run) for run in runs for name, value in run.labels.items()]
+        if labels:
+            names, values = [name for name, _, _ in labels], [value for _, value, _ in labels]
+            places = [run.submitted_us for _, _, run in labels], [run.run_id for _, _, run in labels]
+            await connection.execute(LABEL, names, values, *places)
+        if new := sorted({run.workflow for run in runs} - self._workflows):
+            await connection.execute(NAME, new)
+        await _write_figures(connection, changes)
+        if changes.marks:
+            marks = sorted(changes.marks.items())
+            columns = zip(*((shard, mark.from_seq, mark.taken_seq) for shard, mark in marks), strict=True)
+            await connection.execute(POSITION, *map(list, columns))
+
+
+async def empty(url: str) -> None:
+    """Empty the tables; whoever writes them begins again with the first event of each log."""
+    connection = await connect(url, SETTINGS)
+    try:
+        async with connection.transaction():
+            await connection.execute("UPDATE penstock_history.state SET generation = generation + 1")
+            await connection.execute("TRUNCATE " + ", ".join(f"penstock_history.{table}" for table in TABLES))
+    finally:
+        await connection.close()
+
+
+async def _write_figures(connection: Connection, changes: Changes) -> None:
+    # In one order for every writer.
+    figures = sorted(changes.figures.items())
+    if not figures:
+        return
+    counted = [(*key, f.succeeded, f.failed, f.cancelled, f.skipped, f.retries, f.busy_us) for key, f in figures]
+    await connection.execute(COUNT, *map(list, zip(*counted, strict=True)))
+    measured = [(*key, bucket, count) for key, f in figures for bucket, count in sorted(f.buckets.items())]
+    if measured:
+        await connection.execute(MEASURE, *map(list, zip(*measured, strict=True)))
+
+
+def _columns(runs: Sequence[OpenRun], name_of: NameOf) -> list[list[Any]]:
+    return [list(column) for column in zip(*(_row(run, name_of) for run in runs), strict=True)]
+
+
+def _row(run: OpenRun, name_of: NameOf) -> tuple[Any, ...]:
+    counts = run.nodes.counts()
+    return (
+        run.run_id, run.submitted_us, run.ended_us, run.workflow, run.plan, run.team, run.user, run.caller, run.options,
+        run.state, run.shard, run.first_seq, run.last_seq, len(run.nodes), counts[RUNNING], counts[SUCCEEDED],
+        counts[FAILED], counts[SKIPPED], counts[CANCELLED],
+        name_of(run.plan, run.failed_node) if run.failed_node >= 0 else "", run.failure, run.retries, run.busy_us,
+        run.inputs, run.nodes.pack() if run.ended_us is not None else b"",
+    )  # fmt: skip
