@@ -1,8 +1,9 @@
 """What a caller gives as inputs is checked in a time that no caller can stretch."""
 
 import pytest
+from penstock_plan.json_schema import SCHEMA_CHARS_MAX
 from penstock_proto.plan.v1 import plan_pb2 as pl
-from penstock_state_tracker.core.inputs import SCHEMA_CHARS_MAX, UNKNOWN_NAMED_MAX, Inputs
+from penstock_state_tracker.core.inputs import UNKNOWN_NAMED_MAX, Inputs
 from penstock_state_tracker.errors import BadRequest
 
 from tests.state_tracker.running import value

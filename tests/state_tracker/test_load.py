@@ -7,12 +7,12 @@ from collections.abc import Awaitable
 
 import grpc.aio
 import pytest
+from penstock_plan import json_schema
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service.database import LOOKING, Database, connect
 from penstock_state_tracker.api import runs
-from penstock_state_tracker.core import json_schema
 from penstock_state_tracker.core.inputs import Inputs
 from penstock_state_tracker.errors import BadRequest
 from penstock_state_tracker.log import event_log
@@ -86,9 +86,9 @@ def test_what_was_meant_is_said_where_that_is_cheap() -> None:
 
 
 def test_an_enum_names_some_of_its_values() -> None:
-    said = json_schema.problem({"enum": list(range(100))}, "x")
+    said = json_schema.Schema({"enum": list(range(100))}).problem("x")
     assert said == 'must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 or 90 others, not "x"'
-    assert json_schema.problem({"enum": list(range(10_000))}, 9_999) == ""
+    assert json_schema.Schema({"enum": list(range(10_000))}).problem(9_999) == ""
 
 
 async def test_large_plans_are_read_while_others_are_answered(database_url: str) -> None:

@@ -1,23 +1,20 @@
 """The inputs of a run: what was given is checked against the plan, what was not takes its default."""
 
 import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from penstock_plan.json_schema import BadJson, Budget, Schema
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
 
 from ..errors import BadRequest
-from . import json_schema
 
 INLINE_ALL_BYTES_MAX: Final = 64 * 1024
 JSON_CODEC: Final = "json"
 CODEC_CHARS_MAX: Final = 100
-# A larger schema is left to the worker: it is read again for every run.
-SCHEMA_CHARS_MAX: Final = 64 * 1024
 # Inputs that do not exist and are named.
 UNKNOWN_NAMED_MAX: Final = 20
 # What was meant is looked for among so many inputs, for so many names: a comparison of two names takes its time.
@@ -36,7 +33,7 @@ class Input:
     # None if required.
     default: value_pb2.Value | None
     # None: anything.
-    schema: Any
+    schema: Schema | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +52,11 @@ class Inputs:
         problems = self._unknown(given)
         values = value_pb2.Values()
         inline_bytes = 0
-        steps = json_schema.Steps()  # of all inputs together
+        budget = Budget()  # of all inputs together
         for declared in self.inputs:
             if declared.name in given:
                 value = given[declared.name]
-                problems += _problems(declared, value, steps)
+                problems += _problems(declared, value, budget)
                 inline_bytes += len(value.inline)
             elif declared.default is not None:
                 value = declared.default
@@ -104,17 +101,10 @@ def _input(declared: plan_pb2.PlanInput) -> Input:
     if not declared.required:
         # A copy: a part of the plan would keep all of it in memory.
         default = value_pb2.Value.FromString(declared.default.SerializeToString())
-    return Input(declared.name, declared.required, default, _schema(declared.schema_json))
+    return Input(declared.name, declared.required, default, Schema.of(declared.schema_json))
 
 
-def _schema(text: str) -> Any:
-    try:
-        return json.loads(text) if 0 < len(text) <= SCHEMA_CHARS_MAX else None
-    except (ValueError, RecursionError):
-        return None  # the plan's check is where this is said
-
-
-def _problems(declared: Input, value: value_pb2.Value, steps: json_schema.Steps) -> list[str]:
+def _problems(declared: Input, value: value_pb2.Value, budget: Budget) -> list[str]:
     what = f"input {declared.name!r}"
     body = value.WhichOneof("body")
     if body is None:
@@ -131,8 +121,7 @@ def _problems(declared: Input, value: value_pb2.Value, steps: json_schema.Steps)
     if value.codec != JSON_CODEC or declared.schema is None:
         return []
     try:
-        decoded = json.loads(inline)
-    except (ValueError, RecursionError) as error:
+        problem = declared.schema.problem_of(inline, budget)
+    except BadJson as error:
         return [f"{what} is not JSON: {error}"]
-    problem = json_schema.problem(declared.schema, decoded, steps)
     return [f"{what} {problem}"] if problem else []
