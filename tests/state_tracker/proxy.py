@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 PORT = 5432
 # Tag of the message that begins the execution of a prepared statement, in what a client sends.
 EXECUTE = b"E\0\0\0"
+COMMIT = b"COMMIT"
 
 
 class Proxy:
@@ -18,6 +19,8 @@ class Proxy:
 
     Attributes:
         cut_requests, cut_answers: How many of the next executions shall be cut before the server, or on the way back.
+        cut_commits: How many of the next ends of transactions shall be cut on the way back.
+        passed: Executions that pass before the first is cut.
     """
 
     def __init__(self, upstream: Path) -> None:
@@ -25,6 +28,8 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self.cut_requests = 0
         self.cut_answers = 0
+        self.cut_commits = 0
+        self.passed = 0
         self.down = False
         self.cuts = 0
 
@@ -47,7 +52,13 @@ class Proxy:
 
         async def forth() -> None:
             while data := await reader.read(2**20):
-                if EXECUTE in data:
+                if COMMIT in data and self.cut_commits:
+                    self.cut_commits -= 1
+                    self.cuts += 1
+                    swallow.set()
+                elif EXECUTE in data and self.passed:
+                    self.passed -= 1
+                elif EXECUTE in data:
                     if self.cut_requests:
                         self.cut_requests -= 1
                         self.cuts += 1

@@ -17,7 +17,9 @@ from . import tables
 # One event has a megabyte at most.
 ROWS_MAX: Final = 16
 
-LOCK = "SELECT seq FROM penstock_registry.head FOR UPDATE"
+# A process that stands still must not keep the lock: after this the server ends its connection.
+LOCK = """
+SELECT seq, set_config('idle_in_transaction_session_timeout', '10s', true) FROM penstock_registry.head FOR UPDATE"""
 ADVANCE = """
 UPDATE penstock_registry.head SET seq = seq + $1, recorded_at = greatest(recorded_at, clock_timestamp())
 RETURNING seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us"""

@@ -41,6 +41,8 @@ def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "run": view.id,
         "workflow": view.plan.name,
+        "name": view.options.workflow or None,
+        "version": view.options.workflow_version or None,
         "plan": view.plan_hash.hex(),
         "state": view.state.value,
         "outputs": outputs,

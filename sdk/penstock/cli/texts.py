@@ -145,7 +145,9 @@ def whole_run(view: RunView, outputs: dict[str, Any] | None) -> None:
 
 
 def headline(view: RunView) -> Text:
-    text = Text.assemble("run ", (view.id, "bold"), "  ", clean(view.plan.name), "  ", state_text(view.state))
+    name, version = view.options.workflow, view.options.workflow_version
+    workflow = f"{name}@{version}, {view.plan.name}" if name else view.plan.name
+    text = Text.assemble("run ", (view.id, "bold"), "  ", clean(workflow), "  ", state_text(view.state))
     end_us = view.ended_at_us or time.time_ns() // 1000
     if view.submitted_at_us:
         text.append(f"  {seconds(max(0, end_us - view.submitted_at_us) / 1e6)}")
