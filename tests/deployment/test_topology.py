@@ -172,6 +172,21 @@ def test_a_service_is_stopped_and_killed_amid_runs(suite: Topology, gated: Calla
     assert runs.results() == [RESULT] * RUNS
 
 
+def test_names_outlive_a_registry_that_is_killed(suite: Topology, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "open").touch()
+    registry = suite.instances["registry"]
+    with Client(suite.address, team="names") as client:
+        done = client.registry.deploy(load_workflow(f"{tmp_path / 'program.py'}:gated"), alias="production")
+        assert (str(done.version), done.created) == ("gated@1", True)
+        registry.kill()
+        registry.start()
+        wait_for(lambda: ready(registry.health))
+        run = client.submit("gated@production", gate=str(tmp_path), key=1)
+        assert client.result(run, timeout_s=WAIT_S) == RESULT
+        assert (client.get(run).name, client.get(run).version, client.get(run).team) == ("gated", 1, "names")
+
+
 def test_a_killed_worker_is_replaced(suite: Topology, gated: Callable[[], Gated]) -> None:
     runs = gated()
     for name in WORKERS:
@@ -200,7 +215,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_holds(suite: Topology, gated
 
 def test_without_postgres_nobody_is_ready(suite: Topology, gated: Callable[[], Gated]) -> None:
     runs = gated()
-    users = [suite.instances[name] for name in (*STATE_TRACKERS, "action-service")]
+    users = [suite.instances[name] for name in (*STATE_TRACKERS, "action-service", "registry")]
     suite.postgres.stop()
     for user in users:
         wait_for(lambda user=user: not ready(user.health))

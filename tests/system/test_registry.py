@@ -88,6 +88,10 @@ def test_inputs_are_read_by_the_form_without_the_file(cli: Cli, project: Project
     deployed = cli("deploy", str(file), "--team", "forms", "--alias", "production", "--json").json
     assert (deployed["version"], deployed["created"], deployed["alias"]["version"]) == (1, True, 1)
     assert deployed["types"] == {"by_form.Options": 1}
+    assert cli("types", "--search", "by form").out == "by_form.Options\n"
+    (version,) = cli("types", "by_form.Options", "--json").json
+    assert (version["version"], version["fields"]) == (1, {"rate": "float?", "steps": "int?"})
+    assert "steps: int?" in cli("types", "by_form.Options").out
     file.unlink()
     done = cli("run", "by_form@production", "--numbers", "1", "--numbers", "2", "--options", '{"rate": 2}', "--json")
     assert (done.code, done.json["outputs"]) == (0, {"result": 60.0}), done.err
@@ -116,6 +120,7 @@ def test_inputs_are_read_by_the_form_without_the_file(cli: Cli, project: Project
         (["alias", "by_mistake@live", "9"], 1, "unknown version by_mistake@9"),
         (["alias", "by_mistake@live", "9" * 30], 2, "invalid reference"),
         (["workflows", "a b"], 1, "invalid name 'a b'"),
+        (["types", "m.Nothing"], 1, "unknown type 'm.Nothing': `penstock types` lists what is there"),
         (["workflows", "--search", "?"], 1, "invalid search"),
         (["deploy", "{file}", "--team", "others"], 1, "belongs to team 'mistakes'"),
         (["deploy", "{file}", "--team", "mistakes", "--name", "a/b"], 1, "invalid name 'a/b'"),

@@ -16,7 +16,7 @@ from .diff import diff
 from .doctor import doctor
 from .get import get
 from .history import compare, rebuild, stats
-from .registry import alias, deploy, workflows
+from .registry import alias, deploy, types, workflows
 from .run import run
 from .show import events, runs, show, why, workers
 from .up import up
@@ -50,6 +50,7 @@ app.command()(diff)
 app.command()(deploy)
 app.command()(workflows)
 app.command()(alias)
+app.command()(types)
 app.command()(up)
 app.command()(worker)
 app.command()(runs)

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from ..client.outputs import Output
-from ..client.registered import AliasMove, Change, Deployed, WorkflowInfo, WorkflowVersion
+from ..client.registered import AliasMove, Change, Deployed, TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import RunInfo
 from ..client.view import Attempt, NodeState, NodeView, RunView
 
@@ -81,6 +81,16 @@ def of_version(version: WorkflowVersion) -> dict[str, Any]:
         "published_at_us": version.published_at_us,
         "changes": _changes(version.changes),
         "types": dict(version.types),
+    }
+
+
+def of_type(version: TypeInfo) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.version,
+        "fields": dict(version.fields),
+        "workflow": version.workflow,
+        "published_at_us": version.published_at_us,
     }
 
 

@@ -150,6 +150,39 @@ def alias(
     return looked(look, address, data)
 
 
+def types(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show the versions of the class with this qualified name.")
+    ] = None,
+    search: Annotated[
+        str, typer.Option("--search", help="List only classes that have words beginning with these.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many classes or versions.")] = SHOWN_VERSIONS,
+    as_json: AsJson = False,
+    address: Address = None,
+    data: Data = None,
+) -> int:
+    """List classes of deployed workflows, or show one."""
+    from . import records, texts
+
+    async def look(client: AsyncClient) -> int:
+        if name is not None:
+            versions = await client.registry.type_versions(name, limit=limit)
+            if as_json:
+                terminal.json_out([records.of_type(each) for each in versions])
+            else:
+                texts.types_table(versions)
+            return exits.SUCCEEDED
+        found = await client.registry.types(search, limit=limit)
+        if as_json:
+            terminal.json_out(found)
+        for each in () if as_json else found:
+            terminal.line(each)
+        return exits.SUCCEEDED
+
+    return looked(look, address, data)
+
+
 async def _show(client: AsyncClient, name: str, limit: int, as_json: bool) -> int:
     from . import inputs, records, texts
 

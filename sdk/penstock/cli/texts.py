@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client.progress import Progress
-from ..client.registered import WorkflowInfo, WorkflowVersion
+from ..client.registered import TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
 from . import output_texts
@@ -104,6 +104,14 @@ def versions_table(workflow: WorkflowInfo, versions: Sequence[WorkflowVersion]) 
             clean_lines("\n".join(map(str, each.changes))),
         )
     line(f"{workflow.name}" + (f", team {workflow.team}" if workflow.team else ""))
+    console().print(table)
+
+
+def types_table(versions: Sequence[TypeInfo]) -> None:
+    table = plain_table("version", "fields", "brought by", "deployed")
+    for each in versions:
+        fields = "\n".join(f"{name}: {kind}" for name, kind in each.fields.items())
+        table.add_row(str(each.version), clean_lines(fields), clean(each.workflow), date(each.published_at_us))
     console().print(table)
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Change,
         Deployed,
         Form,
+        TypeInfo,
         WorkflowInfo,
         WorkflowVersion,
     )
@@ -85,6 +86,7 @@ __all__ = [
     "RunView",
     "SaveFailed",
     "Saved",
+    "TypeInfo",
     "UnknownPool",
     "Unreachable",
     "WorkflowInfo",
@@ -125,6 +127,7 @@ _MODULES = {
         "Change",
         "Deployed",
         "Form",
+        "TypeInfo",
         "WorkflowInfo",
         "WorkflowVersion",
     ),

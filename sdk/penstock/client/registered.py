@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from penstock_plan.spelling import spell
 from penstock_proto.registry.v1 import events_pb2, service_pb2
 
 from .errors import ClientError
@@ -111,6 +112,22 @@ class Deployed:
     moved: AliasMove | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeInfo:
+    """A version of a class that inputs or outputs of workflows have."""
+
+    name: str
+    version: int
+    # Field -> its type as it is written, followed by "?" if it may be left out.
+    fields: Mapping[str, str]
+    # The version of a workflow that brought it.
+    workflow: str
+    published_at_us: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The inputs of a version of a workflow, as one JSON Schema of an object."""
@@ -183,6 +200,18 @@ def version_of(version: service_pb2.Version) -> WorkflowVersion:
         published_at_us=version.published_at_us,
         changes=_changes(published.changes),
         types={each.name: each.version for each in published.types},
+    )
+
+
+def type_of(version: service_pb2.Version) -> TypeInfo:
+    registered = version.type
+    fields = registered.types[0].fields
+    return TypeInfo(
+        name=version.name,
+        version=version.version,
+        fields={one.name: spell(registered.types, one.type) + ("" if one.required else "?") for one in fields},
+        workflow=f"{registered.workflow}@{registered.workflow_version}",
+        published_at_us=version.published_at_us,
     )
 
 

@@ -18,6 +18,7 @@ from .registered import (
     Deployed,
     Form,
     Reference,
+    TypeInfo,
     WorkflowInfo,
     WorkflowVersion,
     default_name,
@@ -25,6 +26,7 @@ from .registered import (
     move_of,
     parse_reference,
     ref_of,
+    type_of,
     version_of,
 )
 
@@ -111,17 +113,19 @@ class AsyncRegistry:
 
     async def workflows(self, query: str = "", *, team: str = "", limit: int = 50) -> list[WorkflowInfo]:
         """Return names in alphabetical order: those with words that begin with each word of the query."""
-        found: list[WorkflowInfo] = []
-        token = ""
-        while len(found) < limit:
-            size = min(limit - len(found), PAGE_MAX)
-            kind = events_pb2.ENTRY_KIND_WORKFLOW
-            request = service_pb2.ListRequest(kind=kind, query=query, team=team, page_size=size, page_token=token)
-            answer = await self._call("List", request)
-            found += map(info_of, answer.entries)
-            if not (token := answer.next_page_token):
-                break
-        return found
+        request = service_pb2.ListRequest(kind=events_pb2.ENTRY_KIND_WORKFLOW, query=query, team=team)
+        return [info_of(entry) for entry in await self._pages("List", request, "entries", limit, PAGE_MAX)]
+
+    async def types(self, query: str = "", *, limit: int = 50) -> list[str]:
+        """Return qualified names of classes that inputs and outputs have, in alphabetical order."""
+        request = service_pb2.ListRequest(kind=events_pb2.ENTRY_KIND_TYPE, query=query)
+        return [entry.name for entry in await self._pages("List", request, "entries", limit, PAGE_MAX)]
+
+    async def type_versions(self, name: str, *, limit: int = 20) -> list[TypeInfo]:
+        """Return the versions of a class by its qualified name, newest first; raise NotRegistered."""
+        request = service_pb2.ListVersionsRequest(kind=events_pb2.ENTRY_KIND_TYPE, name=name)
+        found = await self._pages("ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
+        return [type_of(version) for version in found]
 
     async def workflow(self, name: str) -> WorkflowInfo:
         """Return a name with its aliases; raise NotRegistered."""
@@ -133,18 +137,9 @@ class AsyncRegistry:
 
     async def versions(self, name: str, *, limit: int = 20) -> list[WorkflowVersion]:
         """Return the versions of a name, newest first; raise NotRegistered."""
-        found: list[WorkflowVersion] = []
-        token = ""
-        while len(found) < limit:
-            size = min(limit - len(found), VERSIONS_PAGE_MAX)
-            request = service_pb2.ListVersionsRequest(
-                kind=events_pb2.ENTRY_KIND_WORKFLOW, name=name, page_size=size, page_token=token
-            )
-            answer = await self._call("ListVersions", request)
-            found += map(version_of, answer.versions)
-            if not (token := answer.next_page_token):
-                break
-        return found
+        request = service_pb2.ListVersionsRequest(kind=events_pb2.ENTRY_KIND_WORKFLOW, name=name)
+        found = await self._pages("ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
+        return [version_of(version) for version in found]
 
     async def form(self, reference: str) -> Form:
         """Return the inputs of a version as one JSON Schema: types, defaults, order, documentation."""
@@ -173,6 +168,18 @@ class AsyncRegistry:
         )
         answer = await self._call("MoveAlias", request)
         return move_of(answer.alias_moved) if answer.moved else None
+
+    async def _pages(self, method: str, request: Any, field: str, limit: int, page_max: int) -> list[Any]:
+        """Return what the pages of an answer have in a field, up to a limit."""
+        found: list[Any] = []
+        while len(found) < limit:
+            request.page_size = min(limit - len(found), page_max)
+            answer = await self._call(method, request)
+            found += getattr(answer, field)
+            if not answer.next_page_token:
+                break
+            request.page_token = answer.next_page_token
+        return found
 
     async def _get(self, reference: Reference) -> service_pb2.GetResponse:
         return await self._call("Get", service_pb2.GetRequest(ref=ref_of(reference)))
@@ -240,6 +247,14 @@ class Registry:
     def versions(self, name: str, *, limit: int = 20) -> list[WorkflowVersion]:
         """Return the versions of a name, newest first; raise NotRegistered."""
         return self._call(self._registry.versions(name, limit=limit))
+
+    def types(self, query: str = "", *, limit: int = 50) -> list[str]:
+        """Return qualified names of classes that inputs and outputs have, in alphabetical order."""
+        return self._call(self._registry.types(query, limit=limit))
+
+    def type_versions(self, name: str, *, limit: int = 20) -> list[TypeInfo]:
+        """Return the versions of a class by its qualified name, newest first; raise NotRegistered."""
+        return self._call(self._registry.type_versions(name, limit=limit))
 
     def form(self, reference: str) -> Form:
         """Return the inputs of a version as one JSON Schema: types, defaults, order, documentation."""
