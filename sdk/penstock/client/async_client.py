@@ -73,7 +73,6 @@ class AsyncClient:
         self._caller = events_pb2.Caller(
             user=user_name(), team=team, client=program or f"penstock-python/{version('penstock')}"
         )
-        # Workflows by name: deploy, find, point aliases at versions.
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
         # Of all runs: search, comparisons, statistics.
         self.history = AsyncHistory(self._connection)
