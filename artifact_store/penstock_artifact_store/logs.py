@@ -1,6 +1,7 @@
 """Operators' output: one append-only file of JSON lines for each execution, and a reader over all of a run's.
 
 Files: logs/<run id in hex>/<node>/<item>-<attempt>-<grant>.jsonl; a line is `[microseconds of Unix time, text]`.
+Beside it, with the suffix .progress, is what the execution last said of how far it has come.
 """
 
 import heapq
@@ -22,6 +23,7 @@ LINE_CHARACTERS_MAX = 16 * 1024
 READ_BYTES = 256 * 1024  # more than the longest line takes
 TIME_BYTES_MAX = 32
 ITEM_DEPTH_MAX = 16
+SUFFIX = ".jsonl"
 TRUNCATED = f"[truncated: the output of one execution is kept up to {LOG_BYTES_MAX >> 20} MiB]"
 
 
@@ -43,20 +45,25 @@ class Line(NamedTuple):
     text: str
 
 
-def folder_of_run(root: Path, run_id: bytes) -> Path:
-    """Where a run's output is; raises BadLogKey unless it is a run id."""
+def folder_of_run(root: Path, run_id: bytes, kind: str = "logs") -> Path:
+    """Where a run's output is, or another kind of files; raises BadLogKey unless it is a run id."""
     if len(run_id) != RUN_ID_BYTES:
         raise BadLogKey(f"invalid run id: expected {RUN_ID_BYTES} bytes, not {len(run_id)}")
-    return root / "logs" / run_id.hex()
+    return root / kind / run_id.hex()
 
 
-def path_of(root: Path, key: LogKey) -> Path:
-    """The file of one execution: made of numbers and hex only."""
+def name_of(key: LogKey) -> str:
+    """The file name of one execution, without a suffix: numbers only; raises BadLogKey."""
     numbers = (key.node, *key.item, key.attempt, key.grant)
     if min(numbers) < 0 or len(key.item) > ITEM_DEPTH_MAX:
         raise BadLogKey(f"node {key.node}, attempt {key.attempt}, {len(key.item)} items: that names no execution")
     item = ".".join(f"{int(each)}" for each in key.item) or "all"
-    return folder_of_run(root, key.run_id) / f"{int(key.node)}" / f"{item}-{int(key.attempt)}-{int(key.grant)}.jsonl"
+    return f"{item}-{int(key.attempt)}-{int(key.grant)}"
+
+
+def path_of(root: Path, key: LogKey, suffix: str = SUFFIX) -> Path:
+    """The file of one execution: made of numbers and hex only."""
+    return folder_of_run(root, key.run_id) / f"{int(key.node)}" / f"{name_of(key)}{suffix}"
 
 
 class LogWriter:
@@ -147,11 +154,13 @@ class LogReader:
 
     def _news(self) -> Iterator[tuple[int, Path, LogKey]]:
         """Files that have grown, with the time of the first line that was not read yet."""
-        for folder in _names(self._folder) if self._node < 0 else (str(self._node),):
-            for name in _names(self._folder / folder):
+        for folder in names(self._folder) if self._node < 0 else (str(self._node),):
+            for name in names(self._folder / folder):
                 path = self._folder / folder / name
                 offset = self._offsets.get(path, 0)
-                if path.stat().st_size > offset and (key := _key_of(self._run_id, path)) is not None:
+                if not name.endswith(SUFFIX) or path.stat().st_size <= offset:
+                    continue
+                if (key := key_of(self._run_id, path)) is not None:
                     yield _time_at(path, offset), path, key
 
     def _lines(self, path: Path, key: LogKey) -> Iterator[Line]:
@@ -177,7 +186,8 @@ def _push(heap: list[tuple[int, int, Line, Iterator[Line]]], lines: Iterator[Lin
         heapq.heappush(heap, (line.at_us, next(tie), line, lines))
 
 
-def _names(folder: Path) -> list[str]:
+def names(folder: Path) -> list[str]:
+    """What is in a folder; nothing if it does not exist."""
     try:
         return os.listdir(folder)
     except FileNotFoundError:  # nothing was written yet
@@ -212,7 +222,8 @@ def _parsed(raw: bytes, key: LogKey) -> Line | None:
     return Line(at_us, key, text)
 
 
-def _key_of(run_id: bytes, path: Path) -> LogKey | None:
+def key_of(run_id: bytes, path: Path) -> LogKey | None:
+    """The execution that a file belongs to; None if it is another kind of file."""
     try:
         item, attempt, grant = path.stem.split("-")
         items = () if item == "all" else tuple(int(each) for each in item.split("."))

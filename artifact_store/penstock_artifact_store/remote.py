@@ -1,5 +1,6 @@
 """The artifact store of another machine, through a local cache; the same calls as LocalStore."""
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +11,9 @@ import grpc
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
 from penstock_proto.artifact_store.v1 import service_pb2_grpc
 
+from .checkpoints import mapped
 from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, StoreFull, StoreUnavailable
+from .logs import LogKey
 from .store import CHUNK_BYTES, LocalStore
 
 Answer = TypeVar("Answer")
@@ -92,6 +95,39 @@ class RemoteStore:
         """Size in bytes; fetches it if need be."""
         return self.path(artifact).stat().st_size
 
+    def put_checkpoint(self, key: LogKey, codec: str, parts: Sequence[bytes | memoryview]) -> None:
+        """Keep a checkpoint durably in place of the one before; raises BadLogKey, StoreFull, StoreUnavailable."""
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        head = pb.CheckpointHead(codec=codec, size_bytes=sum(map(len, parts)), digest=digest.digest())
+        self._tried(lambda: self._stub.PutCheckpoint(_checkpoint_chunks(key, head, parts), timeout=TRANSFER_TIMEOUT_S))
+
+    def checkpoint(self, run_id: bytes, node: int, item: Sequence[int] = ()) -> tuple[str, memoryview] | None:
+        """Return codec and bytes of what the latest attempt of a node kept; None: nothing. Raises StoreUnavailable."""
+        request = pb.GetCheckpointRequest(run_id=run_id, node=node, item=item)
+
+        def fetch() -> tuple[str, memoryview]:
+            head = pb.CheckpointHead()
+            with self._cache.incoming() as incoming:  # its name is gone at the end: the mapping keeps the bytes
+                for response in self._stub.GetCheckpoint(request, timeout=TRANSFER_TIMEOUT_S):
+                    if response.HasField("head"):
+                        head = response.head
+                    incoming.write(response.chunk)
+                if incoming.digest() != head.digest:
+                    raise ArtifactDamaged(head.digest, self)
+                return head.codec, mapped(incoming.path)
+
+        try:
+            return self._tried(fetch)
+        except ArtifactMissing:
+            return None
+
+    def remove_checkpoints(self, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> None:
+        """Remove what a node kept, or with -1 what all nodes of a run kept; raises StoreUnavailable."""
+        request = pb.RemoveCheckpointsRequest(run_id=run_id, node=node, item=item)
+        self._tried(lambda: self._stub.RemoveCheckpoints(request, timeout=CALL_TIMEOUT_S))
+
     def _cached(self, read: Callable[[bytes], Answer], artifact: bytes) -> Answer:
         try:
             return read(artifact)
@@ -152,3 +188,13 @@ def _chunks(artifact: bytes, path: Path) -> Iterator[pb.PutRequest]:
         yield pb.PutRequest(artifact=artifact, chunk=file.read(CHUNK_BYTES))
         while chunk := file.read(CHUNK_BYTES):
             yield pb.PutRequest(chunk=chunk)
+
+
+def _checkpoint_chunks(
+    key: LogKey, head: pb.CheckpointHead, parts: Sequence[bytes | memoryview]
+) -> Iterator[pb.PutCheckpointRequest]:
+    name = pb.LogKey(run_id=key.run_id, node=key.node, item=key.item, attempt=key.attempt, grant=key.grant)
+    yield pb.PutCheckpointRequest(key=name, head=head)
+    for part in parts:
+        for at in range(0, len(part), CHUNK_BYTES):
+            yield pb.PutCheckpointRequest(chunk=bytes(part[at : at + CHUNK_BYTES]))

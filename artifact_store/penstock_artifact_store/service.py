@@ -12,15 +12,17 @@ import grpc.aio
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
 from penstock_proto.artifact_store.v1 import service_pb2_grpc
 
-from . import measures
+from . import checkpoints, measures
 from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, BadLogKey, StoreFull
 from .incoming import Incoming
 from .logs import Line, LogKey, LogReader, LogWriter
+from .progress import read_progress, write_progress
 from .store import CHUNK_BYTES, DIGEST_BYTES, LocalStore
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 MISSING_MAX = 10_000  # hashes asked about in one call
+PROGRESS_NODES_MAX = 1_000  # asked about in one call
 WRITERS_MAX = 64  # files that one call of AppendLog keeps open
 LINES_MAX = 1000  # lines of output in one message
 LINES_BYTES_MAX = CHUNK_BYTES // 2  # text in one message
@@ -107,7 +109,10 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
                 if key is None:
                     raise BadLogKey("the first message must name the execution")
                 writer = _writer(self._store.folder, writers, key)
-                await asyncio.to_thread(writer.append, [(line.at_us, line.text) for line in request.lines])
+                if request.lines:
+                    await asyncio.to_thread(writer.append, [(line.at_us, line.text) for line in request.lines])
+                if request.HasField("progress"):
+                    await asyncio.to_thread(write_progress, self._store.folder, key, request.progress)
         except ArtifactStoreError as error:
             await _abort(context, error)
         finally:
@@ -130,6 +135,60 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
             if not request.follow:
                 return
             await asyncio.sleep(max(FOLLOW_INTERVAL_S, FOLLOW_BUSY_SHARE * (loop.time() - began)))
+
+    async def ReadProgress(self, request: pb.ReadProgressRequest, context: Context) -> pb.ReadProgressResponse:
+        if len(request.nodes) > PROGRESS_NODES_MAX:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"ask about at most {PROGRESS_NODES_MAX} nodes at once"
+            )
+        try:
+            return await asyncio.to_thread(_progress, self._store.folder, request.run_id, list(request.nodes))
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+
+    async def PutCheckpoint(
+        self, request_iterator: AsyncIterator[pb.PutCheckpointRequest], context: Context
+    ) -> pb.PutCheckpointResponse:
+        first: pb.PutCheckpointRequest | None = None
+        incoming = self._store.incoming()
+        try:
+            async with _Threaded(incoming):
+                async for request in request_iterator:
+                    first = first or request
+                    await _finished(incoming.write, request.chunk)
+                if first is None or incoming.digest() != first.head.digest:
+                    raise BadHash("the bytes of the checkpoint are not those that were announced; send them again")
+                keep = checkpoints.keep_checkpoint
+                await _finished(keep, self._store.folder, _key(first.key), first.head.codec, incoming)
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        return pb.PutCheckpointResponse()
+
+    async def GetCheckpoint(
+        self, request: pb.GetCheckpointRequest, context: Context
+    ) -> AsyncIterator[pb.GetCheckpointResponse]:
+        try:
+            found = await asyncio.to_thread(
+                checkpoints.find_checkpoint, self._store.folder, request.run_id, request.node, tuple(request.item)
+            )
+            if found is None:
+                await context.abort(grpc.StatusCode.NOT_FOUND, "the node has no checkpoint")
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        yield pb.GetCheckpointResponse(head=found.head)
+        for at in range(0, len(found.data), CHUNK_BYTES):
+            yield pb.GetCheckpointResponse(chunk=await asyncio.to_thread(bytes, found.data[at : at + CHUNK_BYTES]))
+
+    async def RemoveCheckpoints(
+        self, request: pb.RemoveCheckpointsRequest, context: Context
+    ) -> pb.RemoveCheckpointsResponse:
+        try:
+            await asyncio.to_thread(
+                checkpoints.remove_checkpoints, self._store.folder, request.run_id, request.node, tuple(request.item)
+            )
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        return pb.RemoveCheckpointsResponse()
 
 
 class _Threaded:
@@ -182,10 +241,21 @@ def _key(key: pb.LogKey) -> LogKey:
     return LogKey(key.run_id, key.node, tuple(key.item), key.attempt, key.grant)
 
 
+def _log_key(key: LogKey) -> pb.LogKey:
+    return pb.LogKey(run_id=key.run_id, node=key.node, item=key.item, attempt=key.attempt, grant=key.grant)
+
+
+def _progress(root: Path, run_id: bytes, nodes: list[int]) -> pb.ReadProgressResponse:
+    found = read_progress(root, run_id, nodes)
+    return pb.ReadProgressResponse(
+        executions=[pb.ExecutionProgress(key=_log_key(each.key), progress=each.progress) for each in found]
+    )
+
+
 def _responses(lines: Iterator[Line]) -> Iterator[pb.ReadLogResponse]:
     """One message for each stretch of lines of one execution, within its limits."""
     for key, stretch in itertools.groupby(lines, key=lambda line: line.key):
-        name = pb.LogKey(run_id=key.run_id, node=key.node, item=key.item, attempt=key.attempt, grant=key.grant)
+        name = _log_key(key)
         batch: list[pb.LogLine] = []
         size = 0
         for line in stretch:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from . import checkpoints
 from .errors import ArtifactDamaged, ArtifactMissing, BadHash
 from .incoming import Incoming, raise_if_full, sync_folder
+from .logs import LogKey
 
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
@@ -118,6 +120,22 @@ class LocalStore:
             return self._locate(artifact).stat().st_size
         except FileNotFoundError:
             raise ArtifactMissing(artifact, self.folder) from None
+
+    def put_checkpoint(self, key: LogKey, codec: str, parts: Sequence[bytes | memoryview]) -> None:
+        """Keep a checkpoint durably in place of the one before; raises BadLogKey, StoreFull."""
+        with self.incoming() as incoming:
+            for part in parts:
+                incoming.write(part)
+            checkpoints.keep_checkpoint(self.folder, key, codec, incoming)
+
+    def checkpoint(self, run_id: bytes, node: int, item: Sequence[int] = ()) -> tuple[str, memoryview] | None:
+        """Return codec and bytes of what the latest attempt of a node kept; None: nothing."""
+        found = checkpoints.find_checkpoint(self.folder, run_id, node, item)
+        return None if found is None else (found.head.codec, found.data)
+
+    def remove_checkpoints(self, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> None:
+        """Remove what a node kept, or with -1 what all nodes of a run kept; harmless when repeated."""
+        checkpoints.remove_checkpoints(self.folder, run_id, node, item)
 
     def sweep(self, older_than_s: float = ABANDONED_AFTER_S) -> int:
         """Remove what killed processes left half-written, and return how many files that were."""

@@ -18,9 +18,10 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from . import failure_log, measures, reports
 from .core import Core, Orders
-from .executor import Artifacts, Context, Executor, Stage
+from .executor import Artifacts, Context, Executor, Output, Stage
 from .grants import without_inputs
 from .intake import Intake, ReadValues
+from .scratch import EndedRuns, ScratchFolders
 from .slots import Need
 
 GRACE_S = 5.0  # between asking an action to end and ending it by force
@@ -45,7 +46,8 @@ class Agent:
         plan: Callable[[bytes], Awaitable[bytes]],
         read_values: ReadValues,
         send_reports: Callable[[list[Report]], None],
-        output: Callable[[Grant, list[str]], None],
+        output: Output,
+        ended_runs: EndedRuns,
         scratch: Path,
         pool: str = "default",
         grace_s: float = GRACE_S,
@@ -57,13 +59,16 @@ class Agent:
 
         Args:
             read_values: Returns what is recorded at positions of a shard's log.
-            output: Takes the lines that operators print.
+            output: Takes what operators print and say.
+            ended_runs: Returns those of some runs that have ended or do not exist.
             scratch: A folder of this worker's own.
             linger_s: That reports wait for others at most, while every process has more to do anyway.
         """
         self.worker, self.pool = worker, pool
         self._executor = executor
-        self._context = Context(worker, scratch, store, plan, self._on_reports, output, store_address)
+        kept = scratch / "runs"
+        self._context = Context(worker, scratch, kept, store, plan, self._on_reports, output, store_address)
+        self._scratch = ScratchFolders(kept, store, ended_runs)
         self._send_reports = send_reports
         self._grace_s = grace_s
         self._linger_s = linger_s
@@ -87,6 +92,7 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._context.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # code, and what operators print
         self._intake.open()
+        self._scratch.open()
         await self._executor.open(self._context)
         self._unwatch = measures.watch(self._core)
         self._open = True
@@ -107,6 +113,7 @@ class Agent:
             self._unwatch()
         try:
             await asyncio.wait_for(self._intake.close(), CLOSE_S)
+            await asyncio.wait_for(self._scratch.close(), CLOSE_S)
             await asyncio.wait_for(self._executor.close(), CLOSE_S)
         except Exception:
             log.exception("the executor did not close cleanly")
@@ -135,6 +142,7 @@ class Agent:
             return
         for number in (*orders.stop, *orders.recorded) if self._intake.busy else ():
             self._intake.stop(number, "stopped on request")
+        self._scratch.recorded(orders.recorded)
         grants = self._intake.take(orders.grants)
         if len(grants) < len(orders.grants):
             orders = worker_pb2.Orders(recorded=orders.recorded, stop=orders.stop, grants=grants)
@@ -154,6 +162,7 @@ class Agent:
     def _on_reports(self, ended: list[Report]) -> None:
         measures.ended(ended)
         failure_log.ended(ended)
+        self._scratch.ended(ended)
         for report in ended:
             self._intake.forget(report.grant)
         self._core.ended(ended, self._loop.time())

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from penstock import tracing
-from penstock.call import failures
+from penstock.call import context, failures
 from penstock.call.failures import ActionError, NotLoadable, raised
 from penstock.call.invocation import Call
 from penstock.declare import user_code
@@ -27,6 +27,7 @@ from penstock_proto.plan.v1.plan_pb2 import Plan
 from . import forks, stops
 from .channel import MESSAGE_BYTES_MAX, Link
 from .grants import inputs_of
+from .here import Here
 from .progress import FETCHING, STORING, Page
 from .stream_channel import StreamLink
 from .traits import Snapshot
@@ -61,6 +62,7 @@ class Child:
         self._plans_folder = Path(setup.plans)
         cache = LocalStore(Path(setup.store))
         self._store = _remote(setup.store_address, cache) if setup.store_address else cache
+        self._here = Here(page, self._store, setup.worker, Path(setup.scratch), self._plan)
         self._plans: dict[bytes, Plan] = {}
         self._calls: dict[tuple[bytes, int], Call] = {}
         self._work = os.getcwd()
@@ -99,6 +101,7 @@ class Child:
         report.grant, report.worker = number, self._worker
         if grant.item:
             report.item.extend(grant.item)
+        self._here.grant = grant
         begun_ns = time.perf_counter_ns()
         self._page.begin(number)
         try:
@@ -121,8 +124,12 @@ class Child:
             report.succeeded.duration_us = duration_us
 
     def _invoke(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        context.enter(self._here)
         self._page.call()
-        result = self._snapshot.call(function, *arguments, **named)
+        try:
+            result = self._snapshot.call(function, *arguments, **named)
+        finally:
+            context.enter(None)
         self._page.go_on(STORING)
         return result
 
@@ -199,7 +206,7 @@ class Child:
 
     def forget_page(self) -> None:
         """In a fork: what it does is not the action's progress."""
-        self._page = Page(None)
+        self._page = self._here.page = Page(None)
 
 
 def serve(link_fd: int, page_fd: int) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import shutil
 import sys
@@ -9,21 +10,25 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from google.protobuf.message import DecodeError
 from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.artifact_store.v1.service_pb2 import Progress
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from .channel import Channel
-from .executor import Context
+from .executor import Context, Output
 from .keeper_link import KeeperLink
 from .output import Tail
-from .progress import Page, make_page
+from .progress import Page, Said, make_page
 from .stream_channel import StreamChannel
 
 log = logging.getLogger(__name__)
 LINUX = sys.platform == "linux"  # has sockets that keep the bounds of messages
+LINE_CHARS_MAX: Final = 1_000  # of an unfinished line that is shown while it is written
+PROGRESS_S: Final = 1.0  # between two that are passed on of one action
 Binding = tuple[bytes, str, int]  # what a process may serve: a bundle, a team, a number of GPUs
 
 
@@ -32,7 +37,7 @@ class ChildProcess:
 
     __slots__ = (
         "binding", "channel", "code", "doomed", "ending", "finished", "gpus", "killed_for", "number", "over", "page",
-        "ready", "sent", "setup_at", "slot", "tail", "trusted", "waiting",
+        "ready", "said", "said_at", "said_line", "said_of", "sent", "setup_at", "slot", "tail", "trusted", "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, folder: Path, keeper: KeeperLink) -> None:
@@ -52,6 +57,10 @@ class ChildProcess:
         self.killed_for: set[int] = set()
         self.over: dict[int, int] = {}  # grant: the bytes of memory that it was killed for
         self.code: int | None = None
+        self.said: Said | None = None  # by the operator, of how far it is
+        self.said_of = 0  # the grant whose progress was passed on last
+        self.said_line: str = ""
+        self.said_at = 0.0
         work = folder / f"work-{number}"
         with contextlib.ExitStack() as undo:
             work.mkdir(exist_ok=True)
@@ -97,13 +106,33 @@ class ChildProcess:
         called = self.called_s(grant)
         return time.monotonic() - called if called else 0.0
 
-    def new_lines(self) -> list[str]:
-        """What it has printed since; a disk that fails costs output, and nothing else."""
-        return self._printed(self.tail.lines)
+    def follow(self, output: Output) -> None:
+        """Pass on what the action that runs has printed and said since."""
+        grant = self.sent[0]
+        if lines := self._printed(self.tail.lines):
+            output(grant, lines)
+        if time.monotonic() >= self.said_at + PROGRESS_S or self.said_of != grant.grant:
+            self._pass_on_progress(output, grant, self.tail.line)
 
-    def last_lines(self, end: int | None = None) -> list[str]:
-        """All that is left of what the action that ends has printed."""
-        return self._printed(lambda: self.tail.finish(end))
+    def finish(self, output: Output, grant: Grant, end: int | None = None, *, printed: bool = True) -> None:
+        """Pass on all that is left of what the action that ends has printed and said."""
+        if printed and (lines := self._printed(lambda: self.tail.finish(end))):
+            output(grant, lines)
+        self._pass_on_progress(output, grant, "")
+
+    def _pass_on_progress(self, output: Output, grant: Grant, line: str) -> None:
+        same = self.said_of == grant.grant
+        news = self.page.said(grant.grant, self.said.number if self.said else 0)
+        if news is None and line == (self.said_line if same else ""):
+            return
+        said = self.said = news or (self.said if same else None)
+        self.said_of, self.said_line, self.said_at = grant.grant, line, time.monotonic()
+        progress = Progress(at_us=time.time_ns() // 1000, line=line[:LINE_CHARS_MAX])
+        if said is not None:
+            progress.done, progress.text = said.done, said.text
+            if not math.isnan(said.total):
+                progress.total = said.total
+        output.progress(grant, progress)
 
     def drop_output(self) -> None:
         """What an action left behind has printed after its end belongs to nobody's output."""
@@ -142,4 +171,5 @@ def setup_of(context: Context, plans: Path, bundle: str, grace_s: float) -> Setu
         bundle=bundle,
         store_address=context.store_address,
         grace_s=grace_s,
+        scratch=str(context.kept),
     )

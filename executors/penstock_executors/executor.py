@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.artifact_store.v1.service_pb2 import Progress
 from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
@@ -31,6 +32,22 @@ class Artifacts(Protocol):
         """Size in bytes."""
         ...
 
+    def remove_checkpoints(self, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> None:
+        """Remove what a node kept, or with -1 what all nodes of a run kept."""
+        ...
+
+
+class Output(Protocol):
+    """Takes what operators print and say."""
+
+    def __call__(self, grant: Grant, lines: Sequence[str]) -> None:
+        """Lines that the operator printed."""
+        ...
+
+    def progress(self, grant: Grant, progress: Progress) -> None:
+        """How far the operator is: it replaces what was said before."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -38,10 +55,11 @@ class Context:
 
     worker: str
     scratch: Path  # a folder of the executor's own, on a local disk
+    kept: Path  # scratch folders of operators, see `scratch.py`
     store: Artifacts
     plan: Callable[[bytes], Awaitable[bytes]]  # bytes of a plan by its hash
     report: Callable[[list[Report]], None]  # terminal reports, of grants in any order; never called from within `start`
-    output: Callable[[Grant, list[str]], None]  # lines that the operator printed
+    output: Output
     store_address: str = ""  # of the artifact service that `store` is a cache of; empty: it is the store itself
 
 

@@ -40,16 +40,24 @@ class Tail:
         self._position = min(self._position, size)
         end = size if end is None else max(self._position, min(end, size))
         lines: list[str] = []
-        if not self._over:
-            room = HEAD_BYTES_MAX - self._bytes
-            data = os.pread(self._fd, max(0, min(end - self._position, room)), self._position)
+        while not self._over and self._position < end:
+            room = HEAD_BYTES_MAX - self._bytes - len(self._partial)
+            data = os.pread(self._fd, min(end - self._position, room), self._position)
+            if not data:  # cut by others
+                break
             self._position += len(data)
-            self._bytes += len(data)
-            lines = self._split(data)
-            self._over = self._bytes >= HEAD_BYTES_MAX or self._lines >= HEAD_LINES_MAX
+            lines += self._split(data)
+            self._over = self._bytes + len(self._partial) >= HEAD_BYTES_MAX or self._lines >= HEAD_LINES_MAX
         if self._over:
             self._bound()
+        elif self._position == size > FILE_BYTES_MAX:  # of a progress bar, which rewrites its line
+            self._empty()
         return lines
+
+    @property
+    def line(self) -> str:
+        """The line that is being written, as a terminal would show it."""
+        return "" if self._over else _text(self._partial)
 
     def finish(self, end: int | None = None) -> list[str]:
         """All that is left of the action that ends; the next one starts with nothing printed."""
@@ -94,11 +102,18 @@ class Tail:
         if not data:
             return []
         *whole, self._partial = (self._partial + data).split(b"\n", HEAD_LINES_MAX - self._lines)
+        if b"\r" in self._partial:
+            self._partial = _rewritten(self._partial)
         if len(self._partial) > LINE_BYTES_MAX and self._lines + len(whole) < HEAD_LINES_MAX:
             whole.append(self._partial)
             self._partial = b""
         self._lines += len(whole)
-        return [_text(line) for line in whole]
+        texts: list[str] = []
+        for line in whole:
+            shown = _rewritten(line) if b"\r" in line else line
+            self._bytes += len(shown) + 1
+            texts.append(_text(shown))
+        return texts
 
     def _bound(self) -> None:
         """Beyond the head, keep the end of a file that has grown large, and empty it."""
@@ -132,7 +147,12 @@ class Tail:
         self._position = 0
 
 
+def _rewritten(line: bytes) -> bytes:
+    """The last state of a line that a progress bar rewrites; a carriage return at its end stays, for what follows."""
+    shown = line.rstrip(b"\r")
+    return shown.rpartition(b"\r")[2] + (b"\r" if len(shown) < len(line) else b"")
+
+
 def _text(line: bytes) -> str:
-    """What a terminal would show in the end: a progress bar rewrites its line."""
-    shown = line.rstrip(b"\r").rpartition(b"\r")[2]
-    return shown[:LINE_BYTES_MAX].decode(errors="replace")
+    """What a terminal would show in the end."""
+    return _rewritten(line).rstrip(b"\r")[:LINE_BYTES_MAX].decode(errors="replace")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
@@ -23,12 +24,21 @@ _grpc: Any = grpc
 Key = tuple[bytes, int, int, int]
 
 
+@dataclass(slots=True)
+class Pending:
+    """Of one execution; its progress is the latest."""
+
+    key: pb.LogKey
+    lines: list[pb.LogLine] = field(default_factory=list[pb.LogLine])
+    progress: pb.Progress | None = None
+
+
 class RemotePrinted:
     """Takes lines without waiting; one call at a time carries them."""
 
     def __init__(self, channel: Any) -> None:
         self._stub: Any = service_pb2_grpc.ArtifactStoreServiceStub(channel)
-        self._pending: dict[Key, tuple[pb.LogKey, list[pb.LogLine]]] = {}
+        self._pending: dict[Key, Pending] = {}
         self._count = self._dropped = 0
         self._sending: asyncio.Task[None] | None = None
 
@@ -36,22 +46,33 @@ class RemotePrinted:
         if self._count + len(lines) > PENDING_MAX:
             self._dropped += len(lines)
             return
-        name = (grant.run_id, grant.node, grant.attempt, grant.grant)
-        if name not in self._pending:
-            key = pb.LogKey(
-                run_id=grant.run_id, node=grant.node, item=grant.item, attempt=grant.attempt, grant=grant.grant
-            )
-            self._pending[name] = (key, [])
         at_us = time.time_ns() // 1000
-        self._pending[name][1].extend(pb.LogLine(at_us=at_us, text=text) for text in lines)
+        self._of(grant).lines.extend(pb.LogLine(at_us=at_us, text=text) for text in lines)
         self._count += len(lines)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send_all())
+        self._send_soon()
+
+    def progress(self, grant: Grant, progress: pb.Progress) -> None:
+        self._of(grant).progress = progress
+        self._send_soon()
 
     async def stop(self) -> None:
         """Send what is left."""
         if self._sending is not None:
             await self._sending
+
+    def _of(self, grant: Grant) -> Pending:
+        name = (grant.run_id, grant.node, grant.attempt, grant.grant)
+        if name not in self._pending:
+            self._pending[name] = Pending(
+                pb.LogKey(
+                    run_id=grant.run_id, node=grant.node, item=grant.item, attempt=grant.attempt, grant=grant.grant
+                )
+            )
+        return self._pending[name]
+
+    def _send_soon(self) -> None:
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all())
 
     async def _send_all(self) -> None:
         try:
@@ -64,7 +85,7 @@ class RemotePrinted:
             log.warning("%d lines of operators' output were dropped: the network is too slow", self._dropped)
             self._dropped = 0
 
-    async def _send(self, pending: list[tuple[pb.LogKey, list[pb.LogLine]]]) -> None:
+    async def _send(self, pending: list[Pending]) -> None:
         """Lines may come twice after a broken call, never in another order."""
         for tries in range(1, TRIES_MAX + 1):
             try:
@@ -72,13 +93,15 @@ class RemotePrinted:
                 return
             except _grpc.aio.AioRpcError as error:
                 if tries == TRIES_MAX:
-                    lost = sum(len(lines) for _, lines in pending)
+                    lost = sum(len(each.lines) for each in pending)
                     log.warning("%d lines of operators' output were lost: %s", lost, error.details())
                     return
                 await asyncio.sleep(RETRY_S * tries)
 
 
-async def _messages(pending: list[tuple[pb.LogKey, list[pb.LogLine]]]) -> AsyncIterator[pb.AppendLogRequest]:
-    for key, lines in pending:
-        for at in range(0, len(lines), LINES_A_MESSAGE):
-            yield pb.AppendLogRequest(key=key, lines=lines[at : at + LINES_A_MESSAGE])
+async def _messages(pending: list[Pending]) -> AsyncIterator[pb.AppendLogRequest]:
+    for each in pending:
+        for at in range(0, len(each.lines), LINES_A_MESSAGE):
+            yield pb.AppendLogRequest(key=each.key, lines=each.lines[at : at + LINES_A_MESSAGE])
+        if each.progress is not None:
+            yield pb.AppendLogRequest(key=each.key, progress=each.progress)

@@ -285,8 +285,7 @@ class ProcessExecutor:
             child.finished.append(report)
         else:
             ended.append(report)
-        if answer.HasField("output_end_bytes"):
-            self._pass_on(grant, child.last_lines(answer.output_end_bytes))
+        child.finish(self._context.output, grant, answer.output_end_bytes, printed=answer.HasField("output_end_bytes"))
         self._stop_first(child)
         return True
 
@@ -434,7 +433,7 @@ class ProcessExecutor:
             if child.killed_for and begun.grant not in child.killed_for:
                 again.insert(0, begun)  # killed for another, which had just ended
                 continue
-            self._pass_on(begun, child.last_lines())
+            child.finish(self._context.output, begun)
             ended.append(self._death(begun, child, code))
         doomed = [grant for grant in again if grant.grant in child.doomed]
         again = [grant for grant in again if grant not in doomed]
@@ -473,7 +472,7 @@ class ProcessExecutor:
         late = time.monotonic() - START_S
         for child in list(self._by_slot.values()):
             if child.sent:
-                self._pass_on(child.sent[0], child.new_lines())
+                child.follow(self._context.output)
             elif 0.0 < child.setup_at < late and not child.ready and not child.ending:
                 self._end(child)
         self._dismiss(self._warm.look(time.monotonic(), len(self._by_slot), machine.memory_is_scarce()))
@@ -493,7 +492,3 @@ class ProcessExecutor:
         self._dismiss(self._warm.look(time.monotonic(), len(self._by_slot), scarce=False))
         if self._follower is None and len(self._warm.idle) > self._warm.cores:  # else `_follow` looks
             self._cooler = self._loop.call_later(LATELY_S, self._cool)
-
-    def _pass_on(self, grant: Grant, lines: list[str]) -> None:
-        if lines:
-            self._context.output(grant, lines)

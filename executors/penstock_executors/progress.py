@@ -1,7 +1,9 @@
 """How far an operator's process is with its action: a page of memory that it writes, and that costs no message."""
 
+import itertools
 import mmap
 import os
+import struct
 import sys
 import tempfile
 import time
@@ -13,6 +15,12 @@ IDLE, LOADING, FETCHING, CALLED, STORING = range(5)
 SAID: Final = ("its process starts", "its code is imported", "its arguments are fetched", "", "its result is stored")
 _GRANT, _PHASE, _CALLED_US, _LIMIT = range(4)
 _FIELDS: Final = 4
+# What the operator itself said last: the number of the report, the grant, what is done and of how much, a text after
+# its length, and the number again: while the two differ, it is being written.
+_SAID: Final = struct.Struct("<QQddQ400sQ")
+_SAID_AT: Final = 64
+_NUMBER, _DONE, _END = (_SAID_AT + offset for offset in (0, 16, 440))
+TEXT_BYTES_MAX: Final = 400
 
 
 class Reading(NamedTuple):
@@ -22,6 +30,15 @@ class Reading(NamedTuple):
     phase: int
     called_s: float  # when the operator was called, by the clock of `time.monotonic`; 0: not yet
     limit_bytes: int  # of memory; 0: none
+
+
+class Said(NamedTuple):
+    """What an operator said last of how far it is."""
+
+    number: int  # another one: there is news
+    done: float
+    total: float  # NaN: unknown
+    text: str
 
 
 def make_page() -> int:
@@ -51,10 +68,14 @@ class Page:
         """Of a descriptor; None: a page that nobody else sees."""
         self._map = mmap.mmap(-1 if fd is None else fd, PAGE_BYTES)
         self._fields = memoryview(self._map).cast("Q")
+        self._doubles = memoryview(self._map).cast("d")
+        self._numbers = itertools.count(1)
+        self._text: str | None = None  # as it stands in the page
+        self._total = 0.0
 
     def begin(self, grant: int) -> None:
         """An action begins: its code comes first."""
-        fields = self._fields
+        fields, self._text = self._fields, None
         fields[_CALLED_US] = 0
         fields[_PHASE] = LOADING
         fields[_GRANT] = grant
@@ -73,6 +94,27 @@ class Page:
         self._fields[_GRANT] = 0
         self._fields[_PHASE] = IDLE
 
+    def say(self, done: float, total: float, text: str) -> None:
+        """The operator says how far it is; whoever looks sees only what was said last."""
+        number = next(self._numbers)
+        if text is self._text and total == self._total:  # a loop: half a microsecond less
+            self._fields[_NUMBER // 8] = number
+            self._doubles[_DONE // 8] = done
+            self._fields[_END // 8] = number
+            return
+        data = text[:TEXT_BYTES_MAX].encode("utf-8", "replace")[:TEXT_BYTES_MAX]
+        _SAID.pack_into(self._map, _SAID_AT, number, self._fields[_GRANT], done, total, len(data), data, number)
+        self._text, self._total = text, total
+
+    def said(self, grant: int, since: int) -> Said | None:
+        """What the operator of a grant has said since the report of this number; None: nothing."""
+        if self._fields[_NUMBER // 8] == since:
+            return None
+        number, whose, done, total, size, data, end = _SAID.unpack_from(self._map, _SAID_AT)
+        if whose != grant or number != end:  # it is being written: the next look sees it
+            return None
+        return Said(number, done, total, data[:size].decode("utf-8", "replace"))
+
     def limit(self, memory_bytes: int) -> None:
         """Set how much memory what runs from now on may use."""
         self._fields[_LIMIT] = memory_bytes
@@ -84,6 +126,7 @@ class Page:
     def close(self) -> None:
         """Let go of the memory."""
         self._fields.release()
+        self._doubles.release()
         self._map.close()
 
 

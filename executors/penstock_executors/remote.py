@@ -234,6 +234,7 @@ class RemoteWorker:
             read_values=trackers.values,
             send_reports=self._send_reports,
             output=self._printed,
+            ended_runs=trackers.ended_runs,
             scratch=self._folder / "scratch",
             labels=self._place.labels,
             linger_s=LINGER_S,

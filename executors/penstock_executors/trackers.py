@@ -7,6 +7,7 @@ import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
+from penstock_proto.state_tracker.v1.events_pb2 import RunState
 from penstock_proto.value.v1.value_pb2 import Values
 from penstock_service.state_trackers import read_plan
 
@@ -16,6 +17,7 @@ PLAN_TIMEOUT_S: Final = 30.0
 VALUES_TIMEOUT_S: Final = 10.0
 # Positions in one call; fewer where their values are too large for an answer.
 POSITIONS_MAX: Final = 2_000
+ENDED: Final = frozenset({RunState.RUN_STATE_SUCCEEDED, RunState.RUN_STATE_FAILED, RunState.RUN_STATE_CANCELLED})
 _grpc: Any = grpc
 
 Answer = TypeVar("Answer")
@@ -58,6 +60,20 @@ class Trackers:
             rest = rest[len(now) :]
         return found
 
+    async def ended_runs(self, run_ids: Sequence[bytes]) -> set[bytes]:
+        """Return those of some runs that have ended or do not exist; raises TrackersAway."""
+        ended: set[bytes] = set()
+        for run_id in run_ids:
+            request = api.GetRunRequest(run_id=run_id)
+            try:
+                _, answer = await self._asked(_getting(request))
+            except NotRecorded:
+                ended.add(run_id)
+            else:
+                if answer.run.state in ENDED:
+                    ended.add(run_id)
+        return ended
+
     async def _asked(self, ask: Callable[[Any], Awaitable[Answer]]) -> tuple[str, Answer]:
         problems: list[str] = []
         codes: set[Any] = set()
@@ -78,3 +94,7 @@ class Trackers:
 
 def _reading(request: api.ReadValuesRequest) -> Callable[[Any], Awaitable[api.ReadValuesResponse]]:
     return lambda stub: stub.ReadValues(request, timeout=VALUES_TIMEOUT_S)
+
+
+def _getting(request: api.GetRunRequest) -> Callable[[Any], Awaitable[api.GetRunResponse]]:
+    return lambda stub: stub.GetRun(request, timeout=VALUES_TIMEOUT_S)

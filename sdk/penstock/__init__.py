@@ -6,6 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .call.checkpoints import checkpoint, last_checkpoint
+    from .call.context import OperatorContext, context
+    from .call.progress import progress
     from .client import AsyncClient, Client
     from .compiler.compilation import Compiled, compile
     from .declare.operators import Operator, operator, with_options
@@ -25,13 +28,18 @@ __all__ = [
     "Metrics",
     "Model",
     "Operator",
+    "OperatorContext",
     "PenstockError",
     "Report",
     "Workflow",
     "after",
     "barrier",
+    "checkpoint",
     "compile",
+    "context",
+    "last_checkpoint",
     "operator",
+    "progress",
     "with_options",
     "workflow",
 ]
@@ -39,6 +47,9 @@ __all__ = [
 # Each name comes with its module when it is first used: the command line starts at once, and who only declares
 # workflows waits neither for gRPC nor for the compiler.
 _MODULES = {
+    "call.checkpoints": ("checkpoint", "last_checkpoint"),
+    "call.context": ("OperatorContext", "context"),
+    "call.progress": ("progress",),
     "client": ("AsyncClient", "Client"),
     "compiler.compilation": ("Compiled", "compile"),
     "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),

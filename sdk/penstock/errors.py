@@ -75,6 +75,14 @@ class OperatorFailed(PenstockError):
         self.node, self.operator, self.text = node, operator, text
 
 
+class NotInOperator(PenstockError, RuntimeError):
+    """What only an operator can ask or say was called elsewhere."""
+
+
+class CheckpointFailed(PenstockError):
+    """A checkpoint could not be stored or read: the artifact store is full or does not respond."""
+
+
 class GoldenDiffers(PenstockError, AssertionError):
     """A workflow's plan differs from its golden file; the message shows the differences."""
 

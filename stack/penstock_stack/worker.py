@@ -66,6 +66,7 @@ class EmbeddedWorker:
             read_values=trackers.values,
             send_reports=self._send,
             output=self._printed,
+            ended_runs=trackers.ended_runs,
             scratch=scratch,
         )
 

@@ -14,6 +14,7 @@ from penstock_executors.agent import Agent
 from penstock_executors.errors import TrackersAway
 from penstock_executors.process import ProcessExecutor
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
+from penstock_proto.artifact_store.v1.service_pb2 import Progress
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.value.v1.value_pb2 import Value, Values
@@ -32,6 +33,8 @@ class Worker:
         self.store = LocalStore(folder / "store")
         self.reports: list[Report] = []
         self.lines: dict[int, list[str]] = {}
+        self.said: dict[int, list[Progress]] = {}
+        self.ended_runs: set[bytes] = set()
         self.executor = executor
         self._plans: dict[bytes, bytes] = {}
         self._news = asyncio.Event()
@@ -46,7 +49,8 @@ class Worker:
             plan=self._plan,
             read_values=self._read_values,
             send_reports=self._receive,
-            output=self._print,
+            output=self,
+            ended_runs=self._ended_runs,
             scratch=folder / "scratch",
             grace_s=grace_s,
         )
@@ -174,8 +178,14 @@ class Worker:
         self.reports += reports
         self._news.set()
 
-    def _print(self, grant: Grant, lines: list[str]) -> None:
+    def __call__(self, grant: Grant, lines: Sequence[str]) -> None:
         self.lines.setdefault(grant.grant, []).extend(lines)
+
+    def progress(self, grant: Grant, progress: Progress) -> None:
+        self.said.setdefault(grant.grant, []).append(progress)
+
+    async def _ended_runs(self, run_ids: Sequence[bytes]) -> set[bytes]:
+        return self.ended_runs & set(run_ids)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from penstock_proto.state_tracker.v1.events_pb2 import Cause, Failure
 
 from ..codecs.encoded import type_name
-from ..errors import PenstockError
+from ..errors import CheckpointFailed, PenstockError
 
 MESSAGE_BYTES_MAX = 8 << 10
 TRACEBACK_BYTES_MAX = 32 << 10
@@ -111,6 +111,8 @@ def raised(error: BaseException) -> ActionError:
     if isinstance(error, SystemExit):
         text = f"the operator called sys.exit({'' if error.code is None else repr(error.code)}); return, or raise"
         return Raised("SystemExit", text, shown(error))
+    if isinstance(error, CheckpointFailed):
+        return StoreTrouble(type_name(type(error)), described(error), shown(error))
     kind = OutOfMemory if out_of_memory(error) else Raised
     return kind(type_name(type(error)), described(error), shown(error))
 

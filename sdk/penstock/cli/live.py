@@ -11,9 +11,11 @@ from penstock_proto.state_tracker.v1 import service_pb2
 from rich.console import Group
 from rich.live import Live
 
+from ..client.node_progress import NodeProgress
 from ..client.progress import progress
 from ..client.view import RunView
 from . import terminal, texts
+from .node_progress import print_progress
 
 REFRESHES_PER_S = 8
 # Lines of the terminal that are not nodes.
@@ -54,6 +56,11 @@ class Display:
         if self._live is None:
             for event in events:
                 terminal.line(texts.progress_line(progress(self._view.plan, event)), to_stderr=self._to_stderr)
+
+    def show_progress(self, said: NodeProgress) -> None:
+        """Take in how far a node is; the view has it already."""
+        if self._live is None:
+            print_progress(said, to_stderr=self._to_stderr)
 
     @property
     def width(self) -> int:

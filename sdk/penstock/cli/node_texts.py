@@ -8,6 +8,7 @@ from rich.text import Text
 
 from ..client.view import NodeState, NodeView, RunView
 from . import output_texts
+from .node_progress import progress_text
 from .terminal import clean, clock, seconds
 from .texts import console, failure, plain_table, state_text
 
@@ -22,6 +23,8 @@ def whole_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) ->
         out.print(Text(clean("after " + ", ".join(view.nodes[each].name for each in node.parents)), style="dim"))
     if node.attempts:
         out.print(_attempts(node))
+    if node.progress is not None and (said := progress_text(node.progress)):
+        out.print(Text(clean(f"progress of attempt {node.progress.attempt}: {said}")))
     if node.skip_reason:
         out.print(Text(clean(node.skip_reason)))
     if node.state is NodeState.FAILED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from penstock_proto.state_tracker.v1 import service_pb2
 
+from ..client.node_progress import NodeProgress
 from ..client.outputs import Output
 from ..client.registered import AliasMove, Change, Deployed, TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import RunInfo
@@ -211,8 +213,24 @@ def _node(node: NodeView) -> dict[str, Any]:
         "ended_at_us": node.ended_at_us or None,
         "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,
         "skipped_because": node.skip_reason or None,
+        "progress": _progress(node.progress) if node.progress else None,
         "attempts": [_attempt(attempt) for attempt in node.attempts],
     }
+
+
+def _progress(said: NodeProgress) -> dict[str, Any]:
+    return {
+        "attempt": said.attempt,
+        "at_us": said.at_us,
+        "done": _finite(said.done),
+        "total": _finite(said.total),
+        "text": said.text,
+        "line": said.line or None,
+    }
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

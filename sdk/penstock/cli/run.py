@@ -244,14 +244,15 @@ class Job:
         self, client: AsyncClient, run_id: uuid.UUID, view: RunView | None
     ) -> tuple[RunView, dict[str, Any] | None]:
         from ..client.view import RunView
-        from . import reasons
+        from . import node_progress, reasons
         from .live import Display
 
         if view is None:
             view = RunView(await client.plan((await client.get(run_id)).plan_hash), run_id.bytes)
         with Display(view, to_stderr=self.as_json) as display:
             events = client.events(run_id, after_seq=view.seq)
-            async with reasons.said(client, run_id) as quiet, aclosing(events) as batches:
+            noted = node_progress.noted(client, view, display.show_progress)
+            async with reasons.said(client, run_id) as quiet, noted, aclosing(events) as batches:
                 async for batch in batches:
                     quiet.heard()
                     view.apply_all(batch)

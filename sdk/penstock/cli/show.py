@@ -72,9 +72,12 @@ def show(
     workflow code is executed.
     """
 
+    from . import node_progress
+
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
         view = await client.view(run_id)
+        await node_progress.note_progress(client, view, node)
         if node is not None:
             await _show_node(client, view, node, as_json)
             return exits.SUCCEEDED

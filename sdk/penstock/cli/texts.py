@@ -17,6 +17,7 @@ from ..client.registered import TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import LogLine, RunInfo
 from ..client.view import NodeState, NodeView, RunView
 from . import output_texts
+from .node_progress import progress_text
 from .terminal import clean, clean_lines, clock, date, line, seconds
 from .timeline import timeline
 
@@ -204,7 +205,9 @@ def _node_cells(node: NodeView) -> list[RenderableType]:
     if node.state is NodeState.RUNNING and last and last.started_at_us:
         took_us = max(0, time.time_ns() // 1000 - last.started_at_us)
     note = node.skip_reason
-    if last and last.cause:
+    if node.progress is not None and node.state is NodeState.RUNNING:
+        note = progress_text(node.progress)
+    elif last and last.cause:
         message = last.failure.message.split("\n")[0] if last.failure else ""
         note = f"{last.cause}: {message}" if message else last.cause
         if last.retry_delay_s is not None and node.state is NodeState.WAITING:

@@ -33,13 +33,17 @@ def logs(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Print what the operators of a run wrote to stdout and stderr."""
-    from . import texts
+    """Print what the operators of a run wrote to stdout and stderr.
+
+    Then, or with --follow as they go on, it prints how far the running ones say they are.
+    """
+    from . import node_progress, texts
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
         found: list[dict[str, object]] = []
-        async with aclosing(client.logs(run_id, node, follow=follow)) as lines:
+        printed = node_progress.printed(client, run_id, node, follow=follow and not as_json)
+        async with printed, aclosing(client.logs(run_id, node, follow=follow)) as lines:
             async for line in lines:
                 if as_json:
                     found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})
@@ -47,6 +51,8 @@ def logs(
                     texts.log_line(line, one_node=node is not None)
         if as_json:
             terminal.json_out(found)
+        elif not follow and not (await client.get(run_id)).state.ended:
+            await node_progress.print_running(client, run_id, node)
         return exits.SUCCEEDED
 
     return looked(look, address, data, execute=follow)

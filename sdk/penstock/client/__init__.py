@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UnknownPool,
         Unreachable,
     )
+    from .node_progress import NodeProgress
     from .outputs import Output
     from .progress import Progress
     from .registered import (
@@ -68,6 +69,7 @@ __all__ = [
     "LogLine",
     "NoSuchOutput",
     "NoSuchRun",
+    "NodeProgress",
     "NodeState",
     "NodeView",
     "NotRegistered",
@@ -119,6 +121,7 @@ _MODULES = {
         "UnknownPool",
         "Unreachable",
     ),
+    "node_progress": ("NodeProgress",),
     "outputs": ("Output",),
     "progress": ("Progress",),
     "registered": (

@@ -22,19 +22,19 @@ from .discovery import choose_address
 from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
 from .history import AsyncHistory
 from .identity import user_name
+from .node_progress import NodeProgress, read_progress
 from .outputs import Output
 from .previews import ALL_JSON_BYTES, shown_with_previews
 from .progress import Progress, progress
 from .registry import AsyncRegistry
 from .results import Results
 from .run_id import parse_run_id
-from .runs import LogLine, Run, RunInfo, run_info
+from .runs import LogLine, Run, RunInfo, list_runs, run_info
 from .saving import Saved
 from .submit_queue import Submitting
 from .values import Artifacts, decode_outputs
 from .view import RunState, RunView, cause_text, run_state
 
-PAGE = 200
 PLANS_KEPT_MAX = 256
 # After a run has ended, how long the last lines that its operators printed are waited for.
 LAST_LINES_S = 0.5
@@ -298,7 +298,7 @@ class AsyncClient:
     ) -> list[RunInfo]:
         """Return runs, newest first."""
         found: list[RunInfo] = []
-        async with aclosing(self._list(team, workflow, states, limit)) as runs:
+        async with aclosing(list_runs(self._connection, team, workflow, states, limit)) as runs:
             async for run in runs:
                 found.append(run)
                 if len(found) >= limit:
@@ -348,6 +348,10 @@ class AsyncClient:
         finally:
             if ending is not None:
                 ending.cancel()
+
+    async def progress(self, run: AnyRun, nodes: Sequence[str] = ()) -> list[NodeProgress]:
+        """Return how far nodes are, of those whose operators have said it; `nodes` has names, at most 1,000."""
+        return await read_progress(self._connection, await self._plan_of(run), _id(run).bytes, nodes)
 
     async def plan(self, plan_hash: bytes) -> plan_pb2.Plan:
         """Return a plan by its hash."""
@@ -461,22 +465,6 @@ class AsyncClient:
         if len(self._plans) >= PLANS_KEPT_MAX:
             self._plans.pop(next(iter(self._plans)))
         self._plans[plan_hash] = plan
-
-    async def _list(self, team: str, workflow: str, states: Sequence[RunState], limit: int) -> AsyncGenerator[RunInfo]:
-        request = service_pb2.ListRunsRequest(
-            team=team,
-            plan_name=workflow,
-            states=[f"RUN_STATE_{state.value.upper()}" for state in states],
-            page_size=min(limit, PAGE),
-        )
-        while limit > 0:
-            answer: Any = await self._connection.call("state_tracker", "ListRuns", request)
-            for summary in answer.runs:
-                yield run_info(summary)
-            limit -= len(answer.runs)
-            request.page_token = answer.next_page_token
-            if not request.page_token:
-                return
 
     async def _ending(self, run: AnyRun) -> None:
         await self.wait_ended(run)

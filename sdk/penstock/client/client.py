@@ -17,6 +17,7 @@ from ..declare import user_code
 from . import saving, submission
 from .async_client import AnyRun, AsyncClient
 from .history import History
+from .node_progress import NodeProgress
 from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
@@ -170,6 +171,10 @@ class Client:
     def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> Iterator[LogLine]:
         """Yield the lines that the run's operators printed, or those of one node."""
         return self._walk(self._client.logs(run, node, follow=follow))
+
+    def progress(self, run: AnyRun, nodes: Sequence[str] = ()) -> list[NodeProgress]:
+        """Return how far nodes are, of those whose operators have said it; without `nodes`, of all of the run."""
+        return self._call(self._client.progress(run, nodes))
 
     def plan(self, plan_hash: bytes) -> plan_pb2.Plan:
         """Return a plan by its hash."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from .view import RunState, run_state
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +82,23 @@ def run_info(summary: service_pb2.RunSummary) -> RunInfo:
         name=summary.options.workflow,
         version=summary.options.workflow_version,
     )
+
+
+async def list_runs(
+    connection: Connection, team: str, workflow: str, states: Sequence[RunState], limit: int
+) -> AsyncGenerator[RunInfo]:
+    """Yield runs, newest first, page by page."""
+    request = service_pb2.ListRunsRequest(
+        team=team,
+        plan_name=workflow,
+        states=[f"RUN_STATE_{state.value.upper()}" for state in states],
+        page_size=min(limit, PAGE),
+    )
+    while limit > 0:
+        answer: Any = await connection.call("state_tracker", "ListRuns", request)
+        for summary in answer.runs:
+            yield run_info(summary)
+        limit -= len(answer.runs)
+        request.page_token = answer.next_page_token
+        if not request.page_token:
+            return

@@ -10,6 +10,8 @@ from enum import StrEnum
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
+from .node_progress import NodeProgress
+
 
 class RunState(StrEnum):
     RUNNING = "running"
@@ -67,6 +69,8 @@ class NodeView:
     skip_reason: str = ""
     because_of: int = -1
     output_seq: int = 0
+    # How far its operator said it is, if `RunView.note` was given it.
+    progress: NodeProgress | None = None
 
     @property
     def started_at_us(self) -> int:
@@ -128,6 +132,12 @@ class RunView:
     def running(self, most: int = 20) -> list[str]:
         """Return the names of nodes that run."""
         return [node.name for node in self.nodes if node.state is NodeState.RUNNING][:most]
+
+    def note(self, said: Iterable[NodeProgress]) -> None:
+        """Add how far nodes are, as `Client.progress` returns it."""
+        latest = {each.node: each for each in said}
+        for node in self.nodes:
+            node.progress = latest.get(node.name, node.progress)
 
     def apply_all(self, events: Iterable[service_pb2.RecordedEvent]) -> None:
         for event in events:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,10 +23,8 @@ from ..compiler.literals import BadLiteral, Literals
 from ..declare.classes import Runs
 from ..declare.workflows import Workflow, workflow_of
 from ..errors import InvalidInputs, OperatorFailed
+from .context import context
 from .fakes import Operators, with_fakes
-from .golden import assert_golden
-
-__all__ = ["assert_golden", "run"]
 
 R = TypeVar("R")
 
@@ -53,10 +52,13 @@ def run(
     declared = cast("Workflow[..., Any]", workflow_of(workflow))
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
         store = MemoryStore(Path(folder), compiled.artifacts)
+        run_id = uuid.uuid4()
         values: dict[int, Sequence[Value]] = {INPUTS_NODE: _inputs(declared, compiled, inputs, store)}
         for index, node in enumerate(compiled.plan.nodes):
             is_task = node.kind == plan_pb2.NODE_KIND_TASK
-            values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
+            scratch = Path(folder) / "scratch" / str(index)
+            with context(run=run_id, node=node.name, operator=_operator(compiled.plan, node), scratch=scratch):
+                values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
         return _result(compiled, values, store, operators)
 
 
@@ -131,11 +133,16 @@ def _execute(
         return invocation.execute(plan, index, values, store, load)
     except ActionError as error:
         node = plan.nodes[index]
-        operator = plan.operators[node.operator]
-        name = f"{operator.module}:{operator.qualname}"
         cause = error.__cause__ or error
         cause.__traceback__ = without_own_frames(cause.__traceback__)
-        raise OperatorFailed(node.name, name, error.trace or str(error)) from cause
+        raise OperatorFailed(node.name, _operator(plan, node), error.trace or str(error)) from cause
+
+
+def _operator(plan: plan_pb2.Plan, node: plan_pb2.Node) -> str:
+    if node.kind != plan_pb2.NODE_KIND_TASK:
+        return ""
+    declared = plan.operators[node.operator]
+    return f"{declared.module}:{declared.qualname}"
 
 
 def _result(compiled: Compiled, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators) -> Any:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.penstock_proto/artifact_store/v1/service.proto\x12\x1apenstock.artifact_store.v1\"#\n\x0eMissingRequest\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"$\n\x0fMissingResponse\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"-\n\nPutRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"3\n\x0bPutResponse\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\".\n\nGetRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"0\n\x0bGetResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"T\n\x06LogKey\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\r\n\x05grant\x18\x05 \x01(\x04\"&\n\x07LogLine\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"w\n\x10\x41ppendLogRequest\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine\"\x13\n\x11\x41ppendLogResponse\">\n\x0eReadLogRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x11\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"v\n\x0fReadLogResponse\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine2\x80\x04\n\x14\x41rtifactStoreService\x12\x62\n\x07Missing\x12*.penstock.artifact_store.v1.MissingRequest\x1a+.penstock.artifact_store.v1.MissingResponse\x12X\n\x03Put\x12&.penstock.artifact_store.v1.PutRequest\x1a\'.penstock.artifact_store.v1.PutResponse(\x01\x12X\n\x03Get\x12&.penstock.artifact_store.v1.GetRequest\x1a\'.penstock.artifact_store.v1.GetResponse0\x01\x12j\n\tAppendLog\x12,.penstock.artifact_store.v1.AppendLogRequest\x1a-.penstock.artifact_store.v1.AppendLogResponse(\x01\x12\x64\n\x07ReadLog\x12*.penstock.artifact_store.v1.ReadLogRequest\x1a+.penstock.artifact_store.v1.ReadLogResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.penstock_proto/artifact_store/v1/service.proto\x12\x1apenstock.artifact_store.v1\"#\n\x0eMissingRequest\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"$\n\x0fMissingResponse\x12\x11\n\tartifacts\x18\x01 \x03(\x0c\"-\n\nPutRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"3\n\x0bPutResponse\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\".\n\nGetRequest\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"0\n\x0bGetResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"T\n\x06LogKey\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\r\n\x05grant\x18\x05 \x01(\x04\"&\n\x07LogLine\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xaf\x01\n\x10\x41ppendLogRequest\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine\x12\x36\n\x08progress\x18\x03 \x01(\x0b\x32$.penstock.artifact_store.v1.Progress\"o\n\x08Progress\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12\x11\n\x04\x64one\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05total\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0c\n\x04line\x18\x05 \x01(\tB\x07\n\x05_doneB\x08\n\x06_total\"\x13\n\x11\x41ppendLogResponse\">\n\x0eReadLogRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x11\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"v\n\x0fReadLogResponse\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32#.penstock.artifact_store.v1.LogLine\"4\n\x13ReadProgressRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\r\n\x05nodes\x18\x02 \x03(\x05\"Y\n\x14ReadProgressResponse\x12\x41\n\nexecutions\x18\x01 \x03(\x0b\x32-.penstock.artifact_store.v1.ExecutionProgress\"|\n\x11\x45xecutionProgress\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x36\n\x08progress\x18\x02 \x01(\x0b\x32$.penstock.artifact_store.v1.Progress\"C\n\x0e\x43heckpointHead\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\"\x90\x01\n\x14PutCheckpointRequest\x12/\n\x03key\x18\x01 \x01(\x0b\x32\".penstock.artifact_store.v1.LogKey\x12\x38\n\x04head\x18\x02 \x01(\x0b\x32*.penstock.artifact_store.v1.CheckpointHead\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\"\x17\n\x15PutCheckpointResponse\"B\n\x14GetCheckpointRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\"`\n\x15GetCheckpointResponse\x12\x38\n\x04head\x18\x01 \x01(\x0b\x32*.penstock.artifact_store.v1.CheckpointHead\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"F\n\x18RemoveCheckpointsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x11\x12\x0c\n\x04item\x18\x03 \x03(\x05\"\x1b\n\x19RemoveCheckpointsResponse2\xe6\x07\n\x14\x41rtifactStoreService\x12\x62\n\x07Missing\x12*.penstock.artifact_store.v1.MissingRequest\x1a+.penstock.artifact_store.v1.MissingResponse\x12X\n\x03Put\x12&.penstock.artifact_store.v1.PutRequest\x1a\'.penstock.artifact_store.v1.PutResponse(\x01\x12X\n\x03Get\x12&.penstock.artifact_store.v1.GetRequest\x1a\'.penstock.artifact_store.v1.GetResponse0\x01\x12j\n\tAppendLog\x12,.penstock.artifact_store.v1.AppendLogRequest\x1a-.penstock.artifact_store.v1.AppendLogResponse(\x01\x12\x64\n\x07ReadLog\x12*.penstock.artifact_store.v1.ReadLogRequest\x1a+.penstock.artifact_store.v1.ReadLogResponse0\x01\x12q\n\x0cReadProgress\x12/.penstock.artifact_store.v1.ReadProgressRequest\x1a\x30.penstock.artifact_store.v1.ReadProgressResponse\x12v\n\rPutCheckpoint\x12\x30.penstock.artifact_store.v1.PutCheckpointRequest\x1a\x31.penstock.artifact_store.v1.PutCheckpointResponse(\x01\x12v\n\rGetCheckpoint\x12\x30.penstock.artifact_store.v1.GetCheckpointRequest\x1a\x31.penstock.artifact_store.v1.GetCheckpointResponse0\x01\x12\x80\x01\n\x11RemoveCheckpoints\x12\x34.penstock.artifact_store.v1.RemoveCheckpointsRequest\x1a\x35.penstock.artifact_store.v1.RemoveCheckpointsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,14 +47,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGKEY']._serialized_end=435
   _globals['_LOGLINE']._serialized_start=437
   _globals['_LOGLINE']._serialized_end=475
-  _globals['_APPENDLOGREQUEST']._serialized_start=477
-  _globals['_APPENDLOGREQUEST']._serialized_end=596
-  _globals['_APPENDLOGRESPONSE']._serialized_start=598
-  _globals['_APPENDLOGRESPONSE']._serialized_end=617
-  _globals['_READLOGREQUEST']._serialized_start=619
-  _globals['_READLOGREQUEST']._serialized_end=681
-  _globals['_READLOGRESPONSE']._serialized_start=683
-  _globals['_READLOGRESPONSE']._serialized_end=801
-  _globals['_ARTIFACTSTORESERVICE']._serialized_start=804
-  _globals['_ARTIFACTSTORESERVICE']._serialized_end=1316
+  _globals['_APPENDLOGREQUEST']._serialized_start=478
+  _globals['_APPENDLOGREQUEST']._serialized_end=653
+  _globals['_PROGRESS']._serialized_start=655
+  _globals['_PROGRESS']._serialized_end=766
+  _globals['_APPENDLOGRESPONSE']._serialized_start=768
+  _globals['_APPENDLOGRESPONSE']._serialized_end=787
+  _globals['_READLOGREQUEST']._serialized_start=789
+  _globals['_READLOGREQUEST']._serialized_end=851
+  _globals['_READLOGRESPONSE']._serialized_start=853
+  _globals['_READLOGRESPONSE']._serialized_end=971
+  _globals['_READPROGRESSREQUEST']._serialized_start=973
+  _globals['_READPROGRESSREQUEST']._serialized_end=1025
+  _globals['_READPROGRESSRESPONSE']._serialized_start=1027
+  _globals['_READPROGRESSRESPONSE']._serialized_end=1116
+  _globals['_EXECUTIONPROGRESS']._serialized_start=1118
+  _globals['_EXECUTIONPROGRESS']._serialized_end=1242
+  _globals['_CHECKPOINTHEAD']._serialized_start=1244
+  _globals['_CHECKPOINTHEAD']._serialized_end=1311
+  _globals['_PUTCHECKPOINTREQUEST']._serialized_start=1314
+  _globals['_PUTCHECKPOINTREQUEST']._serialized_end=1458
+  _globals['_PUTCHECKPOINTRESPONSE']._serialized_start=1460
+  _globals['_PUTCHECKPOINTRESPONSE']._serialized_end=1483
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1485
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1551
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1553
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1649
+  _globals['_REMOVECHECKPOINTSREQUEST']._serialized_start=1651
+  _globals['_REMOVECHECKPOINTSREQUEST']._serialized_end=1721
+  _globals['_REMOVECHECKPOINTSRESPONSE']._serialized_start=1723
+  _globals['_REMOVECHECKPOINTSRESPONSE']._serialized_end=1750
+  _globals['_ARTIFACTSTORESERVICE']._serialized_start=1753
+  _globals['_ARTIFACTSTORESERVICE']._serialized_end=2751
 # @@protoc_insertion_point(module_scope)

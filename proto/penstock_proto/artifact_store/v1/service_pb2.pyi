@@ -73,12 +73,28 @@ class LogLine(_message.Message):
     def __init__(self, at_us: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class AppendLogRequest(_message.Message):
-    __slots__ = ("key", "lines")
+    __slots__ = ("key", "lines", "progress")
     KEY_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     key: LogKey
     lines: _containers.RepeatedCompositeFieldContainer[LogLine]
-    def __init__(self, key: _Optional[_Union[LogKey, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LogLine, _Mapping]]] = ...) -> None: ...
+    progress: Progress
+    def __init__(self, key: _Optional[_Union[LogKey, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LogLine, _Mapping]]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("at_us", "done", "total", "text", "line")
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    at_us: int
+    done: float
+    total: float
+    text: str
+    line: str
+    def __init__(self, at_us: _Optional[int] = ..., done: _Optional[float] = ..., total: _Optional[float] = ..., text: _Optional[str] = ..., line: _Optional[str] = ...) -> None: ...
 
 class AppendLogResponse(_message.Message):
     __slots__ = ()
@@ -101,3 +117,81 @@ class ReadLogResponse(_message.Message):
     key: LogKey
     lines: _containers.RepeatedCompositeFieldContainer[LogLine]
     def __init__(self, key: _Optional[_Union[LogKey, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[LogLine, _Mapping]]] = ...) -> None: ...
+
+class ReadProgressRequest(_message.Message):
+    __slots__ = ("run_id", "nodes")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    nodes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[bytes] = ..., nodes: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ReadProgressResponse(_message.Message):
+    __slots__ = ("executions",)
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    executions: _containers.RepeatedCompositeFieldContainer[ExecutionProgress]
+    def __init__(self, executions: _Optional[_Iterable[_Union[ExecutionProgress, _Mapping]]] = ...) -> None: ...
+
+class ExecutionProgress(_message.Message):
+    __slots__ = ("key", "progress")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    key: LogKey
+    progress: Progress
+    def __init__(self, key: _Optional[_Union[LogKey, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
+
+class CheckpointHead(_message.Message):
+    __slots__ = ("codec", "size_bytes", "digest")
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    codec: str
+    size_bytes: int
+    digest: bytes
+    def __init__(self, codec: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class PutCheckpointRequest(_message.Message):
+    __slots__ = ("key", "head", "chunk")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    key: LogKey
+    head: CheckpointHead
+    chunk: bytes
+    def __init__(self, key: _Optional[_Union[LogKey, _Mapping]] = ..., head: _Optional[_Union[CheckpointHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class PutCheckpointResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetCheckpointRequest(_message.Message):
+    __slots__ = ("run_id", "node", "item")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    node: int
+    item: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class GetCheckpointResponse(_message.Message):
+    __slots__ = ("head", "chunk")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    head: CheckpointHead
+    chunk: bytes
+    def __init__(self, head: _Optional[_Union[CheckpointHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class RemoveCheckpointsRequest(_message.Message):
+    __slots__ = ("run_id", "node", "item")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    node: int
+    item: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RemoveCheckpointsResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -59,6 +59,26 @@ class ArtifactStoreServiceStub:
                 request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadLogRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadLogResponse.FromString,
                 _registered_method=True)
+        self.ReadProgress = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/ReadProgress',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadProgressRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadProgressResponse.FromString,
+                _registered_method=True)
+        self.PutCheckpoint = channel.stream_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/PutCheckpoint',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.PutCheckpointRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.PutCheckpointResponse.FromString,
+                _registered_method=True)
+        self.GetCheckpoint = channel.unary_stream(
+                '/penstock.artifact_store.v1.ArtifactStoreService/GetCheckpoint',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.RemoveCheckpoints = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/RemoveCheckpoints',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsResponse.FromString,
+                _registered_method=True)
 
 
 class ArtifactStoreServiceServicer:
@@ -99,6 +119,35 @@ class ArtifactStoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadProgress(self, request, context):
+        """How far executions have come, as their operators say: of each node the latest execution that said anything.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutCheckpoint(self, request_iterator, context):
+        """Keeps the checkpoint of an execution durably, in place of the one before. What an earlier attempt keeps after a
+        later one has kept something is dropped. INVALID_ARGUMENT: the announced hash is another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """The checkpoint that the latest attempt of a node kept. NOT_FOUND: there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveCheckpoints(self, request, context):
+        """Removes checkpoints of a node, or of all nodes of a run. Harmless when repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArtifactStoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +175,26 @@ def add_ArtifactStoreServiceServicer_to_server(servicer, server):
                     servicer.ReadLog,
                     request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadLogRequest.FromString,
                     response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadLogResponse.SerializeToString,
+            ),
+            'ReadProgress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadProgress,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadProgressRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadProgressResponse.SerializeToString,
+            ),
+            'PutCheckpoint': grpc.stream_unary_rpc_method_handler(
+                    servicer.PutCheckpoint,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.PutCheckpointRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.PutCheckpointResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'RemoveCheckpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveCheckpoints,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +332,114 @@ class ArtifactStoreService:
             '/penstock.artifact_store.v1.ArtifactStoreService/ReadLog',
             penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadLogRequest.SerializeToString,
             penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadProgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/ReadProgress',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadProgressRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ReadProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutCheckpoint(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/PutCheckpoint',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.PutCheckpointRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.PutCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/GetCheckpoint',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetCheckpointRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveCheckpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/RemoveCheckpoints',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

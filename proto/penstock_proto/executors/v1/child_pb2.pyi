@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Setup(_message.Message):
-    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address", "grace_s")
+    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address", "grace_s", "scratch")
     WORKER_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
     PLANS_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class Setup(_message.Message):
     GPUS_FIELD_NUMBER: _ClassVar[int]
     STORE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     GRACE_S_FIELD_NUMBER: _ClassVar[int]
+    SCRATCH_FIELD_NUMBER: _ClassVar[int]
     worker: str
     store: str
     plans: str
@@ -23,7 +24,8 @@ class Setup(_message.Message):
     gpus: str
     store_address: str
     grace_s: float
-    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ..., grace_s: _Optional[float] = ...) -> None: ...
+    scratch: str
+    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ..., grace_s: _Optional[float] = ..., scratch: _Optional[str] = ...) -> None: ...
 
 class FromChild(_message.Message):
     __slots__ = ("report", "output_end_bytes", "ready", "unfit")
