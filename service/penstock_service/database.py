@@ -103,10 +103,11 @@ class Database:
         self._pool: Any = None
         self._asked = 0
 
-    async def open(self) -> None:
+    async def open(self, *, connects: bool = True) -> None:
+        """Connect, or without `connects` only when the first statement does: the server may be away."""
         self._pool = await asyncpg.create_pool(
             self.url,
-            min_size=1,
+            min_size=1 if connects else 0,
             max_size=self._limits.connections_max,
             timeout=CONNECT_MAX_S,
             command_timeout=self._limits.statement_max_s,

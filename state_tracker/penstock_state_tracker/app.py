@@ -1,12 +1,14 @@
 """The State Tracker put together: databases, committers, owners, and the API over them."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
 from penstock_service import grpc_server
-from penstock_service.database import LEASING, LOOKING, Database
+from penstock_service.database import LEASING, LOOKING, TROUBLE, Database
+from penstock_service.errors import DatabaseAway
 from penstock_service.migrations import migrate, packaged
 from penstock_stream import stream as streams
 from penstock_stream.stream import Stream, Subscription
@@ -32,7 +34,11 @@ from .ownership.routing import Routing
 from .plans import Plans
 
 STOP_GRACE_S: Final = 5.0
+REJOIN_EVERY_S: Final = 1.0
 MIGRATIONS: Final = "penstock_state_tracker"  # the package that they are in
+
+
+log = logging.getLogger(__name__)
 
 
 def _nothing() -> None:
@@ -48,14 +54,36 @@ async def prepare(database_urls: Sequence[str], shards: int | None = None, *, al
     """
     databases = [Database(url) for url in database_urls]
     try:
-        for database in databases:
-            await migrate(database.url, packaged(MIGRATIONS))
-            await database.open()
-            if alone:
+        absent = await _open_all(databases)
+        for position, database in enumerate(databases):
+            if alone and position not in absent:
                 await leases.vacate(database)
-        return await deployments.create_or_get(databases, shards)
+        return await deployments.create_or_get(databases, shards, absent)
     finally:
         await asyncio.gather(*(database.close() for database in databases))
+
+
+async def _open_all(databases: Sequence[Database]) -> dict[int, Exception]:
+    """Bring each database's schema up to date and connect to it; return those that are away, and why.
+
+    Raises what the last one did if all are away.
+    """
+    absent: dict[int, Exception] = {}
+    for position, outcome in enumerate(await asyncio.gather(*map(_open, databases), return_exceptions=True)):
+        if isinstance(outcome, (*TROUBLE, DatabaseAway)):
+            absent[position] = outcome
+        elif outcome is not None:
+            raise outcome
+    if len(absent) == len(databases):
+        raise absent[len(databases) - 1]
+    for position in absent:
+        await databases[position].open(connects=False)
+    return absent
+
+
+async def _open(database: Database) -> None:
+    await migrate(database.url, packaged(MIGRATIONS))
+    await database.open()
 
 
 class StateTracker:
@@ -98,6 +126,7 @@ class StateTracker:
         self._recent = Recent()
         self._owners: list[Owner] = []
         self._committers: list[Committer] = []
+        self._rejoining: list[asyncio.Task[None]] = []  # databases that were away at the start
         self._subscription: Subscription | None = None
         self._unwatch: Callable[[], None] = _nothing
         self.owned: dict[int, Owned] = {}
@@ -115,10 +144,11 @@ class StateTracker:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the databases answer; an instance that waits for shards to become free is ready, too."""
-        if self.service is None or any(committer.away for committer in self._committers):
+        """Whether a database answers; an instance that waits for shards to become free is ready, too."""
+        if self.service is None or all(committer.away for committer in self._committers):
             return False
-        return all(owned.is_valid for owned in self.owned.values())
+        away = {shard for one in self._owners if one.committer is None or one.committer.away for shard in one.shards}
+        return all(owned.is_valid for shard, owned in self.owned.items() if shard not in away)
 
     @property
     def address(self) -> str:
@@ -144,25 +174,29 @@ class StateTracker:
             raise
 
     async def _start(self) -> None:
-        for database in self._databases:
-            await migrate(database.url, packaged(MIGRATIONS))
-            await database.open()
-        deployment = await deployments.create_or_get(self._databases, self._shards)
+        absent = await _open_all(self._databases)
+        deployment = await deployments.create_or_get(self._databases, self._shards, absent)
         addresses: dict[int, str] = {}
         routing = Routing(deployment.shards, self.owned, addresses)
         lookups: dict[int, Lookup] = {}
         pools = zip(self._databases, self._leasing, self._looking, deployment.places, strict=True)
-        for database, leasing, looking, shards in pools:
-            await leasing.open()
-            await looking.open()
+        for position, (database, leasing, looking, shards) in enumerate(pools):
+            away = absent.get(position)
+            await leasing.open(connects=away is None)
+            await looking.open(connects=away is None)
             owner = Owner(database, leasing, shards, self.plans, self._owner, self._address, self.owned, addresses)
             committer = Committer(database.url, self._stream, self._recent, owner.note_lost)
             routing.add(shards, database, looking, committer)
             lookups.update(dict.fromkeys(shards, Lookup(database)))
             self._owners.append(owner)
             self._committers.append(committer)
-            await committer.start()
-            await owner.start(committer)
+            await committer.start("" if away is None else str(away) or type(away).__name__)
+            if away is None:
+                await owner.start(committer)
+            else:
+                log.error("database %d is away, its %d shards are not served: %s", position + 1, len(shards), away)
+                rejoining = self._rejoin(position, deployment, routing, lookups)
+                self._rejoining.append(asyncio.create_task(rejoining, name=f"database {position + 1}"))
         values = Values(routing, self._recent)
         reader = Reader(routing, self._recent)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
@@ -185,6 +219,29 @@ class StateTracker:
         )
         self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
 
+    async def _rejoin(
+        self, position: int, deployment: Deployment, routing: Routing, lookups: dict[int, Lookup]
+    ) -> None:
+        """Serve the shards of a database that was away at the start, once it is there."""
+        database, owner, committer = self._databases[position], self._owners[position], self._committers[position]
+        while True:
+            await asyncio.sleep(REJOIN_EVERY_S)
+            try:
+                await migrate(database.url, packaged(MIGRATIONS))
+                shards = await deployments.rejoin(self._databases, position, deployment)
+                owner.shards = shards
+                routing.add(shards, database, self._looking[position], committer)
+                lookups.update(dict.fromkeys(shards, Lookup(database)))
+                await committer.rejoin()
+                await owner.start(committer)
+            except (*TROUBLE, DatabaseAway, StateTrackerError) as error:
+                await owner.stop()
+                if isinstance(error, StateTrackerError):
+                    log.error("cannot serve the shards of database %d; retrying: %s", position + 1, error)
+            else:
+                log.warning("database %d is available: serving its %d shards", position + 1, len(shards))
+                return
+
     def register(self, server: grpc_server.Server) -> None:
         """Serve on a server that has not started yet; after `start`."""
         if self.service is None:
@@ -199,6 +256,10 @@ class StateTracker:
             self._subscription.close()
             self._subscription = None
         self._unwatch()
+        rejoining, self._rejoining = self._rejoining, []
+        for task in rejoining:
+            task.cancel()
+        await asyncio.gather(*rejoining, return_exceptions=True)
         await asyncio.gather(*(committer.stop(STOP_GRACE_S) for committer in self._committers))
         await asyncio.gather(*(owner.stop() for owner in self._owners))
         for owned in list(self.owned.values()):

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from penstock_plan import PlanGraph, plan_hash
 from penstock_plan.check import validation
@@ -14,6 +14,7 @@ from penstock_plan.errors import InvalidPlan
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_service.database import Database
+from penstock_service.errors import DatabaseAway
 
 from .core.inputs import Inputs
 from .errors import BadRequest, Overloaded, PlanNotFound, PlanUnreadable
@@ -28,6 +29,9 @@ LARGE_PLAN_BYTES: Final = 64 * 1024
 # Plans that are wanted together may push each other out of memory; after so many times that is said.
 ENSURE_TRIES: Final = 5
 ENSURE_AGAIN_S: Final = 0.5
+# Of several databases: how long the others are waited for once one has answered.
+OTHERS_S: Final = 1.0
+STORED_MAX: Final = 100_000
 
 PUT = """
 INSERT INTO plans (hash, size_bytes, nodes, name, caller, data) VALUES ($1, $2, $3, $4, $5, $6)
@@ -40,7 +44,7 @@ class Plans:
     """What the State Tracker knows of plans.
 
     Args:
-        databases: Each holds every plan, so that a shard can move between them.
+        databases: Each holds the plans of its own runs at least, and what was stored while it answered.
         used: Names the plans of open runs; their graphs stay.
     """
 
@@ -52,6 +56,7 @@ class Plans:
         self._bytes = 0
         self._data: OrderedDict[bytes, bytes] = OrderedDict()  # the latest, as they came
         self._data_bytes = 0
+        self._stored: OrderedDict[bytes, set[Database]] = OrderedDict()  # of several databases, those known to have it
         self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "plans")
 
@@ -67,34 +72,51 @@ class Plans:
     async def put(self, data: bytes, caller: ev.Caller) -> bytes:
         """Store a plan and return its hash; raise BadRequest with everything that is wrong with it."""
         name = plan_hash(data)
-        if name in self._graphs or await self._is_stored_everywhere(name):
+        if name in self._graphs or await self._is_stored(name):
             return name
         try:
             read = await self._off_the_loop(_checked, data, name)
         except InvalidPlan as error:
             raise BadRequest(str(error)) from None
-        who = caller.SerializeToString()
-        for database in self._databases:
-            await database.execute(PUT, name, len(data), read.graph.size, read.graph.name, who, data)
+        await self._store(read.graph, data, caller)
         # Only now: what is in memory counts as stored, and runs of it must outlive this process.
         self._keep(read)
         self._remember(name, data)
         return name
 
-    async def data(self, plan: bytes) -> bytes:
-        """Return a plan's bytes as they came; raise PlanNotFound."""
+    async def data(self, plan: bytes, *, sure: bool = True) -> bytes:
+        """Return a plan's bytes as they came; raise PlanNotFound, or DatabaseAway where one that is away may have it.
+
+        Args:
+            sure: Otherwise a plan counts as not found if only a database that is away may have it.
+        """
         data = self._data.get(plan)
         if data is not None:
             self._data.move_to_end(plan)
             return data
-        data = await self._databases[0].fetchval(GET, plan)
+        data = await self._first(GET, plan, sure=sure)
         if data is None:
             raise PlanNotFound(plan)
         self._remember(plan, data)
         return data
 
-    async def ensure(self, plans: Iterable[bytes]) -> None:
-        """Bring plans into memory, where they stay until the loop has turned.
+    def is_with(self, plan: bytes, database: Database) -> bool:
+        """Whether a database is known to hold a plan."""
+        return len(self._databases) == 1 or database in self._stored.get(plan, ())
+
+    async def keep_with(self, plan: bytes, database: Database, caller: ev.Caller) -> None:
+        """Have a plan, which is in memory, in the database of a run of it: the run must not need another one.
+
+        Raises:
+            DatabaseAway: That database, or all that have the plan.
+        """
+        graph = self._graphs[plan]
+        if not await database.fetchval(HAS, plan):
+            await _put(database, graph, await self.data(plan), caller)
+        self._note_stored(plan, [database])
+
+    async def ensure(self, plans: Iterable[bytes], *, sure: bool = True) -> None:
+        """Bring plans into memory, where they stay until the loop has turned; `sure` as in `data`.
 
         Raises:
             PlanNotFound: One was never stored here.
@@ -106,7 +128,7 @@ class Plans:
                 return
             async with self._lock:
                 for plan in wanted - self._graphs.keys():
-                    self._keep(await self._off_the_loop(_read, await self.data(plan), plan), wanted)
+                    self._keep(await self._off_the_loop(_read, await self.data(plan, sure=sure), plan), wanted)
         raise Overloaded(f"{len(wanted)} plans do not stay in memory together", ENSURE_AGAIN_S)
 
     async def _off_the_loop(self, read: Callable[[bytes, bytes], Read], data: bytes, name: bytes) -> Read:
@@ -127,11 +149,67 @@ class Plans:
         while self._data_bytes > DATA_BYTES_MAX:
             self._data_bytes -= len(self._data.popitem(last=False)[1])
 
-    async def _is_stored_everywhere(self, plan: bytes) -> bool:
-        for database in self._databases:
-            if not await database.fetchval(HAS, plan):
-                return False
-        return True
+    async def _is_stored(self, plan: bytes) -> bool:
+        return bool(await self._first(HAS, plan, sure=False))
+
+    async def _first(self, query: str, plan: bytes, *, sure: bool) -> Any:
+        """Return the first answer that a database has; None if none has one.
+
+        Raises:
+            DatabaseAway: All are away; or, if it shall be `sure`, one that might have an answer.
+        """
+        if len(self._databases) == 1:
+            return await self._databases[0].fetchval(query, plan)
+        away: list[DatabaseAway] = []
+        asked = {asyncio.create_task(database.fetchval(query, plan)) for database in self._databases}
+        left = asked
+        try:
+            while left:
+                done, left = await asyncio.wait(
+                    left, return_when=asyncio.FIRST_COMPLETED, timeout=None if sure else OTHERS_S
+                )
+                for task in done:
+                    if isinstance(error := task.exception(), DatabaseAway):
+                        away.append(error)
+                    elif found := task.result():
+                        return found
+                if not done:
+                    break
+        finally:
+            await _end(asked)
+        if away and (sure or len(away) == len(asked)):
+            raise away[0]
+        return None
+
+    async def _store(self, graph: PlanGraph, data: bytes, caller: ev.Caller) -> None:
+        """Store a plan in every database that answers, of which there must be one."""
+        if len(self._databases) == 1:
+            await _put(self._databases[0], graph, data, caller)
+            return
+        storing = {asyncio.create_task(_put(one, graph, data, caller)): one for one in self._databases}
+        left, stored, failures = set(storing), list[Database](), list[BaseException]()
+        try:
+            while left:
+                timeout_s = OTHERS_S if stored else None
+                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED, timeout=timeout_s)
+                for task in done:
+                    if (error := task.exception()) is None:
+                        stored.append(storing[task])
+                    else:
+                        failures.append(error)
+                if not done:
+                    break
+        finally:
+            await _end(storing)
+        if not stored:
+            raise failures[0]
+        self._note_stored(graph.hash, stored)
+
+    def _note_stored(self, plan: bytes, databases: Iterable[Database]) -> None:
+        self._stored.setdefault(plan, set()).update(databases)
+        self._stored.move_to_end(plan)
+        while len(self._stored) > STORED_MAX:
+            self._stored.popitem(last=False)
 
     def _keep(self, read: Read, wanted: Collection[bytes] = ()) -> PlanGraph:
         name = read.graph.hash
@@ -153,6 +231,16 @@ class Plans:
             del self._inputs[name]
             if self._bytes <= GRAPHS_BYTES_MAX // 2:
                 return
+
+
+async def _put(database: Database, graph: PlanGraph, data: bytes, caller: ev.Caller) -> None:
+    await database.execute(PUT, graph.hash, len(data), graph.size, graph.name, caller.SerializeToString(), data)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _size(graph: PlanGraph) -> int:

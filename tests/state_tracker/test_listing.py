@@ -44,7 +44,9 @@ async def fill(pool: Database, some: Sequence[Run]) -> list[tuple[bytes, Run]]:
 async def pages(databases: Sequence[Database], request: api.ListRunsRequest) -> list[api.RunSummary]:
     found: list[api.RunSummary] = []
     for _ in itertools.count():
-        page, token = await runs.page(databases, request)
+        answer = await runs.page(databases, request)
+        page, token = answer.runs, answer.next_page_token
+        assert not answer.databases_away
         assert len(page) <= (request.page_size or 50)
         found += page
         if not token:

@@ -48,6 +48,8 @@ def runs(
 
     async def look(client: AsyncClient) -> int:
         found = await client.list(team=team, workflow=workflow, states=states, limit=limit)
+        if found.databases_away:
+            terminal.line(f"incomplete: {found.databases_away} databases do not answer", to_stderr=True)
         if as_json:
             terminal.json_out([records.of_info(run) for run in found])
         else:

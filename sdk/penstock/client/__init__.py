@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         WorkflowVersion,
     )
     from .registry import AsyncRegistry, Registry
-    from .runs import LogLine, Run, RunInfo
+    from .runs import LogLine, Run, RunInfo, RunList
     from .saving import Saved
     from .view import Attempt, NodeState, NodeView, RunState, RunView
 
@@ -84,6 +84,7 @@ __all__ = [
     "RunCancelled",
     "RunFailed",
     "RunInfo",
+    "RunList",
     "RunState",
     "RunView",
     "SaveFailed",
@@ -139,6 +140,7 @@ _MODULES = {
         "LogLine",
         "Run",
         "RunInfo",
+        "RunList",
     ),
     "saving": ("Saved",),
     "view": (

@@ -29,7 +29,7 @@ from .progress import Progress, progress
 from .registry import AsyncRegistry
 from .results import Results
 from .run_id import parse_run_id
-from .runs import LogLine, Run, RunInfo, list_runs, run_info
+from .runs import LogLine, Run, RunInfo, RunList, list_runs, run_info
 from .saving import Saved
 from .submit_queue import Submitting
 from .values import Artifacts, decode_outputs
@@ -295,15 +295,9 @@ class AsyncClient:
 
     async def list(
         self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50
-    ) -> list[RunInfo]:
+    ) -> RunList:
         """Return runs, newest first."""
-        found: list[RunInfo] = []
-        async with aclosing(list_runs(self._connection, team, workflow, states, limit)) as runs:
-            async for run in runs:
-                found.append(run)
-                if len(found) >= limit:
-                    break
-        return found
+        return await list_runs(self._connection, team, workflow, states, limit)
 
     async def find(self, part: str) -> uuid.UUID:
         """Return the run with this id, or the only one whose id starts or ends with it.

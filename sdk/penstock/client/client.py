@@ -22,7 +22,7 @@ from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
 from .registry import Registry
-from .runs import LogLine, Run, RunInfo
+from .runs import LogLine, Run, RunInfo, RunList
 from .saving import Saved
 from .view import RunState, RunView
 
@@ -192,9 +192,7 @@ class Client:
         """Return, for each node that waits or runs, its name and the reason."""
         return self._call(self._client.why(run))
 
-    def list(
-        self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50
-    ) -> list[RunInfo]:
+    def list(self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50) -> RunList:
         """Return runs, newest first."""
         return self._call(self._client.list(team=team, workflow=workflow, states=states, limit=limit))
 

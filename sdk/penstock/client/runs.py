@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,12 @@ class RunInfo:
     version: int = 0
 
 
+class RunList(list[RunInfo]):
+    """Runs, newest first."""
+
+    databases_away: int = 0  # their runs are missing
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """A line that an operator printed."""
@@ -86,19 +92,21 @@ def run_info(summary: service_pb2.RunSummary) -> RunInfo:
 
 async def list_runs(
     connection: Connection, team: str, workflow: str, states: Sequence[RunState], limit: int
-) -> AsyncGenerator[RunInfo]:
-    """Yield runs, newest first, page by page."""
+) -> RunList:
+    """Return runs, newest first, page by page."""
+    found = RunList()
     request = service_pb2.ListRunsRequest(
         team=team,
         plan_name=workflow,
         states=[f"RUN_STATE_{state.value.upper()}" for state in states],
         page_size=min(limit, PAGE),
     )
-    while limit > 0:
+    while len(found) < limit:
         answer: Any = await connection.call("state_tracker", "ListRuns", request)
-        for summary in answer.runs:
-            yield run_info(summary)
-        limit -= len(answer.runs)
+        found.databases_away = max(found.databases_away, answer.databases_away)
+        found += map(run_info, answer.runs)
         request.page_token = answer.next_page_token
         if not request.page_token:
-            return
+            break
+    del found[limit:]
+    return found

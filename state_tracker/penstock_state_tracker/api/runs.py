@@ -1,14 +1,16 @@
 """The table of runs: one row each for ever. Rows are written with the log (`log.APPEND`) and read here."""
 
+import asyncio
 import base64
 import binascii
 import struct
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service.database import Database, Row
+from penstock_service.errors import DatabaseAway
 
 from ..core.run import Run
 from ..errors import BadRequest
@@ -67,8 +69,8 @@ async def by_id(database: Database, run_ids: Sequence[bytes]) -> dict[bytes, Row
     return {row["run_id"]: row for row in await database.fetch(BY_ID, run_ids)}
 
 
-async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> tuple[list[api.RunSummary], str]:
-    """Return runs from all databases, newest first, and the token of the next page; empty if there is none."""
+async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> api.ListRunsResponse:
+    """Return runs from all databases that answer, newest first."""
     size = _page_size(request.page_size)
     after = _after(request.page_token)
     states = _states(request.states)
@@ -76,13 +78,35 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> t
     if any("\0" in name for name in filters):
         raise BadRequest("invalid team or workflow: a name cannot contain a zero byte")
     named = [column for column, name in (("team", request.team), ("plan_name", request.plan_name)) if name]
-    rows: list[Row] = []
-    for database in databases:
-        for query in listing(states, named):
-            rows += await database.fetch(query, *after, size + 1, *filters)
+    queries = listing(states, named)
+
+    async def of_one(database: Database) -> list[Row]:
+        return [row for query in queries for row in await database.fetch(query, *after, size + 1, *filters)]
+
+    rows, away = await _of_those_that_answer(databases, of_one)
     rows.sort(key=_key, reverse=True)
     token = _token(*_key(rows[size - 1])) if len(rows) > size else ""
-    return [summary(row) for row in rows[:size]], token
+    return api.ListRunsResponse(
+        runs=[summary(row) for row in rows[:size]], next_page_token=token, databases_away=len(away)
+    )
+
+
+async def _of_those_that_answer(
+    databases: Sequence[Database], ask: Callable[[Database], Awaitable[list[Row]]]
+) -> tuple[list[Row], list[DatabaseAway]]:
+    """Return the rows of all databases that answer, and why others do not; raise that if none does."""
+    rows: list[Row] = []
+    away: list[DatabaseAway] = []
+    for outcome in await asyncio.gather(*map(ask, databases), return_exceptions=True):
+        if isinstance(outcome, DatabaseAway):
+            away.append(outcome)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            rows += outcome
+    if len(away) == len(databases):
+        raise away[0]
+    return rows, away
 
 
 def _key(row: Row) -> tuple[int, bytes]:
@@ -120,14 +144,18 @@ async def find(databases: Sequence[Database], part: str) -> list[bytes]:
     first, last = (bytes.fromhex(digits.ljust(ID_DIGITS, fill)) for fill in "0f")
     reverse = digits[-END_DIGITS:][::-1]
     rows_max = ENDING_ROWS_MAX if len(digits) > END_DIGITS else FOUND_MAX
-    found: set[bytes] = set()
-    for database in databases:
-        rows = [
+
+    async def of_one(database: Database) -> list[Row]:
+        return [
             *await database.fetch(BEGINNING, first, last),
             *await database.fetch(ENDING, reverse, reverse + "g", rows_max),  # "g" follows every digit
         ]
-        ids: list[bytes] = [row["run_id"] for row in rows]
-        found.update(run_id for run_id in ids if run_id.hex().startswith(digits) or run_id.hex().endswith(digits))
+
+    rows, away = await _of_those_that_answer(databases, of_one)
+    ids: list[bytes] = [row["run_id"] for row in rows]
+    found = {run_id for run_id in ids if run_id.hex().startswith(digits) or run_id.hex().endswith(digits)}
+    if away and not found:
+        raise away[0]
     return sorted(found, reverse=True)[:FOUND_MAX]
 
 

@@ -132,10 +132,10 @@ class StateTrackerService(StateTrackerServiceServicer):
         return api.GetRunResponse(run=await self._summary(request.run_id))
 
     async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:
-        found, token = await runs.page(self._histories, request)
-        for summary in found:
+        response = await runs.page(self._histories, request)
+        for summary in response.runs:
             await self._count(summary)
-        return api.ListRunsResponse(runs=found, next_page_token=token)
+        return response
 
     async def FindRuns(self, request: api.FindRunsRequest, context: Context) -> api.FindRunsResponse:
         return api.FindRunsResponse(run_ids=await runs.find(self._histories, request.part))

@@ -162,13 +162,27 @@ class Submissions:
         plans = {submission.request.plan for submission in submissions}
         for plan in plans:
             try:
-                await self._plans.ensure([plan])
+                # In doubt its client stores it again, so that a database that is away is in nobody's way.
+                await self._plans.ensure([plan], sure=False)
             except Answer as error:
                 unknown[plan] = error
+        for submission in submissions:
+            if submission.request.plan not in unknown:
+                await self._keep_plan_with(submission)
         # All at once, so that none was evicted for another.
         await self._plans.ensure(plans - unknown.keys())
         for submission in submissions:
-            submission.outcome = unknown.get(submission.request.plan)
+            submission.outcome = submission.outcome or unknown.get(submission.request.plan)
+
+    async def _keep_plan_with(self, submission: Submission) -> None:
+        plan, database = submission.request.plan, self._routing.databases[submission.shard]
+        if self._plans.is_with(plan, database):
+            return
+        try:
+            await self._plans.ensure([plan])
+            await self._plans.keep_with(plan, database, submission.request.caller)
+        except Answer as error:
+            submission.outcome = error
 
     def _decide(self, submission: Submission) -> None:
         """Open the run; from here on it exists in memory, and its commit is on the way."""

@@ -66,9 +66,18 @@ class Committer:
         self.batches = 0
         self.rows = 0
 
-    async def start(self) -> None:
-        self._connection = await connect(self._url, SETTINGS)
+    async def start(self, away: str = "") -> None:
+        """Connect, unless the database is known to be away: then `rejoin` does."""
+        self.away = away
+        if not away:
+            self._connection = await connect(self._url, SETTINGS)
         self._task = asyncio.create_task(self._run(), name="committer")
+
+    async def rejoin(self) -> None:
+        """Connect to a database that was away when this began."""
+        if self._connection is None:
+            self._connection = await connect(self._url, SETTINGS)
+        self.away = ""
 
     async def stop(self, grace_s: float) -> None:
         """Commit what is pending if that takes no longer than the grace."""

@@ -244,12 +244,14 @@ class ListRunsRequest(_message.Message):
     def __init__(self, team: _Optional[str] = ..., plan_name: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_events_pb2.RunState, str]]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListRunsResponse(_message.Message):
-    __slots__ = ("runs", "next_page_token")
+    __slots__ = ("runs", "next_page_token", "databases_away")
     RUNS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DATABASES_AWAY_FIELD_NUMBER: _ClassVar[int]
     runs: _containers.RepeatedCompositeFieldContainer[RunSummary]
     next_page_token: str
-    def __init__(self, runs: _Optional[_Iterable[_Union[RunSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    databases_away: int
+    def __init__(self, runs: _Optional[_Iterable[_Union[RunSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., databases_away: _Optional[int] = ...) -> None: ...
 
 class FindRunsRequest(_message.Message):
     __slots__ = ("part",)
