@@ -27,10 +27,10 @@ from penstock_proto.plan.v1.plan_pb2 import Plan
 from . import forks, stops
 from .channel import MESSAGE_BYTES_MAX, Link
 from .grants import inputs_of
+from .handover import Handover
 from .here import Here
 from .progress import FETCHING, STORING, Page
 from .stream_channel import StreamLink
-from .traits import Snapshot
 
 if TYPE_CHECKING:
     from penstock_artifact_store.remote import RemoteStore
@@ -57,7 +57,7 @@ class Child:
         self._link = link
         self._page = page
         self._grace_s = setup.grace_s
-        self._snapshot = Snapshot()
+        self._handover = Handover(setup.bundle)
         self._worker = setup.worker
         self._plans_folder = Path(setup.plans)
         cache = LocalStore(Path(setup.store))
@@ -127,7 +127,7 @@ class Child:
         context.enter(self._here)
         self._page.call()
         try:
-            result = self._snapshot.call(function, *arguments, **named)
+            result = self._handover.call(function, *arguments, **named)
         finally:
             context.enter(None)
         self._page.go_on(STORING)
@@ -146,7 +146,7 @@ class Child:
                 self._calls.clear()
             call = Call(self._plan(grant.plan), grant.node, self._store, scratch_folder=self._files)
             self._calls[key] = call
-            self._snapshot = Snapshot()  # what the code does to the process where it is imported stays
+            self._handover.loaded(call.operator.partition(":")[0])
         return call
 
     def _plan(self, name: bytes) -> Plan:
@@ -171,7 +171,7 @@ class Child:
             size = self._restored_output()
         if size != self._output_bytes:
             self._output_bytes = answer.output_end_bytes = size
-        answer.unfit.extend(self._snapshot.restore())
+        answer.unfit.extend(self._handover.restore())
         os.chdir(self._work)
         stamp = os.stat(self._work).st_mtime_ns
         if stamp != self._work_stamp:

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -35,7 +36,7 @@ _SIGNALS: Final = tuple(
 )
 _LIMITS: Final = tuple(
     getattr(resource, name)
-    for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+    for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "STACK")
     for name in (f"RLIMIT_{name}",)
     if hasattr(resource, name)
 )
@@ -104,6 +105,32 @@ def _write_interpreter(before: tuple[Any, ...]) -> None:
     threading.excepthook = in_thread
 
 
+def _more_of_sys() -> tuple[Any, ...]:
+    return (
+        list(sys.argv), list(sys.meta_path), list(sys.path_hooks), sys.dont_write_bytecode, sys.get_asyncgen_hooks(),
+        sys.get_int_max_str_digits(), list(gc.callbacks), gc.get_debug(), threading.stack_size(),
+    )  # fmt: skip
+
+
+def _write_more_of_sys(before: tuple[Any, ...]) -> None:
+    argv, finders, hooks, writes, generators, digits, callbacks, debug, stack = before
+    sys.argv[:], sys.meta_path[:], sys.path_hooks[:], gc.callbacks[:] = argv, finders, hooks, callbacks
+    sys.dont_write_bytecode = writes
+    sys.set_asyncgen_hooks(*generators)
+    sys.set_int_max_str_digits(digits)
+    gc.set_debug(debug)
+    threading.stack_size(stack)
+
+
+def _affinity() -> set[int]:
+    return os.sched_getaffinity(0) if sys.platform == "linux" else set()
+
+
+def _write_affinity(before: set[int]) -> None:
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, before)
+
+
 def _write_path(before: list[str]) -> None:
     sys.path[:] = before
 
@@ -136,6 +163,8 @@ TRAITS: Final = (
     Trait("locale", _locale_now, _write_locale),
     Trait("filters of warnings", lambda: warnings.filters, _write_filters),
     Trait("settings of the interpreter", _interpreter, _write_interpreter),
+    Trait("more settings of the interpreter", _more_of_sys, _write_more_of_sys),
+    Trait("cores that may be used", _affinity, _write_affinity),
     Trait("user, group, or priority", _identity),
 )
 
@@ -150,6 +179,7 @@ class Snapshot:
         self._traits = [(trait, copy.copy(trait.read())) for trait in TRAITS]
         self._decimals = decimal.getcontext().copy()
         self._left_threads = False
+        self._begun: tuple[dict[bytes, bytes], list[Any]] = {}, []
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Call with context variables, and a context of decimals, of its own; see whether it leaves threads."""
@@ -160,8 +190,10 @@ class Snapshot:
         finally:
             self._left_threads = _threads._count() > 0 and _has_others(threads, count)
 
-    def restore(self) -> list[str]:
-        """Put back what has changed; return what cannot be put back."""
+    def restore(self, *, is_plain: bool = False) -> list[str]:
+        """Put back what has changed; return what cannot be put back. Plain code reaches files only."""
+        if is_plain:
+            return [] if _has_descriptors() else ["open files"]
         os.umask(self._umask)
         unfit = [
             trait.name for trait, before in self._traits if trait.read() != before and not _put_back(trait, before)
@@ -174,6 +206,22 @@ class Snapshot:
         if not _has_descriptors():
             unfit.append("open files")
         return unfit
+
+    def import_begins(self) -> None:
+        """Code that an operator imports may change the process for good: what it changes is found when it ends."""
+        self._begun = dict(_environment()), [copy.copy(trait.read()) for trait, _ in self._traits]
+
+    def import_ends(self) -> None:
+        environment, traits = self._begun
+        now = _environment()
+        for name in environment.keys() | now.keys():
+            if now.get(name) != environment.get(name):
+                self._environment.pop(name, None)
+                if name in now:
+                    self._environment[name] = now[name]
+        for index, ((trait, _), begun) in enumerate(zip(self._traits, traits, strict=True)):
+            if (value := trait.read()) != begun:
+                self._traits[index] = trait, copy.copy(value)
 
     def _call(self, function: Callable[..., Any], arguments: Any, named: Any) -> Any:
         decimal.setcontext(self._decimals.copy())
@@ -192,6 +240,7 @@ class Snapshot:
             if now.get(name) != value:
                 os.putenv(name, value)
                 now[name] = value
+        time.tzset()
 
 
 def _environment() -> dict[bytes, bytes]:

@@ -21,10 +21,11 @@ from .uploads import Outgoing
 if TYPE_CHECKING:
     from ..compiler.compilation import Compiled
     from ..compiler.shape import Shape
+    from ..compiler.staleness import Seen
     from ..declare.workflows import Workflow
 
 UNDERSTOOD_MAX = 256
-_compiled: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
+_compiled: WeakKeyDictionary[Any, tuple[Compiled, tuple[Seen, ...]]] = WeakKeyDictionary()
 _understood: dict[bytes, _Understood] = {}
 
 
@@ -91,19 +92,28 @@ def prepare_plan(workflow: Workflow[..., Any] | type[Any] | Compiled) -> Prepare
 
 
 def compiled_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
-    """Compile a workflow once per process: the code that this process has loaded does not change."""
+    """Compile a workflow once, and once more after code that its operators import was reloaded."""
+    from ..compiler import staleness
     from ..compiler.compilation import compile
-    from ..declare.workflows import workflow_of
+    from ..declare import modules
+    from ..declare.workflows import hidden_workflow, workflow_of
 
     declared = workflow_of(workflow)
+    if declared is None and (hidden := hidden_workflow(workflow)) is not None:
+        raise ClientError(f"a decorator hides workflow {hidden.name}: put @workflow first, above the other decorators")
     if declared is None:
         raise ClientError(
             f"{workflow!r} is not a workflow: put @workflow above the function or class, "
             "or pass the result of penstock.compile"
         )
-    if (found := _compiled.get(declared)) is None:
-        found = _compiled[declared] = compile(declared)
-    return found
+    kept = _compiled.get(declared)
+    if kept is not None and not staleness.is_reloaded(kept[1]):
+        return kept[0]
+    compiled = compile(declared)
+    names = {declared.module, *(module for module, _ in compiled.operators)}
+    root = modules.root_of(declared.module, declared.place.file)
+    _compiled[declared] = compiled, staleness.seen_now(names, root)
+    return compiled
 
 
 def _remember(compiled: Compiled, declared: Workflow[..., Any] | None) -> _Understood:

@@ -7,16 +7,18 @@ import os
 import secrets
 import shutil
 import stat
+import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FILES_MAX = 10_000
 BUNDLE_BYTES_MAX = 64 * 1024**2  # of the files, not of the archive
 ARCHIVE_BYTES_MAX = 2 * BUNDLE_BYTES_MAX  # with the files' names; no larger one is read
 COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # those that need little memory
 SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist"})
+NEVER = frozenset({".so", ".pyd", ".dll", ".dylib", ".pyc", ".pth"})  # code that nobody can read
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same in every archive, so that the same files make the same bytes
 NAMED = 5  # files named in an error
 
@@ -41,25 +43,33 @@ class Bundle(NamedTuple):
     files: int
 
 
-def build(root: Path) -> Bundle:
+def build(root: Path, extra: Mapping[str, Path] | None = None) -> Bundle:
     """Pack all .py files below a folder; equal files make equal bytes everywhere. Raises BundleTooLarge, BundleError.
 
     Hidden folders, virtual environments, `node_modules`, `__pycache__`, `build` and `dist` are left out,
-    and so are links to folders.
+    and so are links to folders. Other files are packed if the project's `pyproject.toml` includes them.
+
+    Args:
+        extra: More files, by their names in the archive.
     """
     if not root.is_dir():
         raise BundleError(f"{root} is not a folder")
-    paths = _within_limits(root, sorted(_python_files(root)))
+    files = {name: root / name for name in (*_python_files(root), *_included_files(root))}
+    for name, path in (extra or {}).items():
+        if name in files and not os.path.samefile(files[name], path):
+            raise BundleError(f"both {files[name]} and {path} would be {name} on a worker; rename one of them")
+        files[_archive_name(Path(name))] = path
+    _check_limits(root, files)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        for name in paths:
+        for name, path in sorted(files.items()):
             info = zipfile.ZipInfo(name, LONG_AGO)
             info.create_system = 3  # the same on every system
             info.external_attr = (stat.S_IFREG | 0o644) << 16
             info.compress_type = zipfile.ZIP_STORED  # compressed bytes differ between versions of zlib
-            file.writestr(info, (root / name).read_bytes())
+            file.writestr(info, path.read_bytes())
     data = archive.getvalue()
-    return Bundle(hashlib.sha256(data).digest(), data, len(paths))
+    return Bundle(hashlib.sha256(data).digest(), data, len(files))
 
 
 def unpack(data: bytes, folder: Path) -> Path:
@@ -98,20 +108,54 @@ def _archive_name(path: Path) -> str:
     return path.as_posix()
 
 
+def is_left_out(folder: Path) -> bool:
+    """Whether the files of a folder do not travel, wherever it lies in the project."""
+    return folder.is_symlink() or _skipped(folder)
+
+
 def _skipped(folder: Path) -> bool:
     return folder.name.startswith(".") or folder.name in SKIPPED or (folder / "pyvenv.cfg").exists()
 
 
-def _within_limits(root: Path, names: list[str]) -> list[str]:
-    sizes = {name: (root / name).stat().st_size for name in names}
+def _included_files(root: Path) -> Iterator[str]:
+    """Files below the root that `include` of [tool.penstock] names, in the nearest pyproject.toml upwards."""
+    for folder in (root, *root.parents):
+        file = folder / "pyproject.toml"
+        if not file.is_file():
+            continue
+        patterns = _include_patterns(file)
+        for pattern in patterns:
+            for path in sorted(folder.glob(pattern)):
+                inner = path.relative_to(root) if path.is_relative_to(root) else None
+                if inner is not None and path.is_file() and path.suffix != ".py":
+                    yield _archive_name(inner)
+        return
+
+
+def _include_patterns(file: Path) -> list[str]:
+    try:
+        found: Any = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("penstock", {})
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{file} cannot be read: {error}") from None
+    patterns: Any = found.get("include", []) if isinstance(found, dict) else None  # pyright: ignore
+    if not isinstance(patterns, list) or not all(_is_pattern(each) for each in patterns):  # pyright: ignore
+        raise BundleError(f'{file}: include of [tool.penstock] must be patterns of files below it, such as ["*.json"]')
+    return patterns  # pyright: ignore
+
+
+def _is_pattern(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and not value.startswith("/") and ".." not in value.split("/")
+
+
+def _check_limits(root: Path, files: Mapping[str, Path]) -> None:
+    sizes = {name: path.stat().st_size for name, path in files.items()}
     total = sum(sizes.values())
-    if len(names) > FILES_MAX or total > BUNDLE_BYTES_MAX:
-        biggest = sorted(names, key=lambda name: -sizes[name])[:NAMED]
+    if len(files) > FILES_MAX or total > BUNDLE_BYTES_MAX:
+        biggest = sorted(files, key=lambda name: (-sizes[name], name))[:NAMED]
         raise BundleTooLarge(
-            f"{root} holds {len(names)} Python files of {total} bytes; the limits are {FILES_MAX} and "
+            f"{root} holds {len(files)} Python files of {total} bytes; the limits are {FILES_MAX} and "
             f"{BUNDLE_BYTES_MAX}. The largest: " + ", ".join(f"{name} ({sizes[name]} bytes)" for name in biggest)
         )
-    return names
 
 
 def _extract(data: bytes, folder: Path) -> None:
@@ -146,7 +190,7 @@ def _check(entries: list[zipfile.ZipInfo]) -> None:
         path = PurePosixPath(entry.filename)
         mode = stat.S_IFMT(entry.external_attr >> 16)
         strange = path.is_absolute() or ".." in path.parts or "\\" in entry.filename or "\0" in entry.orig_filename
-        strange |= path.suffix != ".py" or mode not in (0, stat.S_IFREG)
+        strange |= not path.name or entry.is_dir() or mode not in (0, stat.S_IFREG) or path.suffix in NEVER
         if strange or entry.compress_type not in COMPRESSIONS:
             raise BadBundle(f"a bundle may not contain {entry.filename!r}")
 

@@ -85,11 +85,11 @@ def compile(
         error.errors[:0] = [each for each in trace.errors if each not in error.errors]
         error.workflow = declared.name
         raise
+    bundle = None
+    if bundle_hash is None and not trace.errors:
+        bundle = _bundle(folder, trace)
     if trace.errors:
         raise CompileErrors(declared.name, trace.errors)
-    bundle = None
-    if bundle_hash is None:
-        bundle = _bundle(folder)
     trace.plan.bundle = bundle.hash if bundle else bundle_hash or b""
     data = trace.plan.SerializeToString(deterministic=True)
     return Compiled(
@@ -97,10 +97,16 @@ def compile(
     )
 
 
-def _bundle(root: Path) -> Bundle:
+def _bundle(root: Path, trace: Trace) -> Bundle:
+    """The code of the root, and whatever else the operators import; what cannot travel becomes an error."""
     from .bundle import build
+    from .imports import imported_by
+    from .staleness import changed
 
-    return build(root)
+    imported = imported_by({module for module, _ in trace.operators}, root)
+    trace.errors += imported.errors
+    trace.errors += changed(imported.modules.values())
+    return build(root, imported.extra)
 
 
 def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:

@@ -86,9 +86,9 @@ def isolated() -> Generator[None]:
         yield
     finally:
         sys.path[:] = path
-        for name, module in list(sys.modules.items()):
-            if before.get(name) is not module and modules.is_users(module):
-                del sys.modules[name]
+        new = [name for name, module in list(sys.modules.items()) if before.get(name) is not module]
+        for name in [name for name in new if modules.is_users(sys.modules[name])]:
+            del sys.modules[name]
         for name, module in before.items():
             sys.modules.setdefault(name, module)
         _loaded.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,11 @@ def _not_importable(
         return [Problem(f"another operator has the same name, {name}", remedy="rename one of them")]
     if local:
         return []
+    if not os.path.isfile(operator.place.file):
+        remedy = "put it into a .py file beside the notebook or in the current folder, and import it from there"
+        return [
+            Problem("is defined in a notebook, a shell or standard input, whose code does not travel", remedy=remedy)
+        ]
     if "<locals>" in operator.qualname or "<lambda>" in operator.qualname:
         remedy = "define it at the top level of its file"
         return [Problem("is defined inside a function, where a worker cannot import it", remedy=remedy)]

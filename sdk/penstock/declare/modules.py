@@ -49,6 +49,11 @@ def is_library(file: str) -> bool:
     return file.startswith(_LIBRARIES) or any(f"{os.sep}{part}{os.sep}" in file for part in parts)
 
 
+def is_below(file: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder, whatever links lead there."""
+    return os.path.realpath(file).startswith(os.path.realpath(folder).rstrip(os.sep) + os.sep)
+
+
 def is_users(module: Any) -> bool:
     """Whether a module is somebody's own code, not an installed package."""
     name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
