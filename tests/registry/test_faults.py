@@ -12,7 +12,8 @@ import pytest
 from penstock_proto.registry.v1 import service_pb2 as api
 from penstock_registry import store
 from penstock_registry.app import SCHEMA
-from penstock_service.database import connect
+from penstock_registry.store import tables
+from penstock_service.database import Connection, connect
 from penstock_service.migrations import migrate, packaged
 
 from tests.registry.running import plan, refusal, serving, with_record
@@ -22,6 +23,8 @@ from tests.waiting import WAIT_S
 
 # A deploy with a type and an alias makes fewer statements than this.
 STATEMENTS_MAX = 40
+# In the order in which their rows can be made.
+TABLES = ("entries", "versions", "aliases", "links", "forms")
 
 
 @pytest.mark.parametrize("cut", ["requests", "answers", "commits"])
@@ -106,6 +109,28 @@ async def test_a_restarted_registry_knows_what_it_knew(database_url: str) -> Non
             assert (await registry.publish(plan(2))).version.version == 2
 
 
+async def test_the_tables_are_what_the_log_says(database_url: str) -> None:
+    """Everything but the log can be lost: made again from it, the tables are the same."""
+    async with running(database_url) as tracker, serving(database_url, tracker.server.address, tracker) as registry:
+        for number in range(3):
+            await registry.publish(with_record(number, **{f"field{number}": "int?"}), allow_incompatible=True)
+        await registry.publish(plan(9, n="int"), "other", team="ads", alias="production")
+        await registry.move("production", 3)
+        await registry.move("staging", 1)
+        await registry.move("staging", 0)
+        batches = await registry.log()
+    connection = await connect(database_url)
+    before = await tables_of(connection)
+    assert all(before.values())
+    async with connection.transaction():
+        for table in reversed(TABLES):
+            await connection.execute(f"DELETE FROM penstock_registry.{table}")
+        for batch in batches:
+            await tables.apply(connection, batch.from_seq, batch.events)
+    assert await tables_of(connection) == before
+    await connection.close()
+
+
 async def test_registries_that_start_together_migrate_once(empty_database_url: str) -> None:
     migrations = packaged("penstock_registry")
     both = await asyncio.gather(*(migrate(empty_database_url, migrations, SCHEMA) for _ in range(3)))
@@ -132,6 +157,15 @@ async def test_the_schema_can_be_taken_away_again(empty_database_url: str) -> No
     await connection.execute(file.partition("-- migrate:down")[2])
     assert await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", SCHEMA) == 0
     await connection.close()
+
+
+async def tables_of(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+    """The rows of each table that is made from the log, in no order."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for table in TABLES:
+        rows = await connection.fetch(f"SELECT * FROM penstock_registry.{table}")
+        found[table] = sorted((tuple(row.values()) for row in rows), key=repr)
+    return found
 
 
 def modules() -> list[ModuleType]:

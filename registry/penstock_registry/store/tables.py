@@ -22,9 +22,9 @@ FORM_REVISION = 1
 
 ENTRIES = """
 INSERT INTO penstock_registry.entries (kind, name, team, doc, latest, updated_at, search)
-SELECT $1, name, team, doc, version, head.recorded_at, to_tsvector('simple', words)
+SELECT $1, name, team, doc, version, events.recorded_at, to_tsvector('simple', words)
 FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[]) AS new (name, team, doc, version, words),
-    penstock_registry.head
+    penstock_registry.events WHERE seq = $7
 ON CONFLICT (kind, name) DO UPDATE
 SET team = excluded.team, doc = excluded.doc, latest = excluded.latest, updated_at = excluded.updated_at,
     search = excluded.search"""
@@ -38,13 +38,13 @@ FORM = """
 INSERT INTO penstock_registry.forms (plan, revision, schema_json) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"""
 POINT = """
 INSERT INTO penstock_registry.aliases (kind, name, alias, version, moved_at)
-SELECT $1, $2, $3, $4, recorded_at FROM penstock_registry.head
+SELECT $1, $2, $3, $4, recorded_at FROM penstock_registry.events WHERE seq = $5
 ON CONFLICT (kind, name, alias) DO UPDATE SET version = excluded.version, moved_at = excluded.moved_at"""
 REMOVE = "DELETE FROM penstock_registry.aliases WHERE kind = $1 AND name = $2 AND alias = $3"
 
 
 async def apply(connection: Connection, first_seq: int, events: Sequence[RegistryEvent]) -> None:
-    """Change the tables by events of one commit, the first of which is at `first_seq`."""
+    """Change the tables by events of one commit that are in the log, the first of them at `first_seq`."""
     types: list[tuple[int, TypeRegistered]] = []
     for seq, event in enumerate(events, first_seq):
         match event.WhichOneof("kind"):
@@ -53,7 +53,7 @@ async def apply(connection: Connection, first_seq: int, events: Sequence[Registr
             case "type_registered":
                 types.append((seq, event.type_registered))
             case "alias_moved":
-                await _alias(connection, event.alias_moved)
+                await _alias(connection, seq, event.alias_moved)
             case _:
                 raise ValueError(f"event {seq} has no kind that this version knows")
     if types:
@@ -64,7 +64,7 @@ async def _workflow(connection: Connection, seq: int, published: WorkflowPublish
     kind, own = EntryKind.ENTRY_KIND_WORKFLOW, published.interface
     name, team, doc, version = published.name, published.team, _storable(own.doc), published.version
     words = _storable(search_text(name, team, own.workflow, doc))
-    await connection.execute(ENTRIES, kind, [name], [team], [doc], [version], [words])
+    await connection.execute(ENTRIES, kind, [name], [team], [doc], [version], [words], seq)
     await connection.execute(VERSIONS, kind, [name], [version], [published.plan], [seq])
     await put_form(connection, published)
     found = links.of_workflow(published)
@@ -85,13 +85,14 @@ async def _types(connection: Connection, types: Sequence[tuple[int, TypeRegister
     versions = [one.version for _, one in types]
     nothing = [""] * len(types)
     words = [_storable(search_text(name)) for name in names]
-    await connection.execute(ENTRIES, kind, names, nothing, nothing, versions, words)
-    await connection.execute(VERSIONS, kind, names, versions, [one.hash for _, one in types], [seq for seq, _ in types])
+    seqs = [seq for seq, _ in types]
+    await connection.execute(ENTRIES, kind, names, nothing, nothing, versions, words, seqs[0])
+    await connection.execute(VERSIONS, kind, names, versions, [one.hash for _, one in types], seqs)
 
 
-async def _alias(connection: Connection, moved: AliasMoved) -> None:
+async def _alias(connection: Connection, seq: int, moved: AliasMoved) -> None:
     if moved.version:
-        await connection.execute(POINT, moved.entry_kind, moved.name, moved.alias, moved.version)
+        await connection.execute(POINT, moved.entry_kind, moved.name, moved.alias, moved.version, seq)
     else:
         await connection.execute(REMOVE, moved.entry_kind, moved.name, moved.alias)
 
