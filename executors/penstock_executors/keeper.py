@@ -8,6 +8,7 @@ or process group it is in: an operator's process adopts what is orphaned below i
 import atexit
 import contextlib
 import ctypes
+import errno
 import gc
 import os
 import signal
@@ -15,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from select import POLLIN, poll
 from typing import Any, Final
 
@@ -59,6 +60,7 @@ class Keeper:
         self._asked: set[int] = set()  # left-over processes that were asked to end
         self._watching = False
         self._look_at = self._memory_at = 0.0
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if LINUX else _pipe()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _noted)
@@ -78,8 +80,11 @@ class Keeper:
                     self._end_all()
                     return
             self._reap()
-            self._finish()
-            self._look_at_memory()
+            try:
+                self._finish()
+                self._look_at_memory()
+            except OSError:  # the system has no descriptors left: look again
+                time.sleep(LOOK_S)
 
     def _timeout_ms(self) -> int | None:
         now = time.monotonic()
@@ -90,6 +95,22 @@ class Keeper:
         if self._watching:
             waits.append(max(0.0, self._memory_at - now))
         return int(min(waits) * 1000) + 1 if waits else None
+
+    @contextlib.contextmanager
+    def _room(self) -> Generator[None]:
+        """Have one descriptor for certain: looking at processes takes one at a time, and must go on without others."""
+        if self._spare >= 0:
+            os.close(self._spare)
+        self._spare = -1
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _tree(self) -> dict[int, list[int]]:
+        with self._room():
+            return process_tree.children()
 
     def _say(self, record: Record) -> None:
         with contextlib.suppress(OSError):  # the worker is gone: the end of the stream says so
@@ -119,7 +140,8 @@ class Keeper:
         except (OSError, ValueError) as error:
             for fd in fds:
                 os.close(fd)
-            self._say(Record(keeper_records.NO_START, number, getattr(error, "errno", 0) or 0))
+            # Descriptors for which there is no room do not arrive.
+            self._say(Record(keeper_records.NO_START, number, getattr(error, "errno", 0) or errno.EMFILE))
             return
         if pid == 0:
             self._become(number, link, output, page)
@@ -193,7 +215,7 @@ class Keeper:
         late = [kept for kept in self._kept.values() if kept.code is None and 0.0 < kept.deadline <= now]
         if not ended and not late:
             return
-        tree = process_tree.children()
+        tree = self._tree()
         for kept in late:
             # The process first: what it leaves comes to the keeper, which looks again until nothing is left.
             process_tree.send([kept.pid, *process_tree.descendants(kept.pid, tree)], signal.SIGKILL)
@@ -239,9 +261,10 @@ class Keeper:
                     lasting.append((kept, reading))
                 kept.seen = reading.grant
         if lasting:
-            tree = process_tree.children()
-            for kept, reading in lasting:
-                self._demand(kept, reading, [kept.pid, *process_tree.descendants(kept.pid, tree)])
+            tree = self._tree()
+            with self._room():
+                for kept, reading in lasting:
+                    self._demand(kept, reading, [kept.pid, *process_tree.descendants(kept.pid, tree)])
         now = time.monotonic()
         self._memory_at = now + max(MEMORY_S, (now - begun) / MEMORY_SHARE)
 
@@ -257,8 +280,8 @@ class Keeper:
     def _end_all(self) -> None:
         """The worker is gone: nothing of its operators may stay."""
         while True:
-            tree = process_tree.children()
-            process_tree.send(process_tree.descendants(self._pid, tree), signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                process_tree.send(process_tree.descendants(self._pid, self._tree()), signal.SIGKILL)
             if not LINUX:
                 for kept in self._kept.values():
                     with contextlib.suppress(ProcessLookupError, PermissionError):

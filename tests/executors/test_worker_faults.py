@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import resource
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -24,7 +25,7 @@ from penstock_executors import (
 from penstock_executors.channel import Channel
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from tests.executors.harness import Worker, result
+from tests.executors.harness import Worker, keeper_of_this_process, result
 
 OPS = """
 import os, time
@@ -167,3 +168,29 @@ async def test_a_worker_without_descriptors_can_register_again(worker: Any) -> N
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert register.version
+
+
+async def test_a_keeper_without_descriptors_starts_nothing_and_says_so(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "LOOK_S", 0.1)
+    it: Worker = await worker(OPS, cores=1)
+    assert result(await it.run("add", 1, 2)) == 3
+    keeper = keeper_of_this_process()
+    soft, hard = resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE)
+    taken = {int(name) for name in os.listdir(f"/proc/{keeper.pid}/fd")}
+    none_free = next(number for number in range(hard) if number not in taken)
+    resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE, (none_free, hard))
+    try:
+        while True:  # until no process is left that was started before
+            report = await it.run("leave", 3)
+            assert report.HasField("failed"), report
+            if report.failed.cause != ev.CAUSE_EXITED:
+                break
+        assert report.failed.returned, "nothing is used up, and another worker may have it"
+        assert "Too many open files" in report.failed.failure.message, report
+    finally:
+        resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    for _ in range(3):
+        assert result(await it.run("add", 1, 2)) == 3
+    assert keeper_of_this_process().pid == keeper.pid, "it goes on as it was"
