@@ -24,6 +24,7 @@ async def start(settings: Settings, here: Process) -> None:
         origins=settings.http_origins,
         action_services=settings.action_services,
         artifact_store=settings.artifact_store,
+        registry=settings.registry,
         artifact_bytes_max=settings.artifact_bytes_max,
     )
     here.stop(gateway.stop)

@@ -6,10 +6,10 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
-from penstock.client import AsyncClient, ClientError
+from penstock.client import ClientError
 from starlette.exceptions import HTTPException
 
-from .api import artifacts, deployment, logs, nodes, plans, pools, results, runs, streams
+from .api import artifacts, deployment, logs, nodes, plans, pools, results, runs, streams, workflows
 from .api.context import Context
 from .api.description import describe
 from .edge.guard import Guard
@@ -20,9 +20,10 @@ from .errors import GatewayError
 from .live.feeds import Feeds
 from .live.views import Views
 from .settings import ARTIFACT_BYTES_MAX
+from .upstream import Upstream
 
 ROUTERS: Final[Sequence[APIRouter]] = tuple(
-    part.router for part in (runs, results, nodes, logs, streams, plans, artifacts, pools, deployment)
+    part.router for part in (workflows, runs, results, nodes, logs, streams, plans, artifacts, pools, deployment)
 )
 
 
@@ -32,7 +33,7 @@ class Gateway:
     Args:
         state_tracker: HOST:PORT of a State Tracker, or of an embedded stack.
         hosts, origins: As `http_hosts` and `http_origins` of the settings.
-        action_services, artifact_store: Where they are, unless the State Tracker says so.
+        action_services, artifact_store, registry: Where they are, unless the State Tracker says so.
     """
 
     def __init__(
@@ -45,11 +46,15 @@ class Gateway:
         origins: Sequence[str] = (),
         action_services: Sequence[str] = (),
         artifact_store: str = "",
+        registry: str = "",
         artifact_bytes_max: int = ARTIFACT_BYTES_MAX,
     ) -> None:
-        self._client = AsyncClient(state_tracker, program=f"penstock-gateway/{version('penstock-gateway')}")
-        places = {"action_service": list(action_services), "artifact_store": [artifact_store] if artifact_store else []}
-        self._client.connection.places.update(places)
+        self._client = Upstream(state_tracker, program=f"penstock-gateway/{version('penstock-gateway')}")
+        self._client.connection.places.update(
+            action_service=list(action_services),
+            artifact_store=[artifact_store] if artifact_store else [],
+            registry=[registry] if registry else [],
+        )
         self._feeds = Feeds(self._client)
         self._artifact_bytes_max = artifact_bytes_max
         self._app = make_app()

@@ -29,6 +29,7 @@ class Settings(ServiceSettings):
     artifact_store: Address = Field(
         default="", description="Address of the artifact store. Default: as the State Tracker says."
     )
+    registry: Address = Field(default="", description="Address of the registry. Default: as the State Tracker says.")
     http_hosts: Names = Field(
         default=(),
         description="Host names by which clients reach the REST API, such as penstock.example.org, besides loopback. "

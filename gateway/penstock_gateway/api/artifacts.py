@@ -1,22 +1,24 @@
 """Artifacts: any bytes, by the SHA-256 of them. They never change."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import grpc.aio
 from fastapi import APIRouter, Header
-from penstock.client.connection import Connection
+from penstock.client import Refused
+from penstock.client.connection import Connection, Retry
 from penstock_proto.artifact_store.v1 import service_pb2
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..edge.answers import IMMUTABLE, answer
-from ..edge.bodies import chunks
+from ..edge.bodies import check_type, chunks
 from ..edge.problems import Problem
 from ..edge.ranges import Part, is_current, part_of
 from . import models
-from .context import Context, Hash, Here
+from .context import ArtifactHash, Context, Here
 
 OCTETS: Final = "application/octet-stream"
 CHUNK_BYTES: Final = 2**20
@@ -34,16 +36,18 @@ router = APIRouter(prefix="/v1", tags=["artifacts"])
 async def get_artifact(
     here: Here,
     request: Request,
-    artifact: Hash,
-    _range: Annotated[str | None, Header(alias="Range", description="One part, such as `bytes=0-99`.")] = None,
-    _known: Annotated[str | None, Header(alias="If-None-Match", description="ETag of what the client has.")] = None,
+    artifact: ArtifactHash,
+    _range: Annotated[str, Header(alias="Range", description="One part, such as `bytes=0-99`.")] = "",
+    _known: Annotated[str, Header(alias="If-None-Match", description="ETag of what the client has.")] = "",
 ) -> Response:
     """Get an artifact, or a part of it."""
     return await _artifact(here, request, artifact)
 
 
-@router.head("/artifacts/{artifact}", response_model=None, responses={200: {"description": "It is there."}})
-async def head_artifact(here: Here, request: Request, artifact: Hash) -> Response:
+@router.head(
+    "/artifacts/{artifact}", response_model=None, responses={200: {"description": "It is there.", "content": BYTES}}
+)
+async def head_artifact(here: Here, request: Request, artifact: ArtifactHash) -> Response:
     """Get the size of an artifact."""
     return await _artifact(here, request, artifact)
 
@@ -55,11 +59,12 @@ async def head_artifact(here: Here, request: Request, artifact: Hash) -> Respons
     responses={200: {"description": "It was there already.", "model": models.StoredArtifact}},
     openapi_extra={"requestBody": {"required": True, "content": BYTES}},
 )
-async def put_artifact(here: Here, request: Request, artifact: Hash) -> Response:
+async def put_artifact(here: Here, request: Request, artifact: ArtifactHash) -> Response:
     """Store bytes durably under their SHA-256."""
     connection, name = here.client.connection, bytes.fromhex(artifact)
     asked = service_pb2.MissingRequest(artifacts=[name])
     missing = (await connection.call("artifact_store", "Missing", asked)).artifacts
+    check_type(request, OCTETS)
     body = chunks(request, OCTETS, here.artifact_bytes_max)
     stored = await _put(connection, name, body)
     location = f"/v1/artifacts/{artifact}"
@@ -140,8 +145,20 @@ async def _put(connection: Connection, artifact: bytes, body: AsyncIterator[byte
     retry = await connection.retry("artifact_store", 0.0)
     try:
         return await connection.stub("artifact_store", retry.address).Put(requests())
-    except grpc.aio.AioRpcError as error:
-        if refused:
+    except (grpc.aio.AioRpcError, asyncio.CancelledError) as error:
+        if refused:  # gRPC cancels a call whose requests end with an error
             raise refused[0] from None
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        return await _refused(retry, error)
+
+
+async def _refused(retry: Retry, error: grpc.aio.AioRpcError) -> NoReturn:
+    """Raise what the store's refusal means; other bytes than the name says are a conflict (RFC 9110, 9.3.4)."""
+    try:
         await retry.after(error)
+    except Refused as refusal:
+        if refusal.code == "INVALID_ARGUMENT":
+            raise Problem("conflict", str(refusal)) from None
         raise
+    raise error

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Header, Path
-from penstock.client import AsyncClient
 from penstock.client.identity import user_name
 from penstock_proto.state_tracker.v1 import events_pb2
 from starlette.convertors import Convertor, register_url_convertor
@@ -15,12 +14,16 @@ from ..edge.pages import Pages
 from ..edge.remembered import Remembered
 from ..live.feeds import Feeds
 from ..live.views import Views
+from ..upstream import Upstream
 
 NAME_CHARS_MAX: Final = 200
 RUN_PATTERN: Final = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
 HASH_PATTERN: Final = r"^[0-9a-f]{64}$"
 # No control characters: they have no place in names, and Postgres takes no zero byte.
 NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f]*$"
+# Stand in examples for ids of a deployment.
+PLAN_EXAMPLE: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+ARTIFACT_EXAMPLE: Final = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 RUN_EXAMPLE: Final = "01933f4e-7c1a-7b3c-9d2e-5f6071829304"
 CLIENT: Final = "penstock-gateway"
 # Laid-out plans, and sizes of artifacts, that are remembered.
@@ -51,7 +54,7 @@ class Context:
         deployment_id: Of the deployment that the gateway belongs to.
     """
 
-    client: AsyncClient
+    client: Upstream
     pages: Pages
     feeds: Feeds
     deployment_id: str
@@ -71,15 +74,15 @@ def _context(request: Request) -> Context:
 def _caller(
     request: Request,
     user: Annotated[
-        str | None,
+        str,
         Header(
             alias="Penstock-User",
             description="Name of the user, recorded with what the request causes; nobody checks it yet. "
             "Default: the user that the gateway runs as.",
             max_length=NAME_CHARS_MAX,
-            pattern=r"^[ -~]+$",
+            pattern=r"^[ -~]*$",
         ),
-    ] = None,
+    ] = "",
 ) -> events_pb2.Caller:
     program = request.headers.get("user-agent", "")[:NAME_CHARS_MAX] or CLIENT
     return events_pb2.Caller(user=user or user_name(), client=program)
@@ -88,5 +91,15 @@ def _caller(
 Here = Annotated[Context, Depends(_context)]
 Caller = Annotated[Any, Depends(_caller)]
 RunId = Annotated[str, Path(description="Id of a run.", pattern=RUN_PATTERN, examples=[RUN_EXAMPLE])]
-Hash = Annotated[str, Path(description="SHA-256 in hexadecimal, lower case.", pattern=HASH_PATTERN)]
-NodeName = Annotated[str, Path(description="Name of a node of the plan.", max_length=255, pattern=NAME_PATTERN)]
+PlanHash = Annotated[
+    str, Path(description="SHA-256 of a plan, in lower case.", pattern=HASH_PATTERN, examples=[PLAN_EXAMPLE])
+]
+ArtifactHash = Annotated[
+    str, Path(description="SHA-256 of an artifact, in lower case.", pattern=HASH_PATTERN, examples=[ARTIFACT_EXAMPLE])
+]
+NodeName = Annotated[
+    str, Path(description="Name of a node of the plan.", max_length=255, pattern=NAME_PATTERN, examples=["greet"])
+]
+OutputName = Annotated[
+    str, Path(description="Name of an output of the node.", max_length=255, pattern=NAME_PATTERN, examples=["result"])
+]

@@ -61,7 +61,7 @@ async def list_problems() -> Response:
 
 
 @router.get("/problems/{slug}", response_model=models.ProblemKind)
-async def get_problem(slug: Annotated[str, Path(pattern="^[a-z-]{1,40}$")]) -> Response:
+async def get_problem(slug: Annotated[str, Path(pattern="^[a-z-]{1,40}$", examples=["invalid"])]) -> Response:
     """Get one kind of problem."""
     if slug not in KINDS:
         raise Problem("not-found", f"unknown problem {slug!r}; /v1/problems lists all kinds")

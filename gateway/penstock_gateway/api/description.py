@@ -10,6 +10,8 @@ from ..edge.problems import MEDIA_TYPE
 from .models import Problem
 
 REFERENCES: Final = "#/components/schemas/{model}"
+# How FastAPI would answer invalid parameters.
+FASTAPI_ERRORS: Final = ("HTTPValidationError", "ValidationError")
 PROBLEM: Final[dict[str, Any]] = {
     "description": "Problem details (RFC 9457).",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -27,6 +29,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas[name] = schema
         for operations in document["paths"].values():
             for operation in operations.values():
+                operation["responses"].pop("422", None)
                 operation["responses"].update({"4XX": PROBLEM, "5XX": PROBLEM})
+        for name in FASTAPI_ERRORS:
+            schemas.pop(name, None)
         app.openapi_schema = document
     return app.openapi_schema

@@ -15,15 +15,15 @@ from penstock_proto.value.v1 import value_pb2
 
 from ..edge import strict_json
 from ..edge.problems import Fault, Problem, escaped
-from .models import Launch
+from .requests import Launch
 
 
-def run_id_of(deployment_id: str, user: str, key: str | None) -> uuid.UUID:
+def run_id_of(deployment_id: str, user: str, key: str) -> uuid.UUID:
     """Return the id of a new run; with a key, always the same one: the State Tracker is what remembers keys.
 
     It is a UUID of version 8 (RFC 9562): the first bits of a SHA-256.
     """
-    if key is None:
+    if not key:
         return new_run_id()
     digest = hashlib.sha256("\0".join(("penstock run", deployment_id, user, key)).encode()).digest()
     value = int.from_bytes(digest[:16], "big")

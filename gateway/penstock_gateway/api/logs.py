@@ -37,14 +37,14 @@ router = APIRouter(prefix="/v1", tags=["logs"])
 async def list_lines(
     here: Here,
     run: RunId,
-    node: Annotated[str | None, Query(max_length=255, pattern=NAME_PATTERN)] = None,
+    node: Annotated[str, Query(max_length=255, pattern=NAME_PATTERN)] = "",
     follow: Annotated[bool, Query(description="Go on with what is printed later, until the run ends.")] = False,
 ) -> Response:
     """List the lines that the operators of a run printed, or those of one node."""
     summary = await here.client.summary(run)
-    if node is not None:
+    if node:
         _index(await here.client.plan(summary.plan), node)
-    return StreamingResponse(_lines(here, run, node, follow), headers=HEADERS, media_type=LINES)
+    return StreamingResponse(_lines(here, run, node or None, follow), headers=HEADERS, media_type=LINES)
 
 
 @router.get(
@@ -60,8 +60,8 @@ async def get_log(
     request: Request,
     run: RunId,
     node: NodeName,
-    attempt: Annotated[int, PathParameter(ge=1, le=10**9)],
-    _range: Annotated[str | None, Header(alias="Range", description="One part, such as `bytes=1000-`.")] = None,
+    attempt: Annotated[int, PathParameter(ge=1, le=10**9, examples=[1])],
+    _range: Annotated[str, Header(alias="Range", description="One part, such as `bytes=1000-`.")] = "",
 ) -> Response:
     """Get the text that one attempt printed. It only grows: ask for what follows the bytes that you have."""
     summary = await here.client.summary(run)

@@ -1,79 +1,11 @@
-"""The bodies of requests and answers as OpenAPI describes them. A test holds every answer against its model."""
+"""The bodies of answers as OpenAPI describes them. A test holds every answer against its model."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from .context import HASH_PATTERN, NAME_CHARS_MAX, NAME_PATTERN, RUN_PATTERN
-
-RunState = Literal["running", "cancelling", "succeeded", "failed", "cancelled"]
-NodeState = Literal["waiting", "running", "succeeded", "failed", "skipped", "cancelled"]
-Name = Annotated[str, Field(max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)]
-Time = Annotated[str, Field(description="RFC 3339, with microseconds.", examples=["2026-11-26T17:55:16.123456Z"])]
-HashText = Annotated[str, Field(pattern=HASH_PATTERN)]
-INT32: Any = {"ge": -(2**31), "le": 2**31 - 1}
-
-
-class Body(BaseModel):
-    """Base: what is not named does not exist."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-# Requests
-
-
-class ArtifactInput(Body):
-    """An input that is stored as an artifact: what `values` of another run shows can be passed on."""
-
-    artifact: HashText
-    codec: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN, examples=["arrow"])
-    size_bytes: int = Field(ge=0, le=2**62)
-    type: str = Field(default="", max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)
-
-
-class Launch(Body):
-    """A run to start."""
-
-    plan: HashText = Field(description="Hash of a stored plan.")
-    inputs: dict[str, Any] = Field(
-        default_factory=dict[str, Any],
-        description="JSON values by the name of the input; those left out take their defaults.",
-    )
-    artifacts: dict[str, ArtifactInput] = Field(
-        default_factory=dict[str, ArtifactInput], description="Inputs that are stored artifacts, by name."
-    )
-    team: Name = ""
-    pool: Name = ""
-    priority: int = Field(default=0, **INT32)
-    fail_fast: bool = Field(default=False, description="Cancel the rest of the run at the first failure.")
-    labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
-
-
-class Cancel(Body):
-    """Why a run is cancelled."""
-
-    reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
-
-
-class RunFilter(Body):
-    """Open runs: all conditions must hold. At least one is required."""
-
-    workflow: Name = ""
-    team: Name = ""
-    states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], max_length=2)
-
-
-class CancelMany(Body):
-    """Runs to cancel."""
-
-    filter: RunFilter
-    dry_run: bool = Field(default=True, description="Only count and list what would be cancelled.")
-    reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
-    limit: int = Field(default=1_000, ge=1, le=1_000, description="Cancel at most this many; call again for the rest.")
-
-
-# Answers
+from .context import RUN_PATTERN
+from .fields import Body, HashText, NodeState, RunState, Time
 
 
 class Fault(Body):
@@ -106,7 +38,8 @@ class Run(Body):
     """A run, without its nodes."""
 
     run: str = Field(pattern=RUN_PATTERN)
-    workflow: str
+    workflow: str = Field(description="Qualified name of the workflow in its code.")
+    launched_as: str | None = Field(description="NAME@VERSION of the deployed workflow; null: launched by its plan.")
     plan: HashText
     state: RunState
     team: str
@@ -410,3 +343,64 @@ class Pool(Body):
 
 class Pools(Body):
     pools: list[Pool]
+
+
+class Workflow(Body):
+    """A deployed workflow."""
+
+    name: str
+    team: str
+    doc: str
+    latest: int = Field(description="The highest version.")
+    aliases: dict[str, int]
+    updated_at: Time
+
+
+class Workflows(Body):
+    workflows: list[Workflow]
+    next: str | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
+
+
+class Change(Body):
+    text: str
+    incompatible: bool = Field(description="Calls that the version before accepts may be refused.")
+
+
+class Version(Body):
+    """A version of a deployed workflow."""
+
+    name: str
+    version: int
+    plan: HashText
+    team: str
+    user: str
+    workflow: str
+    doc: str
+    nodes: int
+    published_at: Time
+    changes: list[Change]
+
+
+class Versions(Body):
+    versions: list[Version]
+    next: str | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
+
+
+class Published(Body):
+    version: Version
+    created: bool
+    alias_moved: bool
+
+
+class Form(Body):
+    name: str
+    version: int
+    plan: HashText
+    json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12 of all inputs.")
+
+
+class AliasMoved(Body):
+    name: str
+    alias: str
+    version: int | None
+    moved: bool

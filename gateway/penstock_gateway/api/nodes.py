@@ -14,8 +14,8 @@ from starlette.responses import RedirectResponse, Response
 
 from ..edge.answers import JSON_TYPE, answer, shown_time
 from ..edge.problems import Problem
-from . import models, shown
-from .context import Context, Here, NodeName, RunId
+from . import fields, models, shown
+from .context import Context, Here, NodeName, OutputName, RunId
 from .plans import graph_of
 
 PAGE: Final = 100
@@ -33,7 +33,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 async def list_nodes(
     here: Here,
     run: RunId,
-    state: Annotated[list[models.NodeState] | None, Query(max_length=6)] = None,
+    state: Annotated[list[fields.NodeState] | None, Query(max_length=6)] = None,
     limit: Limit = PAGE,
     after: Annotated[int, Query(ge=-1, le=INDEX_MAX, description="`next` of the page before.")] = -1,
 ) -> Response:
@@ -85,7 +85,7 @@ async def list_values(here: Here, run: RunId, node: NodeName) -> Response:
         307: {"description": "The value is an artifact, at Location."},
     },
 )
-async def get_value(here: Here, run: RunId, node: NodeName, output: NodeName) -> Response:
+async def get_value(here: Here, run: RunId, node: NodeName, output: OutputName) -> Response:
     """Get an output of a node: JSON, bytes, or a redirect to the artifact."""
     view, found = await _found(here, run, node)
     values = await _outputs(here, view, found)

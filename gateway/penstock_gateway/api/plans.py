@@ -24,9 +24,10 @@ from ..edge.bodies import read
 from ..edge.problems import Problem
 from ..edge.ranges import is_current
 from . import models, shown
-from .context import Caller, Context, Hash, Here
+from .context import Caller, Context, Here, PlanHash
 
-PROTOBUF: Final = "application/x-protobuf"
+OCTETS: Final = "application/octet-stream"
+BYTES: Final[dict[str, Any]] = {OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 SVG: Final = "image/svg+xml"
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 VERSION: Final = version("penstock-gateway")
@@ -39,7 +40,7 @@ NODES_DRAWN_MAX: Final = 20_000
 
 router = APIRouter(prefix="/v1", tags=["plans"])
 
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="ETag of what the client has.")]
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match", description="ETag of what the client has.")]
 NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The client has it already."}}
 
 
@@ -47,11 +48,13 @@ NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Th
     "/plans",
     status_code=201,
     response_model=models.StoredPlan,
-    openapi_extra={"requestBody": {"required": True, "content": {PROTOBUF: {"schema": {}}}}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
+    },
 )
 async def store_plan(here: Here, caller: Caller, request: Request) -> Response:
     """Store a compiled plan: the bytes of a `penstock.plan.v1.Plan`. Store its bundle, an artifact, before."""
-    data = await read(request, PROTOBUF, PLAN_BYTES_MAX)
+    data = await read(request, OCTETS, PLAN_BYTES_MAX)
     await send_plan(here.client.connection, data, caller)
     plan_hash = hashlib.sha256(data).digest()
     plan = await here.client.plan(plan_hash)
@@ -60,14 +63,14 @@ async def store_plan(here: Here, caller: Caller, request: Request) -> Response:
 
 
 @router.get("/plans/{plan}", response_model=models.Plan, responses=NOT_MODIFIED)
-async def get_plan(here: Here, plan: Hash, request: Request, _: IfNoneMatch = None) -> Response:
+async def get_plan(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch = "") -> Response:
     """Get a plan: inputs with their JSON Schema, outputs, nodes by level, critical path, resources."""
     found = await here.client.plan(bytes.fromhex(plan))
     return _lasting(request, plan, lambda: _described(found, bytes.fromhex(plan)))
 
 
 @router.get("/plans/{plan}/graph", response_model=models.Graph, responses=NOT_MODIFIED)
-async def get_graph(here: Here, plan: Hash, request: Request, _: IfNoneMatch = None) -> Response:
+async def get_graph(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch = "") -> Response:
     """Get the graph of a plan, laid out: columns from left to right, places from top to bottom."""
     found = await here.client.plan(bytes.fromhex(plan))
     drawn = await graph_of(here, found, bytes.fromhex(plan))
@@ -79,7 +82,7 @@ async def get_graph(here: Here, plan: Hash, request: Request, _: IfNoneMatch = N
     response_model=None,
     responses={**NOT_MODIFIED, 200: {"description": "SVG.", "content": {SVG: {"schema": {"type": "string"}}}}},
 )
-async def get_picture(here: Here, plan: Hash, request: Request, _: IfNoneMatch = None) -> Response:
+async def get_picture(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch = "") -> Response:
     """Get a plan as an SVG picture."""
     found = await here.client.plan(bytes.fromhex(plan))
     headers = _lasting_headers(plan)

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from ..edge.answers import answer, shown_run
 from ..edge.bodies import described, json_body
 from ..edge.pages import TOKEN_PATTERN
-from ..edge.problems import Fault, Problem
-from . import models, shown
+from ..edge.problems import Fault
+from . import fields, models, requests, shown
 from .context import NAME_CHARS_MAX, NAME_PATTERN, Caller, Context, Here, RunId
 from .launching import prepare, run_id_of
 
@@ -28,30 +28,29 @@ router = APIRouter(prefix="/v1", tags=["runs"])
 NameFilter = Annotated[str, Query(max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)]
 
 
-@router.post("/runs", status_code=201, response_model=models.Run, openapi_extra=described(models.Launch))
+@router.post("/runs", status_code=201, response_model=models.Run, openapi_extra=described(requests.Launch))
 async def launch(
     here: Here,
     caller: Caller,
-    body: Annotated[models.Launch, Depends(json_body(models.Launch))],
+    body: Annotated[requests.Launch, Depends(json_body(requests.Launch))],
     key: Annotated[
-        str | None,
+        str,
         Header(
             alias="Idempotency-Key",
             description="Makes the request repeatable: the same key of the same user is the same run.",
-            min_length=1,
             max_length=NAME_CHARS_MAX,
-            pattern=r"^[!-~]+$",
+            pattern=r"^[!-~]*$",
         ),
-    ] = None,
+    ] = "",
 ) -> Response:
-    """Start a run of a stored plan."""
-    plan_hash = bytes.fromhex(body.plan)
-    prepared = prepare(await here.client.plan(plan_hash), plan_hash, body)
+    """Start a run of a deployed workflow, or of a stored plan."""
     options = events_pb2.RunOptions(
         team=body.team, pool=body.pool, priority=body.priority, fail_fast=body.fail_fast, labels=body.labels
     )
+    plan_hash = await _chosen(here, body, options)
+    prepared = prepare(await here.client.plan(plan_hash), plan_hash, body)
     run_id = run_id_of(here.deployment_id, caller.user, key)
-    run = await here.client.launch(prepared, run_id=run_id, options=options, caller=caller)
+    run = await here.client.launch(prepared, run_id, options, caller)
     return answer(shown.run(run), 201, {"Location": f"/v1/runs/{shown_run(run.run_id)}"})
 
 
@@ -60,11 +59,11 @@ async def list_runs(
     here: Here,
     workflow: NameFilter = "",
     team: NameFilter = "",
-    state: Annotated[list[models.RunState] | None, Query(max_length=5)] = None,
+    state: Annotated[list[fields.RunState] | None, Query(max_length=5)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE,
     after: Annotated[
-        str | None, Query(pattern=TOKEN_PATTERN, description="`next` of the page before, with the same filters.")
-    ] = None,
+        str, Query(pattern=TOKEN_PATTERN, description="`next` of the page before, with the same filters.")
+    ] = "",
 ) -> Response:
     """List runs, newest first."""
     states = sorted(set(state or ()))
@@ -77,15 +76,12 @@ async def list_runs(
     return answer(body)
 
 
-@router.post("/runs:cancel", response_model=models.CancelledMany, openapi_extra=described(models.CancelMany))
+@router.post("/runs:cancel", response_model=models.CancelledMany, openapi_extra=described(requests.CancelMany))
 async def cancel_many(
-    here: Here, caller: Caller, body: Annotated[models.CancelMany, Depends(json_body(models.CancelMany))]
+    here: Here, caller: Caller, body: Annotated[requests.CancelMany, Depends(json_body(requests.CancelMany))]
 ) -> Response:
     """Cancel the open runs that match a filter, the newest first; by default only say which they are."""
     chosen = body.filter
-    if not (chosen.workflow or chosen.team or chosen.states):
-        fault = Fault("/filter", "empty: name a workflow, a team or states")
-        raise Problem("invalid", "an empty filter would cancel every run; name a workflow, a team or states", [fault])
     states = chosen.states or ["running", "cancelling"]
     found = await _page(here, chosen.workflow, chosen.team, states, body.limit, "")
     matched = [shown_run(summary.run_id) for summary in found.runs]
@@ -105,7 +101,9 @@ async def cancel_many(
 @router.get("/runs:find", response_model=models.FoundRuns)
 async def find_runs(
     here: Here,
-    part: Annotated[str, Query(description="Beginning or end of the id.", pattern=r"^[0-9a-fA-F]{1,32}$")],
+    part: Annotated[
+        str, Query(description="Beginning or end of the id.", pattern=r"^[0-9a-fA-F]{1,32}$", examples=["01933f4e"])
+    ],
 ) -> Response:
     """Find runs by the beginning or the end of their ids, newest first, at most 20."""
     request = service_pb2.FindRunsRequest(part=part)
@@ -119,13 +117,23 @@ async def get_run(here: Here, run: RunId) -> Response:
     return answer(shown.run(await here.client.summary(run)))
 
 
-@router.post("/runs/{run:part}:cancel", response_model=models.Cancelled, openapi_extra=described(models.Cancel))
+@router.post("/runs/{run:part}:cancel", response_model=models.Cancelled, openapi_extra=described(requests.Cancel))
 async def cancel(
-    here: Here, caller: Caller, run: RunId, body: Annotated[models.Cancel, Depends(json_body(models.Cancel))]
+    here: Here, caller: Caller, run: RunId, body: Annotated[requests.Cancel, Depends(json_body(requests.Cancel))]
 ) -> Response:
     """Cancel a run. No further actions start; running ones are stopped. Harmless on a run that has ended."""
-    state = await here.client.cancel(run, body.reason, caller=caller)
+    state = await here.client.cancel_as(caller, run, body.reason)
     return answer({"run": run, "state": state.value})
+
+
+async def _chosen(here: Context, body: requests.Launch, options: events_pb2.RunOptions) -> bytes:
+    """Return the plan to run; of a deployed workflow, note in the options what the run is launched by."""
+    if not body.workflow:
+        return bytes.fromhex(body.plan)
+    version = await here.client.registry.version(body.workflow)
+    options.workflow, options.workflow_version = version.name, version.version
+    options.team = options.team or version.team
+    return version.plan_hash
 
 
 async def _page(
@@ -149,7 +157,7 @@ async def _cancel_all(
 
     async def cancel_one(run: str) -> None:
         try:
-            await here.client.cancel(run, reason, caller=caller)
+            await here.client.cancel_as(caller, run, reason)
         except ClientError as error:
             failures.append(Fault(run, str(error)).shown())
 

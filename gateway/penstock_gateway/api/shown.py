@@ -18,6 +18,7 @@ def run(summary: service_pb2.RunSummary) -> dict[str, Any]:
     return {
         "run": shown_run(summary.run_id),
         "workflow": summary.plan_name,
+        "launched_as": f"{options.workflow}@{options.workflow_version}" if options.workflow else None,
         "plan": summary.plan.hex(),
         "state": run_state(summary.state).value,
         "team": summary.team,

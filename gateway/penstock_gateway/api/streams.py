@@ -10,17 +10,25 @@ from starlette.responses import Response, StreamingResponse
 
 from ..edge.problems import Problem
 from ..live.watching import Watched, Watcher
-from .context import RUN_PATTERN, Context, Here, RunId
+from .context import RUN_EXAMPLE, RUN_PATTERN, Context, Here, RunId
 
 EVENT_STREAM: Final = "text/event-stream"
 RUNS_MAX: Final = 50
 SEQ_MAX: Final = 2**62
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["changes", "lagged"]},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "Events `changes`, whose data are JSON and whose id is the position after them. An event "
         "`lagged` says that this client was too slow: read the nodes of the run again.",
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        "content": {EVENT_STREAM: {"schema": EVENT}},
     },
     204: {"description": "Everything was sent already, and the run has ended: do not connect again."},
 }
@@ -28,11 +36,11 @@ EVENTS: Final[dict[int | str, dict[str, Any]]] = {
 router = APIRouter(prefix="/v1", tags=["events"], default_response_class=StreamingResponse)
 
 LastEventId = Annotated[
-    str | None,
+    str,
     Header(
         alias="Last-Event-ID",
         description="Id of the last event that was received: only later changes are sent.",
-        pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}){0,49}$",
+        pattern=r"^([0-9]{1,18}(\.[0-9]{1,18}){0,49})?$",
     ),
 ]
 
@@ -42,7 +50,7 @@ async def stream(
     here: Here,
     run: RunId,
     after_seq: Annotated[int, Query(ge=0, le=SEQ_MAX, description="As `seq` of the nodes says.")] = 0,
-    last_event_id: LastEventId = None,
+    last_event_id: LastEventId = "",
 ) -> Response:
     """Watch a run until it ends: server-sent events, several changes of nodes in each."""
     return await _streamed(here, [run], last_event_id or str(after_seq))
@@ -51,14 +59,17 @@ async def stream(
 @router.get("/events", response_model=None, responses=EVENTS)
 async def events(
     here: Here,
-    run: Annotated[list[Annotated[str, Query(pattern=RUN_PATTERN)]], Query(min_length=1, max_length=RUNS_MAX)],
-    last_event_id: LastEventId = None,
+    run: Annotated[
+        list[Annotated[str, Query(pattern=RUN_PATTERN)]],
+        Query(min_length=1, max_length=RUNS_MAX, examples=[[RUN_EXAMPLE]]),
+    ],
+    last_event_id: LastEventId = "",
 ) -> Response:
     """Watch several runs over one connection until all of them have ended."""
     return await _streamed(here, run, last_event_id)
 
 
-async def _streamed(here: Context, runs: Sequence[str], position: str | None) -> Response:
+async def _streamed(here: Context, runs: Sequence[str], position: str) -> Response:
     ids = list(dict.fromkeys(map(parse_run_id, runs)))
     seqs = [int(part) for part in position.split(".")] if position else [0] * len(ids)
     if len(seqs) != len(ids):

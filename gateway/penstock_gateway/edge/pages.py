@@ -16,8 +16,7 @@ VERSION: Final = b"\x01"
 DIGEST_BYTES: Final = 8
 CHECK_BYTES: Final = 8
 HEAD_BYTES: Final = len(VERSION) + DIGEST_BYTES
-TOKEN_CHARS_MAX: Final = 512
-TOKEN_PATTERN: Final = r"^[A-Za-z0-9_-]{24,512}$"
+TOKEN_PATTERN: Final = r"^([A-Za-z0-9_-]{24,512})?$"
 
 
 class Pages:
@@ -33,7 +32,7 @@ class Pages:
         head = VERSION + _digest(filters) + inner.encode()
         return base64.urlsafe_b64encode(head + self._check(head)).decode().rstrip("=")
 
-    def inner(self, token: str | None, filters: str) -> str:
+    def inner(self, token: str, filters: str) -> str:
         """Return what a token stands for; raise Problem."""
         if not token:
             return ""

@@ -19,6 +19,7 @@ from penstock.client import (
     UnknownPool,
     Unreachable,
 )
+from penstock.client.registered import BadReference
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,7 +61,12 @@ KINDS: Final = _table(
     Kind("not-found", 404, "There is nothing here", "Check the path and the ids in it."),
     Kind("method-not-allowed", 405, "The method is not supported here", "Use one of those in the header Allow."),
     Kind("not-acceptable", 406, "The answer has another format", "Accept a format that this resource has."),
-    Kind("conflict", 409, "The id or key is taken by another request", "Use a new id or Idempotency-Key."),
+    Kind(
+        "conflict",
+        409,
+        "The request contradicts an earlier one, or its own name",
+        "Use a new id or key, or the hash of these bytes.",
+    ),
     Kind("length-required", 411, "The size of the body is unknown", "Send Content-Length."),
     Kind("precondition-failed", 412, "A precondition of the request does not hold", "Read the resource again."),
     Kind("too-large", 413, "The request is too large", "Send less; store large values as artifacts first."),
@@ -149,8 +155,10 @@ def of_error(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case NoSuchRun() | AmbiguousRun():
-            return Problem("not-found" if isinstance(error, NoSuchRun) else "conflict", str(error))
+        case NoSuchRun() | BadReference():
+            return Problem("not-found", str(error))
+        case AmbiguousRun():
+            return Problem("conflict", str(error))
         case BadInputs():
             return Problem("invalid", str(error), [Fault("/inputs", text) for text in error.problems])
         case UnknownPool():

@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
 from typing import Final
 
-from penstock.client import AsyncClient, ClientError
+from penstock.client import ClientError
 from penstock_observability import metrics
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import TooManyWatchers
+from ..upstream import Upstream
 from .folding import Folding, Message
 
 # Changes within this time travel together.
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 class Feed:
     """The messages of one run, the last ones kept. Watchers are woken by their event and look for themselves."""
 
-    def __init__(self, client: AsyncClient, run_id: uuid.UUID, plan: plan_pb2.Plan) -> None:
+    def __init__(self, client: Upstream, run_id: uuid.UUID, plan: plan_pb2.Plan) -> None:
         self.run_id, self.plan = run_id, plan
         # Position up to which messages were dropped.
         self.floor = 0
@@ -106,7 +107,7 @@ class Feed:
 class Feeds:
     """Feeds by run; one that nobody watches any longer ends."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: Upstream) -> None:
         self._client = client
         self._feeds: dict[uuid.UUID, Feed] = {}
         self._watchers = 0

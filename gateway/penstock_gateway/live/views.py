@@ -7,9 +7,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-from penstock.client import AsyncClient, RunView
+from penstock.client import RunView
 
 # Of all views together; the one that was asked for longest ago is dropped first.
+from ..upstream import Upstream
+
 NODES_MAX: Final = 200_000
 
 
@@ -22,7 +24,7 @@ class _Kept:
 class Views:
     """Views of runs; those who ask at the same time share one read."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: Upstream) -> None:
         self._client = client
         self._kept: OrderedDict[uuid.UUID, _Kept] = OrderedDict()
         self._nodes = 0

@@ -141,31 +141,12 @@ class AsyncClient:
         options: events_pb2.RunOptions | None = None,
     ) -> Run:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
-        summary = await self.launch(prepared, run_id=run_id, options=options)
-        pool = options.pool if options is not None else ""
-        warnings = await self._capacity.warnings(prepared.plan_hash, prepared.plan, pool)
-        run_uuid = uuid.UUID(bytes=summary.run_id)
-        return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)
-
-    async def launch(
-        self,
-        prepared: submission.Prepared,
-        *,
-        run_id: uuid.UUID | str | None = None,
-        options: events_pb2.RunOptions | None = None,
-        caller: events_pb2.Caller | None = None,
-    ) -> service_pb2.RunSummary:
-        """Submit the result of `submission.prepare` for a caller, by default this client's; return the accepted run."""
         user_code.refuse_clients()
-        options = options or events_pb2.RunOptions()
-        request = submission.request(prepared, run_id, caller or self._caller, options)
-        await self._capacity.warnings(prepared.plan_hash, prepared.plan, options.pool)
-        if prepared.input_artifacts:
-            await uploads.send_artifacts(self._connection, prepared.input_artifacts)
-        summary = await self._send(prepared, request)
-        if prepared.plan_hash not in self._plans:
-            self._keep_plan(prepared.plan_hash, prepared.plan)
-        return summary
+        request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
+        await self._launch(prepared, request)
+        warnings = await self._capacity.warnings(prepared.plan_hash, prepared.plan, request.options.pool)
+        run_uuid = uuid.UUID(bytes=request.run_id)
+        return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)
 
     async def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
         """Wait for the end of a run and return the result of its workflow.
@@ -287,11 +268,7 @@ class AsyncClient:
 
     async def get(self, run: AnyRun) -> RunInfo:
         """Return the run's state; raise NoSuchRun."""
-        return run_info(await self.summary(run))
-
-    async def summary(self, run: AnyRun) -> service_pb2.RunSummary:
-        """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
-        return (await self._get(_id(run))).run
+        return run_info(await self._summary(run))
 
     async def list(
         self, *, team: str = "", workflow: str = "", states: Sequence[RunState] = (), limit: int = 50
@@ -319,10 +296,12 @@ class AsyncClient:
             raise AmbiguousRun(part, [str(each) for each in found[:10]])
         return found[0]
 
-    async def cancel(self, run: AnyRun, reason: str = "", *, caller: events_pb2.Caller | None = None) -> RunState:
+    async def cancel(self, run: AnyRun, reason: str = "") -> RunState:
         """Cancel a run and return its state; after this returns, no further actions of it start."""
-        run_id = _id(run)
-        request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=caller or self._caller, reason=reason)
+        return await self._cancel(_id(run), reason, self._caller)
+
+    async def _cancel(self, run_id: uuid.UUID, reason: str, caller: events_pb2.Caller) -> RunState:
+        request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=caller, reason=reason)
         try:
             answer: Any = await self._connection.call("state_tracker", "Cancel", request)
         except Refused as error:
@@ -374,7 +353,7 @@ class AsyncClient:
 
     async def why(self, run: AnyRun) -> list[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
-        summary = (await self._get(_id(run))).run
+        summary = await self._summary(run)
         plan = await self.plan(summary.plan)
         answers = await self._ask_pools("Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
         lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
@@ -398,6 +377,17 @@ class AsyncClient:
         retries = [Retry(home, self._connection.patience_s) for home in await self._connection.homes("action_service")]
         calls = (self._connection.call("action_service", method, request, retry=retry) for retry in retries)
         return await asyncio.gather(*calls)
+
+    async def _launch(
+        self, prepared: submission.Prepared, request: service_pb2.SubmitRequest
+    ) -> service_pb2.RunSummary:
+        await self._capacity.warnings(prepared.plan_hash, prepared.plan, request.options.pool)  # or UnknownPool
+        if prepared.input_artifacts:
+            await uploads.send_artifacts(self._connection, prepared.input_artifacts)
+        summary = await self._send(prepared, request)
+        if prepared.plan_hash not in self._plans:
+            self._keep_plan(prepared.plan_hash, prepared.plan)
+        return summary
 
     async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
         if not prepared.plan_data:
@@ -443,16 +433,17 @@ class AsyncClient:
         text = f"{failure.type}: {failure.message}" if failure.type else failure.message
         raise RunFailed(run_id, node.name, cause_text(ended.failure.cause), text, failure.traceback, place)
 
-    async def _get(self, run_id: uuid.UUID) -> service_pb2.GetRunResponse:
+    async def _summary(self, run: AnyRun) -> service_pb2.RunSummary:
+        """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
+        request = service_pb2.GetRunRequest(run_id=_id(run).bytes)
         try:
-            return await self._connection.call(
-                "state_tracker", "GetRun", service_pb2.GetRunRequest(run_id=run_id.bytes)
-            )
+            answer: Any = await self._connection.call("state_tracker", "GetRun", request)
         except Refused as error:
-            raise _found(error, run_id) from None
+            raise _found(error, _id(run)) from None
+        return answer.run
 
     async def _plan_of(self, run: AnyRun) -> plan_pb2.Plan:
-        known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._get(_id(run))).run.plan
+        known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._summary(run)).plan
         return await self.plan(known)
 
     def _keep_plan(self, plan_hash: bytes, plan: plan_pb2.Plan) -> None:

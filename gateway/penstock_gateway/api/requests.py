@@ -1,0 +1,121 @@
+"""The bodies of requests: what they are checked against, and what OpenAPI says of them."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from .context import NAME_CHARS_MAX, NAME_PATTERN, PLAN_EXAMPLE
+from .fields import ALIAS_PATTERN, INT32, REFERENCE_PATTERN, Body, Expected, HashText, Name, Whole
+
+
+class ArtifactInput(Body):
+    """An input that is stored as an artifact: what `values` of another run shows can be passed on."""
+
+    artifact: HashText
+    codec: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN, examples=["arrow"])
+    size_bytes: Whole = Field(ge=0, le=2**62)
+    type: str = Field(default="", max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)
+
+
+class Launch(Body):
+    """A run to start: of a deployed workflow, or of a stored plan."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [{"required": ["workflow"]}, {"required": ["plan"]}],
+            "examples": [{"plan": PLAN_EXAMPLE, "inputs": {"n": 21}, "team": "search", "labels": {"ticket": "42"}}],
+        },
+    )
+
+    workflow: str = Field(
+        default="", description="NAME, NAME@VERSION or NAME@ALIAS.", max_length=200, pattern=REFERENCE_PATTERN
+    )
+    plan: HashText = Field(default="", description="Hash of a stored plan.")
+    inputs: dict[str, Any] = Field(
+        default_factory=dict[str, Any],
+        description="JSON values by the name of the input; those left out take their defaults.",
+    )
+    artifacts: dict[str, ArtifactInput] = Field(
+        default_factory=dict[str, ArtifactInput], description="Inputs that are stored artifacts, by name."
+    )
+    team: Name = ""
+    pool: Name = ""
+    priority: Whole = Field(default=0, **INT32)
+    fail_fast: bool = Field(default=False, description="Cancel the rest of the run at the first failure.")
+    labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Launch":
+        if ("plan" in self.model_fields_set) == ("workflow" in self.model_fields_set):
+            raise ValueError("name either a workflow or a plan")
+        return self
+
+
+class Publish(Body):
+    """A stored plan that gets a name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"plan": PLAN_EXAMPLE, "team": "search", "alias": "production"}]},
+    )
+
+    plan: HashText
+    team: Name = Field(default="", description="The name belongs to this team from its first version on.")
+    alias: str = Field(default="", description="Move this alias to the version.", max_length=50, pattern=ALIAS_PATTERN)
+    expected_version: Expected | None = Field(
+        default=None, description="The version that the alias must point at now; 0: it must not exist."
+    )
+    allow_incompatible: bool = Field(
+        default=False, description="Deploy even if calls that the latest version accepts may be refused."
+    )
+
+
+class MoveAlias(Body):
+    """Where an alias is to point."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]})
+
+    version: Whole = Field(ge=1, le=2**62)
+    expected_version: Expected | None = Field(
+        default=None, description="The version that it must point at now; 0: it must not exist."
+    )
+
+
+class Cancel(Body):
+    """Why a run is cancelled."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "wrong data"}]})
+
+    reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
+
+
+class RunFilter(Body):
+    """Open runs: all conditions must hold. At least one is required, since none would mean every run."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    workflow: Name = Field(default="", min_length=1)
+    team: Name = Field(default="", min_length=1)
+    states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], min_length=1, max_length=2)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "RunFilter":
+        if not self.model_fields_set:
+            raise ValueError("an empty filter would mean every run; name a workflow, a team or states")
+        return self
+
+
+class CancelMany(Body):
+    """Runs to cancel."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"filter": {"team": "search"}, "dry_run": True}]}
+    )
+
+    filter: RunFilter
+    dry_run: bool = Field(default=True, description="Only count and list what would be cancelled.")
+    reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
+    limit: Whole = Field(
+        default=1_000, ge=1, le=1_000, description="Cancel at most this many; call again for the rest."
+    )
