@@ -26,7 +26,7 @@ import sys
 from penstock_observability.scraped import Scraped
 from prometheus_client import Counter, Histogram
 Counter.inc = Histogram.observe = lambda *_: None
-Scraped.watch = lambda *_: lambda: None
+Scraped.register = lambda *_: lambda: None
 from penstock.cli.app import execute
 sys.exit(execute(sys.argv[1:]))
 """

@@ -34,5 +34,5 @@ def make_stream(request: pytest.FixtureRequest) -> MakeStream:
 async def connected(stream: Stream) -> None:
     """Return once what is published arrives; until then a Kafka's readers have not joined."""
     async with asyncio.timeout(WAIT_S):
-        while isinstance(stream, KafkaStream) and not stream.connected:
+        while isinstance(stream, KafkaStream) and not stream.is_connected:
             await asyncio.sleep(0.01)

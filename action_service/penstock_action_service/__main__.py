@@ -4,7 +4,7 @@ import sys
 
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
-from penstock_service.process import Process, patiently
+from penstock_service.process import Process, retry_until_available
 from penstock_service.state_trackers import deployment_of
 from penstock_stream.opening import open_stream
 
@@ -33,8 +33,8 @@ async def start(settings: Settings, here: Process) -> None:
     if not settings.advertise:
         service.address = server.address
     here.stop(service.stop)
-    await patiently(service.start, ABSENT, "Postgres")
-    here.ready = lambda: service.ready
+    await retry_until_available(service.start, ABSENT, "Postgres")
+    here.ready = lambda: service.is_ready
 
 
 def main() -> int:

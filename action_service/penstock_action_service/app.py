@@ -33,7 +33,7 @@ RENEW_EVERY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -87,11 +87,11 @@ class ActionService:
         self._owners: dict[str, str] = {}
         self._noted: dict[str, frozenset[str]] = {}  # names of workers, as the table has them
         self._held_until = 0.0
-        self._postgres_away = False
+        self._is_postgres_away = False
         self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take what pools are free and begin to follow; `loaded` tells when all is known.
+        """Take what pools are free and begin to follow; `wait_loaded` returns when all is known.
 
         Raises one of `leases.TROUBLE` if Postgres is away; it may be called again then.
         """
@@ -103,13 +103,13 @@ class ActionService:
         self._renewing = asyncio.create_task(self._keep(self._leases))
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether all that is owned here is loaded; an instance that waits for a pool to become free is ready, too."""
-        return not self._postgres_away and all(host.is_loaded for host in self.hosts.values())
+        return not self._is_postgres_away and all(host.is_loaded for host in self.hosts.values())
 
-    async def loaded(self) -> None:
+    async def wait_loaded(self) -> None:
         """Return once the state of every shard is known to every pool that is ours now."""
-        await asyncio.gather(*(host.loaded() for host in self.hosts.values()))
+        await asyncio.gather(*(host.wait_loaded() for host in self.hosts.values()))
 
     def register(self, server: grpc_server.Server) -> None:
         """Serve workers and questions; errors derive from ActionServiceError."""
@@ -125,7 +125,7 @@ class ActionService:
         )
 
     def connect(
-        self, register: Register, send: Callable[[Orders], None], closed: Callable[[], None] = _nothing
+        self, register: Register, send: Callable[[Orders], None], closed: Callable[[], None] = _do_nothing
     ) -> Session:
         """Take in a worker of this process.
 
@@ -181,9 +181,9 @@ class ActionService:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await self._renew(leases)
-                self._postgres_away = False
+                self._is_postgres_away = False
             except TROUBLE as error:
-                self._postgres_away = True
+                self._is_postgres_away = True
                 log.warning("cannot acquire the leases of pools from Postgres, retrying: %s", error)
                 await leases.close()
                 if asyncio.get_running_loop().time() > self._held_until:
@@ -207,7 +207,7 @@ class ActionService:
     async def _note_workers(self, leases: Leases) -> None:
         """Let the next owner of each pool know whose return to wait for."""
         for name, host in self.hosts.items():
-            if (workers := host.core.connected()) != self._noted.get(name):
+            if (workers := host.core.connected_workers()) != self._noted.get(name):
                 await leases.note_workers(name, host.epoch, sorted(workers))
                 self._noted[name] = workers
 

@@ -44,13 +44,13 @@ class Measures:
         self._counted = (0, 0)
         self._looked_at = 0.0
         self._stops = [
-            *(self._watch(metric, number) for metric, number in OF_SUMMARY.items()),
-            metrics.QUEUED_SECONDS.watch(lambda: [((pool,), self._longest_s)]),
-            metrics.TEAM_QUEUED.watch(lambda: [((pool, team), count) for team, count in self._teams.items()]),
+            *(self._register(metric, number) for metric, number in OF_SUMMARY.items()),
+            metrics.QUEUED_SECONDS.register(lambda: [((pool,), self._longest_s)]),
+            metrics.TEAM_QUEUED.register(lambda: [((pool, team), count) for team, count in self._teams.items()]),
         ]
 
-    def _watch(self, metric: Scraped, number: Callable[[Summary], float]) -> Stop:
-        return metric.watch(lambda: [((self._pool,), number(self._summary))])
+    def _register(self, metric: Scraped, number: Callable[[Summary], float]) -> Stop:
+        return metric.register(lambda: [((self._pool,), number(self._summary))])
 
     def stop(self) -> None:
         """Show nothing more: another process may own the pool."""

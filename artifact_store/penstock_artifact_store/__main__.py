@@ -17,7 +17,7 @@ async def start(settings: Settings, here: Process) -> None:
     """Serve the folder."""
     store = LocalStore(settings.artifact_folder.expanduser().absolute())
 
-    here.stops.callback(measures.watch(store))
+    here.stops.callback(measures.register(store))
 
     def register(server: grpc_server.Server) -> None:
         add_to_server(store, server.grpc)

@@ -69,20 +69,20 @@ def path_of(root: Path, key: LogKey, suffix: str = SUFFIX) -> Path:
 class LogWriter:
     """Appends the lines of one execution; the file is made with the first line. Not for use by two threads at once."""
 
-    __slots__ = ("_fd", "_full", "_path", "_size")
+    __slots__ = ("_fd", "_is_full", "_path", "_size")
 
     def __init__(self, root: Path, key: LogKey) -> None:
         """`root` is the store's folder; raises BadLogKey."""
         self._path = path_of(root, key)
         self._fd = -1
         self._size = 0
-        self._full = False
+        self._is_full = False
 
     def append(self, lines: Iterable[tuple[int, str]]) -> None:
         """Write (time in microseconds, text) of each line in one piece; raises StoreFull."""
         if self._fd < 0:
             self._open()
-        if self._full:
+        if self._is_full:
             return
         rest = self._within_limit(lines)
         try:
@@ -111,7 +111,7 @@ class LogWriter:
         except OSError as error:
             raise_if_full(error, self._path.parent if self._path.parent.exists() else Path("/"))
             raise
-        self._full = self._size > LOG_BYTES_MAX
+        self._is_full = self._size > LOG_BYTES_MAX
 
     def _within_limit(self, lines: Iterable[tuple[int, str]]) -> bytes:
         out = bytearray()
@@ -119,7 +119,7 @@ class LogWriter:
             out += _line(at_us, text)
             if self._size + len(out) > LOG_BYTES_MAX:
                 out += _line(at_us, TRUNCATED)
-                self._full = True
+                self._is_full = True
                 break
         return bytes(out)
 

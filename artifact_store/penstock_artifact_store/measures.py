@@ -12,11 +12,11 @@ put_bytes: Final = metrics.ARTIFACT_BYTES.labels("put")
 get_bytes: Final = metrics.ARTIFACT_BYTES.labels("get")
 
 
-def watch(store: LocalStore) -> Stop:
+def register(store: LocalStore) -> Stop:
     """Let the metrics show the store's disk; the answer ends that."""
     stops = [
-        metrics.ARTIFACT_DISK.watch_one(lambda: shutil.disk_usage(store.folder).total),
-        metrics.ARTIFACT_FREE.watch_one(lambda: shutil.disk_usage(store.folder).free),
+        metrics.ARTIFACT_DISK.register_one(lambda: shutil.disk_usage(store.folder).total),
+        metrics.ARTIFACT_FREE.register_one(lambda: shutil.disk_usage(store.folder).free),
     ]
 
     def stop() -> None:

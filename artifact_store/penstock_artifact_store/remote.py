@@ -73,11 +73,11 @@ class RemoteStore:
 
     def get(self, artifact: bytes) -> bytes:
         """Return the bytes, verified; raises ArtifactMissing, ArtifactDamaged, StoreUnavailable."""
-        return self._cached(self._cache.get, artifact)
+        return self._read_cached(self._cache.get, artifact)
 
     def path(self, artifact: bytes) -> Path:
         """Return a file in the cache, verified, to read or map, never to change; raises like `get`."""
-        return self._cached(self._cache.path, artifact)
+        return self._read_cached(self._cache.path, artifact)
 
     def has(self, artifact: bytes) -> bool:
         """Whether the remote store has it; raises StoreUnavailable."""
@@ -88,7 +88,7 @@ class RemoteStore:
         asked, out = list(artifacts), list[bytes]()
         for start in range(0, len(asked), MISSING_BATCH):
             request = pb.MissingRequest(artifacts=asked[start : start + MISSING_BATCH])
-            out += self._tried(lambda request=request: self._stub.Missing(request, timeout=CALL_TIMEOUT_S)).artifacts
+            out += self._retry(lambda request=request: self._stub.Missing(request, timeout=CALL_TIMEOUT_S)).artifacts
         return out
 
     def size(self, artifact: bytes) -> int:
@@ -101,7 +101,7 @@ class RemoteStore:
         for part in parts:
             digest.update(part)
         head = pb.CheckpointHead(codec=codec, size_bytes=sum(map(len, parts)), digest=digest.digest())
-        self._tried(lambda: self._stub.PutCheckpoint(_checkpoint_chunks(key, head, parts), timeout=TRANSFER_TIMEOUT_S))
+        self._retry(lambda: self._stub.PutCheckpoint(_checkpoint_chunks(key, head, parts), timeout=TRANSFER_TIMEOUT_S))
 
     def checkpoint(self, run_id: bytes, node: int, item: Sequence[int] = ()) -> tuple[str, memoryview] | None:
         """Return codec and bytes of what the latest attempt of a node kept; None: nothing. Raises StoreUnavailable."""
@@ -119,16 +119,16 @@ class RemoteStore:
                 return head.codec, mapped(incoming.path)
 
         try:
-            return self._tried(fetch)
+            return self._retry(fetch)
         except ArtifactMissing:
             return None
 
     def remove_checkpoints(self, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> None:
         """Remove what a node kept, or with -1 what all nodes of a run kept; raises StoreUnavailable."""
         request = pb.RemoveCheckpointsRequest(run_id=run_id, node=node, item=item)
-        self._tried(lambda: self._stub.RemoveCheckpoints(request, timeout=CALL_TIMEOUT_S))
+        self._retry(lambda: self._stub.RemoveCheckpoints(request, timeout=CALL_TIMEOUT_S))
 
-    def _cached(self, read: Callable[[bytes], Answer], artifact: bytes) -> Answer:
+    def _read_cached(self, read: Callable[[bytes], Answer], artifact: bytes) -> Answer:
         try:
             return read(artifact)
         except (ArtifactMissing, ArtifactDamaged):  # a damaged one has been set aside by the cache
@@ -144,7 +144,7 @@ class RemoteStore:
                 for response in self._stub.Get(request, timeout=TRANSFER_TIMEOUT_S):
                     incoming.write(response.chunk)
 
-            self._tried(go_on, artifact)
+            self._retry(go_on, artifact)
             if incoming.digest() != artifact:
                 raise ArtifactDamaged(artifact, self)
             self._cache.keep(incoming)
@@ -152,9 +152,9 @@ class RemoteStore:
     def _upload(self, artifact: bytes) -> None:
         if self.missing([artifact]):
             path = self._cache.path(artifact)
-            self._tried(lambda: self._stub.Put(_chunks(artifact, path), timeout=TRANSFER_TIMEOUT_S), artifact)
+            self._retry(lambda: self._stub.Put(_chunks(artifact, path), timeout=TRANSFER_TIMEOUT_S), artifact)
 
-    def _tried(self, call: Callable[[], Answer], artifact: bytes = b"") -> Answer:
+    def _retry(self, call: Callable[[], Answer], artifact: bytes = b"") -> Answer:
         """Call again, later and later, while the service cannot be reached; raise StoreUnavailable after PATIENCE_S."""
         delay_s = RETRY_DELAY_S
         give_up_at = time.monotonic() + PATIENCE_S

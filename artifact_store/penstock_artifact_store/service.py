@@ -69,10 +69,10 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
                     raise BadHash("the first message must carry the SHA-256 of the bytes")
                 if len(request.chunk) > CHUNK_BYTES:
                     raise BadHash(f"a message may carry at most {CHUNK_BYTES} bytes")
-                await _finished(incoming.write, request.chunk)
+                await _run_in_thread(incoming.write, request.chunk)
             if incoming.digest() != announced:
                 raise BadHash(f"announced {announced.hex()}, received {incoming.digest().hex()}; send the bytes again")
-            await _finished(self._store.keep, incoming)
+            await _run_in_thread(self._store.keep, incoming)
         measures.put_bytes.inc(incoming.size)
         return pb.PutResponse(artifact=announced, size_bytes=incoming.size)
 
@@ -155,11 +155,11 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
             async with _Threaded(incoming):
                 async for request in request_iterator:
                     first = first or request
-                    await _finished(incoming.write, request.chunk)
+                    await _run_in_thread(incoming.write, request.chunk)
                 if first is None or incoming.digest() != first.head.digest:
                     raise BadHash("the bytes of the checkpoint are not those that were announced; send them again")
                 keep = checkpoints.keep_checkpoint
-                await _finished(keep, self._store.folder, _key(first.key), first.head.codec, incoming)
+                await _run_in_thread(keep, self._store.folder, _key(first.key), first.head.codec, incoming)
         except ArtifactStoreError as error:
             await _abort(context, error)
         return pb.PutCheckpointResponse()
@@ -199,16 +199,16 @@ class _Threaded:
 
     async def __aenter__(self) -> None:
         try:
-            await _finished(self._incoming.__enter__)
+            await _run_in_thread(self._incoming.__enter__)
         except asyncio.CancelledError:
             await self.__aexit__(None, None, None)
             raise
 
     async def __aexit__(self, *reason: Any) -> None:
-        await _finished(self._incoming.__exit__, *reason)
+        await _run_in_thread(self._incoming.__exit__, *reason)
 
 
-async def _finished(work: Callable[..., object], *arguments: object) -> None:
+async def _run_in_thread(work: Callable[..., object], *arguments: object) -> None:
     """Do something in a thread; who cancels waits for its end, as nobody may close what it still uses."""
     task = asyncio.create_task(asyncio.to_thread(work, *arguments))
     try:

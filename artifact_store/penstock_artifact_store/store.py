@@ -47,7 +47,7 @@ class LocalStore:
         """Keep the parts, one after the other, as one artifact; raises StoreFull."""
         if sum(map(len, parts)) <= HASHED_FIRST_BYTES_MAX:
             artifact = hashlib.sha256(b"".join(parts)).digest()
-            if self._settled(artifact):
+            if self._is_settled(artifact):
                 return artifact
         with self.incoming() as incoming:
             for part in parts:
@@ -68,7 +68,7 @@ class LocalStore:
     def keep(self, incoming: Incoming) -> bytes:
         """Make what arrived an artifact, durably, and return its hash."""
         artifact = incoming.digest()
-        if not self._settled(artifact):
+        if not self._is_settled(artifact):
             self._keep(incoming, artifact)
         return artifact
 
@@ -155,7 +155,7 @@ class LocalStore:
         name = artifact.hex()
         return self._objects / name[:2] / name
 
-    def _settled(self, artifact: bytes) -> bool:
+    def _is_settled(self, artifact: bytes) -> bool:
         """Whether it is there and durable: another process may have named it and not yet synced the name."""
         path = self._locate(artifact)
         if not path.exists():

@@ -20,7 +20,7 @@ async def start(settings: Settings, here: Process) -> None:
     here.stop(manager.stop)
     await here.serve(settings, manager.register)
     await manager.start()
-    here.ready = lambda: manager.ready
+    here.ready = lambda: manager.is_ready
 
 
 def main() -> int:

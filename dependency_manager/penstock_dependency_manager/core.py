@@ -64,10 +64,10 @@ class Graph:
 
     def load(self, runs: Iterable[st.OpenRun], seq: int, epoch: int, now: float) -> None:
         """Replace the state by a snapshot of the State Tracker."""
-        self.runs = {run.run_id: self._restored(run, now) for run in runs}
+        self.runs = {run.run_id: self._restore(run, now) for run in runs}
         self.seq, self.epoch = seq, epoch
 
-    def _restored(self, described: st.OpenRun, now: float) -> OpenRun:
+    def _restore(self, described: st.OpenRun, now: float) -> OpenRun:
         graph = self.plans[described.plan]
         return restored(described, graph, self.paths.of(graph, now), now)
 
@@ -85,7 +85,7 @@ class Graph:
     def starts(self, now: float) -> Iterator[act.Start]:
         """Describe every attempt that may run or runs, as of the first one that is asked for: for a snapshot."""
         attempts = [
-            (run, run.stopped, node, pending.attempt, pending.grant, pending.worker, pending.ready_at)
+            (run, run.is_stopped, node, pending.attempt, pending.grant, pending.worker, pending.ready_at)
             for run in self.runs.values()
             for node, pending in run.pending.items()
         ]
@@ -97,7 +97,7 @@ class Graph:
     def _take(self, event: ev.Event, now: float, out: Instructions) -> None:
         kind = event.WhichOneof("kind")
         if kind == "run_submitted":
-            self._submitted(event.run_id, event.run_submitted, now, out)
+            self._apply_submitted(event.run_id, event.run_submitted, now, out)
             return
         run = self.runs.get(event.run_id)
         if run is None:
@@ -106,18 +106,18 @@ class Graph:
             raise UnknownRun(self.shard, self.seq, event.run_id)
         match kind:
             case "action_succeeded":
-                self._succeeded(run, event.action_succeeded, out)
+                self._apply_succeeded(run, event.action_succeeded, out)
             case "action_started":
                 started = event.action_started
                 pending = run.pending[started.node]
                 pending.grant, pending.worker = started.grant, started.worker
-                _running(run, started, out.add().running)
+                _write_running(run, started, out.add().running)
             case "action_failed":
-                self._failed(run, event.action_failed, now, out)
+                self._apply_failed(run, event.action_failed, now, out)
             case "cancel_requested":
-                run.stopped = True
+                run.is_stopped = True
                 for node in run.pending:
-                    _stop(run, node, out.add().stop)
+                    _write_stop(run, node, out.add().stop)
             case "nodes_skipped":
                 for node in event.nodes_skipped.nodes:
                     run.pending.pop(node, None)
@@ -126,24 +126,24 @@ class Graph:
             case _:
                 pass  # an event of a later version
 
-    def _submitted(self, run_id: bytes, event: ev.RunSubmitted, now: float, out: Instructions) -> None:
+    def _apply_submitted(self, run_id: bytes, event: ev.RunSubmitted, now: float, out: Instructions) -> None:
         graph = self.plans[event.plan]
         paths = self.paths.of(graph, now)
         run = self.runs[run_id] = OpenRun(run_id, graph, paths, event.caller.team, event.options, self.seq)
         self._begin(run, graph.roots, out)
 
-    def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
+    def _apply_succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
         node = event.node
         run.pending.pop(node, None)
         run.outputs[node] = self.seq
         self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
-        self._recorded(run, node, event.attempt, event.grant, out)
+        self._add_recorded(run, node, event.attempt, event.grant, out)
         self._begin(run, run.unlock(node), out)
 
-    def _failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
+    def _apply_failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
         node = event.node
         run.pending.pop(node, None)
-        self._recorded(run, node, event.attempt, event.grant, out)
+        self._add_recorded(run, node, event.attempt, event.grant, out)
         if event.HasField("retry_delay_s"):
             run.begin_again(node, event.attempt + 1, event.retry_delay_s, now, out.add().start)
         elif run.graph.on_failure[node] == CONTINUE:
@@ -158,7 +158,7 @@ class Graph:
         if many:
             self.undescribed = run, nodes
 
-    def _recorded(self, run: OpenRun, node: int, attempt: int, grant: int, out: Instructions) -> act.Instruction:
+    def _add_recorded(self, run: OpenRun, node: int, attempt: int, grant: int, out: Instructions) -> act.Instruction:
         instruction = out.add()
         recorded = instruction.recorded
         recorded.run_id = run.run_id
@@ -169,9 +169,9 @@ class Graph:
         return instruction
 
 
-def _running(run: OpenRun, event: ev.ActionStarted, running: act.Running) -> None:
+def _write_running(run: OpenRun, event: ev.ActionStarted, running: act.Running) -> None:
     running.run_id, running.node, running.attempt, running.grant = run.run_id, event.node, event.attempt, event.grant
 
 
-def _stop(run: OpenRun, node: int, stop: act.Stop) -> None:
+def _write_stop(run: OpenRun, node: int, stop: act.Stop) -> None:
     stop.run_id, stop.node, stop.attempt = run.run_id, node, run.pending[node].attempt

@@ -36,13 +36,13 @@ class OpenRun:
         "descriptions",
         "first_seq",
         "graph",
+        "is_stopped",
         "outputs",
         "paths",
         "pending",
         "pool",
         "priority",
         "run_id",
-        "stopped",
         "team",
         "traceparent",
         "waits_for",
@@ -66,7 +66,7 @@ class OpenRun:
         self.priority = options.priority
         self.traceparent = options.traceparent
         self.first_seq = first_seq
-        self.stopped = False
+        self.is_stopped = False
         self.waits_for = array("I", map(len, graph.parents))
         self.outputs = array("q", bytes(8 * graph.size))
         self.pending: dict[int, Pending] = {}
@@ -87,7 +87,7 @@ class OpenRun:
             left = waits_for[child] = waits_for[child] - 1
             if left == 0:
                 ready.append(child)
-        return [] if self.stopped else ready
+        return [] if self.is_stopped else ready
 
     def begin(self, node: int) -> None:
         """Let the first attempt run."""
@@ -138,7 +138,7 @@ def _description(graph: PlanGraph, node: int) -> bytes:
 def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now: float) -> OpenRun:
     """Return the run as a snapshot of the State Tracker describes it."""
     run = OpenRun(described.run_id, graph, paths, described.team, described.options, described.first_seq)
-    run.stopped = described.cancelling or described.failing_fast
+    run.is_stopped = described.cancelling or described.failing_fast
     status = bytearray(graph.size)
     for node in described.nodes:
         status[node.node] = node.status
@@ -154,10 +154,10 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
 
 def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray, now: float) -> None:
     for node in described.nodes:
-        if node.status == st.NODE_STATUS_RUNNING or (node.status == st.NODE_STATUS_WAITING and not run.stopped):
+        if node.status == st.NODE_STATUS_RUNNING or (node.status == st.NODE_STATUS_WAITING and not run.is_stopped):
             pending = run.pending[node.node] = Pending(node.attempt or 1, now + node.delay_s)
             pending.grant, pending.worker = node.grant, node.worker
-    if not run.stopped:
+    if not run.is_stopped:
         for index, state in enumerate(status):
             if state == 0 and run.waits_for[index] == 0:
                 run.pending[index] = Pending(1)

@@ -43,11 +43,11 @@ class Plans(dict[bytes, PlanGraph]):
         return self
 
     @asynccontextmanager
-    async def held(self, hashes: Collection[bytes]) -> AsyncGenerator[None]:
+    async def hold(self, hashes: Collection[bytes]) -> AsyncGenerator[None]:
         """Have these plans here until the block ends; waits for the State Tracker as long as it takes."""
         self._held.update(hashes)
         try:
-            await asyncio.gather(*(self._present(plan_hash) for plan_hash in hashes))
+            await asyncio.gather(*(self._wait_present(plan_hash) for plan_hash in hashes))
             yield
         finally:
             self._held.subtract(hashes)
@@ -59,7 +59,7 @@ class Plans(dict[bytes, PlanGraph]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _present(self, plan_hash: bytes) -> None:
+    async def _wait_present(self, plan_hash: bytes) -> None:
         while plan_hash not in self:
             task = self._fetching.get(plan_hash)
             if task is None:

@@ -34,14 +34,14 @@ class DependencyManager:
         )
 
     async def start(self) -> None:
-        """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
+        """Begin to follow; returns at once. `wait_loaded` returns when every shard has a state."""
         await self._follower.start()
 
-    async def loaded(self) -> None:
-        await self._follower.loaded()
+    async def wait_loaded(self) -> None:
+        await self._follower.wait_loaded()
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether every shard has a state."""
         return self._follower.is_loaded
 

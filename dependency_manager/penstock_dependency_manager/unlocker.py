@@ -30,7 +30,7 @@ class PlanSource(Protocol):
 
     def __contains__(self, plan_hash: object, /) -> bool: ...
 
-    def held(self, hashes: Collection[bytes], /) -> AbstractAsyncContextManager[None]: ...
+    def hold(self, hashes: Collection[bytes], /) -> AbstractAsyncContextManager[None]: ...
 
     @property
     def graphs(self) -> Mapping[bytes, PlanGraph]: ...
@@ -85,7 +85,7 @@ class Unlocker:
         if (describing := self._describing.pop(shard, None)) is not None:
             describing.cancel()
             self.unpublished.pop(shard, None)
-        async with self._plans.held({run.plan for run in snapshot.items}):
+        async with self._plans.hold({run.plan for run in snapshot.items}):
             graph = Graph(shard, self._plans.graphs, self._paths)
             graph.load(snapshot.items, snapshot.seq, snapshot.epoch, self._clock())
         self.graphs[shard] = graph
@@ -112,7 +112,7 @@ class Unlocker:
         return {run.graph.hash for graph in self.graphs.values() for run in graph.runs.values()}
 
     async def _fetch(self, shard: int, missing: Sequence[bytes]) -> None:
-        async with self._plans.held(missing):
+        async with self._plans.hold(missing):
             self._resume(shard)
 
     async def _describe(self, graph: Graph, message: act.ActionBatch) -> None:

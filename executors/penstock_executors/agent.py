@@ -78,14 +78,14 @@ class Agent:
         need = Need(self._capacity.cpu_milli, self._capacity.gpu, self._capacity.memory_bytes)
         slots_max = SLOTS_A_CORE_MAX * max(1, -(-need.cpu_milli // 1000))
         self._core = Core(worker, need, slots_max, executor.ahead_max)
-        self._intake = Intake(worker, scratch / "inputs", read_values, self._taken_in, self._not_taken_in)
+        self._intake = Intake(worker, scratch / "inputs", read_values, self._on_taken_in, self._on_not_taken_in)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._reporting: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None
         self._missing: set[int] = set()  # grants that the executor did not have at the last look
-        self._open = False
-        self._unwatch: Callable[[], None] | None = None
+        self._is_open = False
+        self._unregister: Callable[[], None] | None = None
 
     async def open(self) -> None:
         """Make the executor ready; `on_orders` may be called from now on, on this event loop."""
@@ -94,23 +94,23 @@ class Agent:
         self._intake.open()
         self._scratch.open()
         await self._executor.open(self._context)
-        self._unwatch = measures.watch(self._core)
-        self._open = True
+        self._unregister = measures.register(self._core)
+        self._is_open = True
         self._looking = self._loop.call_later(LOOK_S, self._look)
 
     @property
-    def holds(self) -> bool:
+    def holds_any(self) -> bool:
         """Whether anything waits, runs, or is not recorded yet."""
         return bool(self._core.holds() or self._intake.grants())
 
     async def close(self) -> None:
         """End everything that runs; what was not recorded is the log's to find lost."""
-        self._open = False
+        self._is_open = False
         for timer in (self._timer, self._reporting, self._looking):
             if timer is not None:
                 timer.cancel()
-        if self._unwatch is not None:
-            self._unwatch()
+        if self._unregister is not None:
+            self._unregister()
         try:
             await asyncio.wait_for(self._intake.close(), CLOSE_S)
             await asyncio.wait_for(self._scratch.close(), CLOSE_S)
@@ -138,40 +138,40 @@ class Agent:
 
     def on_orders(self, orders: Orders) -> None:
         """Carry out orders: recorded, stop, grants."""
-        if not self._open:
+        if not self._is_open:
             return
-        for number in (*orders.stop, *orders.recorded) if self._intake.busy else ():
+        for number in (*orders.stop, *orders.recorded) if self._intake.is_busy else ():
             self._intake.stop(number, "stopped on request")
-        self._scratch.recorded(orders.recorded)
+        self._scratch.note_recorded(orders.recorded)
         grants = self._intake.take(orders.grants)
         if len(grants) < len(orders.grants):
             orders = worker_pb2.Orders(recorded=orders.recorded, stop=orders.stop, grants=grants)
         self._core.orders(orders, self._loop.time())
         self._act()
 
-    def _taken_in(self, grant: Grant) -> None:
+    def _on_taken_in(self, grant: Grant) -> None:
         """Its inputs are on the disk."""
         self.on_orders(worker_pb2.Orders(grants=[grant]))
 
-    def _not_taken_in(self, grant: Grant, report: Report) -> None:
+    def _on_not_taken_in(self, grant: Grant, report: Report) -> None:
         """It ends before it came to a process."""
-        failure_log.ended([report])
+        failure_log.log_ended([report])
         self._core.end_unheld(grant, report, self._loop.time())
         self._act()
 
     def _on_reports(self, ended: list[Report]) -> None:
-        measures.ended(ended)
-        failure_log.ended(ended)
-        self._scratch.ended(ended)
+        measures.count_ended(ended)
+        failure_log.log_ended(ended)
+        self._scratch.note_ended(ended)
         for report in ended:
             self._intake.forget(report.grant)
-        self._core.ended(ended, self._loop.time())
-        if self._open:
+        self._core.take_ended(ended, self._loop.time())
+        if self._is_open:
             self._act()
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, math.inf
-        with _logged("reading results"):
+        with _log_errors("reading results"):
             self._executor.collect()  # what has ended meanwhile is not late
         self._core.tick(self._loop.time())
         self._act()
@@ -182,9 +182,9 @@ class Agent:
         while core.asks:
             slot = core.asks.pop()
             stage = Stage(0.0, "the worker does not know")
-            with _logged("asking how far an action is"):
+            with _log_errors("asking how far an action is"):
                 stage = self._executor.stage(slot)
-            core.staged(slot, stage.called_s, stage.doing, self._loop.time())
+            core.judge_stage(slot, stage.called_s, stage.doing, self._loop.time())
         while core.take_back:
             slot = core.take_back.pop()
             try:
@@ -193,7 +193,7 @@ class Agent:
                 log.exception("cannot take actions back, retrying")
                 self._loop.call_later(RETRY_S, self._take_back, slot)
             else:
-                core.taken_back(slot, back, self._loop.time())
+                core.apply_taken_back(slot, back, self._loop.time())
         if core.kills:
             kills, core.kills = core.kills, []
             self._kill(kills)
@@ -210,7 +210,7 @@ class Agent:
             self._timer_at = core.due
 
     def _take_back(self, slot: int) -> None:
-        if self._open:
+        if self._is_open:
             self._core.take_back.append(slot)
             self._act()
 
@@ -226,7 +226,7 @@ class Agent:
             self._executor.stop(kills, self._grace_s)
         except Exception:
             log.exception("cannot stop actions, retrying")
-            if self._open:
+            if self._is_open:
                 self._loop.call_later(RETRY_S, self._kill, kills)
 
     def _look(self) -> None:
@@ -251,7 +251,7 @@ class Agent:
     def _report(self) -> None:
         """Say what has ended: at once if some process may wait for what follows, else with what ends soon after."""
         core = self._core
-        if self._linger_s and len(core.outbox) < LINGER_REPORTS_MAX and core.busy:
+        if self._linger_s and len(core.outbox) < LINGER_REPORTS_MAX and core.is_busy:
             if self._reporting is None:
                 self._reporting = self._loop.call_later(self._linger_s, self._report_now)
         else:
@@ -266,7 +266,7 @@ class Agent:
 
 
 @contextlib.contextmanager
-def _logged(step: str) -> Generator[None]:
+def _log_errors(step: str) -> Generator[None]:
     """Go on whatever is raised."""
     try:
         yield

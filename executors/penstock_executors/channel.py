@@ -15,7 +15,7 @@ class Channel:
         self._near.setblocking(False)
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
 
-        self.ended = False  # never told by this socket: the worker holds both ends
+        self.is_ended = False  # never told by this socket: the worker holds both ends
 
     @property
     def fd(self) -> int:
@@ -27,7 +27,7 @@ class Channel:
         """The process's end, to be inherited."""
         return self._far.fileno()
 
-    def inherited(self) -> None:
+    def close_far_end(self) -> None:
         """The process has its end."""
 
     def send(self, message: bytes) -> bool:
@@ -38,7 +38,7 @@ class Channel:
             return False
         return True
 
-    def received(self, count_max: int) -> Iterator[memoryview]:
+    def receive(self, count_max: int) -> Iterator[memoryview]:
         """Messages that have arrived, each valid until the next is asked for."""
         for _ in range(count_max):
             try:

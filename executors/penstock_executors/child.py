@@ -74,16 +74,16 @@ class Child:
         self._output_bytes = 0
         self._streams = (sys.stdout, sys.stderr)
         self._pid = os.getpid()
-        self.busy = self.stopping = False
+        self.is_busy = self.is_stopping = False
 
     def serve(self) -> None:
         """Execute grants, one at a time, until the worker closes the socket."""
         while message := self._link.receive():
             grant = Grant.FromString(message)
             answer = FromChild()
-            self.busy = True
+            self.is_busy = True
             self._execute(grant, answer)
-            self.busy = False
+            self.is_busy = False
             if self._pid != os.getpid():  # the operator forked, and this is the copy, which came back
                 os._exit(0)
             try:
@@ -92,7 +92,7 @@ class Child:
                 answer.unfit.append(f"it could not be restored: {error}")
             self._page.end()
             self._link.send(answer.SerializeToString())
-            if self.stopping or answer.unfit:
+            if self.is_stopping or answer.unfit:
                 return
 
     def _execute(self, grant: Grant, answer: FromChild) -> None:
@@ -146,7 +146,7 @@ class Child:
                 self._calls.clear()
             call = Call(self._plan(grant.plan), grant.node, self._store, scratch_folder=self._files)
             self._calls[key] = call
-            self._handover.loaded(call.operator.partition(":")[0])
+            self._handover.note_loaded(call.operator.partition(":")[0])
         return call
 
     def _plan(self, name: bytes) -> Plan:
@@ -168,7 +168,7 @@ class Child:
             sys.stdout, sys.stderr = self._streams
         size = self._output_size() if _flush(self._streams) else -1
         if size < 0:
-            size = self._restored_output()
+            size = self._restore_output()
         if size != self._output_bytes:
             self._output_bytes = answer.output_end_bytes = size
         answer.unfit.extend(self._handover.restore())
@@ -177,7 +177,7 @@ class Child:
         if stamp != self._work_stamp:
             _empty(self._work)
             self._work_stamp = os.stat(self._work).st_mtime_ns
-        if self._current is not None and self._current.took_files() and self._files.exists():
+        if self._current is not None and self._current.has_new_files() and self._files.exists():
             _empty(self._files)
 
     def _output_size(self) -> int:
@@ -188,7 +188,7 @@ class Child:
             return -1
         return state.st_size if state.st_ino == self._output_inode else -1
 
-    def _restored_output(self) -> int:
+    def _restore_output(self) -> int:
         """The operator closed or redirected what is everybody's: open it again, and return its size in bytes."""
         os.dup2(self._output, 1)
         os.dup2(self._output, 2)
@@ -197,10 +197,10 @@ class Child:
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
         """SIGTERM: end at once, or let the operator clean up first."""
-        if os.getpid() != self._pid or not self.busy:
+        if os.getpid() != self._pid or not self.is_busy:
             os._exit(EXIT_STOPPED)
-        if not self.stopping:
-            self.stopping = True
+        if not self.is_stopping:
+            self.is_stopping = True
             stops.let_programs_end(self._grace_s)
             raise Stopped("the worker stopped this action")
 

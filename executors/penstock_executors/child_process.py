@@ -36,8 +36,9 @@ class ChildProcess:
     """Blank until it is bound to a bundle, a team and GPUs, then never bound to others."""
 
     __slots__ = (
-        "binding", "channel", "code", "doomed", "ending", "finished", "gpus", "killed_for", "number", "over", "page",
-        "ready", "said", "said_at", "said_line", "said_of", "sent", "setup_at", "slot", "tail", "trusted", "waiting",
+        "binding", "channel", "code", "doomed", "finished", "gpus", "is_ending", "is_ready", "is_trusted", "killed_for",
+        "number", "over", "page", "said", "said_at", "said_line", "said_of", "sent", "setup_at", "slot", "tail",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, folder: Path, keeper: KeeperLink) -> None:
@@ -46,9 +47,9 @@ class ChildProcess:
         self.binding: Binding | None = None
         self.gpus: tuple[str, ...] = ()
         self.setup_at = 0.0  # when it was told whom it serves
-        self.ready = False
-        self.ending = False  # it must not be handed anything, and is going to end
-        self.trusted = True  # until it says what makes no sense
+        self.is_ready = False
+        self.is_ending = False  # it must not be handed anything, and is going to end
+        self.is_trusted = True  # until it says what makes no sense
         self.slot: int | None = None
         self.waiting: deque[Grant] = deque()  # not yet sent
         self.sent: deque[Grant] = deque()  # in order; only the first may have begun
@@ -76,18 +77,18 @@ class ChildProcess:
                 keeper.start(number, [self.channel.far_fd, self.tail.fd, page])
             finally:
                 os.close(page)
-            self.channel.inherited()
+            self.channel.close_far_end()
             undo.pop_all()
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing is handed to it."""
         return not self.sent and not self.waiting and not self.finished
 
     def take_back(self) -> list[Grant]:
         """Remove what has not begun, in order."""
         back: list[Grant] = []
-        if self.ready:  # before that, only the setup is on its way
+        if self.is_ready:  # before that, only the setup is on its way
             unread = {Grant.FromString(message).grant for message in self.channel.take_back()}
             back = [grant for grant in self.sent if grant.grant in unread]
             self.sent = deque(grant for grant in self.sent if grant.grant not in unread)

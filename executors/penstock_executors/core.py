@@ -35,13 +35,14 @@ class Orders(Protocol):
 class Core:
     """What one worker holds, and what is to be done about it.
 
-    Inputs: `orders`, `ended`, `taken_back`, `staged`, `tick`. Each adds to the lists of what is to be done, which the
-    driver of the core empties, in this order: `asks`, `take_back`, `kills`, `starts` with `start_slots`, `outbox`.
+    Inputs: `orders`, `take_ended`, `apply_taken_back`, `judge_stage`, `tick`. Each adds to the lists of what is to be
+    done, which the driver of the core empties, in this order: `asks`, `take_back`, `kills`, `starts` with
+    `start_slots`, `outbox`.
     """
 
     def __init__(self, worker: str, capacity: Need, slots_max: int, ahead_max: int = AHEAD_MAX) -> None:
         self.due = math.inf  # when `tick` has something to do
-        self.asks: list[int] = []  # slots: say how far the first action is; see `staged`
+        self.asks: list[int] = []  # slots: say how far the first action is; see `judge_stage`
         self.take_back: list[int] = []  # slots: return what has not begun; see `takes_first`
         self.kills: list[int] = []  # grants
         self.starts: list[Grant] = []
@@ -55,7 +56,7 @@ class Core:
         self._slots = Slots(capacity, slots_max, ahead_max)
         self._durations: dict[str, float] = {}  # seconds, by operator
         self._arrivals = 0
-        self._dry = False
+        self._has_run_dry = False
 
     def holds(self) -> list[Grant]:
         """Grants that wait, run, or have ended and are not recorded."""
@@ -70,29 +71,25 @@ class Core:
         return len(self._held) - self.running()
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether no slot has run dry since the outbox was emptied, and each has more to do after its first action."""
         slots = self._slots.open
-        return not self._dry and bool(slots) and all(len(slot.queue) > 1 for slot in slots.values())
+        return not self._has_run_dry and bool(slots) and all(len(slot.queue) > 1 for slot in slots.values())
 
     def take_outbox(self) -> list[Report]:
         """Empty the outbox."""
-        outbox, self.outbox, self._dry = self.outbox, [], False
+        outbox, self.outbox, self._has_run_dry = self.outbox, [], False
         return outbox
 
     def unrecorded(self) -> int:
         """Number of grants that have ended and are not recorded."""
         return len(self._ended)
 
-    def expects(self, operator: str) -> float | None:
-        """Seconds that the operator takes, as far as seen."""
-        return self._durations.get(operator)
-
     def orders(self, orders: Orders, now: float) -> None:
         """Forget what is recorded, stop, and take on: in this order."""
         for number in orders.recorded:
             if not self._ended.forget(number) and (held := self._held.get(number)):
-                held.forget = True  # another execution won, or this one was given up
+                held.is_unwanted = True  # another execution won, or this one was given up
                 self._stop(held, "", now)
         for number in orders.stop:
             if held := self._held.get(number):
@@ -102,7 +99,7 @@ class Core:
         self._pump(now)
         self._look_soon(now)
 
-    def ended(self, ended: Iterable[Report], now: float) -> None:
+    def take_ended(self, ended: Iterable[Report], now: float) -> None:
         """Terminal reports of the executor; what comes about a grant that is not held means nothing."""
         slots = len(self._slots.open)
         for report in ended:
@@ -111,7 +108,7 @@ class Core:
                 continue
             if held.slot is not None:
                 self._slots.leave(held, now)
-            if held.forget:
+            if held.is_unwanted:
                 self._ended.remember(held.id)
                 continue
             if report.HasField("failed"):
@@ -121,7 +118,7 @@ class Core:
                 self._learn(held.grant.operator, report.succeeded.duration_us * 1e-6)
             self._end(held, report, now)
         self._pump(now)
-        self._dry |= len(self._slots.open) < slots
+        self._has_run_dry |= len(self._slots.open) < slots
         self._look_soon(now)
 
     def end_unheld(self, grant: Grant, report: Report, now: float) -> None:
@@ -133,7 +130,7 @@ class Core:
         found = self._slots.open.get(slot)
         return found is not None and bool(found.queue[0].cause)
 
-    def taken_back(self, slot: int, grants: Sequence[int], now: float) -> None:
+    def apply_taken_back(self, slot: int, grants: Sequence[int], now: float) -> None:
         """The executor's answer to `take_back`: these will not begin; what else was to be stopped is killed."""
         back = [self._held[number] for number in grants]
         for held in back:
@@ -144,7 +141,7 @@ class Core:
             else:
                 self._queue(held).appendleft(held)
         if left := self._slots.open.get(slot):
-            left.late |= any(held.cause for held in left.queue)
+            left.is_late |= any(held.cause for held in left.queue)
             self.kills.extend(held.id for held in left.queue if held.cause)
         self._pump(now)
         self._look_soon(now)
@@ -153,8 +150,8 @@ class Core:
         """Report what runs for longer, stop what runs too long, repeat what was not recorded."""
         for slot in self._slots.open.values():
             first = slot.queue[0]
-            if not slot.told and now >= slot.since + STARTED_AFTER_S:
-                slot.told = slot.late = True
+            if not slot.is_reported and now >= slot.since + STARTED_AFTER_S:
+                slot.is_reported = slot.is_late = True
                 self.outbox.append(reports.started(first.grant, self._worker))
                 if len(slot.queue) > 1:
                     self.take_back.append(slot.number)
@@ -164,7 +161,7 @@ class Core:
         self.outbox.extend(self._ended.repeat(now))
         self._due_again(now)
 
-    def staged(self, slot: int, called_s: float, doing: str, now: float) -> None:
+    def judge_stage(self, slot: int, called_s: float, doing: str, now: float) -> None:
         """The executor's answer to `asks`: when the operator of the first action was called, 0 if it was not."""
         found = self._slots.open.get(slot)
         if found is None or found.queue[0].cause:
@@ -191,18 +188,18 @@ class Core:
         """Repeat all at once: the link is new."""
         self._ended.hurry(now)
         for slot in self._slots.open.values():
-            slot.told = False
+            slot.is_reported = False
         self.due = now
 
     def _take_on(self, grant: Grant, now: float) -> None:
         number = grant.grant
-        if number in self._held or self._ended.repeated(number, now):
+        if number in self._held or self._ended.repeat_if_ended(number, now):
             self.due = min(self.due, self._ended.due)
             return
         need = Need.of(grant.resources)
         self._arrivals += 1
         held = Held(grant, number, need, self._arrivals)
-        if not self._slots.possible(need):
+        if not self._slots.can_ever_run(need):
             self._refuse(held, f"it needs {need.spelt()}, this worker has {self._slots.capacity.spelt()}", now)
         elif len(self._held) >= HELD_MAX:
             self._refuse(held, f"the worker holds {HELD_MAX} actions already", now)
@@ -228,7 +225,7 @@ class Core:
 
     def _cancel(self, held: Held, now: float) -> None:
         del self._held[held.id]
-        if held.forget:
+        if held.is_unwanted:
             self._ended.remember(held.id)
         else:
             kind = _KINDS[held.cause]
@@ -277,7 +274,7 @@ class Core:
     def _due_again(self, now: float) -> None:
         due = self._ended.due
         for slot in self._slots.open.values():
-            if not slot.told:
+            if not slot.is_reported:
                 due = min(due, slot.since + STARTED_AFTER_S)
             if slot.deadline:
                 due = min(due, slot.deadline)

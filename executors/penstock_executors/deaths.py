@@ -27,7 +27,7 @@ def stage(child: ChildProcess | None) -> Stage:
         return Stage(child.called_s(first), SAID[phase] or "it runs" if phase else "its process does not take it")
     if not child.setup_at:
         return Stage(0.0, "its code is fetched")
-    return Stage(0.0, "its plan is fetched" if child.ready else SAID[0])
+    return Stage(0.0, "its plan is fetched" if child.is_ready else SAID[0])
 
 
 def report(grant: Grant, worker: str, child: ChildProcess, code: int, out_of_memory: bool) -> Report:

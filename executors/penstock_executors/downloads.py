@@ -105,9 +105,9 @@ class Prepared:
         self._plans.add(plan)
 
     async def _fetch_bundle(self, bundle: bytes) -> None:
-        self._bundles[bundle] = await asyncio.to_thread(self._unpacked, bundle)
+        self._bundles[bundle] = await asyncio.to_thread(self._unpack, bundle)
 
-    def _unpacked(self, bundle: bytes) -> str:
+    def _unpack(self, bundle: bytes) -> str:
         """Anything may be called a bundle: one that is too large is not even read."""
         if (size := self._context.store.size(bundle)) > ARCHIVE_BYTES_MAX:
             raise BundleTooLarge(f"the bundle has {size} bytes; the limit is {ARCHIVE_BYTES_MAX}")

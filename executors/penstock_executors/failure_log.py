@@ -18,7 +18,7 @@ CAUSES: Final = names_of(Cause)
 log = logging.getLogger(__name__)
 
 
-def ended(reports: Sequence[Report]) -> None:
+def log_ended(reports: Sequence[Report]) -> None:
     """Tell of those that failed."""
     failed = [report for report in reports if report.HasField("failed")]
     for report in failed[:LINES_MAX]:

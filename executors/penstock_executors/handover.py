@@ -40,7 +40,7 @@ class Handover:
         self._process = Snapshot()
         self._state = UserState(())
 
-    def loaded(self, module: str) -> None:
+    def note_loaded(self, module: str) -> None:
         """An operator of this module was loaded: what its code did to the process where it is imported stays."""
         is_new = module not in self._installed and not modules.is_users(sys.modules.get(module))
         if is_new:

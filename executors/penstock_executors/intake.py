@@ -63,7 +63,7 @@ class Intake:
         return at_once
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether any waits here."""
         return bool(self._pending)
 

@@ -58,12 +58,12 @@ class Keeper:
         self._folder, self._grace_s = folder, grace_s
         self._kept: dict[int, Kept] = {}
         self._asked: set[int] = set()  # left-over processes that were asked to end
-        self._watching = False
+        self._is_watching = False
         self._look_at = self._memory_at = 0.0
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if LINUX else _pipe()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _noted)
+        signal.signal(signal.SIGCHLD, _note_signal)
 
     def serve(self) -> None:
         """Carry out what the worker says, until it is gone; then end everything."""
@@ -92,7 +92,7 @@ class Keeper:
         ended = [kept.deadline - now for kept in self._kept.values() if kept.code is not None]
         if ended:  # what is left of them is waited for: its ends are noticed, what it starts is not
             waits.append(min(max(LOOK_S, *ended), LEFT_S))
-        if self._watching:
+        if self._is_watching:
             waits.append(max(0.0, self._memory_at - now))
         return int(min(waits) * 1000) + 1 if waits else None
 
@@ -130,7 +130,7 @@ class Keeper:
         elif record.kind == keeper_records.END and (kept := self._kept.get(record.number)):
             self._ask(kept, record.seconds, ask=bool(record.value))
         elif record.kind == keeper_records.WATCH:
-            self._watching = bool(record.value)
+            self._is_watching = bool(record.value)
         return True
 
     def _start(self, number: int, fds: list[int]) -> None:
@@ -224,7 +224,7 @@ class Keeper:
             return
         alive = {kept.pid for kept in self._kept.values() if kept.code is None}
         left = [pid for pid in tree.get(self._pid, ()) if pid not in alive] if LINUX else []
-        if not left and not self._more_ended():
+        if not left and not self._have_more_ended():
             self._announce(ended)
         elif now >= max(kept.deadline for kept in ended):
             for pid in left:
@@ -233,7 +233,7 @@ class Keeper:
             process_tree.send(set(left) - self._asked, signal.SIGTERM, signal.SIGCONT)
             self._asked.update(left)
 
-    def _more_ended(self) -> bool:
+    def _have_more_ended(self) -> bool:
         """Whether something has ended since it was last noted: what it left may have been missed."""
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) if LINUX else None
@@ -251,7 +251,7 @@ class Keeper:
     def _look_at_memory(self) -> None:
         """End what uses more memory than it may. What began since the last look is left for the next one."""
         begun = time.monotonic()
-        if not self._watching or begun < self._memory_at:
+        if not self._is_watching or begun < self._memory_at:
             return
         lasting: list[tuple[Kept, progress.Reading]] = []
         for kept in self._kept.values():
@@ -294,7 +294,7 @@ class Keeper:
             time.sleep(LOOK_S)
 
 
-def _noted(_number: int, _frame: object) -> None:
+def _note_signal(_number: int, _frame: object) -> None:
     """Interrupts the wait, by the descriptor that signals write to."""
 
 

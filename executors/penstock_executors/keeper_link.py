@@ -46,7 +46,7 @@ class KeeperLink:
         self._end: socket.socket | None = None
         self._popen: subprocess.Popen[bytes] | None = None
         self._ready = asyncio.Event()
-        self._watching = False
+        self._is_watching = False
 
     async def open(self) -> None:
         """End what a killed predecessor left; start the keeper and wait until it is there. Raises OSError."""
@@ -74,8 +74,8 @@ class KeeperLink:
 
     def watch(self, busy: bool) -> None:
         """Look after memory while something runs."""
-        if busy != self._watching:
-            self._watching = busy
+        if busy != self._is_watching:
+            self._is_watching = busy
             self._tell(Record(keeper_records.WATCH, value=int(busy)))
 
     async def close(self) -> None:
@@ -105,7 +105,7 @@ class KeeperLink:
             raise
         finally:
             far.close()
-        self._watching = False
+        self._is_watching = False
 
     def _launch_with(self, near: socket.socket, far: socket.socket, output: int) -> None:
         near.setblocking(False)

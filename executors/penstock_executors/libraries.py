@@ -228,7 +228,7 @@ class _Seeds:
                 random.seed()
                 self._random_used = random.getstate()
         numpy, torch = _numpy(), sys.modules.get("torch")
-        if numpy is not None and not _same(numpy.get_state(legacy=False), self._numpy_used):
+        if numpy is not None and not _is_same(numpy.get_state(legacy=False), self._numpy_used):
             if self._numpy is not None:
                 numpy.set_state(self._numpy)
             else:
@@ -253,7 +253,7 @@ def _numpy() -> Any:
     return getattr(module, "_rand", None)
 
 
-def _same(state: Any, other: Any) -> bool:
+def _is_same(state: Any, other: Any) -> bool:
     if other is None or state["bit_generator"] != other["bit_generator"]:
         return False
     one, two = state["state"], other["state"]

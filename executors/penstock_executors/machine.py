@@ -22,7 +22,7 @@ def resources(cpu_milli: int | None, memory_bytes: int | None, gpu: int) -> Reso
     )
 
 
-def memory_is_scarce() -> bool:
+def is_memory_scarce() -> bool:
     """Whether little is left."""
     memory = psutil.virtual_memory()
     return memory.available < SCARCE * memory.total

@@ -13,19 +13,19 @@ _succeeded: Final = metrics.WORKER_ENDED.labels("succeeded")
 _failed: Final = metrics.WORKER_ENDED.labels("failed")
 
 
-def ended(reports: Sequence[Report]) -> None:
+def count_ended(reports: Sequence[Report]) -> None:
     """Count what the executor reports."""
     failed = sum(report.HasField("failed") for report in reports)
     _succeeded.inc(len(reports) - failed)
     _failed.inc(failed)
 
 
-def watch(core: Core) -> Stop:
+def register(core: Core) -> Stop:
     """Let the metrics show what a worker holds; the answer ends that."""
     stops = [
-        metrics.WORKER_RUNNING.watch_one(core.running),
-        metrics.WORKER_WAITING.watch_one(core.waiting),
-        metrics.WORKER_UNRECORDED.watch_one(core.unrecorded),
+        metrics.WORKER_RUNNING.register_one(core.running),
+        metrics.WORKER_WAITING.register_one(core.waiting),
+        metrics.WORKER_UNRECORDED.register_one(core.unrecorded),
     ]
 
     def stop() -> None:

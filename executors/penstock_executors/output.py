@@ -19,7 +19,7 @@ FILE_BYTES_MAX = 64 << 20  # beyond, the file of a process that prints is emptie
 class Tail:
     """Reads what a process appends to its output file; actions of one process never overlap."""
 
-    __slots__ = ("_bytes", "_fd", "_kept", "_left_out", "_lines", "_over", "_partial", "_position", "path")
+    __slots__ = ("_bytes", "_fd", "_is_over", "_kept", "_left_out", "_lines", "_partial", "_position", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,15 +40,15 @@ class Tail:
         self._position = min(self._position, size)
         end = size if end is None else max(self._position, min(end, size))
         lines: list[str] = []
-        while not self._over and self._position < end:
+        while not self._is_over and self._position < end:
             room = HEAD_BYTES_MAX - self._bytes - len(self._partial)
             data = os.pread(self._fd, min(end - self._position, room), self._position)
             if not data:  # cut by others
                 break
             self._position += len(data)
             lines += self._split(data)
-            self._over = self._bytes + len(self._partial) >= HEAD_BYTES_MAX or self._lines >= HEAD_LINES_MAX
-        if self._over:
+            self._is_over = self._bytes + len(self._partial) >= HEAD_BYTES_MAX or self._lines >= HEAD_LINES_MAX
+        if self._is_over:
             self._bound()
         elif self._position == size > FILE_BYTES_MAX:  # of a progress bar, which rewrites its line
             self._empty()
@@ -57,12 +57,12 @@ class Tail:
     @property
     def line(self) -> str:
         """The line that is being written, as a terminal would show it."""
-        return "" if self._over else _text(self._partial)
+        return "" if self._is_over else _text(self._partial)
 
     def finish(self, end: int | None = None) -> list[str]:
         """All that is left of the action that ends; the next one starts with nothing printed."""
         lines = self.lines(end)
-        if self._over:
+        if self._is_over:
             size = os.fstat(self._fd).st_size
             lines += self._last_lines(size if end is None else max(self._position, min(end, size)))
         elif self._partial:
@@ -94,7 +94,7 @@ class Tail:
     def _reset(self) -> None:
         self._partial = b""
         self._bytes = self._lines = 0
-        self._over = False
+        self._is_over = False
         self._kept = b""  # the end of what is beyond the head, as far as the file was emptied
         self._left_out = 0  # bytes
 

@@ -29,7 +29,7 @@ class OwnFolder:
 
 
 @contextlib.contextmanager
-def held(home: Path, name: str = "", folder: Path | None = None) -> Generator[OwnFolder]:
+def hold_folder(home: Path, name: str = "", folder: Path | None = None) -> Generator[OwnFolder]:
     """Hold a worker's folder until the block ends.
 
     Without a name, a worker is called by its host and a suffix that is kept in its folder: several workers of one host,

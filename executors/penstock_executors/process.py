@@ -26,7 +26,7 @@ from .gpus import visible_gpus
 from .keeper_link import KeeperLink
 from .keeper_records import Record
 from .slots import AHEAD_MAX
-from .warm import LATELY_S, Warm, coming
+from .warm import LATELY_S, Warm, starting_process
 
 BLANKS_MAX = 2  # processes that wait for their first bundle
 READ_MAX = 64  # messages of one process read in one go
@@ -57,7 +57,7 @@ class ProcessExecutor:
         self._starting: set[ChildProcess] = set()  # told whom they serve, and not ready
         self._started = 0
         self._problem = ""  # why the last process could not be started
-        self._closing = False
+        self._is_closing = False
         self._all_gone = asyncio.Event()  # for `close`: no process is left
         self._follower: asyncio.TimerHandle | None = None
         self._cooler: asyncio.TimerHandle | None = None
@@ -82,7 +82,7 @@ class ProcessExecutor:
 
     async def close(self) -> None:
         """Let the processes end, then make them; whatever fails or hangs, it takes a few seconds."""
-        self._closing = True
+        self._is_closing = True
         for timer in (self._follower, self._cooler):
             if timer is not None:
                 timer.cancel()
@@ -93,7 +93,7 @@ class ProcessExecutor:
         if keeper is None:
             return
         for child in self._children.values():
-            if not child.idle:
+            if not child.is_idle:
                 keeper.end(child.number, CLOSE_S)
             with contextlib.suppress(OSError, ValueError):
                 self._loop.remove_reader(child.channel.fd)
@@ -129,7 +129,7 @@ class ProcessExecutor:
             child.waiting.append(grant)
             touched[child.number] = child
         for child in touched.values():
-            self._guarded(self._hand_over, child)
+            self._guard(self._hand_over, child)
         if self._follower is None and self._by_slot:
             if self._keeper is not None:
                 self._keeper.watch(True)
@@ -141,11 +141,11 @@ class ProcessExecutor:
         if child is None:
             return []
         back = child.take_back()
-        if not first and child.idle and back:
+        if not first and child.is_idle and back:
             child.waiting.append(back.pop(0))
-            self._guarded(self._hand_over, child)
-        if child.idle:
-            self._guarded(self._release, child)
+            self._guard(self._hand_over, child)
+        if child.is_idle:
+            self._guard(self._release, child)
         return [grant.grant for grant in back]
 
     def stop(self, grants: Sequence[int], grace_s: float) -> None:
@@ -166,7 +166,7 @@ class ProcessExecutor:
         """Read what the processes have sent."""
         ended: list[Report] = []
         for child in list(self._by_slot.values()):
-            self._guarded(self._read, child, ended)
+            self._guard(self._read, child, ended)
         if ended:
             self._context.report(ended)
 
@@ -175,10 +175,10 @@ class ProcessExecutor:
         warm = self._warm
         binding: Binding = (grant.bundle, grant.team, grant.resources.gpu)
         busy = {gpu for child in self._by_slot.values() for gpu in child.gpus}
-        child = warm.take(binding, busy) or coming(self._children.values(), binding)
+        child = warm.take(binding, busy) or starting_process(self._children.values(), binding)
         if child is None:
             gpus, in_the_way = warm.free_gpus(grant.resources.gpu, busy)
-            warm.used(len(self._by_slot) + 1)
+            warm.note_used(len(self._by_slot) + 1)
             if len(self._children) - len(warm.blank) >= warm.count_max:
                 in_the_way += [each for each in warm.others(binding)[:1] if each not in in_the_way]
             self._dismiss(in_the_way)
@@ -189,15 +189,15 @@ class ProcessExecutor:
                 return None
             child.binding, child.gpus = binding, gpus
         self._place(child, slot, grant)
-        self._guarded(self._set_up, child)
+        self._guard(self._set_up, child)
         return child
 
     def _place(self, child: ChildProcess, slot: int, grant: Grant) -> None:
         child.slot = slot
         self._by_slot[slot] = child
-        self._warm.used(len(self._by_slot))
+        self._warm.note_used(len(self._by_slot))
         child.page.limit(machine.memory_limit(grant.resources.memory_bytes))
-        if not child.ready:
+        if not child.is_ready:
             self._starting.add(child)
 
     def _set_up(self, child: ChildProcess) -> None:
@@ -215,9 +215,9 @@ class ProcessExecutor:
 
     def _hand_over(self, child: ChildProcess) -> None:
         """Send what can be sent; the rest waits for the process, for its plan, or for room in the socket."""
-        while child.waiting and not child.ending:
+        while child.waiting and not child.is_ending:
             grant = child.waiting[0]
-            if self._prepared is None or not self._prepared.has_plan(grant.plan) or not child.ready:
+            if self._prepared is None or not self._prepared.has_plan(grant.plan) or not child.is_ready:
                 return
             message = grant.SerializeToString()
             if len(message) > MESSAGE_BYTES_MAX:
@@ -236,26 +236,26 @@ class ProcessExecutor:
                 for grant in lost:
                     child.waiting.remove(grant)
                 self._refuse(lost, problem.cause, "Unavailable", problem.message, returned=problem.returned)
-                self._guarded(self._release, child)
+                self._guard(self._release, child)
             else:
-                self._guarded(self._set_up, child)
-                self._guarded(self._hand_over, child)
+                self._guard(self._set_up, child)
+                self._guard(self._hand_over, child)
 
     def _on_readable(self, child: ChildProcess) -> None:
         ended: list[Report] = []
-        self._guarded(self._read, child, ended)
+        self._guard(self._read, child, ended)
         if ended:
             self._context.report(ended)
-        if child.channel.ended:  # its keeper says when it is gone
+        if child.channel.is_ended:  # its keeper says when it is gone
             self._loop.remove_reader(child.channel.fd)
 
     def _read(self, child: ChildProcess, ended: list[Report]) -> None:
-        for message in child.channel.received(READ_MAX) if child.trusted else ():
+        for message in child.channel.receive(READ_MAX) if child.is_trusted else ():
             answer = child_answer(message)
             if answer is not None and answer.ready:
                 self._on_ready(child)
             elif answer is None or not self._settle(child, answer, ended):
-                child.trusted = False
+                child.is_trusted = False
                 self._end(child)
                 break
         if child.waiting:
@@ -263,9 +263,9 @@ class ProcessExecutor:
         self._release(child)
 
     def _on_ready(self, child: ChildProcess) -> None:
-        child.ready = True
+        child.is_ready = True
         self._starting.discard(child)
-        if child.slot is None and not child.ending:  # another process has done its work meanwhile
+        if child.slot is None and not child.is_ending:  # another process has done its work meanwhile
             self._warm.idle.append(child)
 
     def _settle(self, child: ChildProcess, answer: FromChild, ended: list[Report]) -> bool:
@@ -278,10 +278,10 @@ class ProcessExecutor:
             return True  # it was told to stop for the one before, which had just ended: this one begins again
         child.sent.popleft()
         if answer.unfit:
-            child.ending = True
+            child.is_ending = True
             child.finished.append(report)
             self._end(child, GRACE_S)
-        elif child.ending:
+        elif child.is_ending:
             child.finished.append(report)
         else:
             ended.append(report)
@@ -291,17 +291,17 @@ class ProcessExecutor:
 
     def _release(self, child: ChildProcess) -> None:
         """A process with nothing to do leaves its slot: it relieves one that still starts, or stays warm."""
-        if not child.idle or child.slot is None:
+        if not child.is_idle or child.slot is None:
             return
         del self._by_slot[child.slot]
         child.slot = None
         self._starting.discard(child)
-        if child.ending or child.killed_for or child.code is not None:
+        if child.is_ending or child.killed_for or child.code is not None:
             return  # it is about to end
         if not child.setup_at:
             child.binding, child.gpus = None, ()
             self._warm.blank.append(child)
-        elif child.ready:
+        elif child.is_ready:
             child.tail.rest()
             if not (self._starting and self._relieve(child)):
                 self._warm.idle.append(child)
@@ -324,7 +324,7 @@ class ProcessExecutor:
 
     def _end(self, child: ChildProcess, grace_s: float = 0.0, *, ask: bool = False) -> None:
         """Kill a process `grace_s` from now, unless it ends before, `ask`ed or by itself; `_on_gone` does the rest."""
-        child.ending = True
+        child.is_ending = True
         self._warm.forget([child])
         assert self._keeper is not None
         try:
@@ -334,7 +334,7 @@ class ProcessExecutor:
             if child.number in self._children:
                 self._loop.call_later(RETRY_S, partial(self._end, child, grace_s, ask=ask))
 
-    def _guarded(self, step: Callable[..., Any], child: ChildProcess, *more: Any) -> None:
+    def _guard(self, step: Callable[..., Any], child: ChildProcess, *more: Any) -> None:
         """Do something about one process; if it fails, the process ends, and what it had is reported then."""
         try:
             step(child, *more)
@@ -361,8 +361,8 @@ class ProcessExecutor:
             log.error("cannot start a process for operators: %s", error)
             return None
         self._children[child.number] = child
-        self._guarded(self._listen, child)
-        return None if child.ending else child
+        self._guard(self._listen, child)
+        return None if child.is_ending else child
 
     def _listen(self, child: ChildProcess) -> None:
         self._loop.add_reader(child.channel.fd, self._on_readable, child)
@@ -370,7 +370,7 @@ class ProcessExecutor:
     def _fill_up(self) -> None:
         """Start processes for bundles to come."""
         blank = self._warm.blank
-        while not self._closing and len(blank) < min(BLANKS_MAX, self._warm.count_max):
+        while not self._is_closing and len(blank) < min(BLANKS_MAX, self._warm.count_max):
             child = self._spawn()
             if child is None:
                 return
@@ -399,10 +399,10 @@ class ProcessExecutor:
         """A process is gone: what it had begun has failed, what it had not goes to another. It may come twice."""
         if self._children.get(child.number) is not child:
             return
-        child.code, child.ending = code, True
+        child.code, child.is_ending = code, True
         slot, ended, again = child.slot, list[Report](), list[Grant]()
         try:
-            if not self._closing:
+            if not self._is_closing:
                 again = self._settle_gone(child, code, ended)
         except Exception as error:
             log.exception("the state of process %d is unknown", child.number)
@@ -423,7 +423,7 @@ class ProcessExecutor:
 
     def _settle_gone(self, child: ChildProcess, code: int, ended: list[Report]) -> list[Grant]:
         """Add reports of what has ended; return what has not begun."""
-        self._guarded(self._read, child, ended)
+        self._guard(self._read, child, ended)
         if child.finished:
             ended += child.finished
             child.finished.clear()
@@ -438,7 +438,7 @@ class ProcessExecutor:
         doomed = [grant for grant in again if grant.grant in child.doomed]
         again = [grant for grant in again if grant not in doomed]
         ended += [deaths.report(grant, self._context.worker, child, code, False) for grant in doomed]
-        if again and not child.ready and not child.killed_for:
+        if again and not child.is_ready and not child.killed_for:
             words = self._problem if code == deaths.NEVER_STARTED else deaths.last_words(child)
             ended += [deaths.no_start(grant, self._context.worker, code, words) for grant in again]
             again = []
@@ -468,16 +468,16 @@ class ProcessExecutor:
 
     def _follow(self) -> None:
         """While something runs: pass on what it prints. When nothing has run for a while: make ready for more."""
-        self._follower = self._loop.call_later(FOLLOW_S if self._by_slot else QUIET_S, self._rested)
+        self._follower = self._loop.call_later(FOLLOW_S if self._by_slot else QUIET_S, self._rest)
         late = time.monotonic() - START_S
         for child in list(self._by_slot.values()):
             if child.sent:
                 child.follow(self._context.output)
-            elif 0.0 < child.setup_at < late and not child.ready and not child.ending:
+            elif 0.0 < child.setup_at < late and not child.is_ready and not child.is_ending:
                 self._end(child)
-        self._dismiss(self._warm.look(time.monotonic(), len(self._by_slot), machine.memory_is_scarce()))
+        self._dismiss(self._warm.look(time.monotonic(), len(self._by_slot), machine.is_memory_scarce()))
 
-    def _rested(self) -> None:
+    def _rest(self) -> None:
         if self._by_slot:
             self._follow()
             return

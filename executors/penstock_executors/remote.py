@@ -84,7 +84,7 @@ class RemoteWorker:
         self._printed: RemotePrinted | None = None
         self._channels: dict[str, Any] = {}
         self._outgoing: Outgoing | None = None
-        self._draining = False
+        self._is_draining = False
         self._refused_until: float | None = None  # after which a name that is still taken is given up
         self._gone = asyncio.Event()
         self._leaving: asyncio.Task[None] | None = None
@@ -97,7 +97,7 @@ class RemoteWorker:
         try:
             while not self._gone.is_set():
                 try:
-                    await self._until_gone(self._session(address))
+                    await self._run_until_gone(self._session(address))
                     delay_s = RECONNECT_MIN_S
                 except _grpc.aio.AioRpcError as error:
                     address = self._next(address, error)
@@ -129,7 +129,7 @@ class RemoteWorker:
 
     async def drain(self, timeout_s: float) -> None:
         """Take no more grants, end and report what is held, then leave; what has not ended in time is given up."""
-        self._draining = True
+        self._is_draining = True
         self._send(ConnectRequest(drain=Drain()))
         self._leave_if_done()
         with contextlib.suppress(TimeoutError):
@@ -139,7 +139,7 @@ class RemoteWorker:
         await self._gone.wait()
 
     def _leave_if_done(self) -> None:
-        if self._draining and self._leaving is None and (self._agent is None or not self._agent.holds):
+        if self._is_draining and self._leaving is None and (self._agent is None or not self._agent.holds_any):
             self._gone.set()
 
     def _next(self, address: str, error: Any) -> str:
@@ -184,7 +184,7 @@ class RemoteWorker:
                     beating = asyncio.create_task(_beat(outgoing, response.welcome))
                     self.connected.set()
                     agent.resend()
-                    if self._draining:
+                    if self._is_draining:
                         self._send(ConnectRequest(drain=Drain()))
                 elif response.HasField("orders"):
                     agent.on_orders(response.orders)
@@ -197,7 +197,7 @@ class RemoteWorker:
             if beating is not None:
                 beating.cancel()
 
-    async def _until_gone(self, session: Coroutine[Any, Any, None]) -> None:
+    async def _run_until_gone(self, session: Coroutine[Any, Any, None]) -> None:
         """Let a session go on until it ends or the worker leaves."""
         talking, leaving = asyncio.create_task(session), asyncio.create_task(self._gone.wait())
         try:

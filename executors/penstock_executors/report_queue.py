@@ -23,7 +23,7 @@ class Outgoing:
         self._reports: list[Report] = []
         self._wake = asyncio.Event()
         self._last: ConnectRequest | None = None
-        self._closed = False
+        self._is_closed = False
 
     def send(self, request: ConnectRequest) -> None:
         """Send a message before the reports that wait."""
@@ -41,12 +41,12 @@ class Outgoing:
 
     def close(self) -> None:
         """End `messages`; what waits is not sent."""
-        self._closed = True
+        self._is_closed = True
         self._wake.set()
 
     async def messages(self) -> AsyncIterator[ConnectRequest]:
         """Yield what there is to send whenever the last message is on its way."""
-        while not self._closed:
+        while not self._is_closed:
             if self._requests:
                 yield self._requests.popleft()
             elif self._reports:

@@ -63,7 +63,7 @@ class ScratchFolders:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def ended(self, reports: Iterable[Report]) -> None:
+    def note_ended(self, reports: Iterable[Report]) -> None:
         """Remember what has succeeded and has a folder: it goes once that is recorded."""
         with contextlib.suppress(OSError):
             if (changed_ns := os.stat(self._root).st_mtime_ns) != self._seen_ns:
@@ -75,7 +75,7 @@ class ScratchFolders:
             if report.run_id in self._runs and report.HasField("succeeded") and self._folder(key).exists():
                 self._succeeded[report.grant] = key
 
-    def recorded(self, grants: Iterable[int]) -> None:
+    def note_recorded(self, grants: Iterable[int]) -> None:
         """These ends are recorded: what succeeded needs its folder no longer."""
         if not self._succeeded:
             return

@@ -43,7 +43,7 @@ class Alike(NamedTuple):
 class Held:
     """A grant that has not ended."""
 
-    __slots__ = ("cause", "expected_s", "forget", "grant", "id", "message", "need", "order", "slot")
+    __slots__ = ("cause", "expected_s", "grant", "id", "is_unwanted", "message", "need", "order", "slot")
 
     def __init__(self, grant: Grant, number: int, need: Need, order: int) -> None:
         self.grant = grant
@@ -54,13 +54,13 @@ class Held:
         self.expected_s = 0.0
         self.cause = _NOT_STOPPED  # why it is being stopped
         self.message = ""
-        self.forget = False  # its end is known already: nobody waits for a report
+        self.is_unwanted = False  # its end is known already: nobody waits for a report
 
 
 class Slot:
     """Runs its actions one after the other, the first of them now."""
 
-    __slots__ = ("alike", "deadline", "expected_s", "late", "number", "queue", "since", "told")
+    __slots__ = ("alike", "deadline", "expected_s", "is_late", "is_reported", "number", "queue", "since")
 
     def __init__(self, number: int, alike: Alike) -> None:
         self.number = number
@@ -69,16 +69,16 @@ class Slot:
         self.expected_s = 0.0  # until all are done, as far as known
         self.since = 0.0  # when its first action became the first
         self.deadline = 0.0  # when to ask how far its first action is; 0: it has no limit
-        self.told = False  # `started` was reported of its first action
-        self.late = False  # its first action takes longer than expected: nothing goes behind it
+        self.is_reported = False  # `started` was reported of its first action
+        self.is_late = False  # its first action takes longer than expected: nothing goes behind it
 
     def admits(self, ahead_max: int) -> bool:
         """Whether another action may go behind those that are here."""
-        return not self.late and self.expected_s < AHEAD_S and len(self.queue) < ahead_max
+        return not self.is_late and self.expected_s < AHEAD_S and len(self.queue) < ahead_max
 
     def begin(self, now: float) -> None:
         """The first action of the queue runs from now on."""
-        self.since, self.told, self.late = now, False, False
+        self.since, self.is_reported, self.is_late = now, False, False
         timeout_s = self.queue[0].grant.timeout_s
         self.deadline = now + (min(timeout_s, PREPARE_S) if timeout_s > 0 else PREPARE_S)
 
@@ -94,7 +94,7 @@ class Slots:
         self._slots_max, self._ahead_max = slots_max, ahead_max
         self._last = 0
 
-    def possible(self, need: Need) -> bool:
+    def can_ever_run(self, need: Need) -> bool:
         """Whether the worker could ever run it."""
         most = self.capacity
         return need.cpu_milli <= most.cpu_milli and need.gpu <= most.gpu and need.memory_bytes <= most.memory_bytes

@@ -17,7 +17,7 @@ class StreamChannel:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         self._near.setblocking(False)
         self._arrived = bytearray()
-        self.ended = False
+        self.is_ended = False
 
     @property
     def fd(self) -> int:
@@ -29,7 +29,7 @@ class StreamChannel:
         """The process's end, to be inherited."""
         return self._far.fileno()
 
-    def inherited(self) -> None:
+    def close_far_end(self) -> None:
         """The process has its end: only with its own end does the stream end."""
         self._far.close()
 
@@ -44,7 +44,7 @@ class StreamChannel:
             self._near.setblocking(False)
         return True
 
-    def received(self, count_max: int) -> Iterator[memoryview]:
+    def receive(self, count_max: int) -> Iterator[memoryview]:
         """Messages that have arrived, each valid until the next is asked for."""
         try:
             data = self._near.recv(BUFFER_BYTES)
@@ -52,7 +52,7 @@ class StreamChannel:
             data = None
         except ConnectionResetError:
             data = b""
-        self.ended |= data == b""
+        self.is_ended |= data == b""
         self._arrived += data or b""
         for _ in range(count_max):
             size = int.from_bytes(self._arrived[:HEADER_BYTES], "big")

@@ -33,11 +33,11 @@ class Trackers:
 
     async def info(self) -> tuple[str, api.InfoResponse]:
         """Return what the deployment says of itself, and who said it; raises TrackersAway."""
-        return await self._asked(lambda stub: stub.Info(api.InfoRequest(), timeout=PLAN_TIMEOUT_S))
+        return await self._ask(lambda stub: stub.Info(api.InfoRequest(), timeout=PLAN_TIMEOUT_S))
 
     async def plan(self, plan_hash: bytes) -> bytes:
         """Return a plan's bytes; raises TrackersAway, or NotRecorded if all of them answer that they do not have it."""
-        _, data = await self._asked(lambda stub: read_plan(stub, plan_hash, PLAN_TIMEOUT_S))
+        _, data = await self._ask(lambda stub: read_plan(stub, plan_hash, PLAN_TIMEOUT_S))
         return data
 
     async def values(self, shard: int, seqs: Sequence[int]) -> dict[int, Values]:
@@ -48,7 +48,7 @@ class Trackers:
             now = rest[:at_once]
             request = api.ReadValuesRequest(positions=[api.ShardSeqs(shard=shard, seqs=now)])
             try:
-                _, answer = await self._asked(_reading(request))
+                _, answer = await self._ask(_values_call(request))
             except TrackersAway as error:
                 if not error.too_much or len(now) == 1:
                     raise
@@ -66,7 +66,7 @@ class Trackers:
         for run_id in run_ids:
             request = api.GetRunRequest(run_id=run_id)
             try:
-                _, answer = await self._asked(_getting(request))
+                _, answer = await self._ask(_getting(request))
             except NotRecorded:
                 ended.add(run_id)
             else:
@@ -74,7 +74,7 @@ class Trackers:
                     ended.add(run_id)
         return ended
 
-    async def _asked(self, ask: Callable[[Any], Awaitable[Answer]]) -> tuple[str, Answer]:
+    async def _ask(self, ask: Callable[[Any], Awaitable[Answer]]) -> tuple[str, Answer]:
         problems: list[str] = []
         codes: set[Any] = set()
         for address, stub in list(self._stubs.items()):
@@ -92,7 +92,7 @@ class Trackers:
         raise TrackersAway(text, too_much=_grpc.StatusCode.RESOURCE_EXHAUSTED in codes)
 
 
-def _reading(request: api.ReadValuesRequest) -> Callable[[Any], Awaitable[api.ReadValuesResponse]]:
+def _values_call(request: api.ReadValuesRequest) -> Callable[[Any], Awaitable[api.ReadValuesResponse]]:
     return lambda stub: stub.ReadValues(request, timeout=VALUES_TIMEOUT_S)
 
 

@@ -178,7 +178,7 @@ class Snapshot:
         self._environment = dict(_environment())
         self._traits = [(trait, copy.copy(trait.read())) for trait in TRAITS]
         self._decimals = decimal.getcontext().copy()
-        self._left_threads = False
+        self._has_left_threads = False
         self._begun: tuple[dict[bytes, bytes], list[Any]] = {}, []
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -188,7 +188,7 @@ class Snapshot:
         try:
             return contextvars.copy_context().run(self._call, function, arguments, named)
         finally:
-            self._left_threads = _threads._count() > 0 and _has_others(threads, count)
+            self._has_left_threads = _threads._count() > 0 and _has_others(threads, count)
 
     def restore(self, *, is_plain: bool = False) -> list[str]:
         """Put back what has changed; return what cannot be put back. Plain code reaches files only."""
@@ -199,7 +199,7 @@ class Snapshot:
             trait.name for trait, before in self._traits if trait.read() != before and not _put_back(trait, before)
         ]
         self._restore_environment()
-        if self._left_threads:
+        if self._has_left_threads:
             unfit.append("threads")
         if _has_children():
             unfit.append("child processes")

@@ -59,7 +59,7 @@ class Ended:
         if len(self._forgotten) > FORGOTTEN_MAX:
             self._forgotten.popitem(last=False)
 
-    def repeated(self, number: int, now: float) -> bool:
+    def repeat_if_ended(self, number: int, now: float) -> bool:
         """Whether a grant that arrives was executed already; its report is then repeated soon."""
         if unrecorded := self._open.get(number):
             unrecorded.resend_at = self.due = now

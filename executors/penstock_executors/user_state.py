@@ -66,7 +66,7 @@ class UserState:
         if id(value) in self._seen:
             return
         self._seen[id(value)] = value
-        for look in (self._container, self._code, self._random, self._array):
+        for look in (self._remember_container, self._remember_code, self._remember_random, self._remember_array):
             if look(value):
                 return
         top = type(value).__module__.partition(".")[0]
@@ -78,7 +78,7 @@ class UserState:
         elif (known := opaque_state.fingerprint(value)) is not None:
             self._restores.append(lambda: opaque_state.fingerprint(value) == known)
 
-    def _container(self, value: Any) -> bool:
+    def _remember_container(self, value: Any) -> bool:
         match value:
             case dict():
                 self._namespace(value)  # pyright: ignore[reportUnknownArgumentType]
@@ -93,7 +93,7 @@ class UserState:
                 return False
         return True
 
-    def _code(self, value: Any) -> bool:
+    def _remember_code(self, value: Any) -> bool:
         """What is called: functions with their defaults, what decorates them, classes."""
         declared = operator_of(value) or workflow_of(value)
         if declared is not None and declared is not value:
@@ -187,7 +187,7 @@ class UserState:
             now = {name: getattr(function, name) for name in parts}
             if all(map(is_, now.values(), parts.values())):
                 return True
-            return not self._only_looks and restored_attributes(function, now, parts)
+            return not self._only_looks and restore_attributes(function, now, parts)
 
         self._waiting += [defaults, named, *(function.__closure__ or ())]
         if not self._is_plain:
@@ -230,7 +230,7 @@ class UserState:
         def restore() -> bool:
             if len(names) == len(before) and all(map(is_, names.values(), before.values())):
                 return True
-            return not self._only_looks and restored_attributes(cls, dict(names), before)
+            return not self._only_looks and restore_attributes(cls, dict(names), before)
 
         if not self._is_plain:
             self._restores.append(restore)
@@ -252,13 +252,13 @@ class UserState:
             now = {name: getattr(value, name) for name in slots if hasattr(value, name)}
             if now.keys() == before.keys() and all(now[name] is before[name] for name in now):
                 return True
-            return not self._only_looks and restored_attributes(value, now, before)
+            return not self._only_looks and restore_attributes(value, now, before)
 
         self._restores.append(restore)
         for each in before.values():
             self._add(each)
 
-    def _random(self, value: Any) -> bool:
+    def _remember_random(self, value: Any) -> bool:
         known = opaque_state.random_state(value)
         if known is None:
             return False
@@ -276,7 +276,7 @@ class UserState:
         self._restores.append(restore)
         return True
 
-    def _array(self, value: Any) -> bool:
+    def _remember_array(self, value: Any) -> bool:
         if opaque_state.is_tensor(value):
             state = opaque_state.tensor_state(value)
             self._restores.append(lambda: opaque_state.tensor_state(value) == state)
@@ -299,7 +299,7 @@ class UserState:
         return True
 
 
-def restored_attributes(holder: Any, now: Any, before: dict[str, Any]) -> bool:
+def restore_attributes(holder: Any, now: Any, before: dict[str, Any]) -> bool:
     """Put the attributes of an object or class back; False if it does not let us."""
     try:
         for name in [name for name in now if name not in before]:

@@ -24,7 +24,7 @@ class Warm:
         """Processes that may stay: as many as were used at a time lately, and one for each core."""
         return max(self.cores, *self._peaks)
 
-    def used(self, slots: int) -> None:
+    def note_used(self, slots: int) -> None:
         """So many slots are open."""
         if slots > self._peaks[0]:
             self._peaks[0] = slots
@@ -67,9 +67,9 @@ class Warm:
                     group.remove(child)
 
 
-def coming(children: Iterable[ChildProcess], binding: Binding) -> ChildProcess | None:
+def starting_process(children: Iterable[ChildProcess], binding: Binding) -> ChildProcess | None:
     """Return a process of this binding that still starts, and whose work another one has taken over."""
     for child in children:
-        if child.binding == binding and child.slot is None and not (child.ready or child.ending or child.gpus):
+        if child.binding == binding and child.slot is None and not (child.is_ready or child.is_ending or child.gpus):
             return child
     return None

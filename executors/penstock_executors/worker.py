@@ -48,9 +48,9 @@ def run(
     try:
         if metrics_listen:
             _serve_metrics(metrics_listen, allow_insecure_bind)
-        with own_folder.held(home, place.worker, place.folder) as own:
+        with own_folder.hold_folder(home, place.worker, place.folder) as own:
             worker = RemoteWorker(replace(place, worker=own.name, folder=own.path), _executor(executor, resources, gpu))
-            metrics.WORKER_CONNECTED.watch_one(worker.connected.is_set)
+            metrics.WORKER_CONNECTED.register_one(worker.connected.is_set)
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 return runner.run(_work(worker, own.name, drain_s))
     except (BadAddress, ServiceError, ExecutorError, OSError) as error:

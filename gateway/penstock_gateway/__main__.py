@@ -28,7 +28,7 @@ async def start(settings: Settings, here: Process) -> None:
         artifact_bytes_max=settings.artifact_bytes_max,
     )
     here.stop(gateway.stop)
-    await process.patiently(gateway.start, (Unreachable,), "the State Tracker")
+    await process.retry_until_available(gateway.start, (Unreachable,), "the State Tracker")
 
 
 def _health_alone(server: grpc_server.Server) -> None:

@@ -4,7 +4,7 @@ import sys
 
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
-from penstock_service.process import Process, patiently
+from penstock_service.process import Process, retry_until_available
 from penstock_service.state_trackers import deployment_of
 from penstock_stream.opening import open_stream
 
@@ -24,7 +24,7 @@ async def start(settings: Settings, here: Process) -> None:
     )
     await here.serve(settings, history.register)
     here.stop(history.stop)
-    await patiently(history.start, ABSENT, "Postgres")
+    await retry_until_available(history.start, ABSENT, "Postgres")
     here.ready = lambda: history.is_ready
 
 

@@ -10,7 +10,7 @@ from penstock_service import channels, grpc_server
 from penstock_service.database import ABSENT, LOOKING, TROUBLE, Database
 from penstock_service.migrations import migrate, packaged
 from penstock_service.plans import Plans
-from penstock_service.process import patiently
+from penstock_service.process import retry_until_available
 from penstock_stream.stream import Stream
 from penstock_stream.upstreams import StateTrackerUpstream
 
@@ -80,7 +80,7 @@ class History:
     async def _run(self) -> None:
         """Write whenever no other process does."""
         while True:
-            marks = await patiently(self._writer.acquire, ABSENT, "Postgres")
+            marks = await retry_until_available(self._writer.acquire, ABSENT, "Postgres")
             self._stands_by = marks is None
             if marks is not None:
                 await self._write(marks)

@@ -41,7 +41,7 @@ class Scraped(Collector):
         self._looks: list[Look] = []
         registry.register(self)
 
-    def watch(self, look: Look) -> Stop:
+    def register(self, look: Look) -> Stop:
         """Ask from now on; the answer ends that."""
         self._looks.append(look)
 
@@ -51,9 +51,9 @@ class Scraped(Collector):
 
         return stop
 
-    def watch_one(self, look: Callable[[], float]) -> Stop:
+    def register_one(self, look: Callable[[], float]) -> Stop:
         """Ask for the one number of a metric without labels."""
-        return self.watch(lambda: [((), look())])
+        return self.register(lambda: [((), look())])
 
     def describe(self) -> list[GaugeMetricFamily | CounterMetricFamily]:
         return [self._family()]

@@ -52,16 +52,16 @@ def parse(constraints_json: str) -> Constraints:
     return cast(Constraints, found)
 
 
-def implied(given: Constraints, expected: Constraints, type_name: str) -> bool:
+def is_implied(given: Constraints, expected: Constraints, type_name: str) -> bool:
     """Whether every value of `type_name` that satisfies `given` satisfies `expected` too, as far as we can tell."""
     return all(
-        _implied(given, keyword, bound)
+        _is_implied(given, keyword, bound)
         for keyword, bound in expected.items()
         if type_name in _APPLIES_TO.get(keyword, {type_name})
     )
 
 
-def satisfied(value: object, expected: Constraints, type_name: str) -> bool:
+def is_satisfied(value: object, expected: Constraints, type_name: str) -> bool:
     """Whether a literal value satisfies the constraints; False where we cannot tell."""
     for keyword, bound in expected.items():
         if type_name not in _APPLIES_TO.get(keyword, {type_name}):
@@ -74,26 +74,26 @@ def satisfied(value: object, expected: Constraints, type_name: str) -> bool:
     return True
 
 
-def _implied(given: Constraints, keyword: str, bound: Any) -> bool:
+def _is_implied(given: Constraints, keyword: str, bound: Any) -> bool:
     if keyword in given and given[keyword] == bound and type(given[keyword]) is type(bound):
         return True
     try:
-        return _stronger(given, keyword, bound)
+        return _is_stronger(given, keyword, bound)
     except (TypeError, ZeroDivisionError, OverflowError):
         return False
 
 
-def _stronger(given: Constraints, keyword: str, bound: Any) -> bool:
+def _is_stronger(given: Constraints, keyword: str, bound: Any) -> bool:
     own = given.get(keyword)
     match keyword:
         case "minimum":
-            return _any(given, ("minimum", "exclusiveMinimum"), lambda least: least >= bound)
+            return _has_any(given, ("minimum", "exclusiveMinimum"), lambda least: least >= bound)
         case "maximum":
-            return _any(given, ("maximum", "exclusiveMaximum"), lambda most: most <= bound)
+            return _has_any(given, ("maximum", "exclusiveMaximum"), lambda most: most <= bound)
         case "exclusiveMinimum":
-            return (own is not None and own >= bound) or _any(given, ("minimum",), lambda least: least > bound)
+            return (own is not None and own >= bound) or _has_any(given, ("minimum",), lambda least: least > bound)
         case "exclusiveMaximum":
-            return (own is not None and own <= bound) or _any(given, ("maximum",), lambda most: most < bound)
+            return (own is not None and own <= bound) or _has_any(given, ("maximum",), lambda most: most < bound)
         case "multipleOf":
             return own is not None and own % bound == 0
         case _ if keyword in _LOWER:
@@ -104,5 +104,5 @@ def _stronger(given: Constraints, keyword: str, bound: Any) -> bool:
             return False
 
 
-def _any(given: Constraints, keywords: tuple[str, ...], holds: Callable[[Any], bool]) -> bool:
+def _has_any(given: Constraints, keywords: tuple[str, ...], holds: Callable[[Any], bool]) -> bool:
     return any(keyword in given and holds(given[keyword]) for keyword in keywords)

@@ -27,7 +27,7 @@ def are(texts: Iterable[str], name: str) -> bool:
     return bool(kinds) and (kinds == {name} or (name == "float" and kinds <= {"int", "float"}))
 
 
-def fit(given: Type, expected: Type) -> bool:
+def all_fit(given: Type, expected: Type) -> bool:
     """Whether every value of `given`, a literal type or None, is one of those of the literal type `expected`."""
     if expected.name != "literal" or given.name not in ("literal", "none"):
         return False

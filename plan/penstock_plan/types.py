@@ -8,7 +8,7 @@ from penstock_proto.plan.v1.plan_pb2 import Type
 from . import constraints, literals
 from .spelling import spell
 
-__all__ = ["CONTAINERS", "ML_TYPES", "SCALARS", "Relation", "assignable", "leaves", "names_of", "spell"]
+__all__ = ["CONTAINERS", "ML_TYPES", "SCALARS", "Relation", "is_assignable", "leaves", "names_of", "spell"]
 
 SCALARS = frozenset({"int", "float", "bool", "str", "bytes", "none"})
 CONTAINERS = frozenset({"list", "set", "dict", "tuple"})
@@ -18,12 +18,12 @@ CACHED_MAX = 4096
 _STRUCTURAL = SCALARS | CONTAINERS | {"any", "union", "literal", "record"}
 
 
-def assignable(types: Sequence[Type], given: int, expected: int, given_types: Sequence[Type] | None = None) -> bool:
+def is_assignable(types: Sequence[Type], given: int, expected: int, given_types: Sequence[Type] | None = None) -> bool:
     """Whether a value of type `given` may go where `types[expected]` is expected.
 
     `given` is an index into `given_types`, or into `types` without it. Who asks often keeps a `Relation`.
     """
-    return Relation(types, given_types).assignable(given, expected)
+    return Relation(types, given_types).is_assignable(given, expected)
 
 
 class Relation:
@@ -43,7 +43,7 @@ class Relation:
         self._given = types if given_types is None else given_types
         self._known: dict[tuple[int, int], bool] = {}
 
-    def assignable(self, given: int, expected: int) -> bool:
+    def is_assignable(self, given: int, expected: int) -> bool:
         """Whether a value of the given type may go where the other is expected."""
         if given == expected and self._given is self._expected:
             return True
@@ -51,19 +51,19 @@ class Relation:
         if known is None:
             # Set beforehand, so that a type that contains itself ends; `validate` refuses such tables.
             self._known[given, expected] = True
-            known = self._known[given, expected] = self._decide(given, expected)
+            known = self._known[given, expected] = self._is_assignable(given, expected)
         return known
 
-    def _decide(self, given: int, expected: int) -> bool:
+    def _is_assignable(self, given: int, expected: int) -> bool:
         given_type, expected_type = self._given[given], self._expected[expected]
         if given_type.name == "union":
             # Its own constraints may be what is needed: Annotated[int | float, Ge(0)] as Annotated[float, Ge(0)].
-            return all(self.assignable(member, expected) for member in given_type.args) or (
+            return all(self.is_assignable(member, expected) for member in given_type.args) or (
                 bool(given_type.constraints_json)
-                and _constraints_hold(given_type, expected_type)
+                and _satisfies_constraints(given_type, expected_type)
                 and all(self._fits(leaf, expected) for leaf in leaves(self._given, given))
             )
-        return self._fits(given, expected) and _constraints_hold(given_type, expected_type)
+        return self._fits(given, expected) and _satisfies_constraints(given_type, expected_type)
 
     def _fits(self, given: int, expected: int) -> bool:
         """The rules without the constraints of `expected` itself; `given` is no union."""
@@ -72,11 +72,11 @@ class Relation:
             case "any":
                 return True
             case "union":
-                return any(self.assignable(given, member) for member in expected_type.args) or (
+                return any(self.is_assignable(given, member) for member in expected_type.args) or (
                     given_type.name == "literal" and self._fits_by_value(given_type, expected)
                 )
             case "literal":
-                return literals.fit(given_type, expected_type)
+                return literals.all_fit(given_type, expected_type)
             case _ if given_type.name == "literal":
                 return literals.are(given_type.literals, expected_type.name)
             case "float":
@@ -98,8 +98,10 @@ class Relation:
         members = [self._expected[leaf] for leaf in leaves(self._expected, expected)]
         return all(
             any(
-                _constraints_hold(value, member)
-                and (literals.fit(value, member) or member.name == "any" or literals.are(value.literals, member.name))
+                _satisfies_constraints(value, member)
+                and (
+                    literals.all_fit(value, member) or member.name == "any" or literals.are(value.literals, member.name)
+                )
                 for member in members
             )
             for value in values
@@ -112,11 +114,11 @@ class Relation:
         return (
             not given.variadic
             and len(given.args) == len(expected.args)
-            and all(map(self.assignable, given.args, expected.args))
+            and all(map(self.is_assignable, given.args, expected.args))
         )
 
     def _fits_items(self, given: Type, expected: Type) -> bool:
-        return not expected.args or all(self.assignable(item, expected.args[0]) for item in given.args)
+        return not expected.args or all(self.is_assignable(item, expected.args[0]) for item in given.args)
 
     def _fits_fields(self, given: Type, expected: Type) -> bool:
         """No field is unknown, none that is required is missing, and each fits."""
@@ -125,7 +127,7 @@ class Relation:
         return (
             offered.keys() <= wanted.keys()
             and all(name in offered and offered[name].required for name, field in wanted.items() if field.required)
-            and all(self.assignable(field.type, wanted[name].type) for name, field in offered.items())
+            and all(self.is_assignable(field.type, wanted[name].type) for name, field in offered.items())
         )
 
     def _fits_parameters(self, given: Type, expected: Type) -> bool:
@@ -134,7 +136,7 @@ class Relation:
             return all(self._expected[parameter].name == "any" for parameter in expected.args)
         if not expected.args:
             return True
-        return len(given.args) == len(expected.args) and all(map(self.assignable, given.args, expected.args))
+        return len(given.args) == len(expected.args) and all(map(self.is_assignable, given.args, expected.args))
 
 
 def names_of(kind: Type) -> set[str]:
@@ -164,16 +166,16 @@ def _is_a(given: Type, expected: Type, also: str = "") -> bool:
     return not wanted.isdisjoint(names_of(given))
 
 
-def _constraints_hold(given: Type, expected: Type) -> bool:
+def _satisfies_constraints(given: Type, expected: Type) -> bool:
     if not expected.constraints_json:
         return True
     wanted = _constraints_of(expected.constraints_json)
     if given.name == "literal":
         values = map(literals.value_of, given.literals)
-        return all(constraints.satisfied(value, wanted, kind) for value, kind in values)
+        return all(constraints.is_satisfied(value, wanted, kind) for value, kind in values)
     own = _constraints_of(given.constraints_json)
     kinds = ("int", "str", "list", "dict") if given.name == "union" else (given.name,)
-    return all(constraints.implied(own, wanted, kind) for kind in kinds)
+    return all(constraints.is_implied(own, wanted, kind) for kind in kinds)
 
 
 @lru_cache(maxsize=CACHED_MAX)

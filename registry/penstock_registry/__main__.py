@@ -4,7 +4,7 @@ import sys
 
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
-from penstock_service.process import Process, patiently
+from penstock_service.process import Process, retry_until_available
 
 from .app import Registry
 from .errors import RegistryError
@@ -15,9 +15,9 @@ async def start(settings: Settings, here: Process) -> None:
     """Answer once the tables are there."""
     registry = Registry(settings.database_url, settings.state_trackers)
     here.stop(registry.stop)
-    await patiently(registry.start, ABSENT, "Postgres")
+    await retry_until_available(registry.start, ABSENT, "Postgres")
     await here.serve(settings, registry.register)
-    here.ready = lambda: registry.ready
+    here.ready = lambda: registry.is_ready
 
 
 def main() -> int:

@@ -44,7 +44,7 @@ class Registry:
         self._is_up = False
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the database responded lately."""
         return self._is_up
 

@@ -23,8 +23,8 @@ def count_committed(events: Sequence[RegistryEvent]) -> None:
 def watch(is_up: Callable[[], bool], followers: Callable[[], int]) -> Stop:
     """Let the metrics show a registry; the answer ends that."""
     stops = [
-        metrics.REGISTRY_UP.watch_one(lambda: 1.0 if is_up() else 0.0),
-        metrics.REGISTRY_FOLLOWERS.watch_one(lambda: float(followers())),
+        metrics.REGISTRY_UP.register_one(lambda: 1.0 if is_up() else 0.0),
+        metrics.REGISTRY_FOLLOWERS.register_one(lambda: float(followers())),
     ]
 
     def stop() -> None:

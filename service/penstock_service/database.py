@@ -126,28 +126,28 @@ class Database:
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[Connection]:
         """Lend a connection; raise DatabaseAway for what the server or the line does to it."""
-        with self._translated():
+        with self._translate_errors():
             async with self._pool.acquire() as connection:
                 yield connection
 
     async def fetch(self, query: str, *args: object) -> Sequence[Row]:
-        with self._translated():
+        with self._translate_errors():
             return await self._pool.fetch(query, *args)
 
     async def fetchrow(self, query: str, *args: object) -> Row:
-        with self._translated():
+        with self._translate_errors():
             return await self._pool.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:
-        with self._translated():
+        with self._translate_errors():
             return await self._pool.fetchval(query, *args)
 
     async def execute(self, query: str, *args: object) -> str:
-        with self._translated():
+        with self._translate_errors():
             return await self._pool.execute(query, *args)
 
     @contextmanager
-    def _translated(self) -> Generator[None]:
+    def _translate_errors(self) -> Generator[None]:
         waiting_max = self._limits.waiting_max
         if waiting_max is not None and self._asked - self._limits.connections_max >= waiting_max:
             raise DatabaseBusy(f"{waiting_max} lists and histories wait for the database", RETRY_AFTER_S)

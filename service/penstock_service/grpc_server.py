@@ -70,7 +70,7 @@ class Server:
         self.port = self._bind()
         await self.grpc.start()
 
-    async def ready(self, serving: bool = True) -> None:
+    async def set_serving(self, serving: bool = True) -> None:
         """Let health answer that calls are welcome, or not now."""
         answers = health_pb2.HealthCheckResponse
         await self._report(answers.SERVING if serving else answers.NOT_SERVING)
@@ -85,7 +85,7 @@ class Server:
         try:
             return self.grpc.add_insecure_port(address)
         except RuntimeError as error:
-            if port and _taken(host, port):
+            if port and _is_taken(host, port):
                 raise PortInUse(address) from None
             raise ServiceError(f"cannot listen on {address}: {error}") from error
 
@@ -190,7 +190,7 @@ def _server_settings(message_bytes_max: int) -> Sequence[tuple[str, int]]:
     ]
 
 
-def _taken(host: str, port: int) -> bool:
+def _is_taken(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

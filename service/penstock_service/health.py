@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 TIMEOUT_S: Final = 3.0
 
 
-def ready(address: str, timeout_s: float = TIMEOUT_S) -> bool:
+def is_ready(address: str, timeout_s: float = TIMEOUT_S) -> bool:
     """Whether the service answers that it serves."""
     stubs: Any = health_pb2_grpc
     messages: Any = health_pb2
@@ -22,4 +22,4 @@ def ready(address: str, timeout_s: float = TIMEOUT_S) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if ready(sys.argv[1]) else 1)
+    sys.exit(0 if is_ready(sys.argv[1]) else 1)

@@ -61,18 +61,18 @@ class Process:
         self.stop(server.stop)
         return server
 
-    async def watch(self) -> None:
+    async def report_health(self) -> None:
         """Keep health up to date until cancelled."""
         healthy = False
         while True:
             if self.server is not None and self.ready() != healthy:
                 healthy = not healthy
                 log.info("ready" if healthy else "not ready")
-                await self.server.ready(healthy)
+                await self.server.set_serving(healthy)
             await asyncio.sleep(READY_EVERY_S)
 
 
-async def patiently(step: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], what: str) -> T:
+async def retry_until_available(step: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], what: str) -> T:
     """Repeat a step while what it needs is unavailable; return its result.
 
     Args:
@@ -160,7 +160,7 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
         if starting.done():
             starting.result()
             settle_garbage()
-            watching = asyncio.create_task(process.watch())
+            watching = asyncio.create_task(process.report_health())
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if watching.done():
                 watching.result()
@@ -176,7 +176,7 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
 async def _end(process: Process) -> None:
     log.info("stopping")
     if process.server is not None:
-        await process.server.ready(False)
+        await process.server.set_serving(False)
     try:
         async with asyncio.timeout(STOP_S_MAX):
             await process.stops.aclose()

@@ -112,7 +112,7 @@ class ServiceSettings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _closed(self) -> Self:
+    def _refuse_open_addresses(self) -> Self:
         """Refuse addresses that others reach, unless that is wanted."""
         for variable, address in (("PENSTOCK_LISTEN", self.listen), ("PENSTOCK_METRICS_LISTEN", self.metrics_listen)):
             if address and not self.allow_insecure_bind and not is_loopback(split_address(address)[0]):

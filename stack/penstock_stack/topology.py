@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 import grpc
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc
-from penstock_service.health import ready
+from penstock_service.health import is_ready
 
 from . import compose
 from .compose import Described
@@ -85,9 +85,9 @@ class Instance:
     def stop(self) -> int:
         """End in order; return the exit code."""
         self.signal(signal.SIGTERM)
-        return self.ended()
+        return self.wait_end()
 
-    def ended(self) -> int:
+    def wait_end(self) -> int:
         """Return the exit code of what was told to end. What does not end in time is killed."""
         process, self.process = self.process, None
         if process is None:
@@ -186,7 +186,7 @@ class Topology:
             for instance in self._of(service):
                 instance.signal(signal.SIGTERM)
             for instance in self._of(service):
-                instance.ended()
+                instance.wait_end()
         self._stops.close()
 
     def wait_ready(self, *, workers: bool = True) -> None:
@@ -194,7 +194,7 @@ class Topology:
         deadline = time.monotonic() + READY_S_MAX
         for instance in self.instances.values():
             if instance.health and instance.process is not None:
-                _wait(lambda instance=instance: ready(instance.health), instance, deadline)
+                _wait(lambda instance=instance: is_ready(instance.health), instance, deadline)
         expected = [one for one in self.instances.values() if not one.health and one.process is not None]
         if expected and workers:
             _wait(lambda: self.workers() >= len(expected), expected[0], deadline)

@@ -54,7 +54,7 @@ def up(
     return _run(data, settings)
 
 
-def attended(data: Path, *, workers: bool, shards: int | None = None) -> int:
+def run_attended(data: Path, *, workers: bool, shards: int | None = None) -> int:
     """Run until stdin ends; say the address on stdout, as JSON on one line; log into the data folder."""
     return _run(data, Settings(workers=workers, shards=shards, attended=True))
 

@@ -28,7 +28,7 @@ class Session(Protocol):
     """What of the Action Service's session is used here."""
 
     welcome: Welcome
-    open: bool
+    is_open: bool
 
     def reports(self, reports: list[Report]) -> None: ...
 
@@ -56,7 +56,7 @@ class EmbeddedWorker:
         self._connect = connect
         self._session: Session | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._is_closing = False
         self._refusals = 0
         self._agent = Agent(
             worker=name,
@@ -77,19 +77,19 @@ class EmbeddedWorker:
 
     async def stop(self) -> None:
         """End what runs, and give it up: whoever starts next runs it again, and nothing is used up."""
-        self._closing = True
+        self._is_closing = True
         session = self._session
         await self._agent.close()  # while it beats on: what is given up runs no more
         self._session = None
         if self._timer is not None:
             self._timer.cancel()
-        if session is not None and session.open:
+        if session is not None and session.is_open:
             session.leave()
         await self._printed.stop()
 
     def _link(self) -> None:
         try:
-            self._session = self._connect(self._agent.register(), self._agent.on_orders, self._closed)
+            self._session = self._connect(self._agent.register(), self._agent.on_orders, self._on_closed)
         except Exception as error:
             if not self._refusals:
                 log.warning("the Action Service does not accept the worker (%s); retrying", error)
@@ -103,19 +103,19 @@ class EmbeddedWorker:
 
     def _beat(self) -> None:
         session = self._session
-        if session is None or not session.open:
+        if session is None or not session.is_open:
             return
         self._timer = self._loop.call_later(session.welcome.lease_s / HEARTBEATS_A_LEASE, self._beat)
         session.heartbeat()
 
     def _send(self, reports: list[Report]) -> None:
         """What is not taken is reported again over the next connection."""
-        if (session := self._session) is not None and session.open and not self._closing:
+        if (session := self._session) is not None and session.is_open and not self._is_closing:
             session.reports(reports)
 
-    def _closed(self) -> None:
+    def _on_closed(self) -> None:
         self._session = None
         if self._timer is not None:
             self._timer.cancel()
-        if not self._closing:
+        if not self._is_closing:
             self._timer = self._loop.call_later(RECONNECT_S, self._link)

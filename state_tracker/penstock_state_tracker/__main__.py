@@ -4,7 +4,7 @@ import sys
 
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
-from penstock_service.process import Process, patiently
+from penstock_service.process import Process, retry_until_available
 from penstock_stream.opening import open_stream
 
 from .app import StateTracker, prepare
@@ -14,7 +14,9 @@ from .settings import Settings
 
 async def start(settings: Settings, here: Process) -> None:
     """Take part in owning the shards, then answer."""
-    deployment = await patiently(lambda: prepare(settings.database_urls, settings.shards), ABSENT, "Postgres")
+    deployment = await retry_until_available(
+        lambda: prepare(settings.database_urls, settings.shards), ABSENT, "Postgres"
+    )
     stream = await open_stream(here, settings, deployment.shards, deployment.name)
     tracker = StateTracker(
         settings.database_urls,

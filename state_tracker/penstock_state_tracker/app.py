@@ -41,7 +41,7 @@ MIGRATIONS: Final = "penstock_state_tracker"  # the package that they are in
 log = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -128,7 +128,7 @@ class StateTracker:
         self._committers: list[Committer] = []
         self._rejoining: list[asyncio.Task[None]] = []  # databases that were away at the start
         self._subscription: Subscription | None = None
-        self._unwatch: Callable[[], None] = _nothing
+        self._unregister: Callable[[], None] = _do_nothing
         self.owned: dict[int, Owned] = {}
         self.plans = Plans(self._databases, self._graphs_used)
         self.consumer: Consumer | None = None
@@ -201,7 +201,7 @@ class StateTracker:
         reader = Reader(routing, self._recent)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
         self.consumer = Consumer(routing)
-        self._unwatch = measures.register(
+        self._unregister = measures.register(
             deployment.shards, self.owned, self._committers, self.consumer.dropped, lambda: self.is_ready
         )
         self.service = StateTrackerService(
@@ -255,7 +255,7 @@ class StateTracker:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
-        self._unwatch()
+        self._unregister()
         rejoining, self._rejoining = self._rejoining, []
         for task in rejoining:
             task.cancel()

@@ -65,14 +65,14 @@ def register(
 ) -> Callable[[], None]:
     """Let the metrics show one State Tracker's state; the answer ends that."""
     stops = [
-        metrics.SHARDS.watch_one(lambda: shards),
-        metrics.SHARDS_OWNED.watch_one(lambda: len(owned)),
-        metrics.SHARD_EVENTS.watch(lambda: [((str(shard),), one.committed) for shard, one in list(owned.items())]),
-        metrics.OPEN_RUNS.watch_one(lambda: sum(len(one.core.runs) for one in list(owned.values()))),
-        metrics.IDLE_RUN_SECONDS.watch_one(lambda: idle_s(owned, time.monotonic())),
-        metrics.COMMIT_QUEUE.watch_one(lambda: sum(one.pending_events for one in committers)),
-        metrics.DATABASE_UP.watch_one(ready),
-        metrics.REPORTS_DROPPED.watch(lambda: [((reason,), count) for reason, count in list(dropped.items())]),
+        metrics.SHARDS.register_one(lambda: shards),
+        metrics.SHARDS_OWNED.register_one(lambda: len(owned)),
+        metrics.SHARD_EVENTS.register(lambda: [((str(shard),), one.committed) for shard, one in list(owned.items())]),
+        metrics.OPEN_RUNS.register_one(lambda: sum(len(one.core.runs) for one in list(owned.values()))),
+        metrics.IDLE_RUN_SECONDS.register_one(lambda: idle_s(owned, time.monotonic())),
+        metrics.COMMIT_QUEUE.register_one(lambda: sum(one.pending_events for one in committers)),
+        metrics.DATABASE_UP.register_one(ready),
+        metrics.REPORTS_DROPPED.register(lambda: [((reason,), count) for reason, count in list(dropped.items())]),
     ]
 
     def stop() -> None:

@@ -117,7 +117,7 @@ class Follower(Generic[Batch]):
         self._astray: dict[int, tuple[int, float]] = {}  # by shard: position, since when
         self._owners: dict[int, tuple[Head, Upstream[Batch]]] = {}
         self._subscription: Subscription | None = None
-        self._unwatch: list[Callable[[], None]] = []
+        self._unregister: list[Callable[[], None]] = []
         self._reads_counted = metrics.FOLLOWER_READS.labels(topic)
         self._loads_counted = metrics.FOLLOWER_LOADS.labels(topic)
         self._polls: list[asyncio.Task[None]] = []
@@ -135,27 +135,27 @@ class Follower(Generic[Batch]):
         return [-1 if at.mode is Mode.LOADING else at.seq for at in self._positions.values()]
 
     async def start(self) -> None:
-        """Begin to follow; returns at once. `loaded` tells when every shard has a state."""
+        """Begin to follow; returns at once. `wait_loaded` returns when every shard has a state."""
         self._subscription = self._stream.subscribe(self._topic, self._take, frozenset(self._positions))
         self._polls = [
             asyncio.create_task(self._poll(upstream, ask_now))
             for upstream, ask_now in zip(self._upstreams, self._ask_now, strict=True)
         ]
-        self._unwatch = [metrics.FOLLOWER_LAG.watch(self._lag), metrics.FOLLOWER_LOADING.watch(self._loading)]
+        self._unregister = [metrics.FOLLOWER_LAG.register(self._lag), metrics.FOLLOWER_LOADING.register(self._loading)]
 
     @property
     def is_loaded(self) -> bool:
         """Whether every shard has been loaded."""
         return self._loaded.is_set()
 
-    async def loaded(self) -> None:
+    async def wait_loaded(self) -> None:
         """Return once every shard has been loaded."""
         await self._loaded.wait()
 
     async def stop(self) -> None:
         if self._subscription is not None:
             self._subscription.close()
-        for unwatch in self._unwatch:
+        for unwatch in self._unregister:
             unwatch()
         tasks = [*self._polls, *self._catching_up.values()]
         for task in tasks:
@@ -182,7 +182,7 @@ class Follower(Generic[Batch]):
         for batch in batches:
             if (position := self._positions.get(batch.shard)) is not None and self._believes(batch):
                 self._offer(position, batch)
-                if position.behind and position.shard not in self._catching_up:
+                if position.is_behind and position.shard not in self._catching_up:
                     self._mend(position)
         self._consumer.flush()
 
@@ -223,7 +223,7 @@ class Follower(Generic[Batch]):
             position.reload()
             return False
         if taken:
-            position.took(to_seq, batch.epoch)
+            position.note_taken(to_seq, batch.epoch)
         else:
             position.hold()
             position.keep(*self._span(batch), batch)
@@ -237,19 +237,19 @@ class Follower(Generic[Batch]):
     def _mend(self, position: Position[Batch]) -> None:
         """Get what is missing in the background, for this shard alone."""
         shard = position.shard
-        if position.behind and shard in self._owners and shard not in self._catching_up:
+        if position.is_behind and shard in self._owners and shard not in self._catching_up:
             task = asyncio.create_task(self._catch_up(position))
             self._catching_up[shard] = task
 
     async def _catch_up(self, position: Position[Batch]) -> None:
         delay_s = BACKOFF_MIN_S
         try:
-            while position.behind:
+            while position.is_behind:
                 before_seq = position.seq
                 await self._try_step(position)
                 if position.seq > before_seq:
                     delay_s = BACKOFF_MIN_S
-                elif position.behind:
+                elif position.is_behind:
                     await asyncio.sleep(delay_s)
                     delay_s = min(delay_s * 2, BACKOFF_MAX_S)
         finally:
@@ -292,7 +292,7 @@ class Follower(Generic[Batch]):
         loading = self._consumer.load(snapshot)
         if inspect.isawaitable(loading):
             await loading
-        position.loaded(snapshot.seq, snapshot.epoch)
+        position.note_loaded(snapshot.seq, snapshot.epoch)
         self._drain(position)
         self._consumer.flush()
         self._unloaded.discard(position.shard)

@@ -9,20 +9,20 @@ from .local import LocalStream
 from .stream import Stream
 
 
-def watch(stream: Stream) -> Callable[[], None]:
+def register(stream: Stream) -> Callable[[], None]:
     """Let the metrics show the stream's state; the answer ends that."""
     stops: list[Callable[[], None]] = []
     if isinstance(stream, KafkaStream):
         stops = [
-            metrics.STREAM_CONNECTED.watch_one(lambda: stream.connected),
-            metrics.STREAM_QUEUED.watch(lambda: [((topic,), count) for topic, count in stream.queued.items()]),
-            metrics.STREAM_DROPPED.watch_one(lambda: stream.dropped),
-            metrics.DEAD_LETTERS.watch_one(lambda: stream.dead_letters),
+            metrics.STREAM_CONNECTED.register_one(lambda: stream.is_connected),
+            metrics.STREAM_QUEUED.register(lambda: [((topic,), count) for topic, count in stream.queued.items()]),
+            metrics.STREAM_DROPPED.register_one(lambda: stream.dropped),
+            metrics.DEAD_LETTERS.register_one(lambda: stream.dead_letters),
         ]
     elif isinstance(stream, LocalStream):
         stops = [
-            metrics.STREAM_DROPPED.watch_one(lambda: stream.dropped),
-            metrics.DEAD_LETTERS.watch_one(lambda: stream.refused),
+            metrics.STREAM_DROPPED.register_one(lambda: stream.dropped),
+            metrics.DEAD_LETTERS.register_one(lambda: stream.refused),
         ]
 
     def stop() -> None:

@@ -18,7 +18,7 @@ async def open_stream(process: Process, settings: StreamSettings, shards: int, d
     stream = _stream_of(settings, shards, deployment)
     await stream.start()
     process.stop(stream.stop)
-    process.stops.callback(measures.watch(stream))
+    process.stops.callback(measures.register(stream))
     return stream
 
 

@@ -44,7 +44,7 @@ class Position(Generic[Batch]):
         self._buffer: list[tuple[int, int, Batch]] = []
 
     @property
-    def behind(self) -> bool:
+    def is_behind(self) -> bool:
         """Something is missing that no message in sight brings."""
         return self.mode is Mode.LOADING or (self.mode is Mode.FOLLOWING and self.known > self.seq)
 
@@ -52,7 +52,7 @@ class Position(Generic[Batch]):
         """Whether the consumer takes this range now. An overlapping one is taken: it brings something new."""
         return self.mode is Mode.FOLLOWING and after_seq <= self.seq < to_seq
 
-    def took(self, to_seq: int, epoch: int) -> None:
+    def note_taken(self, to_seq: int, epoch: int) -> None:
         """The consumer has taken a range that `follows`."""
         self.seq = to_seq
         self.epoch = epoch
@@ -98,7 +98,7 @@ class Position(Generic[Batch]):
         self._buffer.clear()
         self.reload()
 
-    def loaded(self, seq: int, epoch: int) -> None:
+    def note_loaded(self, seq: int, epoch: int) -> None:
         """The consumer's state is now that of a snapshot."""
         self.seq = seq
         self.epoch = epoch

@@ -83,7 +83,7 @@ class Driven:
         self.seq = 0
         self.effects: list[Effect] = []
         if caught_up:
-            self.core.caught_up(self.now)
+            self.core.note_caught_up(self.now)
 
     # In
 
@@ -145,7 +145,7 @@ class Driven:
     # Out
 
     def take(self) -> list[Effect]:
-        self.effects = self.core.take(self.now)
+        self.effects = self.core.decide(self.now)
         return self.effects
 
     def granted(self, worker: str | None = None) -> list[Granted]:

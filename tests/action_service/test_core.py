@@ -164,7 +164,7 @@ def test_unrecorded_reports_are_sent_again_less_and_less_often() -> None:
         pool.take()
         resent_at += [pool.now - since for _ in pool.resent()]
     assert resent_at == [1.0, 3.0, 7.0, 15.0, 25.0, 35.0]
-    pool.core.settled([granted.grant], {})
+    pool.core.settle([granted.grant], {})
     pool.take()
     assert pool.told("recorded") == [granted.grant]
     assert not pool.why()
@@ -283,7 +283,7 @@ def test_a_worker_that_stops_in_order_gives_up_what_it_held_and_that_uses_up_not
     pool.worker()
     pool.say(start(0), start(1))
     granted = pool.granted()
-    pool.core.gone("w", pool.now, stopped=True)
+    pool.core.remove("w", pool.now, stopped=True)
     pool.take()
     assert [report.failed.cause for report in pool.published()] == [CAUSE_PREEMPTED] * 2
     assert [report.grant for report in pool.published()] == [g.grant for g in granted]

@@ -75,7 +75,7 @@ def test_a_worker_that_holds_a_later_grant_than_the_log_names_keeps_it() -> None
     (second,) = pool.granted()
     again = Driven(epoch=2, caught_up=False)
     again.snapshot(start(running_grant=first.grant, running_worker="x"))
-    again.core.caught_up(again.now)
+    again.core.note_caught_up(again.now)
     again.worker(held=[held(second)])
     again.take()
     assert not again.told("stop")

@@ -67,7 +67,7 @@ class Filled:
     async def settle(self) -> None:
         self.filler.fetch()
         async with asyncio.timeout(WAIT_S):
-            while self.filler.busy:
+            while self.filler.is_busy:
                 await asyncio.sleep(0)
 
 

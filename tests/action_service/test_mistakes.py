@@ -43,7 +43,7 @@ EXPECTED = {0: "succeeded", POISON: "failed", 2: "succeeded"}
 
 
 def test_an_attempt_that_cannot_be_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    poisoned(monkeypatch, Book, "ready", lambda book, action, now: action.key[1])
+    poisoned(monkeypatch, Book, "make_ready", lambda book, action, now: action.key[1])
     pool = Driven()
     pool.worker()
     pool.say(start(0), start(POISON), start(2))
@@ -63,7 +63,7 @@ def test_an_attempt_of_a_snapshot_that_cannot_be_taken_over(monkeypatch: pytest.
     poisoned(monkeypatch, reconciliation, "_place", lambda book, action, begun, now: action.key[1])
     pool = Driven(caught_up=False)
     pool.snapshot(start(0), start(POISON), start(2))
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.worker()
     assert outcome(pool) == EXPECTED
 

@@ -152,7 +152,7 @@ class PoolMachine(RuleBasedStateMachine):
         shard = self.unloaded.pop()
         self._load(shard)
         if not self.unloaded:
-            self.pool.core.caught_up(self.now)
+            self.pool.core.note_caught_up(self.now)
 
     @rule(shard=st.integers(0, SHARDS - 1))
     def load_again(self, shard: int) -> None:
@@ -198,7 +198,7 @@ class PoolMachine(RuleBasedStateMachine):
     def _resent(self, shard: int, reports: list[Report]) -> None:
         for report in reports:
             self._record(report)
-        self.pool.core.settled([report.grant for report in reports], {shard: self.seqs[shard]})
+        self.pool.core.settle([report.grant for report in reports], {shard: self.seqs[shard]})
 
     def _ordered(self, agent: Agent, recorded: list[int], stop: list[int], grants: list[Granted]) -> None:
         assert agent.connected
@@ -247,7 +247,7 @@ class PoolMachine(RuleBasedStateMachine):
     def disconnect(self, name: str) -> None:
         if self.agents[name].connected:
             self.agents[name].connected = False
-            self.pool.core.disconnected(name, self.now)
+            self.pool.core.disconnect(name, self.now)
 
     @rule(name=st.sampled_from(sorted(WORKERS)))
     def die(self, name: str) -> None:

@@ -25,7 +25,7 @@ def test_after_a_take_over_what_runs_is_adopted() -> None:
     pool = Driven(epoch=2, caught_up=False)
     former = of_former()
     pool.snapshot(running(former), start(1))
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.take()
     pool.worker(cpus=1, held=[held(former)])
     assert not pool.granted() and not pool.told("stop")
@@ -68,7 +68,7 @@ def test_a_worker_that_registered_before_the_snapshot_came() -> None:
     pool.take()
     assert not pool.told("stop") and not pool.told("recorded") and not pool.published()
     pool.snapshot(running(kept), running(ended), running(of_former(3, 73)))
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.take()
     assert pool.told("stop") == [71]
     assert {report.grant: report.WhichOneof("kind") for report in pool.published()} == {72: "succeeded", 73: "failed"}
@@ -93,7 +93,7 @@ def test_a_report_of_what_no_log_names_is_settled() -> None:
     former = of_former()
     pool.worker()
     pool.reports(succeeded(former))
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.take()
     assert pool.told("recorded") == [77] and not pool.published()
     pool.reports(succeeded(former))
@@ -119,7 +119,7 @@ def test_a_broken_connection_loses_nothing_within_the_lease() -> None:
     pool.worker()
     pool.say(start(0), start(1))
     one, two = pool.granted()
-    pool.core.disconnected("w", pool.now)
+    pool.core.disconnect("w", pool.now)
     pool.say(start(2))
     assert not pool.granted()
     pool.tick(LEASE_S / 2)
@@ -135,7 +135,7 @@ def test_an_order_that_never_arrived_is_given_again() -> None:
     pool.say(start(0), start(1))
     one, two = pool.granted()
     pool.reports(started(one))
-    pool.core.disconnected("w", pool.now)
+    pool.core.disconnect("w", pool.now)
     pool.worker()
     (again,) = pool.granted()
     assert (again.start.node, again.start.attempt) == (1, 1) and again.grant > two.grant
@@ -147,7 +147,7 @@ def test_a_stop_reaches_a_worker_that_was_away() -> None:
     pool.worker()
     pool.say(start(0))
     (granted,) = pool.granted()
-    pool.core.disconnected("w", pool.now)
+    pool.core.disconnect("w", pool.now)
     pool.stop(0)
     pool.take()
     assert not pool.told("stop")
@@ -264,7 +264,7 @@ def reported_and_settled(pool: Driven, seq: int) -> Granted:
     pool.say(start())
     (granted,) = pool.granted()
     pool.reports(succeeded(granted))
-    pool.core.settled([granted.grant], {0: seq})
+    pool.core.settle([granted.grant], {0: seq})
     pool.take()
     assert pool.told("recorded") == [granted.grant], "its worker may forget it"
     return granted

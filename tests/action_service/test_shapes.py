@@ -67,7 +67,7 @@ def test_what_fits_nowhere_runs_once_a_worker_joins_that_has_room() -> None:
 def test_what_only_a_worker_that_is_away_has_waits_for_it() -> None:
     pool = Driven()
     pool.worker("away", cpus=4)
-    pool.core.disconnected("away", pool.now)
+    pool.core.disconnect("away", pool.now)
     pool.say(*(start(number, cpus=2 + number / 100) for number in range(100)))
     pool.worker("here", cpus=1)
     pool.say(start(1000))

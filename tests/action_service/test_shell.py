@@ -120,7 +120,7 @@ async def test_a_restarted_service_adopts_what_runs(services: World) -> None:
     async with services.action_service() as service:
         assert service.hosts["default"].epoch == first_epoch + 1
         worker.connect(service)
-        await service.loaded()
+        await service.wait_loaded()
         worker.finish(worker.grants[0].grant)
         await until(lambda: worker.held)
         worker.finish(worker.grants[1].grant)
@@ -231,7 +231,7 @@ async def test_what_runs_is_not_granted_to_another_after_a_failover_that_the_log
         other = FakeWorker("other")
         await until(lambda: "default" in second.hosts)
         async with connected(other, second):
-            await second.loaded()
+            await second.wait_loaded()
             await until(lambda: second.hosts["default"].core.summary().delayed == 1)
             async with connected(runs, second):
                 runs.finish(next(iter(runs.held)))
@@ -288,7 +288,7 @@ async def test_a_registration_that_fails_leaves_nothing_behind(
             raise OverflowError("the number is too large")
 
         with monkeypatch.context() as patch:
-            patch.setattr(reconciliation, "_held", broken)
+            patch.setattr(reconciliation, "_adopt_held", broken)
             bad = FakeWorker("bad")
             bad.held = {1: held_grant()}
             with pytest.raises(OverflowError):
@@ -364,7 +364,7 @@ async def test_what_people_may_ask(services: World) -> None:
     async with services.action_service() as service, channels.open_channel(service.address) as channel:
         stub: Any = cast(Any, service_pb2_grpc).ActionServiceStub(channel)
         run_id = await services.run(wide(3))
-        await service.loaded()
+        await service.wait_loaded()
         await until(lambda: service.hosts["default"].core.summary().queued == 3)
         lines = (await stub.Why(api.WhyRequest(run_id=run_id))).lines
         assert [line.text for line in lines] == ["pool default has no worker"] * 3

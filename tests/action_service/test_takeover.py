@@ -46,7 +46,7 @@ def test_started_of_what_has_ended_is_not_sent_again(end: str) -> None:
         case "ended":
             pool.reports(succeeded(granted))
         case "worker gone":
-            pool.core.gone("w", pool.now)
+            pool.core.remove("w", pool.now)
         case _:
             pool.record(granted, grant=granted.grant + 1)
             pool.reports(succeeded(granted))
@@ -77,7 +77,7 @@ def test_what_may_run_already_is_not_granted_until_the_former_workers_are_back()
     (granted,) = before.granted()
     pool = Driven(epoch=2, caught_up=False, former_workers=["old", "older"])
     pool.snapshot(start(), start(1))
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.worker("new")
     assert not pool.granted()
     assert pool.why() == ["may run already; waits for the workers of the pool's former owner to come back"] * 2
@@ -94,7 +94,7 @@ def test_what_may_run_already_is_not_granted_until_the_former_workers_are_back()
 def test_former_workers_are_waited_for_one_lease() -> None:
     pool = Driven(epoch=2, caught_up=False, former_workers=["old"])
     pool.snapshot(start())
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.worker("new")
     pool.keep_alive(LEASE_S - 0.1, "new")
     assert not pool.granted()
@@ -105,7 +105,7 @@ def test_former_workers_are_waited_for_one_lease() -> None:
 def test_what_begins_after_the_take_over_waits_for_nobody() -> None:
     pool = Driven(epoch=2, caught_up=False, former_workers=["old"])
     pool.snapshot(start(5, kind=NODE_KIND_PASS))
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.take()
     assert [report.node for report in pool.published()] == [5]
     pool.worker("new")
@@ -116,7 +116,7 @@ def test_what_begins_after_the_take_over_waits_for_nobody() -> None:
 def test_what_is_held_back_can_be_stopped() -> None:
     pool = Driven(epoch=2, caught_up=False, former_workers=["old"])
     pool.snapshot(start())
-    pool.core.caught_up(pool.now)
+    pool.core.note_caught_up(pool.now)
     pool.stop()
     pool.take()
     assert [report.WhichOneof("kind") for report in pool.published()] == ["failed"]

@@ -72,7 +72,7 @@ def test_what_is_given_back_to_the_queue_goes_before_its_like() -> None:
     pool.say(start(0, remaining_s=1.0), start(1, remaining_s=9.0))
     (first,) = pool.granted()
     assert first.start.node == 1
-    pool.core.disconnected("w", pool.now)
+    pool.core.disconnect("w", pool.now)
     pool.say(start(2, remaining_s=20.0))
     pool.worker("w", cpus=1, held=[])  # the order never arrived
     assert pool.nodes() == [1]

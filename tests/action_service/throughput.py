@@ -64,7 +64,7 @@ def main() -> None:
         for batch in recorded:
             pool.actions(batch, now)
         pool.reports("w", reports, now)
-        effects = pool.take(now)
+        effects = pool.decide(now)
         if profile:
             profile.disable()
         inside_s += time.process_time() - began

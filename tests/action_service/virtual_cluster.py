@@ -36,7 +36,7 @@ class VirtualCluster:
         self.ended_at: dict[bytes, float] = {}  # by run
         self.running = 0
         self._pool = Pool("default", 1)
-        self._pool.caught_up(0.0)
+        self._pool.note_caught_up(0.0)
         self._plans: dict[bytes, PlanGraph] = {}
         self._graph = Graph(0, self._plans)
         self._seconds: dict[bytes, Sequence[float]] = {}
@@ -97,7 +97,7 @@ class VirtualCluster:
             heapq.heappush(self._due, (self.now + lasts_s, next(self._number), report))
 
     def _take(self) -> None:
-        while effects := self._pool.take(self.now):
+        while effects := self._pool.decide(self.now):
             for effect in effects:
                 match effect:
                     case ToWorker():

@@ -31,7 +31,7 @@ async def world() -> AsyncIterator[World]:
     """With a run whose first of two nodes may run."""
     world = World(LocalStream())
     await world.start()
-    await world.follower.loaded()
+    await world.follower.wait_loaded()
     world.tracker.submit(0, RUN, world.tracker.put(plan_of([NodeSpec(uses=[-1]), NodeSpec(uses=[0])], outputs=[1])))
     await until(lambda: world.starts.open[0] == {(RUN, 0, 1)})
     yield world

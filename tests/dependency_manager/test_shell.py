@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def world(make_stream: MakeStream) -> AsyncIterator[World]:
     world = World(make_stream(SHARDS))
     await world.start()
-    await world.follower.loaded()
+    await world.follower.wait_loaded()
     yield world
     await world.stop()
 

@@ -35,7 +35,7 @@ async def following(tracker: Running) -> AsyncGenerator[Ready]:
     manager = DependencyManager(tracker.stream, [tracker.server.address], range(SHARDS))
     await manager.start()
     try:
-        await asyncio.wait_for(manager.loaded(), WAIT_S)
+        await asyncio.wait_for(manager.wait_loaded(), WAIT_S)
         await connected(tracker.stream)
         yield ready
     finally:

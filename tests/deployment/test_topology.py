@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from penstock import Client, events
 from penstock.client import Run
 from penstock.compiler.loader import load_workflow
-from penstock_service.health import ready
+from penstock_service.health import is_ready
 from penstock_stack.errors import NotStarted
 from penstock_stack.topology import Instance, Topology
 from penstock_stream.kafka.client import describe_topics
@@ -181,7 +181,7 @@ def test_names_outlive_a_registry_that_is_killed(suite: Topology, tmp_path: Path
         assert (str(done.version), done.created) == ("gated@1", True)
         registry.kill()
         registry.start()
-        wait_for(lambda: ready(registry.health))
+        wait_for(lambda: is_ready(registry.health))
         run = client.submit("gated@production", gate=str(tmp_path), key=1)
         assert client.result(run, timeout_s=WAIT_S) == RESULT
         assert (client.get(run).name, client.get(run).version, client.get(run).team) == ("gated", 1, "names")
@@ -203,7 +203,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_holds(suite: Topology, gated
         worker.signal(signal.SIGTERM)
         wait_for(lambda worker=worker, size=size: "is draining" in log_after(worker, size))
     runs.let_go()
-    assert [worker.ended() for worker in workers] == [0, 0]
+    assert [worker.wait_end() for worker in workers] == [0, 0]
     for worker in workers:
         worker.start()
     assert runs.results() == [RESULT] * RUNS
@@ -218,14 +218,14 @@ def test_without_postgres_nobody_is_ready(suite: Topology, gated: Callable[[], G
     users = [suite.instances[name] for name in (*STATE_TRACKERS, "action-service", "registry")]
     suite.postgres.stop()
     for user in users:
-        wait_for(lambda user=user: not ready(user.health))
+        wait_for(lambda user=user: not is_ready(user.health))
     # One that starts now waits, and says for what.
     late = suite.instances["state-tracker-2"]
     late.kill()
     size = late.log.stat().st_size
     late.start()
     wait_for(lambda: "Postgres is unavailable" in log_after(late, size))
-    assert not ready(late.health)
+    assert not is_ready(late.health)
     suite.postgres.start()
     suite.wait_ready()
     assert runs.results() == [RESULT] * RUNS

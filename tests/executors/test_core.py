@@ -58,30 +58,30 @@ def taken_starts(it: Core) -> list[int]:
 def test_grants_start_in_order_as_resources_allow() -> None:
     it = core()
     assert order(it, *[grant(number) for number in range(1, 6)]) == [1, 2]
-    it.ended([failed(2)], 1.0)
+    it.take_ended([failed(2)], 1.0)
     assert taken_starts(it) == [3]
-    it.ended([failed(1), failed(3)], 1.0)
+    it.take_ended([failed(1), failed(3)], 1.0)
     assert taken_starts(it) == [4, 5]
 
 
 def test_a_large_action_is_not_overtaken() -> None:
     it = core()
     assert order(it, grant(1), grant(2, 2000), grant(3)) == [1]
-    it.ended([failed(1)], 1.0)
+    it.take_ended([failed(1)], 1.0)
     assert taken_starts(it) == [2]
 
 
 def test_what_waits_for_a_gpu_is_overtaken_by_what_needs_none() -> None:
     it = core()
     assert order(it, grant(1, 500, 1), grant(2, 500, 1), grant(3, 500)) == [1, 3]
-    it.ended([failed(1)], 1.0)
+    it.take_ended([failed(1)], 1.0)
     assert taken_starts(it) == [2]
 
 
 def test_short_actions_go_behind_each_other() -> None:
     it = core()
     order(it, grant(1))
-    it.ended([succeeded(1, 0.0001)], 0.0)
+    it.take_ended([succeeded(1, 0.0001)], 0.0)
     assert order(it, *[grant(number) for number in range(2, 200)]) == list(range(2, 2 + 2 * 50))  # 5 ms each
     assert it.running() == 100
 
@@ -89,7 +89,7 @@ def test_short_actions_go_behind_each_other() -> None:
 def test_nothing_goes_behind_what_may_take_long() -> None:
     it = core()
     order(it, grant(1), grant(2, operator="m:long"))
-    it.ended([succeeded(1, 0.0001), succeeded(2, 10.0)], 0.0)
+    it.take_ended([succeeded(1, 0.0001), succeeded(2, 10.0)], 0.0)
     assert order(it, grant(3, operator="m:long"), grant(4, operator="m:new"), grant(5)) == [3, 4]
 
 
@@ -97,7 +97,7 @@ def test_a_short_action_is_never_reported_as_started() -> None:
     it = core()
     order(it, grant(1))
     assert it.due == STARTED_AFTER_S
-    it.ended([succeeded(1)], 0.004)
+    it.take_ended([succeeded(1)], 0.004)
     it.tick(0.006)
     assert [each.WhichOneof("kind") for each in it.take_outbox()] == ["succeeded"]
 
@@ -105,15 +105,15 @@ def test_a_short_action_is_never_reported_as_started() -> None:
 def test_a_longer_one_is_reported_once_and_those_behind_it_are_freed() -> None:
     it = core()
     order(it, grant(1))
-    it.ended([succeeded(1, 0.0001)], 0.0)
+    it.take_ended([succeeded(1, 0.0001)], 0.0)
     it.take_outbox()
     order(it, grant(2), grant(3), grant(4), grant(5))
-    it.ended([succeeded(3), succeeded(5)], 0.001)
+    it.take_ended([succeeded(3), succeeded(5)], 0.001)
     it.tick(0.006)
     assert [(each.grant, each.WhichOneof("kind")) for each in it.take_outbox()][-1] == (2, "started")
     slot = it.take_back.pop()
     assert not it.takes_first(slot)
-    it.taken_back(slot, [4], 0.006)
+    it.apply_taken_back(slot, [4], 0.006)
     assert taken_starts(it) == [4]
     it.tick(1.0)
     assert (2, "started") not in [(each.grant, each.WhichOneof("kind")) for each in it.take_outbox()]
@@ -124,24 +124,24 @@ def test_a_timeout_counts_from_the_call_of_the_operator() -> None:
     order(it, grant(1, 2000), grant(2, 2000, timeout_s=1.0))
     it.tick(100.0)
     assert not it.asks
-    it.ended([failed(1)], 100.0)
+    it.take_ended([failed(1)], 100.0)
     assert taken_starts(it) == [2]
     it.tick(100.006)
     assert it.due <= 101.0
     it.tick(101.0)
-    it.staged(it.asks.pop(), 0.0, "its code is imported", 101.0)  # then it cannot be late before 102
+    it.judge_stage(it.asks.pop(), 0.0, "its code is imported", 101.0)  # then it cannot be late before 102
     assert it.due == 102.0 and not it.take_back
     it.tick(102.0)
-    it.staged(it.asks.pop(), 101.7, "", 102.0)
+    it.judge_stage(it.asks.pop(), 101.7, "", 102.0)
     assert it.due == 102.7 and not it.take_back
     it.tick(102.7)
-    it.staged(it.asks.pop(), 101.7, "", 102.7)
+    it.judge_stage(it.asks.pop(), 101.7, "", 102.7)
     slot = it.take_back.pop()
     assert it.takes_first(slot)
-    it.taken_back(slot, [], 102.7)
+    it.apply_taken_back(slot, [], 102.7)
     assert it.kills == [2]
     it.take_outbox()
-    it.ended([failed(2)], 101.5)
+    it.take_ended([failed(2)], 101.5)
     (report,) = it.take_outbox()
     assert report.failed.cause == ev.CAUSE_TIMEOUT and "1 s" in report.failed.failure.message
 
@@ -157,12 +157,12 @@ def test_what_is_not_called_ends_without_the_timeout_and_without_a_retry(timeout
         it.tick(now)
         if it.asks:
             asked += 1
-            it.staged(it.asks.pop(), 0.0, "its code is imported", now)
+            it.judge_stage(it.asks.pop(), 0.0, "its code is imported", now)
     assert now == PREPARE_S and asked <= PREPARE_S
-    it.taken_back(it.take_back.pop(), [], now)
+    it.apply_taken_back(it.take_back.pop(), [], now)
     assert it.kills == [1]
     it.take_outbox()
-    it.ended([failed(1)], now)
+    it.take_ended([failed(1)], now)
     (report,) = it.take_outbox()
     assert report.failed.cause == ev.CAUSE_LOST
     assert "was not called within 900 s: its code is imported" in report.failed.failure.message
@@ -172,7 +172,7 @@ def test_what_has_no_limit_is_asked_for_once() -> None:
     it = core()
     order(it, grant(1))
     it.tick(PREPARE_S)
-    it.staged(it.asks.pop(), 5.0, "", PREPARE_S)
+    it.judge_stage(it.asks.pop(), 5.0, "", PREPARE_S)
     it.tick(10 * PREPARE_S)
     assert not it.asks and not it.take_back
     assert [each.grant for each in it.placed()] == [1]
@@ -181,7 +181,7 @@ def test_what_has_no_limit_is_asked_for_once() -> None:
 def test_only_actions_of_one_team_follow_each_other_in_a_slot() -> None:
     it = Core("w1", Need(1000, 0, 0), 8)
     order(it, grant(1))
-    it.ended([succeeded(1, 0.0001)], 0.0)
+    it.take_ended([succeeded(1, 0.0001)], 0.0)
     mine, other = grant(2), grant(3)
     other.team = "others"
     assert order(it, mine, other, grant(4)) == [2]
@@ -192,9 +192,9 @@ def test_what_waits_is_cancelled_at_once_wherever_it_stands() -> None:
     assert order(it, grant(1), grant(2, 2000), grant(3, 2000), grant(4)) == [1]
     order(it, stop=[3])
     assert [(each.grant, each.failed.cause) for each in it.take_outbox()] == [(3, ev.CAUSE_CANCELLED)]
-    it.ended([failed(1)], 1.0)
+    it.take_ended([failed(1)], 1.0)
     assert taken_starts(it) == [2]
-    it.ended([failed(2)], 1.0)
+    it.take_ended([failed(2)], 1.0)
     assert taken_starts(it) == [4]
 
 
@@ -202,15 +202,15 @@ def test_a_success_beats_the_stop() -> None:
     it = core()
     order(it, grant(1), stop=[])
     it.orders(Orders(stop=[1]), 1.0)
-    it.taken_back(it.take_back.pop(), [], 1.0)
-    it.ended([succeeded(1)], 1.0)
+    it.apply_taken_back(it.take_back.pop(), [], 1.0)
+    it.take_ended([succeeded(1)], 1.0)
     assert it.take_outbox()[-1].HasField("succeeded")
 
 
 def test_orders_are_carried_out_recorded_first_grants_last() -> None:
     it = core()
     order(it, grant(1))
-    it.ended([succeeded(1)], 0.0)
+    it.take_ended([succeeded(1)], 0.0)
     assert order(it, grant(1), grant(2), recorded=[1], stop=[2]) == [2]  # 1 is over, and 2 was not there to stop
     assert [each.grant for each in it.holds()] == [2]
 
@@ -218,7 +218,7 @@ def test_orders_are_carried_out_recorded_first_grants_last() -> None:
 def test_reports_are_repeated_until_they_are_recorded() -> None:
     it = core()
     order(it, grant(1))
-    it.ended([succeeded(1)], 0.0)
+    it.take_ended([succeeded(1)], 0.0)
     it.take_outbox()
     times: list[float] = []
     now = 0.0
@@ -236,7 +236,7 @@ def test_reports_are_repeated_until_they_are_recorded() -> None:
 def test_a_new_link_hears_everything_again() -> None:
     it = core()
     order(it, grant(1), grant(2))
-    it.ended([succeeded(1)], 0.0)
+    it.take_ended([succeeded(1)], 0.0)
     it.tick(1.0)
     it.take_outbox()
     it.resend(1.5)
@@ -272,7 +272,7 @@ class Walk(RuleBasedStateMachine):
         """Carry out what the core decided, as the agent does; `keep` actions of a slot have begun."""
         while self.core.asks:
             number = self.core.asks.pop()
-            self.core.staged(number, max(self.now - 1.0, 1e-9) if number % 2 else 0.0, "", self.now)
+            self.core.judge_stage(number, max(self.now - 1.0, 1e-9) if number % 2 else 0.0, "", self.now)
         while self.core.take_back:
             number = self.core.take_back.pop()
             queue = self.slots.get(number, [])
@@ -280,7 +280,7 @@ class Walk(RuleBasedStateMachine):
             back, self.slots[number] = queue[kept:], queue[:kept]
             if not self.slots[number]:
                 del self.slots[number]
-            self.core.taken_back(number, [each.grant for each in back], self.now)
+            self.core.apply_taken_back(number, [each.grant for each in back], self.now)
         self.killed |= set(self.core.kills)
         self.core.kills.clear()
         for each, slot in zip(self.core.starts, self.core.start_slots, strict=True):
@@ -314,7 +314,7 @@ class Walk(RuleBasedStateMachine):
         if not self.slots[slot]:
             del self.slots[slot]
         assert done.grant not in self.reported
-        self.core.ended([succeeded(done.grant, seconds) if well else failed(done.grant)], self.now)
+        self.core.take_ended([succeeded(done.grant, seconds) if well else failed(done.grant)], self.now)
         self.act()
 
     @rule(data=st.data(), keep=st.integers(0, 2))
@@ -363,7 +363,7 @@ class Walk(RuleBasedStateMachine):
         done = self.slots[slot].pop(0)
         if not self.slots[slot]:
             del self.slots[slot]
-        self.core.ended([succeeded(done.grant)], self.now)
+        self.core.take_ended([succeeded(done.grant)], self.now)
         self.act()
 
 
@@ -374,19 +374,19 @@ TestWalk.settings = settings(max_examples=60, stateful_step_count=40, deadline=N
 def test_it_is_busy_until_a_slot_runs_dry() -> None:
     it = Core("w1", Need(1000, 0, 0), 8)
     order(it, grant(1))
-    it.ended([succeeded(1, 0.0001)], 0.0)
-    assert not it.busy, "nothing is left to do"
+    it.take_ended([succeeded(1, 0.0001)], 0.0)
+    assert not it.is_busy, "nothing is left to do"
     it.take_outbox()
     order(it, grant(2), grant(3), grant(4))
-    assert it.busy
-    it.ended([succeeded(2)], 0.0)
-    assert it.busy
-    it.ended([succeeded(3)], 0.0)
-    assert not it.busy, "the last one runs"
+    assert it.is_busy
+    it.take_ended([succeeded(2)], 0.0)
+    assert it.is_busy
+    it.take_ended([succeeded(3)], 0.0)
+    assert not it.is_busy, "the last one runs"
     order(it, grant(5))
-    assert it.busy
-    it.ended([succeeded(4), succeeded(5)], 0.0)
+    assert it.is_busy
+    it.take_ended([succeeded(4), succeeded(5)], 0.0)
     order(it, grant(6), grant(7))
-    assert not it.busy, "somebody may wait for the reports of 4 and 5"
+    assert not it.is_busy, "somebody may wait for the reports of 4 and 5"
     it.take_outbox()
-    assert it.busy
+    assert it.is_busy

@@ -58,9 +58,9 @@ def test_as_many_stay_warm_as_were_used_lately() -> None:
     warm = Warm((), 2)
     children: Any = [object() for _ in range(10)]
     warm.idle = children
-    warm.used(8)
+    warm.note_used(8)
     assert len(warm.look(0.0, 1, scarce=False)) == 2
     assert len(warm.look(0.5 * LATELY_S, 1, scarce=False)) == 2
     assert len(warm.look(1.1 * LATELY_S, 1, scarce=False)) == 8
-    warm.used(8)
+    warm.note_used(8)
     assert warm.look(1.2 * LATELY_S, 1, scarce=True) == children[:8]

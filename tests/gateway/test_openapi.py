@@ -121,10 +121,10 @@ def test_the_examples_of_an_operation_work(
 
 
 def stored_plan(programs: Programs) -> bytes:
-    from penstock.client.submission import compiled_once
+    from penstock.client.submission import compile_once
     from penstock.compiler.loader import load_workflow
 
-    return compiled_once(load_workflow(f"{programs.file}:doubled")).data
+    return compile_once(load_workflow(f"{programs.file}:doubled")).data
 
 
 def schemathesis(url: str, folder: Path, config: Path, *words: str) -> "subprocess.CompletedProcess[str]":

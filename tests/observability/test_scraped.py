@@ -23,14 +23,14 @@ def lines(registry: CollectorRegistry) -> list[str]:
 
 def test_it_shows_what_is_there_when_it_is_asked(registry: CollectorRegistry) -> None:
     queue: list[int] = []
-    Scraped("queued", "Waiting.", registry=registry).watch_one(lambda: len(queue))
+    Scraped("queued", "Waiting.", registry=registry).register_one(lambda: len(queue))
     assert lines(registry) == ["queued 0.0"]
     queue.append(1)
     assert lines(registry) == ["queued 1.0"]
 
 
 def test_nothing_is_shown_where_nobody_watches(registry: CollectorRegistry) -> None:
-    stop = Scraped("queued", "Waiting.", registry=registry).watch_one(lambda: 1)
+    stop = Scraped("queued", "Waiting.", registry=registry).register_one(lambda: 1)
     stop()
     stop()
     assert lines(registry) == []
@@ -41,8 +41,8 @@ def test_several_that_look_at_the_same_make_one_number(
     registry: CollectorRegistry, combine: str, number: float
 ) -> None:
     scraped = Scraped("lag", "Behind.", ["topic"], combine=combine, registry=registry)  # pyright: ignore[reportArgumentType]
-    scraped.watch(lambda: [(("events",), 2)])
-    scraped.watch(lambda: [(("events",), 3), (("actions",), 7)])
+    scraped.register(lambda: [(("events",), 2)])
+    scraped.register(lambda: [(("events",), 3), (("actions",), 7)])
     assert lines(registry) == [f'lag{{topic="events"}} {number}', 'lag{topic="actions"} 7.0']
 
 
@@ -51,13 +51,13 @@ def test_what_changes_while_it_is_read_is_left_out_this_time(registry: Collector
         raise RuntimeError("dictionary changed size during iteration")
 
     scraped = Scraped("lag", "Behind.", ["topic"], registry=registry)
-    scraped.watch(changing)
-    scraped.watch(lambda: [(("events",), 3)])
+    scraped.register(changing)
+    scraped.register(lambda: [(("events",), 3)])
     assert lines(registry) == ['lag{topic="events"} 3.0']
 
 
 def test_a_counter_that_is_looked_up_is_a_counter(registry: CollectorRegistry) -> None:
-    Scraped("lost_total", "Lost.", kind="counter", registry=registry).watch_one(lambda: 4)
+    Scraped("lost_total", "Lost.", kind="counter", registry=registry).register_one(lambda: 4)
     assert "# TYPE lost_total counter" in generate_latest(registry).decode()
     assert lines(registry) == ["lost_total 4.0"]
 

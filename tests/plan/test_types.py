@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock_plan.types import Relation, assignable, spell
+from penstock_plan.types import Relation, is_assignable, spell
 from penstock_proto.plan.v1.plan_pb2 import Field, Type
 
 
@@ -157,12 +157,12 @@ REFUSED = [
 
 @pytest.mark.parametrize(("own", "wanted"), ALLOWED, ids=lambda index: spell(TYPES, index))
 def test_allowed(own: int, wanted: int) -> None:
-    assert assignable(TYPES, own, wanted)
+    assert is_assignable(TYPES, own, wanted)
 
 
 @pytest.mark.parametrize(("own", "wanted"), REFUSED, ids=lambda index: spell(TYPES, index))
 def test_refused(own: int, wanted: int) -> None:
-    assert not assignable(TYPES, own, wanted)
+    assert not is_assignable(TYPES, own, wanted)
 
 
 def test_across_two_tables() -> None:
@@ -170,9 +170,9 @@ def test_across_two_tables() -> None:
     mine.add("none")
     row = mine.add("record", qualname="flow:WideRow", bases=["flow:Row"])
     dataset = mine.add("Dataset", row)
-    assert assignable(TYPES, dataset, DATASET_ROW, mine)
-    assert not assignable(TYPES, dataset, MODEL, mine)
-    assert not assignable(TYPES, 0, 0, mine)
+    assert is_assignable(TYPES, dataset, DATASET_ROW, mine)
+    assert not is_assignable(TYPES, dataset, MODEL, mine)
+    assert not is_assignable(TYPES, 0, 0, mine)
 
 
 @pytest.mark.parametrize(
@@ -209,14 +209,14 @@ def test_a_table_that_doubles_at_every_step_costs_little() -> None:
         types.add("tuple", index, index)
     other = Table(types)
     other[0] = Type(name="float")
-    assert Relation(other, types).assignable(60, 60)
-    assert not Relation(types, other).assignable(60, 60)
+    assert Relation(other, types).is_assignable(60, 60)
+    assert not Relation(types, other).is_assignable(60, 60)
     assert "..." in spell(types, 60) and len(spell(types, 60)) < 1000
 
 
 def test_a_type_that_contains_itself_ends() -> None:
     types = [Type(name="list", args=[0]), Type(name="list", args=[1])]
-    assert assignable(types, 0, 1)
+    assert is_assignable(types, 0, 1)
     assert "..." in spell(types, 0)
 
 
@@ -225,13 +225,13 @@ INDEXES = st.integers(0, len(TYPES) - 1)
 
 @given(INDEXES)
 def test_every_type_accepts_itself_also_in_a_copy(index: int) -> None:
-    assert assignable(TYPES, index, index)
-    assert assignable(TYPES, index, index, list(TYPES))
+    assert is_assignable(TYPES, index, index)
+    assert is_assignable(TYPES, index, index, list(TYPES))
 
 
 def test_the_relation_is_transitive() -> None:
     relation = Relation(TYPES)
-    accepts = [[relation.assignable(own, wanted) for wanted in range(len(TYPES))] for own in range(len(TYPES))]
+    accepts = [[relation.is_assignable(own, wanted) for wanted in range(len(TYPES))] for own in range(len(TYPES))]
     for first in range(len(TYPES)):
         for second in (index for index, good in enumerate(accepts[first]) if good):
             for third in (index for index, good in enumerate(accepts[second]) if good):
@@ -263,7 +263,7 @@ def tables(draw: st.DrawFn) -> Table:
 def test_any_table_gives_a_preorder(table: Table) -> None:
     everything = range(len(table))
     relation = Relation(table, list(table))
-    accepts = {(own, wanted) for own in everything for wanted in everything if relation.assignable(own, wanted)}
+    accepts = {(own, wanted) for own in everything for wanted in everything if relation.is_assignable(own, wanted)}
     assert all((index, index) in accepts for index in everything)
     for first, second in accepts:
         for third in everything:
@@ -276,7 +276,7 @@ def test_the_strangest_type_can_be_compared_and_spelt(kind: Type) -> None:
     types = [*TYPES, kind]
     relation = Relation(types)
     for index in range(len(types)):
-        assert relation.assignable(index, index)
-        relation.assignable(index, len(types) - 1)
-        relation.assignable(len(types) - 1, index)
+        assert relation.is_assignable(index, index)
+        relation.is_assignable(index, len(types) - 1)
+        relation.is_assignable(len(types) - 1, index)
     spell(types, len(types) - 1)

@@ -104,7 +104,7 @@ async def serving(url: str, tracker: str, of: Tracker | None = None) -> AsyncGen
     server = grpc_server.server()
     registry.register(server)
     await server.start()
-    await server.ready()
+    await server.set_serving()
     channel = channels.open_channel(server.address)
     try:
         yield Running(registry, server, channel, of)

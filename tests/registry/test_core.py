@@ -133,7 +133,7 @@ def table(tree: object) -> list[Type]:
 def test_what_is_not_assignable_is_always_said_and_nothing_else_is(old: object, new: object) -> None:
     """The texts go their own way down into records and lists; their verdict is the relation's."""
     before, after = interface(*table(old)), interface(*table(new))
-    fits = Relation(after.types, before.types, by_fields=True).assignable(0, 0)
+    fits = Relation(after.types, before.types, by_fields=True).is_assignable(0, 0)
     changes = input_changes(before, after)
     assert any(change.incompatible for change in changes) == (not fits)
     assert input_changes(before, before) == []

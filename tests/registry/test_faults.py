@@ -75,10 +75,10 @@ async def test_while_the_database_is_away_it_says_so_and_goes_on_afterwards(data
         code, text = await refusal(registry.get())
         assert (code, text.startswith("the database is unavailable")) == ("UNAVAILABLE", True)
         async with asyncio.timeout(WAIT_S):
-            while registry.registry.ready:
+            while registry.registry.is_ready:
                 await asyncio.sleep(0.05)
             proxy.down = False
-            while not registry.registry.ready:
+            while not registry.registry.is_ready:
                 await asyncio.sleep(0.05)
             await registry.publish(plan(2))
             # Who followed is still connected, and missed nothing.

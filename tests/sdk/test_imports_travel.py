@@ -14,7 +14,7 @@ import penstock
 import pytest
 from penstock.client import submission
 from penstock.compiler import bundle
-from penstock.compiler.loader import isolated, load_workflow
+from penstock.compiler.loader import isolate, load_workflow
 from penstock.errors import CompileErrors
 
 USES = """
@@ -155,7 +155,7 @@ def test_a_layout_works_on_a_worker(tmp_path: Path, layout: str) -> None:
     project, kept = tmp_path / "project", tmp_path / "kept"
     write(project, files)
     kept.mkdir()
-    with isolated():
+    with isolate():
         compiled = penstock.compile(load_workflow(str(project / file)))
     project.rename(tmp_path / "gone")  # nothing but the bundle is left
     assert on_a_worker(compiled, kept) == expected
@@ -165,7 +165,7 @@ def test_a_linked_package_travels(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere", {"linked_core/__init__.py": "", "linked_core/common.py": SCALE})
     write(tmp_path / "project", {"flow.py": f"from linked_core.common import scale\n{USES.format('scale(x)')}"})
     (tmp_path / "project" / "linked_core").symlink_to(tmp_path / "elsewhere" / "linked_core")
-    with isolated():
+    with isolate():
         compiled = penstock.compile(load_workflow(str(tmp_path / "project" / "flow.py")))
     (tmp_path / "elsewhere").rename(tmp_path / "gone")
     assert on_a_worker(compiled, tmp_path) == 10
@@ -174,7 +174,7 @@ def test_a_linked_package_travels(tmp_path: Path) -> None:
 def test_a_module_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {name: text for name, text in SHOP.items() if not name.endswith("__init__.py")})
     monkeypatch.chdir(tmp_path)
-    with isolated():
+    with isolate():
         assert load_workflow("shop.flows.relative:wf").module == "shop.flows.relative"
 
 
@@ -182,7 +182,7 @@ def test_a_module_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def refused(tmp_path: Path) -> Callable[[dict[str, str]], list[str]]:
     def compile_files(files: dict[str, str]) -> list[str]:
         write(tmp_path, files)
-        with isolated(), pytest.raises(CompileErrors) as caught:
+        with isolate(), pytest.raises(CompileErrors) as caught:
             penstock.compile(load_workflow(str(tmp_path / "flow.py")))
         return [f"{Path(each.file).name}:{each.line}: {each.problem}; {each.remedy}" for each in caught.value.errors]
 
@@ -208,7 +208,7 @@ def test_large_data_that_an_import_reads_is_said(refused: Callable[[dict[str, st
 
 def test_an_edited_file_is_no_longer_what_was_imported(tmp_path: Path) -> None:
     write(tmp_path, {"flow.py": USES.format("x")})
-    with isolated():
+    with isolate():
         wf = load_workflow(str(tmp_path / "flow.py"))
         write(tmp_path, {"flow.py": USES.format("x + 1")})
         with pytest.raises(CompileErrors, match=r"flow.py has changed since it was imported(.|\n)*importlib.reload"):
@@ -218,17 +218,17 @@ def test_an_edited_file_is_no_longer_what_was_imported(tmp_path: Path) -> None:
 def test_a_reloaded_module_is_compiled_again(tmp_path: Path) -> None:
     files = {"helper_again.py": "def factor():\n    return 2\n"}
     write(tmp_path, {**files, "flow.py": f"import helper_again\n{USES.format('x * helper_again.factor()')}"})
-    with isolated():
+    with isolate():
         wf = load_workflow(str(tmp_path / "flow.py"))
-        first = submission.compiled_once(wf)
-        assert submission.compiled_once(wf) is first
+        first = submission.compile_once(wf)
+        assert submission.compile_once(wf) is first
         assert on_a_worker(first, tmp_path / "kept") == 2
         write(tmp_path, {"helper_again.py": "def factor():\n    return 30 + 0\n"})
-        assert submission.compiled_once(wf) is first  # edited, and not imported
+        assert submission.compile_once(wf) is first  # edited, and not imported
         importlib.reload(sys.modules["helper_again"])
-        second = submission.compiled_once(wf)
+        second = submission.compile_once(wf)
         assert wf(1) == on_a_worker(second, tmp_path / "kept") == 30
-        assert submission.compiled_once(wf) is second
+        assert submission.compile_once(wf) is second
 
 
 def test_code_without_a_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_two_files_of_one_name_cannot_both_travel(tmp_path: Path) -> None:
     write(tmp_path / "src", {"core/__init__.py": "", "core/common.py": SCALE})
     flow = f"{ON_PATH.format(1)}{USES.format('scale(x)')}"
     write(tmp_path / "flows", {"flow.py": flow, "core/common.py": "# another\n"})
-    with isolated(), pytest.raises(bundle.BundleError, match="rename one of them"):
+    with isolate(), pytest.raises(bundle.BundleError, match="rename one of them"):
         penstock.compile(load_workflow(str(tmp_path / "flows" / "flow.py")))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from penstock.cli.app import execute
 from penstock.compiler.compilation import compile
-from penstock.compiler.loader import isolated, workflows_in
+from penstock.compiler.loader import isolate, workflows_in
 from penstock.errors import CompileErrors
 
 HEAD = """
@@ -127,7 +127,7 @@ def said(tmp_path: Path) -> Callable[[str], list[str]]:
     def compile_body(body: str) -> list[str]:
         file = tmp_path / "flow_of_questions.py"
         file.write_text(HEAD + BODY + body + "\n")
-        with isolated():
+        with isolate():
             try:
                 compile(workflows_in(file)["wf"], bundle_hash=b"")
             except CompileErrors as errors:
@@ -165,7 +165,7 @@ def test_functions_are_as_they_were_after_a_compilation(tmp_path: Path) -> None:
     (tmp_path / "pick_of_questions.py").write_text(HELPER)
     file = tmp_path / "flow_of_questions.py"
     file.write_text(HEAD + BODY + REFUSED["helper"])
-    with isolated():
+    with isolate():
         wf = workflows_in(file)["wf"]
         helper = wf.fn.__globals__["helpers"].pick
         before = helper.__code__, wf.fn.__code__

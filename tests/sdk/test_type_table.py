@@ -130,7 +130,7 @@ def test_each_kind_of_annotation(annotation: Any, spelt: str) -> None:
     assert types.spell(index) == spelt
     problems = Problems()
     assert check_types(problems, list(plan.types)), list(problems)
-    assert types.relation.assignable(index, index)
+    assert types.relation.is_assignable(index, index)
 
 
 def test_records_have_their_fields() -> None:
@@ -184,7 +184,7 @@ def test_records_have_their_fields() -> None:
 )
 def test_subtyping(given: Any, expected: Any, fits: bool) -> None:
     _, types = table()
-    assert types.relation.assignable(types.index(given), types.index(expected)) is fits
+    assert types.relation.is_assignable(types.index(given), types.index(expected)) is fits
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_type_says_what_its_annotation_says(annotation: Any) -> None:
     spelt = types.spell(index)
     names = {each.__name__: each for each in (Path, Config, Split, Settings, Row, Dataset, Metrics, Model)}
     again = eval(re.sub(r"\bAny\b", "typing.Any", spelt), {"typing": typing, **names})
-    assert types.index(again) == index or types.relation.assignable(index, types.index(again))
+    assert types.index(again) == index or types.relation.is_assignable(index, types.index(again))
     size = len(plan.types)
     types.index(annotation)
     assert len(plan.types) == size  # written once
@@ -248,4 +248,4 @@ class Recursive(BaseModel):
 def test_a_model_that_contains_itself() -> None:
     _, types = table()
     index = types.index(Recursive)
-    assert types.relation.assignable(index, index)
+    assert types.relation.is_assignable(index, index)

@@ -70,7 +70,7 @@ async def test_it_is_healthy_once_ready(server: grpc_server.Server, channel: grp
     assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.NOT_SERVING
     watch = stub.Watch(request)
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
-    await server.ready()
+    await server.set_serving()
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
     watch.cancel()
     assert (await stub.Check(request)).status == health_pb2.HealthCheckResponse.SERVING

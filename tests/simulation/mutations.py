@@ -197,7 +197,7 @@ def _started_before_parents(right: Any) -> Any:
         ready = right(self, children)
         early = [child for child in children if self.waits_for[child] == 1 and (self.run_id, child) not in begun]
         begun.update((self.run_id, child) for child in early)
-        return [] if self.stopped else [*ready, *early]
+        return [] if self.is_stopped else [*ready, *early]
 
     return count_down
 
@@ -325,7 +325,7 @@ MUTATIONS = [
     Mutation(
         "the end of an attempt is not told",
         Graph,
-        "_recorded",
+        "_add_recorded",
         lambda right: lambda s, *a: _ignored(right(s, *a)),
         POOLS,
     ),
@@ -346,7 +346,7 @@ MUTATIONS = [
         lambda right: lambda self, action, seq: self.forget(action),
         BEHIND,
     ),
-    Mutation("reports are not sent again", Unrecorded, "due", _nothing([]), {**ANY, "drop": 0.3}),
+    Mutation("reports are not sent again", Unrecorded, "take_due", _nothing([]), {**ANY, "drop": 0.3}),
     Mutation(
         "stops are not passed on",
         Book,
@@ -354,7 +354,7 @@ MUTATIONS = [
         _nothing(None),
         STOPS,
     ),
-    Mutation("cancellations are not told", core, "_stop", lambda right: lambda run, node, stop: None, STOPS),
+    Mutation("cancellations are not told", core, "_write_stop", lambda right: lambda run, node, stop: None, STOPS),
     Mutation(
         "what could not be started is not given back",
         Agent,

@@ -78,7 +78,7 @@ def _replaced(world: World) -> list[tuple[Any, str, Any]]:
         (grpc.aio, "insecure_channel", world.network.channel),
         (app, "migrate", _migrated),
         (leases, "migrate", _migrated),
-        (Scraped, "watch", lambda *_: _nothing),
+        (Scraped, "register", lambda *_: _nothing),
         (Committer, "add", _noting(world, Committer.__dict__["add"])),
     ]
 

@@ -10,7 +10,7 @@ from penstock_dependency_manager.shell import DependencyManager
 from penstock_service.database import ABSENT, TROUBLE
 from penstock_service.errors import ServiceError
 from penstock_service.grpc_server import ErrorInterceptor
-from penstock_service.process import patiently
+from penstock_service.process import retry_until_available
 from penstock_state_tracker.app import StateTracker
 from penstock_state_tracker.log.shard_state import Owned
 
@@ -94,7 +94,7 @@ class PoolProcess(Process):
         service.register(server)  # type: ignore[arg-type]
         server.open(self.name)
         server.open(world.pool_address)
-        await patiently(service.start, ABSENT, "Postgres")
+        await retry_until_available(service.start, ABSENT, "Postgres")
 
     def stopped(self) -> None:
         self.product = None

@@ -162,7 +162,7 @@ async def running(
     tracker.register(server)
     await server.start()
     tracker.address = server.address
-    await server.ready()
+    await server.set_serving()
     channel = channels.open_channel(server.address)
     try:
         yield Running(tracker, stream, server, channel)

@@ -119,7 +119,7 @@ async def test_a_topic_that_somebody_made_with_other_partitions_is_read_whole(br
     await stream.start()
     try:
         async with asyncio.timeout(WAIT_S):
-            while not stream.connected:
+            while not stream.is_connected:
                 await asyncio.sleep(0.02)
             stream.publish(
                 EVENTS, [log.append(shard, [Event(run_id=bytes(15) + bytes([shard]))]) for shard in range(4)]

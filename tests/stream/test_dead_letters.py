@@ -56,7 +56,7 @@ async def reading(broker: str, topic: str, prefix: str) -> AsyncIterator[tuple[K
     stream.subscribe(topic, got.extend, range(SHARDS))
     await stream.start()
     try:
-        await until(lambda: stream.connected)
+        await until(lambda: stream.is_connected)
         yield stream, got
     finally:
         await stream.stop()
@@ -125,7 +125,7 @@ def lies(topic: str) -> list[tuple[str, int, bytes | None, dict[str, bytes | Non
 async def test_what_cannot_be_true_is_put_aside_and_the_partition_goes_on(broker: str, topic: str) -> None:
     name, told = prefix(), lies(topic)
     async with reading(broker, topic, name) as (stream, got), Writer(broker, f"{name}.{topic}") as writer:
-        stop = measures.watch(stream)
+        stop = measures.register(stream)
         counted = REGISTRY.get_sample_value("penstock_dead_letters_total") or 0
         keys = cycle([b"0", b"9" * 5_000, b"\xff", b""])
         offsets = [await writer.put(partition, body, given, next(keys)) for _, partition, body, given in told]
@@ -249,7 +249,7 @@ async def test_of_several_messages_only_those_of_wanted_shards_are_decoded(broke
     damaged.messages[1] = b"\xff\xff"  # nobody reads it
     try:
         async with Writer(broker, f"{name}.{ACTIONS}") as writer:
-            await until(lambda: stream.connected)
+            await until(lambda: stream.is_connected)
             await writer.put(0, damaged.SerializeToString(), marks)
             await until(lambda: len(got) == 2)
         assert stream.dead_letters == 0

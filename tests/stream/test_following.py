@@ -21,7 +21,7 @@ async def test_it_starts_from_a_snapshot_and_follows_the_stream() -> None:
     logs = Logs()
     logs.append(0, 5)
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         assert world.whole() and logs.snapshots == 1  # an empty shard needs none
         world.stream.publish(EVENTS, [logs.append(0, 2), logs.append(1, 1), logs.append(0, 1)])
         await until(world.whole)
@@ -33,14 +33,14 @@ async def test_a_burst_during_the_snapshot_is_kept() -> None:
     logs.append(0, 5)
     async with World(logs) as world:
         world.stream.publish(EVENTS, [batch(0, 4, 5), logs.append(0, 2)])
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         await until(world.whole)
 
 
 async def test_a_lost_last_message_is_found_by_the_heads() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         logs.append(2, 3)
         await until(world.whole)
 
@@ -64,7 +64,7 @@ async def test_everything_lost_repeated_and_reordered() -> None:
 async def test_a_service_that_forgot_gives_a_snapshot() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         logs.append(1, 50)
         logs.kept_from = 40
         await until(world.whole)
@@ -75,7 +75,7 @@ async def test_a_very_long_way_back_is_a_snapshot(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(follower, "RANGE_MAX", 10)
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         logs.append(1, 50)
         await until(world.whole)
         assert logs.snapshots == 1 and logs.reads == 0
@@ -85,7 +85,7 @@ async def test_each_upstream_answers_for_its_own_shards() -> None:
     first, second = Logs("first", range(0, 1)), Logs("second", range(1, SHARDS))
     first.append(0, 3)
     async with World(first, second) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         second.append(2, 4)
         second.away = True
         first.append(0, 1)
@@ -98,7 +98,7 @@ async def test_each_upstream_answers_for_its_own_shards() -> None:
 async def test_a_shard_changes_hands() -> None:
     first, second = Logs("first"), Logs("second", range(0))
     async with World(first, second) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         second.seqs = {0: first.seqs.pop(0)}
         second.append(0, 3)
         await until(world.whole)
@@ -107,7 +107,7 @@ async def test_a_shard_changes_hands() -> None:
 async def test_a_consumer_may_make_a_shard_wait() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.consumer.refuse = True
         world.stream.publish(EVENTS, [logs.append(0, 2), logs.append(0, 2)])
         await asyncio.sleep(0.02)
@@ -122,7 +122,7 @@ async def test_a_consumer_may_make_a_shard_wait() -> None:
 async def test_a_consumer_that_fails_is_loaded_anew() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.consumer.fail_at = 2
         world.stream.publish(EVENTS, [logs.append(0, 2)])
         await until(world.whole)

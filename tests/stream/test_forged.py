@@ -19,7 +19,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_epoch_that_no_owner_has_is_refused() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         forged = [batch(0, 1, 2, epoch=9), batch(0, 50, 60, epoch=2**60)]
         world.stream.publish(EVENTS, [logs.append(1, 1), *forged, logs.append(1, 1)])
         await until(lambda: world.stream.refused == 2)
@@ -32,7 +32,7 @@ async def test_an_epoch_that_has_ended_is_refused() -> None:
     logs = Logs()
     logs.epoch = 4
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.stream.publish(EVENTS, [batch(0, 1, 2, epoch=3), batch(0, 50, 60, epoch=1)])
         await until(lambda: world.stream.refused == 2)
         world.stream.publish(EVENTS, [logs.append(0, 2)])
@@ -43,7 +43,7 @@ async def test_an_epoch_that_has_ended_is_refused() -> None:
 async def test_the_messages_of_a_new_owner_wait_until_it_tells_of_itself() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.stream.publish(EVENTS, [logs.append(0, 2)])
         logs.epoch = 2
         world.stream.publish(EVENTS, [logs.append(0, 1), logs.append(0, 1)])
@@ -56,7 +56,7 @@ async def test_positions_that_the_log_does_not_have_are_undone() -> None:
     logs = Logs()
     logs.append(0, 5)
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.stream.publish(EVENTS, [batch(0, 6, 9), batch(1, 500, 501)])
         await until(lambda: len(world.consumer.seen[0]) == 9)
         await until(world.whole)
@@ -67,7 +67,7 @@ async def test_positions_that_the_log_does_not_have_are_undone() -> None:
 async def test_a_consumer_that_waits_for_what_never_comes_is_loaded_anew() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.consumer.refuse = True  # and nothing ever resumes it
         world.stream.publish(EVENTS, [logs.append(0, 1)])
         await until(lambda: logs.snapshots == 1)
@@ -78,7 +78,7 @@ async def test_a_consumer_that_waits_for_what_never_comes_is_loaded_anew() -> No
 async def test_what_a_consumer_cannot_take_is_put_aside() -> None:
     logs = Logs()
     async with World(logs) as world:
-        await world.follower.loaded()
+        await world.follower.wait_loaded()
         world.consumer.fail_at = 1
         world.stream.publish(EVENTS, [logs.append(0, 1)])
         await until(world.whole)

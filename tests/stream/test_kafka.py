@@ -48,7 +48,7 @@ async def test_messages_arrive_in_the_order_of_their_shard(broker: str) -> None:
     reader.subscribe(ACTIONS, got.extend, shards=[0, 1])
     await reader.start()
     await writer.start()
-    await eventually(lambda: writer.connected)
+    await eventually(lambda: writer.is_connected)
     at = 0
     # Until the reader has joined, what is sent is not for it; it joins one partition after the other.
     while len(got) < 20 or {message.shard for message in got} < {0, 1}:
@@ -128,13 +128,13 @@ async def test_who_only_reads_says_whether_the_broker_is_there() -> None:
         reader = stream(broker.address, name)
         reader.subscribe(ACTIONS, got.extend, shards=[0])
         await reader.start()
-        await eventually(lambda: reader.connected)
+        await eventually(lambda: reader.is_connected)
         await asyncio.to_thread(broker.kill)
-        await eventually(lambda: not reader.connected)
+        await eventually(lambda: not reader.is_connected)
         again = EmbeddedKafka(Path(folder), int(broker.address.rsplit(":", 1)[1]))
         await asyncio.to_thread(again.start)
         try:
-            await eventually(lambda: reader.connected)
+            await eventually(lambda: reader.is_connected)
         finally:
             await reader.stop()
             await asyncio.to_thread(again.stop)

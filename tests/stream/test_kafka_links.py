@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from penstock_stream.errors import CallDropped
 from penstock_stream.kafka import client, stream
-from penstock_stream.kafka.client import together, undropped
+from penstock_stream.kafka.client import run_together, run_undropped
 from penstock_stream.kafka.stream import Link
 
 from tests.waiting import WAIT_S
@@ -25,20 +25,20 @@ async def test_a_link_whose_call_was_dropped_begins_again() -> None:
         nonlocal begun
         begun += 1
         if begun == 1:
-            link.connected = True
+            link.is_connected = True
             await dropped()
         going.set()
         await asyncio.Event().wait()
 
     link = Link("work", work)
     await asyncio.wait_for(going.wait(), WAIT_S)
-    assert not link.connected
+    assert not link.is_connected
     await link.stop()
     assert begun == 2
 
 
 async def test_what_is_told_to_end_ends() -> None:
-    task = asyncio.create_task(undropped(asyncio.Event().wait()))  # type: ignore[arg-type]
+    task = asyncio.create_task(run_undropped(asyncio.Event().wait()))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     task.cancel()
     assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
@@ -50,7 +50,7 @@ async def forever() -> None:
 
 async def test_a_dropped_call_ends_those_that_run_with_it() -> None:
     with pytest.raises(CallDropped):
-        await together(forever(), dropped(), forever())
+        await run_together(forever(), dropped(), forever())
 
 
 async def test_a_link_begins_again_though_a_call_is_dropped_while_it_gives_up_after_a_failure() -> None:
@@ -65,7 +65,7 @@ async def test_a_link_begins_again_though_a_call_is_dropped_while_it_gives_up_af
         begun += 1
         if begun == 1:
             try:
-                await together(forever(), fail())
+                await run_together(forever(), fail())
             finally:
                 await dropped()
         going.set()

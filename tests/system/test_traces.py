@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from penstock_service.health import ready
+from penstock_service.health import is_ready
 from penstock_stack.ports import choose_port
 
 from tests.system.conftest import Served
@@ -60,7 +60,7 @@ def tracing(stack: Served, kafka: str, collector: Collector, folder: Path) -> It
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PENSTOCK_")} | settings
     process = subprocess.Popen([sys.executable, "-m", "penstock_tracer"], env=environment)
     try:
-        wait_for(lambda: ready(listen) or process.poll() is not None)
+        wait_for(lambda: is_ready(listen) or process.poll() is not None)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)

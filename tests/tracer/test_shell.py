@@ -44,7 +44,7 @@ async def tracing(tracker: Running, collector: Collector, folder: Path | None = 
     )
     await tracer.start()
     try:
-        await tracer.loaded()
+        await tracer.wait_loaded()
         yield tracer
     finally:
         await tracer.stop()

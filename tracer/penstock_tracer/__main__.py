@@ -27,7 +27,7 @@ async def start(settings: Settings, here: Process) -> None:
     here.stop(tracer.stop)
     await here.serve(settings, _health_alone)
     await tracer.start()
-    here.ready = lambda: tracer.ready
+    here.ready = lambda: tracer.is_ready
 
 
 def _health_alone(server: grpc_server.Server) -> None:

@@ -58,7 +58,7 @@ class Traces:
             self._kept -= before
         else:
             self._kept += run.kept - before
-            self._bound()
+            self._make_room()
         return span
 
     def _of_run(self, run: OpenRun, kind: str, event: ev.Event, at_us: int) -> Span | None:
@@ -66,9 +66,9 @@ class Traces:
             case "action_started":
                 run.started[_key(event.action_started)] = at_us
             case "action_succeeded":
-                return self._succeeded(run, event.action_succeeded, at_us)
+                return self._end_succeeded(run, event.action_succeeded, at_us)
             case "action_failed":
-                return self._failed(run, event.action_failed, at_us)
+                return self._end_failed(run, event.action_failed, at_us)
             case "nodes_skipped":
                 run.skipped += len(event.nodes_skipped.nodes)
             case "run_ended":
@@ -77,7 +77,7 @@ class Traces:
                 pass
         return None
 
-    def _succeeded(self, run: OpenRun, event: ev.ActionSucceeded, at_us: int) -> Span | None:
+    def _end_succeeded(self, run: OpenRun, event: ev.ActionSucceeded, at_us: int) -> Span | None:
         span = _attempt(run, event, at_us)
         run.ready_us.pop(event.node, None)
         if run.graph is not None:
@@ -86,7 +86,7 @@ class Traces:
                 return None
         return span
 
-    def _failed(self, run: OpenRun, event: ev.ActionFailed, at_us: int) -> Span:
+    def _end_failed(self, run: OpenRun, event: ev.ActionFailed, at_us: int) -> Span:
         failure = event.failure
         text = f"{failure.type}: {failure.message}" if failure.type else failure.message
         cause = name_of(ev.Cause, event.cause)
@@ -105,7 +105,7 @@ class Traces:
             run.failure = run.failure or f"{span.name}: {span.failure}"
         return span
 
-    def _bound(self) -> None:
+    def _make_room(self) -> None:
         if self._kept <= self._kept_max:
             return
         while self._kept > self._kept_max * 9 // 10:  # to find the oldest costs a look at all of them

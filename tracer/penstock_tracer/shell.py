@@ -27,7 +27,7 @@ SAVED_EVERY_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -65,7 +65,7 @@ class Tracer:
         # By shard: the last position that the core took.
         self._taken: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._unwatch: Callable[[], None] = _nothing
+        self._unwatch: Callable[[], None] = _do_nothing
         self._follower = Follower[Events](
             stream=stream,
             topic=EVENTS,
@@ -79,16 +79,16 @@ class Tracer:
         """Begin to follow. Raises BadBookmark, OSError."""
         self._marks = self._bookmark.load()
         self._tasks = [asyncio.create_task(work()) for work in (self._work, self._backlog.catch_up, self._keep)]
-        self._unwatch = metrics.FOLLOWER_LAG.watch(self._lag)
+        self._unwatch = metrics.FOLLOWER_LAG.register(self._lag)
         await self._follower.start()
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether every shard is followed."""
         return self._follower.is_loaded
 
-    async def loaded(self) -> None:
-        await self._follower.loaded()
+    async def wait_loaded(self) -> None:
+        await self._follower.wait_loaded()
 
     async def stop(self) -> None:
         """What is not exported yet is read again after the next start."""

@@ -17,7 +17,7 @@ class Outgoing:
     def __init__(self) -> None:
         self._orders: deque[Orders] = deque()
         self._wake = asyncio.Event()
-        self._closed = False
+        self._is_closed = False
 
     def send(self, orders: Orders) -> bool:
         """Send orders after those that wait; False if there is no room."""
@@ -29,21 +29,21 @@ class Outgoing:
 
     def close(self) -> None:
         """End `messages` after what waits."""
-        self._closed = True
+        self._is_closed = True
         self._wake.set()
 
     async def messages(self) -> AsyncIterator[Orders]:
         """Yield what there is to send whenever the last message is on its way."""
         while True:
             if self._orders:
-                yield self._gathered()
-            elif self._closed:
+                yield self._gather()
+            elif self._is_closed:
                 return
             else:
                 self._wake.clear()
                 await self._wake.wait()
 
-    def _gathered(self) -> Orders:
+    def _gather(self) -> Orders:
         """Put together what fits into one message.
 
         A worker takes `recorded` first, then `stop`, then the grants: what speaks of a grant goes in a later message.

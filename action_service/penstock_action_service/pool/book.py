@@ -113,16 +113,16 @@ class Book:
         for action in held_back:
             if action.state is State.DELAYED:
                 self.delayed -= 1
-                self.ready(action, now)
+                self.make_ready(action, now)
 
     def end_delays(self, now: float) -> None:
         while self._delays and self._delays[0][0] <= now:
             action = heappop(self._delays)[2]
             if action.state is State.DELAYED:
                 self.delayed -= 1
-                self.ready(action, now)
+                self.make_ready(action, now)
 
-    def ready(self, action: Action, now: float) -> None:
+    def make_ready(self, action: Action, now: float) -> None:
         """Queue it; what needs no worker ends at once."""
         kind = action.start.kind
         if kind in (NODE_KIND_TASK, NODE_KIND_UNSPECIFIED):
@@ -134,7 +134,7 @@ class Book:
             self.fail(action, CAUSE_NOT_LOADABLE, text, now, final=True)
 
     def queue(self, action: Action, now: float, *, first: bool = False) -> None:
-        if action.shape.outgrown:
+        if action.shape.is_outgrown:
             action.shape = self.placement.shape(action.start.resources)
         action.state, action.queued_at = State.QUEUED, now
         self.teams.push(action, action.start.priority, now, first=first)
@@ -195,19 +195,19 @@ class Book:
         worker, team, run = action.worker, action.team, action.run
         assert worker is not None
         worker.drop(action)
-        if action.started:
+        if action.is_started:
             self.unrecorded_starts.pop(action.grant)
         self.freed[worker] = None
         team.held -= 1
         team.share = team.share - action.share if team.held else 0.0
-        run.served(self.now - action.granted_at)
+        run.add_served(self.now - action.granted_at)
         for queue, line in run.lines.items():
             queue.move_up(line)
 
     def requeue(self, action: Action, now: float) -> None:
         """It never began: give it to another worker, under another grant."""
-        action.pulled = False
-        if action.stopping:
+        action.is_pulled = False
+        if action.is_stopping:
             self.fail(action, CAUSE_CANCELLED, "the run was cancelled", now)
         else:
             self.queue(action, now, first=True)
@@ -216,14 +216,14 @@ class Book:
         """Its worker could not execute it, which is not its fault: it goes to another, or to the same one later."""
         if action.returned_at is None:
             action.returned_at, action.returned_after_s = now, RETURNED_MIN_S
-        if action.stopping or now - action.returned_at > RETURNED_FOR_S:
+        if action.is_stopping or now - action.returned_at > RETURNED_FOR_S:
             self.end(action, report, now)
             return
         self.tell_recorded(report.worker, report.grant)
         failure = report.failed.failure
         action.avoided = report.worker
         action.note = f"worker {report.worker} returned it ({failure.type}: {failure.message})"[:NOTE_CHARS_MAX]
-        action.started = action.pulled = False
+        action.is_started = action.is_pulled = False
         self.delay(action, action.returned_after_s, now)
         action.returned_after_s = min(2 * action.returned_after_s, RETURNED_MAX_S)
 
@@ -246,9 +246,9 @@ class Book:
         self.lost += 1
         self.fail(action, CAUSE_LOST, f"worker {worker} was lost", now)
 
-    def started(self, action: Action, report: Report, now: float) -> None:
+    def publish_start(self, action: Action, report: Report, now: float) -> None:
         """Publish that it runs, and again until the log says so: who comes after this owner shall know."""
-        action.started = action.may_be_recorded = True
+        action.is_started = action.may_be_recorded = True
         if action.shard != UNCLAIMED:
             self.publish(action.shard, report)
             self.unrecorded_starts.add(action.shard, report, now)
@@ -318,11 +318,11 @@ class Book:
 
     def tell_recorded(self, worker: str, grant: int) -> None:
         known = self.placement.workers.get(worker)
-        if known is not None and known.connected:
+        if known is not None and known.is_connected:
             known.orders.recorded.append(grant)
             self.told[known] = None
 
     def tell_stop(self, worker: Worker, grant: int) -> None:
-        if worker.connected:
+        if worker.is_connected:
             worker.orders.stop.append(grant)
             self.told[worker] = None

@@ -1,6 +1,6 @@
 """The pure core of the Action Service: who runs where and when, in one pool.
 
-No I/O and no clock: `now` is monotonic seconds. What is to be done is gathered, and taken with `take`.
+No I/O and no clock: `now` is monotonic seconds. What is to be done is gathered, and returned by `decide`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Pool:
         self._learnt: list[Learnt] = []
         self._resends: list[Resend] = []
         self._taken_at: float | None = None
-        self._caught_up = False
+        self._is_caught_up = False
         self._checked_at = -math.inf
 
     # What the log says
@@ -99,9 +99,9 @@ class Pool:
             case "start":
                 self._start(instruction.start, shard, now)
             case "recorded":
-                self._recorded(instruction.recorded, shard)
+                self._note_recorded(instruction.recorded, shard)
             case "running":
-                self._running(instruction.running)
+                self._note_running(instruction.running)
             case "stop":
                 self._stop(instruction.stop, now)
             case _:
@@ -123,7 +123,7 @@ class Pool:
         for count, start in enumerate(starts, 1):
             if (start.pool or DEFAULT_POOL) == self.name:
                 try:
-                    action = reconciliation.told_again(book, start, shard, now)
+                    action = reconciliation.take_over(book, start, shard, now)
                 except Exception as error:
                     self.problems.append(f"an attempt of shard {shard} cannot be taken over: {error!r}")
                     action = book.set_aside(start, shard, error, now)
@@ -137,14 +137,14 @@ class Pool:
                 yield
         self.positions[shard] = seq
 
-    def caught_up(self, now: float) -> None:
+    def note_caught_up(self, now: float) -> None:
         """Every shard's state is known: what workers hold and no log names is wanted by nobody."""
         self._begin(now)
-        self._caught_up = True
+        self._is_caught_up = True
         for action in list(self._book.by_shard.get(UNCLAIMED, ())):
             self._book.forget(action)
 
-    def settled(self, grants: Iterable[int], seqs: Mapping[int, int]) -> None:
+    def settle(self, grants: Iterable[int], seqs: Mapping[int, int]) -> None:
         """Reports of these grants need not be sent again: the log has recorded them or knows better.
 
         Args:
@@ -182,14 +182,14 @@ class Pool:
         if delay_s > 0:
             book.delay(action, delay_s, now)
         else:
-            book.ready(action, now)
+            book.make_ready(action, now)
 
-    def _running(self, running: Running) -> None:
+    def _note_running(self, running: Running) -> None:
         action = self._book.open.get(key_of(running))
         if action is not None:
             self._book.unrecorded_starts.pop(action.grant)
 
-    def _recorded(self, recorded: Recorded, shard: int) -> None:
+    def _note_recorded(self, recorded: Recorded, shard: int) -> None:
         action = self._book.open.get(key_of(recorded))
         if action is None:
             return
@@ -208,7 +208,7 @@ class Pool:
     def rival(self, register: Register, now: float) -> Worker | None:
         """Return the worker that has this name and lives: it is connected, and was heard not long ago."""
         known = self._book.placement.workers.get(register.worker)
-        if known is None or not known.connected or known.register.incarnation == register.incarnation:
+        if known is None or not known.is_connected or known.register.incarnation == register.incarnation:
             return None
         return known if now - known.heard_at < self.rival_gone_s else None
 
@@ -217,38 +217,38 @@ class Pool:
         self._begin(now)
         known = self._book.placement.workers.get(register.worker)
         if known is not None and known.register.incarnation != register.incarnation:
-            self.gone(register.worker, now)
-        reconciliation.register(self._book, register, now, settled=self._caught_up)
+            self.remove(register.worker, now)
+        reconciliation.register(self._book, register, now, settled=self._is_caught_up)
 
     def heartbeat(self, worker: str, now: float) -> None:
         known = self._book.placement.workers.get(worker)
         if known is not None:
             known.heard_at = now
 
-    def connected(self) -> frozenset[str]:
+    def connected_workers(self) -> frozenset[str]:
         """Return the names of the workers that are connected."""
         workers = self._book.placement.workers.values()
-        return frozenset(worker.name for worker in workers if worker.connected)
+        return frozenset(worker.name for worker in workers if worker.is_connected)
 
     def knows(self, worker: str) -> bool:
         """Whether it is registered and was not given up since."""
         return worker in self._book.placement.workers
 
-    def disconnected(self, worker: str, now: float) -> None:
+    def disconnect(self, worker: str, now: float) -> None:
         """Its connection broke: nothing is granted to it, and it has until its lease ends to come back."""
         known = self._book.placement.workers.get(worker)
         if known is not None:
-            known.connected = False
+            known.is_connected = False
             known.forget_orders()
             self._book.placement.pause(known)
 
-    def gone(self, worker: str, now: float, *, stopped: bool = False) -> None:
+    def remove(self, worker: str, now: float, *, stopped: bool = False) -> None:
         """It is dead: all that it held is lost. Or it has stopped in order, and gives that up."""
         book = self._book
         known = book.placement.workers.get(worker)
         if known is None:
             return
-        known.connected = False
+        known.is_connected = False
         known.forget_orders()
         book.placement.leave(known)
         for action in list(known.held.values()):
@@ -265,7 +265,7 @@ class Pool:
         """Grant it nothing more, and ask back what waits there."""
         known = self._book.placement.workers.get(worker)
         if known is not None:
-            known.draining = True
+            known.is_draining = True
             self._book.placement.pause(known)
             self._ask_back(known)
 
@@ -281,18 +281,18 @@ class Pool:
             kind = report.WhichOneof("kind")
             try:
                 if action is None:
-                    reconciliation.foreign(book, known, report, now, settled=self._caught_up)
+                    reconciliation.take_foreign(book, known, report, now, settled=self._is_caught_up)
                 elif kind is None or not _speaks_of(report, action):
                     self.refused += 1
                 elif kind == "started":
-                    if action.state is State.GRANTED and not action.started:
-                        book.started(action, report, now)
+                    if action.state is State.GRANTED and not action.is_started:
+                        book.publish_start(action, report, now)
                 else:
-                    self._ended(known, action, report, kind, now)
+                    self._end(known, action, report, kind, now)
             except Exception as error:
                 self.problems.append(f"a report of worker {worker} cannot be taken: {error!r}")
 
-    def _ended(self, worker: Worker, action: Action, report: Report, kind: str, now: float) -> None:
+    def _end(self, worker: Worker, action: Action, report: Report, kind: str, now: float) -> None:
         book = self._book
         if kind == "succeeded":
             action.duration.learn(report.succeeded.duration_us * 1e-6)
@@ -302,7 +302,7 @@ class Pool:
         if action.state is not State.GRANTED:  # its end was decided without it
             if report.grant not in book.unrecorded:
                 book.tell_recorded(worker.name, report.grant)
-        elif action.pulled and kind == "failed" and report.failed.cause == CAUSE_CANCELLED:
+        elif action.is_pulled and kind == "failed" and report.failed.cause == CAUSE_CANCELLED:
             book.tell_recorded(worker.name, report.grant)
             book.requeue(action, now)
         elif kind == "failed" and report.failed.returned and action.shard != UNCLAIMED:
@@ -333,9 +333,9 @@ class Pool:
 
     def _resend(self, now: float) -> None:
         of_shard: dict[int, list[Report]] = {}
-        for shard, report in self._book.unrecorded_starts.due(now):
+        for shard, report in self._book.unrecorded_starts.take_due(now):
             of_shard.setdefault(shard, []).append(report)
-        for action in self._book.unrecorded.due(now):
+        for action in self._book.unrecorded.take_due(now):
             if action.report is not None:
                 of_shard.setdefault(action.shard, []).append(action.report)
         self._resends += [Resend(shard, reports) for shard, reports in of_shard.items()]
@@ -344,20 +344,20 @@ class Pool:
         book = self._book
         for worker in list(book.placement.workers.values()):
             if now - worker.heard_at > self.lease_s:
-                self.gone(worker.name, now)
+                self.remove(worker.name, now)
         if now - self._since > self.lease_s:
             if book.held_back or book.former:
                 book.release_held_back(now)
             for name, actions in list(book.awaited.items()):
                 for action in list(actions):
                     reconciliation.lose_awaited(book, action, name, now)
-        if not self._caught_up and now - self._since > UNCLAIMED_MAX_S:
-            self.caught_up(now)
+        if not self._is_caught_up and now - self._since > UNCLAIMED_MAX_S:
+            self.note_caught_up(now)
 
     def _pull_back(self, worker: Worker, now: float) -> None:
         """Ask back what waits behind actions that take longer than was expected of them."""
         for action in worker.held.values():
-            if action.running:
+            if action.is_running:
                 action.duration.at_least(now - action.granted_at)
         if any(action.granted_at < now - STALLED_S for action in worker.ahead):
             self._ask_back(worker)
@@ -365,8 +365,8 @@ class Pool:
     def _ask_back(self, worker: Worker) -> None:
         for action in worker.ahead:
             wanted = action.state is State.GRANTED and action.shard != UNCLAIMED
-            if wanted and not (action.pulled or action.stopping or action.started):
-                action.pulled = True
+            if wanted and not (action.is_pulled or action.is_stopping or action.is_started):
+                action.is_pulled = True
                 self._book.tell_stop(worker, action.grant)
 
     def _check_timeouts(self, now: float) -> None:
@@ -381,7 +381,7 @@ class Pool:
 
     # What comes out
 
-    def take(self, now: float) -> list[Effect]:
+    def decide(self, now: float) -> list[Effect]:
         """Grant what can be granted, and return all that is to be done, in order."""
         self._begin(now)
         book = self._book

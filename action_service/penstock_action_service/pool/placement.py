@@ -60,8 +60,8 @@ class Placement:
 
     def resume(self, worker: Worker) -> None:
         """It can be granted something from now on; a draining one never again."""
-        if worker.connected and not worker.draining and not worker.hosting:
-            worker.hosting = True
+        if worker.is_connected and not worker.is_draining and not worker.is_hosting:
+            worker.is_hosting = True
             for shape in worker.fractions:
                 self._host(shape, 1)
 
@@ -70,9 +70,9 @@ class Placement:
         self.unreserve(worker)
         for shape in worker.fractions:
             shape.candidates.pop(worker, None)
-            if worker.hosting:
+            if worker.is_hosting:
                 self._host(shape, -1)
-        worker.hosting = False
+        worker.is_hosting = False
 
     def take_changed(self) -> list[Shape]:
         changed, self.changed = self.changed, {}
@@ -83,13 +83,13 @@ class Placement:
         if shape.hosts <= 1:
             self.changed[shape] = None
 
-    def freed(self, worker: Worker) -> None:
+    def note_freed(self, worker: Worker) -> None:
         """Something ended there: it may have room for any shape."""
-        if worker.connected and not worker.draining:
+        if worker.is_connected and not worker.is_draining:
             for shape in worker.fractions:
                 shape.candidates[worker] = None
 
-    def open(self) -> bool:
+    def may_have_room(self) -> bool:
         """Whether anything that waits might find room."""
         return any(shape.candidates for shape in self.shapes.waiting)
 
@@ -109,7 +109,7 @@ class Placement:
                 rank = (worker.name == avoided, bundle not in worker.bundles, not now_there, worker.load)
                 if best_rank is None or rank < best_rank:
                     best, best_rank = worker, rank
-            elif expected_s * fraction > WAITS_FOR_ROOM_S and worker.soon_free(fraction):
+            elif expected_s * fraction > WAITS_FOR_ROOM_S and worker.has_room_soon(fraction):
                 soon = worker
             else:
                 del shape.candidates[worker]
@@ -122,10 +122,10 @@ class Placement:
             if shape.reserved is not None:
                 self.unreserve(shape.reserved)
         else:
-            self._blocked(shape, soon, now)
+            self._note_blocked(shape, soon, now)
         return best
 
-    def _blocked(self, shape: Shape, soon: Worker | None, now: float) -> None:
+    def _note_blocked(self, shape: Shape, soon: Worker | None, now: float) -> None:
         if shape.blocked_since is None:
             shape.blocked_since = now
         if soon is not None and shape.reserved is None and soon.reserved is None:
@@ -142,7 +142,7 @@ class Placement:
             elif shape.reserved is None and shape.hosts and _waits_long(shape, now):
                 waiting.append(shape)
         if waiting:
-            free = [worker for worker in self.workers.values() if worker.hosting and worker.reserved is None]
+            free = [worker for worker in self.workers.values() if worker.is_hosting and worker.reserved is None]
             for shape in waiting[:RESERVED_AT_ONCE_MAX]:
                 self._reserve_best(shape, free)
 
@@ -161,7 +161,7 @@ class Placement:
         if worker.reserved is not None:
             worker.reserved.reserved = None
             worker.reserved = None
-            self.freed(worker)
+            self.note_freed(worker)
 
     def capacity(self) -> Amounts:
         """Return what the workers have, all together."""
@@ -181,9 +181,9 @@ class Placement:
         fraction = worker.fraction(shape)
         if fraction is not None:
             worker.fractions[shape] = fraction
-            if worker.connected and not worker.draining:
+            if worker.is_connected and not worker.is_draining:
                 shape.candidates[worker] = None
-            if worker.hosting:
+            if worker.is_hosting:
                 self._host(shape, 1)
 
     def _weigh_all(self) -> None:

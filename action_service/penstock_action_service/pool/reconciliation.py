@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CANCELLED = "the run was cancelled"
 
 
-def told_again(book: Book, start: Start, shard: int, now: float) -> Action:
+def take_over(book: Book, start: Start, shard: int, now: float) -> Action:
     """Take an attempt of a snapshot; return its record."""
     key = key_of(start)
     action = book.open.get(key)
@@ -50,7 +50,7 @@ def _place(book: Book, action: Action, start: Start, now: float) -> None:
     elif book.former and start.kind != NODE_KIND_PASS:
         book.hold_back(action)
     else:
-        book.ready(action, now)
+        book.make_ready(action, now)
 
 
 def claim(book: Book, action: Action, start: Start, shard: int, now: float) -> None:
@@ -59,9 +59,9 @@ def claim(book: Book, action: Action, start: Start, shard: int, now: float) -> N
     book.file(action, shard)
     action.start, action.timeout_s, action.may_be_recorded = start, start.timeout_s, True
     is_recorded = start.running_grant == action.grant
-    if action.started and not is_recorded and action.worker is not None:
-        book.started(action, outcomes.started(action.key, action.grant, action.worker.name), now)
-    action.started = action.started or is_recorded
+    if action.is_started and not is_recorded and action.worker is not None:
+        book.publish_start(action, outcomes.started(action.key, action.grant, action.worker.name), now)
+    action.is_started = action.is_started or is_recorded
     if action.state is State.ENDED and action.report is not None:
         book.end(action, action.report, now)
 
@@ -80,11 +80,11 @@ def stop(book: Book, action: Action, now: float) -> None:
         case State.QUEUED | State.DELAYED:
             book.forget(action)
         case State.GRANTED:
-            action.stopping = True
+            action.is_stopping = True
             if action.worker is not None:
                 book.tell_stop(action.worker, action.grant)
         case State.AWAITED:
-            action.stopping = True
+            action.is_stopping = True
         case State.ENDED | State.FORGOTTEN:
             pass
 
@@ -97,14 +97,14 @@ def register(book: Book, register: Register, now: float, *, settled: bool) -> No
         worker = Worker(register, now)
         book.join(worker, now)
     else:
-        worker.connected, worker.heard_at = True, now
+        worker.is_connected, worker.heard_at = True, now
         book.placement.resume(worker)
         worker.forget_orders()
     held = {grant.grant: grant for grant in register.held}
     for action in [action for grant, action in worker.held.items() if grant not in held]:
-        _missing(book, worker, action, now)
+        _release_missing(book, worker, action, now)
     for grant in held.values():
-        _held(book, worker, grant, now, settled=settled)
+        _adopt_held(book, worker, grant, now, settled=settled)
     for action in list(book.awaited.get(name, ())):
         lose_awaited(book, action, name, now)
     book.freed[worker] = None
@@ -114,24 +114,24 @@ def register(book: Book, register: Register, now: float, *, settled: bool) -> No
             book.release_held_back(now)
 
 
-def _missing(book: Book, worker: Worker, action: Action, now: float) -> None:
+def _release_missing(book: Book, worker: Worker, action: Action, now: float) -> None:
     """The worker does not hold what was granted to it: the order never arrived, or it has lost it."""
     book.release(action)
     if action.state is not State.GRANTED:
         return
     if action.shard == UNCLAIMED:
         book.forget(action)
-    elif action.started:
+    elif action.is_started:
         book.lose(action, worker.name, now)
     else:
         book.requeue(action, now)
 
 
-def _held(book: Book, worker: Worker, held: Grant, now: float, *, settled: bool) -> None:
+def _adopt_held(book: Book, worker: Worker, held: Grant, now: float, *, settled: bool) -> None:
     grant = held.grant
     action = worker.held.get(grant)
     if action is not None:
-        if action.stopping or action.pulled or action.state is not State.GRANTED:
+        if action.is_stopping or action.is_pulled or action.state is not State.GRANTED:
             book.tell_stop(worker, grant)
         return
     key = key_of(held)
@@ -142,18 +142,18 @@ def _held(book: Book, worker: Worker, held: Grant, now: float, *, settled: bool)
         return
     if action is None and not settled:
         action = book.admit(key, UNCLAIMED, _start_of(held), now)
-    elif action is None or not _adoptable(action, grant):
+    elif action is None or not _is_adoptable(action, grant):
         book.tell_stop(worker, grant)
         return
     else:
-        action.started = action.state is State.AWAITED
+        action.is_started = action.state is State.AWAITED
         book.unlist(action)
     book.hold(action, worker, grant, now)
-    if action.stopping:
+    if action.is_stopping:
         book.tell_stop(worker, grant)
 
 
-def _adoptable(action: Action, grant: int) -> bool:
+def _is_adoptable(action: Action, grant: int) -> bool:
     """A grant that executes already is kept, unless another one does too: that one stays."""
     if action.state is State.AWAITED:
         return grant >= action.grant  # one that was given later: the former one was given back
@@ -177,7 +177,7 @@ def _start_of(held: Grant) -> Start:
     )
 
 
-def foreign(book: Book, worker: Worker, report: Report, now: float, *, settled: bool) -> None:
+def take_foreign(book: Book, worker: Worker, report: Report, now: float, *, settled: bool) -> None:
     """Take a report under a grant that its sender was not given here, or that has ended already."""
     grant = report.grant
     key = key_of(report)
@@ -196,10 +196,10 @@ def foreign(book: Book, worker: Worker, report: Report, now: float, *, settled: 
     elif action is None or action.state is State.ENDED:
         book.tell_recorded(worker.name, grant)
     else:
-        _ended_elsewhere(book, worker, action, report, now)
+        _end_elsewhere(book, worker, action, report, now)
 
 
-def _ended_elsewhere(book: Book, worker: Worker, action: Action, report: Report, now: float) -> None:
+def _end_elsewhere(book: Book, worker: Worker, action: Action, report: Report, now: float) -> None:
     """The attempt ended under another grant: the first end wins; whoever else executes it is stopped when recorded."""
     if action.state is not State.GRANTED:
         book.unlist(action)

@@ -44,27 +44,27 @@ class Action:
         "duration",
         "grant",
         "granted_at",
+        "is_pulled",
+        "is_running",
+        "is_started",
+        "is_stopping",
         "key",
         "line",
         "load_s",
         "long",
         "may_be_recorded",
         "note",
-        "pulled",
         "queued_at",
         "report",
         "reporter",
         "returned_after_s",
         "returned_at",
         "run",
-        "running",
         "shape",
         "shard",
         "share",
         "start",
-        "started",
         "state",
-        "stopping",
         "team",
         "timeout_s",
         "worker",
@@ -83,14 +83,14 @@ class Action:
         self.grant = 0
         self.granted_at: float = 0.0
         self.worker: Worker | None = None  # whose resources it holds, also after its end was decided elsewhere
-        self.running = False  # false: waits at its worker, ahead of capacity
+        self.is_running = False  # false: waits at its worker, ahead of capacity
         self.load_s: float = 0.0  # what it adds to the sums of its worker and its team
         self.long: float = 0.0
         self.share: float = 0.0
-        self.started = False  # its worker said so
+        self.is_started = False  # its worker said so
         self.may_be_recorded = False  # the log may say that it runs, under this grant or a former one
-        self.stopping = False
-        self.pulled = False  # asked back from a worker that does not get to it
+        self.is_stopping = False
+        self.is_pulled = False  # asked back from a worker that does not get to it
         self.report: Report | None = None  # how it ended
         self.reporter = ""  # the worker that waits for its end to be recorded
         self.backoff_s: float = 0.0
@@ -109,10 +109,10 @@ class Shape:
         "cpu_milli",
         "gpu",
         "hosts",
+        "is_outgrown",
         "is_rounded",
         "labels",
         "memory_bytes",
-        "outgrown",
         "queued",
         "queues",
         "reserved",
@@ -128,7 +128,7 @@ class Shape:
         self.queues: dict[Queue, None] = {}
         self.waiting = waiting  # all shapes with queued attempts
         self.is_rounded = False  # it stands for smaller needs, too
-        self.outgrown = False  # it stands for needs of which a new worker has room for some: they have others now
+        self.is_outgrown = False  # it stands for needs of which a new worker has room for some: they have others now
         self.reserved: Worker | None = None  # kept free for this shape
         self.blocked_since: float | None = None
         self.share: float = 0.0  # largest share of the pool's capacity that one execution holds, 0 to 1
@@ -161,7 +161,7 @@ class Run:
             self.served_s = clock_s
             self._rank()
 
-    def served(self, held_s: float) -> None:
+    def add_served(self, held_s: float) -> None:
         """A worker holds one attempt less, after so long."""
         self.key -= HELD_ONE
         self.served_s += held_s
@@ -268,7 +268,7 @@ class Team:
         "_idle",
         "clock_s",
         "held",
-        "listed",
+        "is_listed",
         "listed_queues",
         "name",
         "queued",
@@ -292,7 +292,7 @@ class Team:
         self.share: float = 0.0  # of the pool, held now
         self.recent: float = 0.0
         self.recent_at: float = now
-        self.listed = False  # in the order of teams
+        self.is_listed = False  # in the order of teams
 
     def score(self, now: float) -> float:
         """Return the use of the pool, now and lately, by weight; the lowest goes first."""
@@ -336,9 +336,7 @@ class Worker:
         "ahead",
         "backlog_s",
         "bundles",
-        "connected",
         "cpu_milli",
-        "draining",
         "ended_at",
         "fractions",
         "free_cpu_milli",
@@ -347,7 +345,9 @@ class Worker:
         "gpu",
         "heard_at",
         "held",
-        "hosting",
+        "is_connected",
+        "is_draining",
+        "is_hosting",
         "labels",
         "long_share",
         "memory_bytes",
@@ -372,8 +372,8 @@ class Worker:
         ] = {}  # of this worker that an execution of the shape holds; absent: too large
         self.backlog_s: float = 0.0  # expected time of the short actions held, if nothing else ran
         self.long_share: float = 0.0  # held by actions that are long or of unknown length
-        self.connected, self.draining = True, False
-        self.hosting = False  # counted by the shapes that it could run
+        self.is_connected, self.is_draining = True, False
+        self.is_hosting = False  # counted by the shapes that it could run
         self.reserved: Shape | None = None  # nothing else is granted to it until this fits
         self.heard_at: float = now
         self.ended_at: float = now  # something ended there
@@ -410,7 +410,7 @@ class Worker:
             and shape.memory_bytes <= self.free_memory_bytes
         )
 
-    def soon_free(self, fraction: float) -> bool:
+    def has_room_soon(self, fraction: float) -> bool:
         """Whether there will be room within the time that is granted ahead."""
         room = 1.0 - self.long_share
         return room + SLACK >= fraction and self.backlog_s < AHEAD_S * room and len(self.held) < HELD_MAX
@@ -434,7 +434,7 @@ class Worker:
         if self.fits(action.shape):
             self._run(action)
         else:
-            action.running = False
+            action.is_running = False
             self.ahead[action] = None
         self.held[action.grant] = action
         if bundle in self.bundles:
@@ -447,12 +447,12 @@ class Worker:
         """Hold an action no longer; those behind it move up."""
         del self.held[action.grant]
         action.worker = None
-        if action.running:
+        if action.is_running:
             shape = action.shape
             self.free_cpu_milli += shape.cpu_milli
             self.free_gpu += shape.gpu
             self.free_memory_bytes += shape.memory_bytes
-            action.running = False
+            action.is_running = False
         else:
             del self.ahead[action]
         if self.held:
@@ -468,7 +468,7 @@ class Worker:
         self.free_cpu_milli -= shape.cpu_milli
         self.free_gpu -= shape.gpu
         self.free_memory_bytes -= shape.memory_bytes
-        action.running = True
+        action.is_running = True
 
     def _move_up(self) -> None:
         ahead = self.ahead

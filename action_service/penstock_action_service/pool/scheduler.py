@@ -20,9 +20,9 @@ def grant_all(book: Book, now: float) -> None:
     if placement.changed:
         teams.relist(placement.take_changed(), now)
     for worker in book.freed:
-        placement.freed(worker)
+        placement.note_freed(worker)
     book.freed.clear()
-    if not teams.queued or not placement.open():
+    if not teams.queued or not placement.may_have_room():
         return
     failed: dict[Queue, None] = {}
     done: list[Team] = []
@@ -32,13 +32,13 @@ def grant_all(book: Book, now: float) -> None:
         queue = _best(team, failed)
         if queue is None or len(failed) >= TRIES_MAX:
             heappop(order)
-            team.listed = False
+            team.is_listed = False
             done.append(team)
         elif _grant_first(book, queue, now):
             heapreplace(order, (team.score(now), team.name, team))
         else:
             failed[queue] = None
-            if not placement.open():
+            if not placement.may_have_room():
                 break
     for team in done:
         teams.list_team(team, now)

@@ -69,7 +69,7 @@ class Shapes:
         if outgrown:
             self._by_bytes.clear()
             for shape in outgrown:
-                shape.outgrown = True
+                shape.is_outgrown = True
                 del self._by_need[shape.cpu_milli, shape.gpu, shape.memory_bytes, shape.labels]
         return outgrown
 

@@ -44,13 +44,13 @@ def _why(book: Book, pool: str, action: Action) -> str:
             return "has ended; waits to be recorded"
         case State.GRANTED:
             assert action.worker is not None
-            doing = "is being stopped" if action.stopping else "runs" if action.running else "is next"
+            doing = "is being stopped" if action.is_stopping else "runs" if action.is_running else "is next"
             return f"{doing} on worker {action.worker.name}"
 
 
 def lacks(book: Book, pool: str, needs: Iterable[Resources]) -> list[str]:
     """Return for each need what no worker has; nothing while there is no worker."""
-    workers = _connected(book)
+    workers = _connected_workers(book)
     return [_lack(Shape(need_of(resources), {}), pool, workers) for resources in needs] if workers else []
 
 
@@ -60,17 +60,17 @@ def _lack(shape: Shape, pool: str, workers: list[Worker]) -> str:
     return f"needs {shape.text()}; no worker in pool {pool} {_has_none(shape, workers)}"
 
 
-def _connected(book: Book) -> list[Worker]:
-    return [worker for worker in book.placement.workers.values() if worker.connected]
+def _connected_workers(book: Book) -> list[Worker]:
+    return [worker for worker in book.placement.workers.values() if worker.is_connected]
 
 
 def _why_queued(book: Book, pool: str, action: Action) -> str:
-    shape, workers = action.shape, _connected(book)
+    shape, workers = action.shape, _connected_workers(book)
     if not workers:
         return f"pool {pool} has no worker"
     if lack := _lack(shape, pool, workers):
         return lack
-    if not any(shape in worker.fractions and not worker.draining for worker in workers):
+    if not any(shape in worker.fractions and not worker.is_draining for worker in workers):
         return f"needs {shape.text()}; the workers in pool {pool} that have it are draining"
     others = book.teams.queued - 1
     return f"needs {shape.text()}; all workers that have it are busy, {others} more wait in pool {pool}"
@@ -102,7 +102,7 @@ def _worker(worker: Worker, pool: str, now: float) -> api.Worker:
         used=_used([worker]),
         actions=len(worker.held),
         silent_s=max(0.0, now - worker.heard_at),
-        draining=worker.draining,
+        draining=worker.is_draining,
     )
 
 

@@ -50,7 +50,7 @@ class Teams:
         if shape.queued == 1:
             shape.waiting[shape] = None
         self.queued += 1
-        if not team.listed:
+        if not team.is_listed:
             self.list_team(team, now)
 
     def remove(self, action: Action) -> None:
@@ -69,8 +69,8 @@ class Teams:
         self.queued -= 1
 
     def list_team(self, team: Team, now: float) -> None:
-        if team.queued and not team.listed:
-            team.listed = True
+        if team.queued and not team.is_listed:
+            team.is_listed = True
             heappush(self._order, (team.score(now), team.name, team))
 
     def relist(self, shapes: Iterable[Shape], now: float) -> None:
@@ -107,7 +107,7 @@ class Teams:
     def tidy(self, now: float) -> None:
         """Forget empty queues and teams that have long been idle, where there are many."""
         if len(self._of) > IDLE_TEAMS_MAX:
-            for team in [team for team in self._of.values() if not (team.queued or team.held or team.listed)]:
+            for team in [team for team in self._of.values() if not (team.queued or team.held or team.is_listed)]:
                 if now - team.recent_at > 4 * RECENT_S:
                     del self._of[team.name]
         for team in self._of.values():

@@ -42,7 +42,7 @@ class Unrecorded:
         self._fresh.pop(grant, None)
         return self._by_grant.pop(grant, None)
 
-    def due(self, now: float) -> list[Action]:
+    def take_due(self, now: float) -> list[Action]:
         """Return those to be sent again now, a bounded number; each then waits twice as long as before."""
         grants: list[int] = []
         while self._late and self._late[0][0] <= now and len(grants) < AT_ONCE_MAX:
@@ -81,7 +81,7 @@ class UnrecordedStarts:
     def pop(self, grant: int) -> None:
         self._of.pop(grant, None)
 
-    def due(self, now: float) -> list[tuple[int, Report]]:
+    def take_due(self, now: float) -> list[tuple[int, Report]]:
         """Return those to be sent again now, a bounded number, with their shards."""
         due: list[tuple[int, Report]] = []
         while self._due and self._due[0][0] <= now and len(due) < AT_ONCE_MAX:

@@ -54,7 +54,7 @@ class Filler:
         self._asked: dict[Position, list[tuple[Pending, int]]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._templates: dict[tuple[bytes, int, str], Grant] = {}
-        self._closed = False
+        self._is_closed = False
 
     def fill(self, granted: Granted, worker: str) -> Grant | None:
         """Return the grant; None if it has to wait, after which `ready` gets it. `fetch` follows."""
@@ -85,7 +85,7 @@ class Filler:
 
     def fetch(self) -> None:
         """Ask for what is missing, all of it together."""
-        while self._waiting and len(self._calls) < CALLS_MAX and not self._closed:
+        while self._waiting and len(self._calls) < CALLS_MAX and not self._is_closed:
             positions: list[Position] = []
             while self._waiting and len(positions) < POSITIONS_MAX:
                 position, waiters = self._waiting.popitem(last=False)
@@ -93,7 +93,7 @@ class Filler:
                 positions.append(position)
             call = asyncio.create_task(self._call(positions))
             self._calls.add(call)
-            call.add_done_callback(self._called)
+            call.add_done_callback(self._end_call)
 
     def withdraw(self, grant: int) -> Grant | None:
         """Return a grant that waits, and never hand it on; None if it does not wait."""
@@ -106,12 +106,12 @@ class Filler:
             del self._pending[number]
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether values are being fetched."""
         return bool(self._calls)
 
     async def close(self) -> None:
-        self._closed = True
+        self._is_closed = True
         self._pending.clear()
         for call in list(self._calls):
             call.cancel()
@@ -145,14 +145,14 @@ class Filler:
             waiters = self._waiting[position] = []
         waiters.append((pending, node))
 
-    def _called(self, call: asyncio.Task[None]) -> None:
+    def _end_call(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
         self.fetch()
 
     async def _call(self, positions: Sequence[Position]) -> None:
         """Read values until all are there or known to be nowhere."""
         delay_s, at_once = BACKOFF_MIN_S, POSITIONS_MAX
-        while positions and not self._closed:
+        while positions and not self._is_closed:
             now = positions[:at_once]
             try:
                 found = await self._trackers.read_values(now)
@@ -165,10 +165,10 @@ class Filler:
                 delay_s = min(BACKOFF_MAX_S, delay_s * 2)
                 continue
             delay_s = BACKOFF_MIN_S
-            self._arrived({position: found.get(position) for position in now})
+            self._take_values({position: found.get(position) for position in now})
             positions = positions[len(now) :]
 
-    def _arrived(self, found: Mapping[Position, Values | None]) -> None:
+    def _take_values(self, found: Mapping[Position, Values | None]) -> None:
         ready: dict[str, list[Grant]] = {}
         for position, values in found.items():
             waiters = self._asked.pop(position)

@@ -63,36 +63,36 @@ class Leases:
         """
         await migrate(self.url, packaged("penstock_action_service"), schema="penstock_action_service")
         if alone:
-            await (await self._connected()).execute(VACATE)
+            await (await self._connect()).execute(VACATE)
 
     async def take(self, pools: Sequence[str], address: str) -> dict[str, int]:
         """Take those that are free or this process's; return their new epochs."""
         taking = (list(pools), self._owner, self._incarnation, address, self._lease_s)
-        rows = await (await self._connected()).fetch(TAKE, *taking)
+        rows = await (await self._connect()).fetch(TAKE, *taking)
         return {row["pool"]: row["epoch"] for row in rows}
 
     async def renew(self, epochs: dict[str, int], address: str) -> set[str]:
         """Return those that are still this process's, for another `lease_s`."""
         held = (list(epochs), list(epochs.values()))
-        rows = await (await self._connected()).fetch(RENEW, *held, self._incarnation, self._lease_s, address)
+        rows = await (await self._connect()).fetch(RENEW, *held, self._incarnation, self._lease_s, address)
         return {row["pool"] for row in rows}
 
     async def release(self, epochs: dict[str, int]) -> None:
         """Let others take these at once."""
-        await (await self._connected()).execute(RELEASE, list(epochs), list(epochs.values()), self._incarnation)
+        await (await self._connect()).execute(RELEASE, list(epochs), list(epochs.values()), self._incarnation)
 
     async def note_workers(self, pool: str, epoch: int, workers: Sequence[str]) -> None:
         """Keep the names of the workers that are connected, for the pool's next owner."""
-        await (await self._connected()).execute(NOTE_WORKERS, pool, epoch, list(workers))
+        await (await self._connect()).execute(NOTE_WORKERS, pool, epoch, list(workers))
 
     async def workers(self, pools: Sequence[str]) -> dict[str, list[str]]:
         """Return the names that were noted last."""
-        rows = await (await self._connected()).fetch(WORKERS, list(pools))
+        rows = await (await self._connect()).fetch(WORKERS, list(pools))
         return {row["pool"]: row["workers"] for row in rows}
 
     async def owners(self, pools: Sequence[str]) -> dict[str, str]:
         """Return the addresses of the owners."""
-        rows = await (await self._connected()).fetch(OWNERS, list(pools))
+        rows = await (await self._connect()).fetch(OWNERS, list(pools))
         return {row["pool"]: row["address"] for row in rows}
 
     async def close(self) -> None:
@@ -100,7 +100,7 @@ class Leases:
         if connection is not None:
             connection.terminate()
 
-    async def _connected(self) -> Connection:
+    async def _connect(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await connect(self.url, connect_max_s=CALL_TIMEOUT_S, statement_max_s=CALL_TIMEOUT_S)
         return self._connection

@@ -59,7 +59,7 @@ class PoolHost:
         self.core = Pool(name, epoch, lease_s=lease_s, weights=weights, former_workers=former_workers)
         self.sessions: dict[str, Session] = {}
         self._stream, self._trackers, self._cache = stream, trackers, cache
-        self._filler = Filler(cache, trackers, self._filled, self._absent)
+        self._filler = Filler(cache, trackers, self._send_filled, self._end_absent)
         self._follower = Follower[ActionBatch](
             stream=stream, topic=ACTIONS, upstreams=upstreams, shards=shards, span=action_span, consumer=self
         )
@@ -70,7 +70,7 @@ class PoolHost:
         self._resending: set[asyncio.Task[None]] = set()
         self._taking: dict[int, asyncio.Task[None]] = {}  # large batches that are taken in steps, by shard
         self._catching_up: asyncio.Task[None] | None = None
-        self._open = True
+        self._is_open = True
         self._said_at = -math.inf
 
     async def start(self) -> None:
@@ -84,13 +84,13 @@ class PoolHost:
         """Whether the state of every shard is known."""
         return self._follower.is_loaded
 
-    async def loaded(self) -> None:
+    async def wait_loaded(self) -> None:
         """Return once the state of every shard is known."""
-        await self._follower.loaded()
+        await self._follower.wait_loaded()
 
     async def stop(self) -> None:
         """End all connections and forget everything: the log knows what matters."""
-        self._open = False
+        self._is_open = False
         self._measures.stop()
         for handle in (self._flush_soon, self._ticker):
             if handle is not None:
@@ -131,10 +131,10 @@ class PoolHost:
             self._flush_soon = None
         published: list[ShardReports] = []
         resent: list[ReportBatch] = []
-        for effect in self.core.take(self._loop.time()):
+        for effect in self.core.decide(self._loop.time()):
             match effect:
                 case ToWorker():
-                    with self._contained("orders for a worker"):
+                    with self._contain_errors("orders for a worker"):
                         self._order(effect)
                 case Learnt(shard, seq, report):
                     if report.HasField("succeeded"):
@@ -187,7 +187,7 @@ class PoolHost:
             log.exception("worker %s cannot join; dropping it", register.worker)
             session.end()
             del self.sessions[register.worker]
-            self.core.gone(register.worker, now)
+            self.core.remove(register.worker, now)
             raise
         self._wake()
         held = len(register.held)
@@ -197,31 +197,31 @@ class PoolHost:
         return session
 
     def reports(self, session: Session, reports: Sequence[Report]) -> None:
-        if self._known(session):
+        if self._check_known(session):
             self.core.reports(session.worker, reports, self._loop.time())
             self._wake()
 
     def heartbeat(self, session: Session) -> None:
-        if self._known(session):
+        if self._check_known(session):
             self.core.heartbeat(session.worker, self._loop.time())
 
-    def left(self, session: Session, *, stopped: bool = False) -> None:
+    def end_session(self, session: Session, *, stopped: bool = False) -> None:
         if self.sessions.get(session.worker) is not session:
             return
         del self.sessions[session.worker]
         self._filler.forget(session.worker)
         log.info("worker %s %s pool %s", session.worker, "left" if stopped else "was disconnected from", self.name)
         if stopped:
-            self.core.gone(session.worker, self._loop.time(), stopped=True)
+            self.core.remove(session.worker, self._loop.time(), stopped=True)
         else:
-            self.core.disconnected(session.worker, self._loop.time())
+            self.core.disconnect(session.worker, self._loop.time())
         self._wake()
 
     def drain(self, worker: str) -> None:
         self.core.drain(worker)
         self._wake()
 
-    def _known(self, session: Session) -> bool:
+    def _check_known(self, session: Session) -> bool:
         """End the connection of a worker that was given up: it has to say again what it holds."""
         if self.core.knows(session.worker):
             return True
@@ -231,19 +231,19 @@ class PoolHost:
     # Inside
 
     def _wake(self) -> None:
-        if self._flush_soon is None and self._open:
+        if self._flush_soon is None and self._is_open:
             self._flush_soon = self._loop.call_soon(self.flush)
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(TICK_S, self._tick)
-        with self._contained("a timer"):
+        with self._contain_errors("a timer"):
             self.core.tick(self._loop.time())
-        with self._contained("an effect"):
+        with self._contain_errors("an effect"):
             self.flush()
         self._measures.look(self.core, self._loop.time())
 
     @contextmanager
-    def _contained(self, what: str) -> Generator[None]:
+    def _contain_errors(self, what: str) -> Generator[None]:
         """Go on after a mistake of ours, and say it, not too often."""
         try:
             yield
@@ -254,8 +254,8 @@ class PoolHost:
                 log.exception("pool %s: %s failed; continuing", self.name, what)
 
     async def _catch_up(self) -> None:
-        await self._follower.loaded()
-        self.core.caught_up(self._loop.time())
+        await self._follower.wait_loaded()
+        self.core.note_caught_up(self._loop.time())
         self._wake()
 
     def _order(self, orders: ToWorker) -> None:
@@ -279,7 +279,7 @@ class PoolHost:
             self._end(worker, grant, CAUSE_WORKER, f"the Action Service cannot create its grant: {error}", final=True)
             return None
 
-    def _filled(self, worker: str, grants: list[Grant]) -> None:
+    def _send_filled(self, worker: str, grants: list[Grant]) -> None:
         session = self.sessions.get(worker)
         if session is not None:
             self._send(session, [], [], grants)
@@ -287,12 +287,12 @@ class PoolHost:
     def _send(self, session: Session, recorded: list[int], stop: list[int], grants: list[Grant]) -> None:
         sizes = [grant.ByteSize() for grant in grants]
         if sizes and max(sizes) > GRANT_BYTES_MAX:
-            grants = self._that_fit(session.worker, grants)
+            grants = self._end_too_large(session.worker, grants)
             sizes = [grant.ByteSize() for grant in grants]
         if grants or recorded or stop:
             session.order(recorded, stop, grants, sizes)
 
-    def _that_fit(self, worker: str, grants: list[Grant]) -> list[Grant]:
+    def _end_too_large(self, worker: str, grants: list[Grant]) -> list[Grant]:
         """End grants that are too large for a message: they would break the worker's connection each time."""
         fit: list[Grant] = []
         for grant in grants:
@@ -304,7 +304,7 @@ class PoolHost:
             self._end(worker, grant, CAUSE_WORKER, text, final=True)
         return fit
 
-    def _absent(self, worker: str, grant: Grant, position: Position) -> None:
+    def _end_absent(self, worker: str, grant: Grant, position: Position) -> None:
         shard, seq = position
         self._end(worker, grant, CAUSE_WORKER, f"no value is recorded at position {seq} of shard {shard}")
 
@@ -324,7 +324,7 @@ class PoolHost:
     async def _report(self, batches: Sequence[ReportBatch]) -> None:
         settled = await self._trackers.report(batches)
         if settled.grants:
-            self.core.settled(settled.grants, settled.seqs)
+            self.core.settle(settled.grants, settled.seqs)
             self._wake()
 
 

@@ -30,7 +30,7 @@ class Host(Protocol):
     def reports(self, session: Session, reports: Sequence[Report]) -> None: ...
     def heartbeat(self, session: Session) -> None: ...
     def drain(self, worker: str) -> None: ...
-    def left(self, session: Session, *, stopped: bool = False) -> None: ...
+    def end_session(self, session: Session, *, stopped: bool = False) -> None: ...
 
 
 class Session:
@@ -41,9 +41,9 @@ class Session:
     ) -> None:
         self.worker = register.worker
         self.welcome = Welcome(epoch=host.epoch, lease_s=host.lease_s)
-        self.open = True
+        self.is_open = True
         self.refused = 0  # reports that were malformed or about somebody else
-        self._host, self._send, self._closed = host, send, closed
+        self._host, self._send, self._on_closed = host, send, closed
 
     def reports(self, reports: Sequence[Report]) -> None:
         """Take what became of actions. Raises SessionClosed; what is malformed is counted and left out."""
@@ -65,21 +65,21 @@ class Session:
 
     def close(self) -> None:
         """End the connection; the worker may come back within its lease. Harmless when repeated."""
-        if self.open:
+        if self.is_open:
             self.end()
-            self._host.left(self)
+            self._host.end_session(self)
 
     def leave(self) -> None:
         """End the connection of a worker that stops in order: it has ended what it held, and gives that up."""
-        if self.open:
+        if self.is_open:
             self.end()
-            self._host.left(self, stopped=True)
+            self._host.end_session(self, stopped=True)
 
     # For the host
 
     def order(self, recorded: list[int], stop: list[int], grants: list[Grant], sizes: list[int]) -> None:
         """Send orders, cut into messages of bounded size; `sizes` are the grants' bytes."""
-        if not self.open:
+        if not self.is_open:
             return
         for piece in pieces(sizes):
             self._send(Orders(recorded, stop, grants[piece], sum(sizes[piece])))
@@ -87,12 +87,12 @@ class Session:
 
     def end(self) -> None:
         """Tell the other side that this connection is over."""
-        if self.open:
-            self.open = False
-            self._closed()
+        if self.is_open:
+            self.is_open = False
+            self._on_closed()
 
     def _check_open(self) -> None:
-        if not self.open:
+        if not self.is_open:
             raise SessionClosed(self.worker)
 
 

@@ -120,7 +120,7 @@ async def _content(connection: Connection, artifact: bytes, part: Part) -> Async
 async def _messages(connection: Connection, artifact: bytes, offset: int) -> AsyncGenerator[service_pb2.GetResponse]:
     """Yield an artifact from an offset on; a broken connection is resumed."""
     retry = await connection.retry("artifact_store")
-    while not retry.finished:
+    while not retry.is_finished:
         request = service_pb2.GetRequest(artifact=artifact, offset=offset)
         async with aclosing(connection.stream("artifact_store", "Get", request, retry)) as stream:
             async for message in stream:
@@ -156,7 +156,7 @@ async def _put(connection: Connection, artifact: bytes, body: AsyncIterator[byte
 async def _refused(retry: Retry, error: grpc.aio.AioRpcError) -> NoReturn:
     """Raise what the store's refusal means; other bytes than the name says are a conflict (RFC 9110, 9.3.4)."""
     try:
-        await retry.after(error)
+        await retry.wait_after(error)
     except Refused as refusal:
         if refusal.code == "INVALID_ARGUMENT":
             raise Problem("conflict", str(refusal)) from None

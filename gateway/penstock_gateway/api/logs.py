@@ -95,7 +95,7 @@ async def _text(here: Context, run_id: bytes, node: int, attempt: int) -> bytes:
     retry = await connection.retry("artifact_store")
     request = service_pb2.ReadLogRequest(run_id=run_id, node=node)
     text = bytearray()
-    while not retry.finished:
+    while not retry.is_finished:
         text.clear()
         async with aclosing(connection.stream("artifact_store", "ReadLog", request, retry)) as stream:
             async for message in stream:

@@ -113,8 +113,8 @@ class Feeds:
         self._watchers = 0
         self._ending: set[asyncio.Task[None]] = set()
         self._stops = [
-            metrics.HTTP_STREAMS.watch_one(lambda: self._watchers),
-            metrics.HTTP_FEEDS.watch_one(lambda: len(self._feeds)),
+            metrics.HTTP_STREAMS.register_one(lambda: self._watchers),
+            metrics.HTTP_FEEDS.register_one(lambda: len(self._feeds)),
         ]
         self.is_closing = False
 

@@ -65,7 +65,7 @@ class Intake:
     async def run(self) -> None:
         """Write until cancelled. Raises NotWriter, or an error of Postgres."""
         catching_up = asyncio.create_task(self._backlog.catch_up())
-        unwatch = metrics.FOLLOWER_LAG.watch(self.lag)
+        unwatch = metrics.FOLLOWER_LAG.register(self.lag)
         await self._follower.start()
         try:
             await self._work()

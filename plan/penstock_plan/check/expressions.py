@@ -73,10 +73,10 @@ class Expressions:
             case "output":
                 ref = expr.output
                 given = self._outputs[ref.node][ref.output]
-                return None if self._relation.assignable(given, expected) else self._explain(given, expected)
+                return None if self._relation.is_assignable(given, expected) else self._explain(given, expected)
             case "input":
                 given = self._inputs[expr.input]
-                return None if self._relation.assignable(given, expected) else self._explain(given, expected)
+                return None if self._relation.is_assignable(given, expected) else self._explain(given, expected)
             case "literal":
                 return self._mismatch_of_literal(expr.literal, expected)
             case "record":
@@ -137,10 +137,10 @@ class Expressions:
         if given is None:
             return None
         members = [self._types[leaf].name for leaf in leaves(self._types, expected)]
-        return None if any(_literal_fits(given, name) for name in members) else self._refuse(given, expected)
+        return None if any(_fits_literal(given, name) for name in members) else self._refuse(given, expected)
 
     def _mismatch_of_record(self, record: plan_pb2.Record, expected: int) -> str | None:
-        if not self._relation.assignable(record.type, expected):
+        if not self._relation.is_assignable(record.type, expected):
             return self._explain(record.type, expected)
         types = {field.name: field.type for field in self._types[record.type].fields}
         for name, value in zip(record.names, record.values, strict=True):
@@ -184,7 +184,7 @@ class Expressions:
         return None
 
 
-def _literal_fits(given: str, expected: str) -> bool:
+def _fits_literal(given: str, expected: str) -> bool:
     """Whether a literal may be meant for the type: only what cannot be right is refused."""
     if given == expected or (given, expected) == ("int", "float"):
         return True

@@ -16,7 +16,7 @@ class Problems:
         return self._count > 0
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Nothing more is kept: who finds problems at some cost may stop."""
         return self._count >= PROBLEMS_MAX
 

@@ -56,9 +56,9 @@ class Comparison:
             yield Change(text=f"{subject} is no longer required, the default is {_shown(now.default)}")
         elif not was.required and was.default != now.default:
             yield Change(text=f"{subject}: the default is now {_shown(now.default)}, was {_shown(was.default)}")
-        if not self._accepts.assignable(was.type, now.type):
+        if not self._accepts.is_assignable(was.type, now.type):
             yield from self._narrowed(subject, was.type, now.type)
-        elif not Relation(self._old.types, self._new.types, by_fields=True).assignable(now.type, was.type):
+        elif not Relation(self._old.types, self._new.types, by_fields=True).is_assignable(now.type, was.type):
             before, after = spell_both(self._new.types, was.type, now.type, self._old.types)
             yield Change(text=f"{subject} accepts more: the type is now {after}, was {before}")
 
@@ -69,7 +69,7 @@ class Comparison:
             yield from self._fields(subject, before, after)
         elif _is_alike(before, after):
             for own, other in zip(before.args, after.args, strict=True):
-                if not self._accepts.assignable(own, other):
+                if not self._accepts.is_assignable(own, other):
                     yield from self._narrowed(f"{subject}, {before.name} items", own, other)
         else:
             old_text, new_text = spell_both(self._new.types, was, now, self._old.types)
@@ -81,7 +81,7 @@ class Comparison:
         for name, field in before.items():
             if name not in after:
                 yield _incompatible(f"{subject}: field {name} was removed")
-            elif not self._accepts.assignable(field.type, after[name].type):
+            elif not self._accepts.is_assignable(field.type, after[name].type):
                 yield from self._narrowed(f"{subject}, field {name}", field.type, after[name].type)
         for name, field in after.items():
             if field.required and not (name in before and before[name].required):

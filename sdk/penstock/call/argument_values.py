@@ -43,7 +43,7 @@ class Builders:
         self._scratch_folder = scratch_folder
         self._files_used = False
 
-    def took_files(self) -> bool:
+    def has_new_files(self) -> bool:
         """Whether a value came that may have been decoded to a file since this was last asked."""
         used, self._files_used = self._files_used, False
         return used

@@ -102,7 +102,7 @@ def enter(execution: Execution | None) -> Execution | None:
 
 
 @contextmanager
-def entered(execution: Execution) -> Generator[None]:
+def execute_as(execution: Execution) -> Generator[None]:
     """Let an action be the one that executes, until the block ends."""
     before = enter(execution)
     try:

@@ -101,7 +101,7 @@ def hide_frames(folder: str) -> None:
     _own_folders = (*_own_folders, os.path.abspath(folder) + os.sep)
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a GPU."""
     return isinstance(error, MemoryError) or any(each.__name__ == "OutOfMemoryError" for each in type(error).__mro__)
 
@@ -113,13 +113,13 @@ def raised(error: BaseException) -> ActionError:
         return Raised("SystemExit", text, shown(error))
     if isinstance(error, CheckpointFailed):
         return StoreTrouble(type_name(type(error)), described(error), shown(error))
-    kind = OutOfMemory if out_of_memory(error) else Raised
+    kind = OutOfMemory if is_out_of_memory(error) else Raised
     return kind(type_name(type(error)), described(error), shown(error))
 
 
 def without_own_frames(trace: TracebackType | None) -> TracebackType | None:
     """Drop the frames of Penstock that come first."""
-    while trace is not None and _own(trace.tb_frame.f_code.co_filename):
+    while trace is not None and _is_own(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace
 
@@ -132,12 +132,12 @@ def _strip(trace: traceback.TracebackException | None) -> None:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        kept = [frame for frame in each.stack if not _own(frame.filename)]
+        kept = [frame for frame in each.stack if not _is_own(frame.filename)]
         each.stack[:] = kept
         open_ += [each.__cause__, each.__context__, *(each.exceptions or ())]
 
 
-def _own(file: str) -> bool:
+def _is_own(file: str) -> bool:
     return file.startswith((*_own_folders, *_IMPORT_MACHINERY))
 
 

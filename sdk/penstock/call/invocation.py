@@ -25,7 +25,7 @@ from .failures import (
     StoreFailed,
     StoreTrouble,
     described,
-    out_of_memory,
+    is_out_of_memory,
     raised,
     shown,
 )
@@ -76,16 +76,16 @@ class Call:
         operator = plan.operators[declared.operator]
         self.operator = f"{operator.module}:{operator.qualname}"
         self._store = store
-        self._function, signature = _loaded(operator, load_operator)
+        self._function, signature = _load(operator, load_operator)
         self._builders = Builders(plan, self.operator, store, scratch_folder, load_operator)
         self._positional, self._named = self._arguments(declared, signature)
         self._returns = signature.returns
         self._outputs = self._declared_outputs(operator, signature)
         self._shape = operator.output_shape
 
-    def took_files(self) -> bool:
+    def has_new_files(self) -> bool:
         """Whether arguments may have been decoded to files since this was last asked."""
-        return self._builders.took_files()
+        return self._builders.has_new_files()
 
     def __call__(self, values: Values, invoke: Invoke | None = None) -> list[Value]:
         """Make the call, by `invoke` if it is given; raises ActionError."""
@@ -99,7 +99,7 @@ class Call:
         except BaseException as error:
             raise raised(error) from error
         try:
-            return self._encoded(result)
+            return self._encode(result)
         except Exception as error:
             raise self._not_encoded(error) from error
 
@@ -108,7 +108,7 @@ class Call:
         given = {argument.name: argument.value for argument in node.arguments}
         if unknown := given.keys() - signature.parameters.keys():
             raise _other_code(self.operator, f"unknown argument {', '.join(sorted(unknown))}")
-        missing = [name for name, each in signature.parameters.items() if each.required and name not in given]
+        missing = [name for name, each in signature.parameters.items() if each.is_required and name not in given]
         if missing:
             raise _other_code(self.operator, f"argument {', '.join(missing)} is missing")
         positional: list[Builder] = []
@@ -131,7 +131,7 @@ class Call:
             for output in signature.outputs
         ]
 
-    def _encoded(self, result: Any) -> list[Value]:
+    def _encode(self, result: Any) -> list[Value]:
         room = codecs.INLINE_TOTAL_BYTES_MAX
         values: list[Value] = []
         for part, annotation, where in self._parts(result):
@@ -155,7 +155,7 @@ class Call:
         return [(getattr(result, name), annotation, where) for name, annotation, where in self._outputs]
 
     def _not_decoded(self, error: Exception) -> Exception:
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             return OutOfMemory("MemoryError", f"while the arguments of {self.operator} were decoded", shown(error))
         if isinstance(error, StoreFull | StoreUnavailable | OSError):
             kind = StoreTrouble if _is_trouble(error) else StoreFailed
@@ -164,7 +164,7 @@ class Call:
         return NotLoadable(type(error).__name__, f"arguments of {self.operator}: {described(error)}", trace)
 
     def _not_encoded(self, error: Exception) -> Exception:
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             return OutOfMemory("MemoryError", f"while the result of {self.operator} was encoded", shown(error))
         if isinstance(error, ArtifactStoreError | OSError):
             kind = StoreTrouble if _is_trouble(error) else StoreFailed
@@ -178,7 +178,7 @@ def _is_trouble(error: Exception) -> bool:
     return isinstance(error, StoreFull | StoreUnavailable) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
-def _loaded(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[Callable[..., Any], Signature]:
+def _load(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[Callable[..., Any], Signature]:
     name = f"{operator.module}:{operator.qualname}"
     try:
         found = load_operator(operator.module, operator.qualname)

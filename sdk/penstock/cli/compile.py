@@ -42,11 +42,11 @@ def check(
 
 
 def _check_file(path: Path) -> dict[str, Any]:
-    from ..compiler.loader import hidden_in, hidden_text, isolated, workflows_in
+    from ..compiler.loader import hidden_in, hidden_text, isolate, workflows_in
     from ..errors import LoadError
 
     shown: dict[str, Any] = {"file": str(path), "workflows": [], "errors": []}
-    with isolated():  # as if it were the only one
+    with isolate():  # as if it were the only one
         try:
             workflows, hidden = workflows_in(path), hidden_in(path)
         except LoadError as error:

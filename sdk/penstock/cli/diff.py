@@ -53,9 +53,9 @@ def _compiled(spec: str) -> Outline:
     from penstock_plan.show.outline import outline
 
     from ..compiler.compilation import compile
-    from ..compiler.loader import isolated, load_workflow
+    from ..compiler.loader import isolate, load_workflow
 
-    with isolated():  # the other side may be another version of the same files in another folder
+    with isolate():  # the other side may be another version of the same files in another folder
         return outline(compile(load_workflow(spec), bundle_hash=b"").plan)
 
 
@@ -63,12 +63,12 @@ def _of_run(run: str, address: str | None, data: Path | None) -> Outline:
     from penstock_plan.show.outline import outline
 
     from ..client.errors import ClientError
-    from .show import looked
+    from .show import call_with_client
 
     async def look(client: AsyncClient) -> Outline:
         return outline(await client.plan((await client.get(await client.find(run))).plan_hash))
 
     try:
-        return looked(look, address, data)
+        return call_with_client(look, address, data)
     except ClientError as error:
         raise typer.BadParameter(str(error)) from error

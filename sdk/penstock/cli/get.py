@@ -10,7 +10,7 @@ import typer
 
 from . import exits, terminal
 from .options import Address, AsJson, Data, RunId
-from .show import looked
+from .show import call_with_client
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -62,7 +62,7 @@ def get(
             terminal.line(f"wrote {saved.path} ({what}{size(saved.size_bytes)})")
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 async def _print(client: AsyncClient, run_id: str, output: str) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from . import exits, terminal
 from .options import Address, AsJson, Data
-from .show import looked
+from .show import call_with_client
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -54,7 +54,7 @@ def stats(
             _print_statistics(found, wanted)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def compare(
@@ -75,7 +75,7 @@ def compare(
             _print_comparison(found)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def rebuild(
@@ -96,7 +96,7 @@ def rebuild(
             terminal.line("the history is being made again from the logs; `penstock stats` shows more and more of it")
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def _statistic(row: Statistic, by: list[str]) -> dict[str, Any]:

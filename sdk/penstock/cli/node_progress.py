@@ -59,7 +59,9 @@ async def print_running(client: AsyncClient, run_id: uuid.UUID, node: str | None
 
 
 @asynccontextmanager
-async def noted(client: AsyncClient, view: RunView, say: Callable[[NodeProgress], None]) -> AsyncGenerator[None]:
+async def follow_progress(
+    client: AsyncClient, view: RunView, say: Callable[[NodeProgress], None]
+) -> AsyncGenerator[None]:
     """Until the block ends, keep noting how far the running nodes are; `say` is told what is new, now and then."""
 
     async def keep_noting() -> None:
@@ -76,7 +78,9 @@ async def noted(client: AsyncClient, view: RunView, say: Callable[[NodeProgress]
 
 
 @asynccontextmanager
-async def printed(client: AsyncClient, run_id: uuid.UUID, node: str | None, *, follow: bool) -> AsyncGenerator[None]:
+async def print_while_running(
+    client: AsyncClient, run_id: uuid.UUID, node: str | None, *, follow: bool
+) -> AsyncGenerator[None]:
     """With `follow`, print how far nodes are whenever they have said something new, until the block ends."""
 
     async def keep_printing() -> None:

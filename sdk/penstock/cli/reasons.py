@@ -27,7 +27,7 @@ class Quiet:
         self._said: set[str] = set()
         self._heard = asyncio.Event()
 
-    def heard(self) -> None:
+    def note_news(self) -> None:
         """There is news of the run."""
         self._heard.set()
 
@@ -58,7 +58,7 @@ class Quiet:
 
 
 @asynccontextmanager
-async def said(client: AsyncClient, run_id: uuid.UUID) -> AsyncGenerator[Quiet]:
+async def show_reasons(client: AsyncClient, run_id: uuid.UUID) -> AsyncGenerator[Quiet]:
     """Say why the run waits, until the block ends."""
     quiet = Quiet()
     saying = asyncio.create_task(quiet.say(client, run_id))

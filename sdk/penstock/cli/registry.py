@@ -8,7 +8,7 @@ import typer
 
 from . import exits, terminal
 from .options import Address, AsJson, Data
-from .show import looked
+from .show import call_with_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def deploy(
     from . import records
 
     workflow = load_workflow(target)
-    submission.compiled_once(workflow)  # what is wrong with it is said before any service is asked
+    submission.compile_once(workflow)  # what is wrong with it is said before any service is asked
 
     async def look(client: AsyncClient) -> int:
         done = await client.registry.deploy(workflow, name=name, team=team, alias=alias, allow_incompatible=breaking)
@@ -63,7 +63,7 @@ def deploy(
             _print_move(done.moved)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def workflows(
@@ -98,7 +98,7 @@ def workflows(
             texts.workflows_table(found)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def alias(
@@ -147,7 +147,7 @@ def alias(
             _print_move(moved)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def types(
@@ -180,7 +180,7 @@ def types(
             terminal.line(each)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 async def _show(client: AsyncClient, name: str, limit: int, as_json: bool) -> int:

@@ -112,7 +112,7 @@ def _prepare_file(target: str, words: Sequence[str]) -> Prepared | None:
     from . import inputs
 
     workflow = load_workflow(target)
-    plan = submission.compiled_once(workflow).plan
+    plan = submission.compile_once(workflow).plan
     own = form.of(plan.name, plan.doc, plan.inputs)
     if any(word in inputs.HELP_WORDS for word in words):
         inputs.print_help(target, own)
@@ -202,7 +202,7 @@ class Job:
 
             return asyncio.run(self._accompany(address, data, prepare, part))
         except KeyboardInterrupt:
-            self._interrupted()
+            self._print_interrupted()
             return exits.INTERRUPTED
 
     async def _accompany(self, address: str | None, data: Path | None, prepare: Prepare | None, part: str) -> int:
@@ -219,7 +219,7 @@ class Job:
                 if self.run_id is None:
                     return exits.SUCCEEDED
                 if self.detach:
-                    return self._detached()
+                    return self._print_detached()
                 try:
                     shown, outputs = await self._follow(client, self.run_id, shown)
                     return self._finish(shown, outputs)
@@ -251,10 +251,10 @@ class Job:
             view = RunView(await client.plan((await client.get(run_id)).plan_hash), run_id.bytes)
         with Display(view, to_stderr=self.as_json) as display:
             events = client.events(run_id, after_seq=view.seq)
-            noted = node_progress.noted(client, view, display.show_progress)
-            async with reasons.said(client, run_id) as quiet, noted, aclosing(events) as batches:
+            noted = node_progress.follow_progress(client, view, display.show_progress)
+            async with reasons.show_reasons(client, run_id) as quiet, noted, aclosing(events) as batches:
                 async for batch in batches:
-                    quiet.heard()
+                    quiet.note_news()
                     view.apply_all(batch)
                     display.show(batch)
         return view, await client.outputs_json(run_id, previews=True, json_bytes_max=json_bytes_max(self.as_json))
@@ -270,7 +270,7 @@ class Job:
                 out.print(part)
         return {"succeeded": exits.SUCCEEDED, "cancelled": exits.CANCELLED}.get(view.state, exits.FAILED)
 
-    def _detached(self) -> int:
+    def _print_detached(self) -> int:
         if self.as_json:
             terminal.json_out(
                 {
@@ -283,7 +283,7 @@ class Job:
             )
         return exits.SUCCEEDED
 
-    def _interrupted(self) -> None:
+    def _print_interrupted(self) -> None:
         if self.run_id is None:
             terminal.line("interrupted before the run was submitted", to_stderr=True)
         elif self.attended:

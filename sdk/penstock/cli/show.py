@@ -56,7 +56,7 @@ def runs(
             texts.runs_table(found)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def show(
@@ -94,7 +94,7 @@ def show(
             texts.whole_run(view, outputs)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: bool) -> None:
@@ -128,7 +128,7 @@ def events(run: RunId, as_json: AsJson = False, address: Address = None, data: D
             terminal.json_out(found)
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def workers(as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
@@ -143,7 +143,7 @@ def workers(as_json: AsJson = False, address: Address = None, data: Data = None)
             texts.workers_table(found)
         return exits.SUCCEEDED
 
-    return looked(look, address, data, start=False)
+    return call_with_client(look, address, data, start=False)
 
 
 def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
@@ -161,7 +161,7 @@ def why(run: RunId, as_json: AsJson = False, address: Address = None, data: Data
             terminal.line(f"The run has no waiting or running actions (state: {(await client.get(run_id)).state}).")
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)
 
 
 def json_bytes_max(as_json: bool) -> int:
@@ -171,7 +171,7 @@ def json_bytes_max(as_json: bool) -> int:
     return ALL_JSON_BYTES if as_json else READ_JSON_BYTES
 
 
-def looked(
+def call_with_client(
     look: Callable[[AsyncClient], Awaitable[T]],
     address: str | None,
     data: Path | None,

@@ -9,7 +9,7 @@ import typer
 
 from . import exits, terminal
 from .options import Address, AsJson, Data, RunId
-from .show import looked
+from .show import call_with_client
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -42,7 +42,7 @@ def logs(
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
         found: list[dict[str, object]] = []
-        printed = node_progress.printed(client, run_id, node, follow=follow and not as_json)
+        printed = node_progress.print_while_running(client, run_id, node, follow=follow and not as_json)
         async with printed, aclosing(client.logs(run_id, node, follow=follow)) as lines:
             async for line in lines:
                 if as_json:
@@ -55,7 +55,7 @@ def logs(
             await node_progress.print_running(client, run_id, node)
         return exits.SUCCEEDED
 
-    return looked(look, address, data, execute=follow)
+    return call_with_client(look, address, data, execute=follow)
 
 
 def cancel(
@@ -79,4 +79,4 @@ def cancel(
             terminal.line(f"run {run_id}: {state}")
         return exits.SUCCEEDED
 
-    return looked(look, address, data)
+    return call_with_client(look, address, data)

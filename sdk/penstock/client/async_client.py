@@ -249,7 +249,7 @@ class AsyncClient:
         """Yield the run's events as they are recorded, in batches; a broken connection is resumed at its position."""
         run_id = _id(run)
         retry = Retry(self.address, self._connection.patience_s)
-        while not retry.finished:
+        while not retry.is_finished:
             request = service_pb2.WatchRequest(run_id=run_id.bytes, after_seq=after_seq, follow=follow)
             stream = self._connection.stream("state_tracker", "Watch", request, retry)
             async with aclosing(stream):
@@ -312,7 +312,7 @@ class AsyncClient:
         """Yield the lines that the operators, or one node, printed; with `follow` until the run has ended."""
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node) if node is not None else -1
-        ending = asyncio.create_task(self._ending(run)) if follow else None
+        ending = asyncio.create_task(self._wait_last_lines(run)) if follow else None
         reader = printed.Reader(self._connection, plan, _id(run).bytes, index)
         try:
             async with aclosing(reader.lines(ending)) as lines:
@@ -336,7 +336,7 @@ class AsyncClient:
             data = bytearray()
             async for response in self._connection.stream("state_tracker", "GetPlan", request, retry):
                 data += response.chunk
-            if retry.finished:
+            if retry.is_finished:
                 plan = plan_pb2.Plan.FromString(bytes(data))
                 self._keep_plan(plan_hash, plan)
                 return plan
@@ -392,7 +392,7 @@ class AsyncClient:
     async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
         if not prepared.plan_data:
             return await self._submitting.submit(request)
-        if self._uploads.known(request.plan):
+        if self._uploads.is_known(request.plan):
             try:
                 return await self._submitting.submit(request)
             except Refused as error:
@@ -400,7 +400,7 @@ class AsyncClient:
                     raise
                 self._uploads.forget(request.plan)
         async with self._uploads.lock(request.plan):
-            if not self._uploads.known(request.plan):
+            if not self._uploads.is_known(request.plan):
                 return await self._send_first(prepared, request)
         return await self._submitting.submit(request)
 
@@ -451,7 +451,7 @@ class AsyncClient:
             self._plans.pop(next(iter(self._plans)))
         self._plans[plan_hash] = plan
 
-    async def _ending(self, run: AnyRun) -> None:
+    async def _wait_last_lines(self, run: AnyRun) -> None:
         await self.wait_ended(run)
         await asyncio.sleep(LAST_LINES_S)
 

@@ -111,14 +111,14 @@ class Connection:
         """Return where calls about a run go first."""
         return self._owners.get(self._shard(run_id), self.address) if self._owners else self.address
 
-    def owns(self, run_id: bytes, address: str) -> None:
+    def note_owner(self, run_id: bytes, address: str) -> None:
         """Remember the owner of a run's shard, or without an address that it has none; `info` must be known."""
         if self._info is not None:
             self._owners.pop(self._shard(run_id), None)
             if address:
                 self._owners[self._shard(run_id)] = address
 
-    def lost(self, address: str) -> None:
+    def forget_owner(self, address: str) -> None:
         """Forget all that a State Tracker owned."""
         self._owners = {shard: owner for shard, owner in self._owners.items() if owner != address}
 
@@ -138,13 +138,13 @@ class Connection:
         timeout_s: float = CALL_TIMEOUT_S,
         retry: Retry | None = None,
     ) -> Any:
-        """Call a method that may be repeated; raise what `Retry.after` makes of its failure."""
+        """Call a method that may be repeated; raise what `Retry.wait_after` makes of its failure."""
         retry = retry or await self.retry(service)
         while True:
             try:
                 return await getattr(self.stub(service, retry.address), method)(request, timeout=timeout_s)
             except _grpc.aio.AioRpcError as error:
-                await retry.after(error)
+                await retry.wait_after(error)
 
     async def send(self, service: str, method: str, requests: Iterable[Message]) -> Any:
         """Call a method that takes a stream and may be repeated; `requests` can be walked again."""
@@ -155,7 +155,7 @@ class Connection:
                     iter(requests), timeout=TRANSFER_TIMEOUT_S
                 )
             except _grpc.aio.AioRpcError as error:
-                await retry.after(error)
+                await retry.wait_after(error)
 
     async def stream(
         self, service: str, method: str, request: Message | AsyncIterator[Message], retry: Retry | None = None
@@ -165,11 +165,11 @@ class Connection:
         call = getattr(self.stub(service, asked.address), method)(request)
         try:
             async for message in call:
-                asked.succeeded()
+                asked.reset()
                 yield message
-            asked.finished = True
+            asked.is_finished = True
         except _grpc.aio.AioRpcError as error:
-            await asked.after(error)
+            await asked.wait_after(error)
         finally:
             call.cancel()
 
@@ -180,14 +180,14 @@ class Retry:
     def __init__(self, address: str, patience_s: float) -> None:
         self.address = address
         self.patience_s = patience_s
-        self.finished = False
+        self.is_finished = False
         self._since: float | None = None
         self._failures = self._overloaded = self._owners = 0
 
-    def succeeded(self) -> None:
+    def reset(self) -> None:
         self._since, self._failures = None, 0
 
-    async def after(self, error: Any) -> None:
+    async def wait_after(self, error: Any) -> None:
         """Wait for the next retry; raise Unreachable, Overloaded or Refused if no retry is left."""
         code, details = str(error.code().name), str(error.details() or "")
         trailers = {str(key): value for key, value in error.trailing_metadata() or ()}

@@ -54,20 +54,20 @@ def find(data: Path) -> Running | None:
         running = Running(str(found["address"]), int(found["pid"]), bool(found.get("attended", False)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return running if alive(running.pid) else None
+    return running if is_alive(running.pid) else None
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return not _zombie(pid)
+    return not _is_zombie(pid)
 
 
-def _zombie(pid: int) -> bool:
+def _is_zombie(pid: int) -> bool:
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (OSError, IndexError):

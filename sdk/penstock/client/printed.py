@@ -26,12 +26,12 @@ class Reader:
         for following in (True, False) if ending else (False,):
             retry = await self._connection.retry("artifact_store")
             until = ending if following else None
-            while not retry.finished and not (until is not None and until.done()):
+            while not retry.is_finished and not (until is not None and until.done()):
                 # A broken connection is taken up again: what was seen comes again, and is passed over.
                 coming: dict[bytes, int] = {}
                 async with aclosing(self._chunks(retry, until)) as chunks:
                     async for chunk in chunks:
-                        for line in self._lines(chunk, self._seen_before(chunk, coming)):
+                        for line in self._lines(chunk, self._count_seen(chunk, coming)):
                             yield line
         if ending is not None:
             await ending
@@ -52,7 +52,7 @@ class Reader:
                     return
                 yield chunk
 
-    def _seen_before(self, chunk: artifact_pb2.ReadLogResponse, coming: dict[bytes, int]) -> int:
+    def _count_seen(self, chunk: artifact_pb2.ReadLogResponse, coming: dict[bytes, int]) -> int:
         """Count a chunk's lines; return how many of them, its first ones, came by another connection before."""
         key = chunk.key.SerializeToString(deterministic=True)
         began = coming.get(key, 0)

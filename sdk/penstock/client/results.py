@@ -36,7 +36,7 @@ class Results:
         future = self._waiting.get(run_id)
         if future is None:
             future = self._waiting[run_id] = asyncio.get_running_loop().create_future()
-            future.add_done_callback(_seen)
+            future.add_done_callback(_drop_error)
             self._ask(run_id)
         # Several may wait for the same run, and one of them giving up is not the end for the others.
         return await asyncio.shield(future)
@@ -46,7 +46,7 @@ class Results:
         self._waiting.clear()
         await asyncio.gather(*(stream.close() for stream in streams))
 
-    def told(self, result: Any) -> None:
+    def deliver(self, result: Any) -> None:
         """Hand on what a State Tracker says of a run, or ask where it says, or later."""
         run_id, code = bytes(result.run_id), code_name(result.code) if result.code else ""
         if code in ("FAILED_PRECONDITION", "UNAVAILABLE"):
@@ -62,10 +62,10 @@ class Results:
         else:
             future.set_exception(Refused(code, result.detail))
 
-    def broken(self, stream: Stream, error: ClientError) -> None:
+    def reassign(self, stream: Stream, error: ClientError) -> None:
         """A State Tracker was lost: others own its shards by now, or none responds."""
         self._streams.pop(stream.address, None)
-        self._connection.lost(stream.address)
+        self._connection.forget_owner(stream.address)
         for run_id in list(stream.waiting):
             if stream.address != self._connection.address:
                 self._ask(run_id)
@@ -89,7 +89,7 @@ class Results:
             since = now
         first = run_id not in self._moving
         self._moving[run_id] = (since, now)
-        self._connection.owns(run_id, owner)
+        self._connection.note_owner(run_id, owner)
         if owner and first:
             self._ask(run_id)
         elif now - since < patience_s:
@@ -104,7 +104,7 @@ class Results:
         return None if future is None or future.done() else future
 
 
-def _seen(answer: Answer) -> None:
+def _drop_error(answer: Answer) -> None:
     """Drop the error of a future that has no waiter."""
     if not answer.cancelled():
         answer.exception()
@@ -133,11 +133,11 @@ class Stream:
         retry = Retry(self.address, self._connection.patience_s)
         try:
             while True:
-                await self._once(retry)
+                await self._read_once(retry)
         except Exception as error:
-            self._results.broken(self, error if isinstance(error, ClientError) else Refused("INTERNAL", repr(error)))
+            self._results.reassign(self, error if isinstance(error, ClientError) else Refused("INTERNAL", repr(error)))
 
-    async def _once(self, retry: Retry) -> None:
+    async def _read_once(self, retry: Retry) -> None:
         """One connection: ask for all that wait, and for more as they come."""
         asked = self._asked = asyncio.Queue()
         for run_id in self.waiting:
@@ -150,7 +150,7 @@ class Stream:
                         await self._connection.info()  # by which owners are remembered
                     for result in response.results:
                         self.waiting.discard(bytes(result.run_id))
-                        self._results.told(result)
+                        self._results.deliver(result)
         finally:
             asked.put_nowait(None)  # gRPC does not end what it reads from, where the other side ended the call
 

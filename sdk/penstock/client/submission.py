@@ -83,7 +83,7 @@ def prepare_plan(workflow: Workflow[..., Any] | type[Any] | Compiled) -> Prepare
     from ..compiler.compilation import Compiled
     from ..declare.workflows import workflow_of
 
-    compiled = workflow if isinstance(workflow, Compiled) else compiled_once(workflow)
+    compiled = workflow if isinstance(workflow, Compiled) else compile_once(workflow)
     understood = _understood.get(compiled.hash)
     if understood is None:
         declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow_of(workflow)
@@ -91,7 +91,7 @@ def prepare_plan(workflow: Workflow[..., Any] | type[Any] | Compiled) -> Prepare
     return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
 
 
-def compiled_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
+def compile_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
     """Compile a workflow once, and once more after code that its operators import was reloaded."""
     from ..compiler import staleness
     from ..compiler.compilation import compile

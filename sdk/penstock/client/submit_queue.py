@@ -60,7 +60,7 @@ class Submitting:
 
     async def _send_to(self, address: str, batch: Sequence[Waiting]) -> None:
         if len(batch) == 1:
-            await self._alone(*batch[0])
+            await self._send_alone(*batch[0])
             return
         many = service_pb2.SubmitManyRequest(requests=[request for request, _ in batch])
         retry = Retry(address, self._connection.patience_s)
@@ -71,7 +71,7 @@ class Submitting:
                 for _, future in batch:
                     _fail(future, error)
                 return
-            self._connection.lost(address)
+            self._connection.forget_owner(address)
             await self._send(batch)
             return
         again: list[Any] = []
@@ -80,15 +80,17 @@ class Submitting:
                 _settle(future, outcome.run)
             elif code_name(outcome.code) == "FAILED_PRECONDITION" and outcome.owner:
                 await self._connection.info()
-                self._connection.owns(request.run_id, outcome.owner)
-                again.append(self._alone(request, future))
+                self._connection.note_owner(request.run_id, outcome.owner)
+                again.append(self._send_alone(request, future))
             elif code_name(outcome.code) in ("UNAVAILABLE", "RESOURCE_EXHAUSTED"):
-                again.append(self._alone(request, future))
+                again.append(self._send_alone(request, future))
             else:
                 _fail(future, refusal(request.run_id, code_name(outcome.code), outcome.detail))
         await asyncio.gather(*again)
 
-    async def _alone(self, request: service_pb2.SubmitRequest, future: asyncio.Future[service_pb2.RunSummary]) -> None:
+    async def _send_alone(
+        self, request: service_pb2.SubmitRequest, future: asyncio.Future[service_pb2.RunSummary]
+    ) -> None:
         """By the plain call, which waits for overloaded services and follows owners."""
         address = self._connection.owner(request.run_id)
         retry = Retry(address, self._connection.patience_s)
@@ -96,7 +98,7 @@ class Submitting:
             answer: Any = await self._connection.call("state_tracker", "Submit", request, retry=retry)
             if retry.address != address:
                 await self._connection.info()
-                self._connection.owns(request.run_id, retry.address)
+                self._connection.note_owner(request.run_id, retry.address)
             _settle(future, answer.run)
         except Refused as error:
             _fail(future, refusal(request.run_id, error.code, error.details) if type(error) is Refused else error)

@@ -71,7 +71,7 @@ class Uploads:
         self._plans: dict[bytes, asyncio.Lock] = {}
         self._sent: set[bytes] = set()
 
-    def known(self, plan: bytes) -> bool:
+    def is_known(self, plan: bytes) -> bool:
         return plan in self._sent
 
     def remember(self, plan: bytes) -> None:

@@ -33,7 +33,7 @@ class Artifacts:
         self._connection = connection
         self._fetched: tempfile.TemporaryDirectory[str] | None = None
         self._local: LocalStore | None = None
-        self._asked = False
+        self._has_asked = False
 
     def close(self) -> None:
         if self._fetched is not None:
@@ -66,36 +66,36 @@ class Artifacts:
     async def _first_bytes(self, artifact: bytes, count: int) -> bytes:
         retry = await self._connection.retry("artifact_store")
         request = artifact_pb2.GetRequest(artifact=artifact)
-        while not retry.finished:
+        while not retry.is_finished:
             data = bytearray()
             async with aclosing(self._connection.stream("artifact_store", "Get", request, retry)) as stream:
                 async for response in stream:
                     data += response.chunk
                     if len(data) >= count:
                         return bytes(data[:count])
-            if retry.finished:
+            if retry.is_finished:
                 return bytes(data)
         raise AssertionError("unreachable")
 
     async def _shared(self) -> LocalStore | None:
         """The deployment's own folder, where it is on this machine."""
-        if not self._asked:
+        if not self._has_asked:
             info = await self._connection.info()
             folder = Path(info.artifact_folder) if info.artifact_folder else None
             # It may be there and be closed to this user.
             open_here = folder is not None and os.access(folder / "objects", os.R_OK | os.X_OK)
             self._local = LocalStore(folder) if folder and open_here else None
-            self._asked = True
+            self._has_asked = True
         return self._local
 
     async def _fetch(self, store: LocalStore, artifact: bytes) -> None:
         retry = await self._connection.retry("artifact_store")
-        while not retry.finished:
+        while not retry.is_finished:
             with store.incoming() as incoming:
                 request = artifact_pb2.GetRequest(artifact=artifact)
                 async for response in self._connection.stream("artifact_store", "Get", request, retry):
                     incoming.write(response.chunk)
-                if retry.finished and store.keep(incoming) != artifact:
+                if retry.is_finished and store.keep(incoming) != artifact:
                     raise BadOutput(f"artifact {artifact.hex()} is corrupt: the downloaded bytes do not have this hash")
 
 

@@ -155,22 +155,22 @@ class RunView:
             self.run_id = recorded.event.run_id
         _APPLY[kind](self, getattr(recorded.event, kind), recorded.recorded_at_us)
 
-    def _submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
+    def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
         self.caller, self.options = event.caller, event.options
 
-    def _started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
+    def _apply_started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
         attempt.worker, attempt.started_at_us = event.worker, at_us
         self.nodes[event.node].state = NodeState.RUNNING
 
-    def _succeeded(self, event: events_pb2.ActionSucceeded, at_us: int) -> None:
+    def _apply_succeeded(self, event: events_pb2.ActionSucceeded, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
         _end(attempt, NodeState.SUCCEEDED, event.worker, event.duration_us, at_us)
         node = self.nodes[event.node]
         node.state, node.output_seq = NodeState.SUCCEEDED, self.seq
 
-    def _failed(self, event: events_pb2.ActionFailed, at_us: int) -> None:
+    def _apply_failed(self, event: events_pb2.ActionFailed, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
         cancelled = event.cause == events_pb2.CAUSE_CANCELLED
         state = NodeState.CANCELLED if cancelled else NodeState.FAILED
@@ -181,7 +181,7 @@ class RunView:
             state = NodeState.WAITING
         self.nodes[event.node].state = state
 
-    def _skipped(self, event: events_pb2.NodesSkipped, at_us: int) -> None:
+    def _apply_skipped(self, event: events_pb2.NodesSkipped, at_us: int) -> None:
         upstream = event.reason == events_pb2.SKIP_REASON_UPSTREAM_FAILED
         state = NodeState.SKIPPED if upstream else NodeState.CANCELLED
         reason = events_pb2.SkipReason.Name(event.reason).removeprefix("SKIP_REASON_").lower().replace("_", " ")
@@ -189,10 +189,10 @@ class RunView:
             node = self.nodes[index]
             node.state, node.skip_reason, node.because_of = state, reason, event.because_of
 
-    def _cancel_requested(self, event: events_pb2.CancelRequested, at_us: int) -> None:
+    def _apply_cancel_requested(self, event: events_pb2.CancelRequested, at_us: int) -> None:
         self.state, self.cancel_reason, self.cancelled_by = RunState.CANCELLING, event.reason, event.caller.user
 
-    def _ended(self, event: events_pb2.RunEnded, at_us: int) -> None:
+    def _apply_ended(self, event: events_pb2.RunEnded, at_us: int) -> None:
         self.state, self.ended_at_us, self.failed_node = run_state(event.state), at_us, event.failed_node
         self.outputs = [(ref.node, ref.seq) for ref in event.outputs]
 
@@ -205,13 +205,13 @@ class RunView:
 
 
 _APPLY = {
-    "run_submitted": RunView._submitted,  # pyright: ignore[reportPrivateUsage]
-    "action_started": RunView._started,  # pyright: ignore[reportPrivateUsage]
-    "action_succeeded": RunView._succeeded,  # pyright: ignore[reportPrivateUsage]
-    "action_failed": RunView._failed,  # pyright: ignore[reportPrivateUsage]
-    "nodes_skipped": RunView._skipped,  # pyright: ignore[reportPrivateUsage]
-    "cancel_requested": RunView._cancel_requested,  # pyright: ignore[reportPrivateUsage]
-    "run_ended": RunView._ended,  # pyright: ignore[reportPrivateUsage]
+    "run_submitted": RunView._apply_submitted,  # pyright: ignore[reportPrivateUsage]
+    "action_started": RunView._apply_started,  # pyright: ignore[reportPrivateUsage]
+    "action_succeeded": RunView._apply_succeeded,  # pyright: ignore[reportPrivateUsage]
+    "action_failed": RunView._apply_failed,  # pyright: ignore[reportPrivateUsage]
+    "nodes_skipped": RunView._apply_skipped,  # pyright: ignore[reportPrivateUsage]
+    "cancel_requested": RunView._apply_cancel_requested,  # pyright: ignore[reportPrivateUsage]
+    "run_ended": RunView._apply_ended,  # pyright: ignore[reportPrivateUsage]
 }
 
 

@@ -191,16 +191,16 @@ def has_json_keys(annotation: object, keys: Iterable[object]) -> bool:
 def ambiguous(annotation: object) -> bool:
     """Whether two members of a union may be written as the same JSON."""
     options = [each for each in map(unwrapped, members(annotation)) if each not in (None, type(None))]
-    return any(_alike(left, right) for index, left in enumerate(options) for right in options[:index])
+    return any(_are_alike(left, right) for index, left in enumerate(options) for right in options[:index])
 
 
-def _alike(left: object, right: object) -> bool:
+def _are_alike(left: object, right: object) -> bool:
     if _form(left) != _form(right) and _ANY_FORM not in (_form(left), _form(right)):
         return False
     if is_literal(left) and is_literal(right):
         return not _forms_of_literal(left).isdisjoint(_forms_of_literal(right))
     if is_closed_record(left) and is_closed_record(right):
-        return (_may_be_read_as(left, right) or _may_be_read_as(right, left)) and not _told_apart(left, right)
+        return (_may_be_read_as(left, right) or _may_be_read_as(right, left)) and not _are_distinct(left, right)
     return True
 
 
@@ -274,7 +274,7 @@ def _is_key_required(kind: Any, name: str, hint: object) -> bool:
     return name in kind.__required_keys__
 
 
-def _told_apart(left: object, right: object) -> bool:
+def _are_distinct(left: object, right: object) -> bool:
     """Whether a field of both has values that say which of the two it is."""
     theirs = fields(right)
     return any(

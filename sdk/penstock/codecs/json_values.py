@@ -18,7 +18,7 @@ from .errors import BadValue, NoCodec, Undecodable
 from .json_problems import SURROGATE, first_line, surrogate_within, undecodable, unwritable, wrong_type
 from .rewrites import for_pydantic
 from .scalars import DIGITS_MAX, READERS
-from .walk import same, without_numpy_scalars
+from .walk import are_same, without_numpy_scalars
 
 BY_NAME: Any = {"by_alias": False, "by_name": True}  # aliases are for the outside
 EXACTLY: Any = {"by_alias": False, "round_trip": True, "warnings": "error"}
@@ -104,7 +104,7 @@ class JsonType:
     def _comes_back(self, value: object, data: bytes) -> bool:
         try:
             read = decode_json(data, self.annotation)
-            return same(without_numpy_scalars(value), read)
+            return are_same(without_numpy_scalars(value), read)
         except Undecodable:
             return False
 

@@ -73,21 +73,21 @@ def _fields(value: object) -> Iterable[tuple[str, object]]:
     return [(field.name, getattr(value, field.name, None)) for field in dataclasses.fields(cast(Any, value))]
 
 
-def same(left: object, right: object) -> bool:
+def are_same(left: object, right: object) -> bool:
     """Equality of classes, values and parts: zones, limits of deques, keys in order; NaN equals NaN, 0.0 not -0.0."""
     if type(left) is not type(right):
         return False
     if isinstance(left, (list, tuple, collections.deque)):
         ours, theirs = cast(tuple[object, ...], left), cast(tuple[object, ...], right)
         limits: set[object] = {getattr(each, "maxlen", None) for each in (ours, theirs)}
-        return len(ours) == len(theirs) and len(limits) == 1 and all(map(same, ours, theirs))
+        return len(ours) == len(theirs) and len(limits) == 1 and all(map(are_same, ours, theirs))
     if isinstance(left, dict):
         mine, other = cast(dict[object, object], left), cast(dict[object, object], right)
-        return list(map(repr, mine)) == list(map(repr, other)) and all(map(same, mine.values(), other.values()))
+        return list(map(repr, mine)) == list(map(repr, other)) and all(map(are_same, mine.values(), other.values()))
     if isinstance(left, pydantic.BaseModel):
-        return _state(left) == _state(right) and all(map(same, children(left), children(right)))
+        return _state(left) == _state(right) and all(map(are_same, children(left), children(right)))
     if _is_record(left):
-        return all(map(same, children(left), children(right)))
+        return all(map(are_same, children(left), children(right)))
     if isinstance(left, (datetime.datetime, datetime.time)):
         return times.written(left) == times.written(cast(datetime.datetime, right))
     if isinstance(left, (float, complex, decimal.Decimal)):

@@ -86,7 +86,7 @@ class Writer:
 
     def _fits(self, future: Future, annotation: Any, where: str) -> bool:
         given, expected = future.penstock_type, self._types.index(annotation)
-        if given == UNKNOWN or self._types.relation.assignable(given, expected):
+        if given == UNKNOWN or self._types.relation.is_assignable(given, expected):
             return True
         given_text, expected_text = self._types.spell_both(given, expected)
         self._problems.append(
@@ -157,7 +157,7 @@ class Writer:
         cls = class_of_value(value)
         own = next((member for member in members(annotation) if get_origin(unwrap(member)[0]) is cls), cls)
         given, expected = self._types.index(own), self._types.index(annotation)
-        if not self._types.relation.assignable(given, expected):
+        if not self._types.relation.is_assignable(given, expected):
             given_text, expected_text = self._types.spell_both(given, expected)
             problem = f"expected {expected_text}, given {given_text}"
             self._problems.append(Mismatch(where, problem, expected_text, given_text))
@@ -236,5 +236,5 @@ def _remedy(future: Future, annotation: Any, types: TypeTable) -> str:
         return ""
     expected = types.index(annotation)
     outputs = future.penstock_origin.outputs.items()
-    fitting = [name for name, (_, _, given) in outputs if types.relation.assignable(given, expected)]
+    fitting = [name for name, (_, _, given) in outputs if types.relation.is_assignable(given, expected)]
     return f"its output {' or '.join(f'.{name}' for name in fitting)} would fit" if fitting else ""

@@ -93,7 +93,7 @@ def unpack(data: bytes, folder: Path) -> Path:
 
 def _python_files(root: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
-        folders[:] = [each for each in folders if not _skipped(Path(folder, each))]
+        folders[:] = [each for each in folders if not _is_skipped(Path(folder, each))]
         for each in files:
             path = Path(folder, each)
             if each.endswith(".py") and path.is_file():
@@ -110,10 +110,10 @@ def _archive_name(path: Path) -> str:
 
 def is_left_out(folder: Path) -> bool:
     """Whether the files of a folder do not travel, wherever it lies in the project."""
-    return folder.is_symlink() or _skipped(folder)
+    return folder.is_symlink() or _is_skipped(folder)
 
 
-def _skipped(folder: Path) -> bool:
+def _is_skipped(folder: Path) -> bool:
     return folder.name.startswith(".") or folder.name in SKIPPED or (folder / "pyvenv.cfg").exists()
 
 

@@ -116,7 +116,7 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     signature = workflow.signature
     for problem in signature.problems:
         trace.error(located(workflow.place, workflow.name, problem))
-    if any(parameter.variadic for parameter in signature.parameters.values()):
+    if any(parameter.is_variadic for parameter in signature.parameters.values()):
         raise CompileErrors("", [])  # there is no input to call the body with
     prose = docstrings.arguments(workflow.fn)
     if workflow.cls is not None:
@@ -128,7 +128,7 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     args = [futures.pop(parameter.name) for parameter in signature.positional]
     token = current.set(trace)
     try:
-        with pydantic_futures.admitted(), questions.refused_for_futures(workflow):
+        with pydantic_futures.admit_futures(), questions.refuse_futures(workflow):
             returned = workflow.fn(*args, **futures)
     except CompileErrors:
         raise
@@ -143,9 +143,9 @@ def _input(trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc
     problems: list[Problem] = []
     annotation, type_index = checked(trace.types, parameter.annotation, parameter.name, problems)
     position = len(trace.plan.inputs)
-    declared = trace.plan.inputs.add(name=parameter.name, type=type_index, required=parameter.required, doc=doc)
+    declared = trace.plan.inputs.add(name=parameter.name, type=type_index, required=parameter.is_required, doc=doc)
     declared.schema_json = schema.of(annotation)
-    if not parameter.required:
+    if not parameter.is_required:
         try:
             declared.default.CopyFrom(trace.literals.encode(parameter.default, annotation))
         except BadLiteral as error:

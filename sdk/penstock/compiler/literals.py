@@ -75,7 +75,7 @@ class _Check:
     def __init__(self, annotation: Any) -> None:
         self._annotation = annotation  # also keeps its id from being given to another
         self._adapter: TypeAdapter[Any] | None = None
-        plain: set[Any] = {type(None) if each is None else each for each in members(annotation) if _hashable(each)}
+        plain: set[Any] = {type(None) if each is None else each for each in members(annotation) if _is_hashable(each)}
         # Values of exactly these types fit, without asking pydantic.
         self.admitted: set[Any] = (plain & _SCALARS) | ({int} if float in plain else set())
 
@@ -156,5 +156,5 @@ def _encode(value: object, annotation: Any) -> tuple[str, bytes, str]:
     return encoded.codec, encoded.data, type_name
 
 
-def _hashable(annotation: Any) -> bool:
+def _is_hashable(annotation: Any) -> bool:
     return isinstance(annotation, type) or annotation is None

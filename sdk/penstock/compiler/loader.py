@@ -79,7 +79,7 @@ def hidden_text(hidden: Workflow[..., Any]) -> str:
 
 
 @contextlib.contextmanager
-def isolated() -> Generator[None]:
+def isolate() -> Generator[None]:
     """Forget afterwards what was imported from files of users, so that the next file is imported as if alone."""
     path, before, loaded = list(sys.path), dict(sys.modules), dict(_loaded)
     try:
@@ -185,7 +185,7 @@ def _import(file: _Located) -> ModuleType:
     known = name in sys.modules
     try:
         importlib.invalidate_caches()
-        with user_code.importing(path.name) as declared, _quiet():
+        with user_code.importing(path.name) as declared, _silence():
             module = importlib.import_module(name)
     except SubmitsHere as error:
         sys.modules.pop(name, None)
@@ -199,7 +199,7 @@ def _import(file: _Located) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _quiet() -> Generator[None]:
+def _silence() -> Generator[None]:
     """What a file prints when it is imported is no output of ours, and nobody answers what it asks."""
     stdin = sys.stdin
     with open(os.devnull, encoding="utf-8") as sys.stdin, contextlib.redirect_stdout(sys.stderr):
@@ -215,7 +215,7 @@ def _check_name(file: _Located) -> None:
     if not all(part.isidentifier() for part in name.split(".")):
         raise NotImportable(f"{path.name} cannot be imported by that name: use letters, digits and _ only")
     module = sys.modules.get(name)
-    if module is not None and ((name in _loaded and _loaded[name].path == path) or _same(module, path)):
+    if module is not None and ((name in _loaded and _loaded[name].path == path) or _is_same(module, path)):
         return
     top = name.partition(".")[0]
     other = sys.modules.get(top)
@@ -234,7 +234,7 @@ def _is_below(module: ModuleType, root: Path) -> bool:
     return any(Path(os.path.realpath(each)).is_relative_to(root) for each in folders)
 
 
-def _same(module: ModuleType, path: Path) -> bool:
+def _is_same(module: ModuleType, path: Path) -> bool:
     file = getattr(module, "__file__", None)
     return file is not None and os.path.realpath(file) == str(path)
 

@@ -104,7 +104,7 @@ def _message(
         module=operator.module,
         qualname=operator.qualname,
         inputs=[
-            plan_pb2.Port(name=name, type=types.index(annotation), required=parameters[name].required)
+            plan_pb2.Port(name=name, type=types.index(annotation), required=parameters[name].is_required)
             for name, annotation in annotations.items()
         ],
         outputs=[plan_pb2.Port(name=name, type=type, required=True) for name, (_, _, type) in outputs.items()],

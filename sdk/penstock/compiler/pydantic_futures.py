@@ -27,7 +27,7 @@ _compilations = 0
 
 
 @contextlib.contextmanager
-def admitted() -> Generator[None]:
+def admit_futures() -> Generator[None]:
     """Models may hold futures within this block, in this thread; others only pay a look at a context variable."""
     if "pydantic" not in sys.modules:  # then nobody has a model
         yield

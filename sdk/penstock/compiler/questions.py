@@ -36,7 +36,7 @@ _lock = threading.Lock()
 _swapped: dict[FunctionType, tuple[CodeType, int]] = {}  # what it had before, and how many traces are under way
 
 
-def _same(left: object, right: object) -> bool:
+def _is_same(left: object, right: object) -> bool:
     if left is right:
         return True
     for each, other in ((left, right), (right, left)):
@@ -52,7 +52,7 @@ def _compared(value: object) -> object:
     return value
 
 
-def _contained(value: object, container: Any) -> bool:
+def _is_within(value: object, container: Any) -> bool:
     found = value in container
     if isinstance(value, Future) and not found and not any(isinstance(each, Future) for each in container):
         refuse(value, "searched (in)", CONTROL)
@@ -91,7 +91,7 @@ def _matched(subject: object, patterns: list[ast.pattern]) -> object:
 
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (_same, _compared, _contained, _asked, _given, _key, _got, _matched)
+    each.__name__: each for each in (_is_same, _compared, _is_within, _asked, _given, _key, _got, _matched)
 }
 
 
@@ -134,13 +134,13 @@ class _Rewriter(ast.NodeTransformer):
         self.generic_visit(node)
         match node.ops:
             case [ast.Is()]:
-                return self._call(node, _same, node.left, *node.comparators)
+                return self._call(node, _is_same, node.left, *node.comparators)
             case [ast.IsNot()]:
-                return self._negated(node, self._call(node, _same, node.left, *node.comparators))
+                return self._negated(node, self._call(node, _is_same, node.left, *node.comparators))
             case [ast.In()]:
-                return self._call(node, _contained, node.left, *node.comparators)
+                return self._call(node, _is_within, node.left, *node.comparators)
             case [ast.NotIn()]:
-                return self._negated(node, self._call(node, _contained, node.left, *node.comparators))
+                return self._negated(node, self._call(node, _is_within, node.left, *node.comparators))
             case ops if any(isinstance(op, ast.Is | ast.IsNot) for op in ops):
                 node.left = self._call(node.left, _compared, node.left)
                 node.comparators = [self._call(each, _compared, each) for each in node.comparators]
@@ -199,7 +199,7 @@ def _is_plain(node: ast.expr) -> bool:
 
 
 @contextlib.contextmanager
-def refused_for_futures(workflow: Workflow[..., Any]) -> Generator[None]:
+def refuse_futures(workflow: Workflow[..., Any]) -> Generator[None]:
     """Meanwhile, questions about a future raise FutureUsedAsValue in the workflow's body and in what it calls."""
     functions = [each for each in _reachable(workflow) if not modules.is_library(each.__code__.co_filename)]
     with _lock:

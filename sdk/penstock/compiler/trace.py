@@ -56,7 +56,7 @@ class Trace:
         # By id, with the instance itself, so that no other gets its id.
         self._made: dict[int, tuple[object, modules.Place]] = {}
 
-    def made(
+    def note_instance(
         self,
         declared: Operator[..., Any] | Workflow[..., Any],
         instance: object,
@@ -148,7 +148,7 @@ class Trace:
         return Future(self, origin, WHOLE, type(None), self.types.index(type(None)))
 
     @contextlib.contextmanager
-    def ordered(self, nodes: Iterable[int]) -> Generator[None]:
+    def order_after(self, nodes: Iterable[int]) -> Generator[None]:
         """All nodes added meanwhile come after the given ones."""
         outer = self._after
         self._after = tuple(sorted({*outer, *nodes}))

@@ -123,11 +123,12 @@ def _required(cls: Any) -> dict[str, bool]:
     if is_named_tuple(cls):
         return {name: name not in cls._field_defaults for name in cls._fields}
     return {
-        name: _key_required(cls, name, hint) for name, hint in typing.get_type_hints(cls, include_extras=True).items()
+        name: _is_key_required(cls, name, hint)
+        for name, hint in typing.get_type_hints(cls, include_extras=True).items()
     }
 
 
-def _key_required(typed_dict: Any, key: str, hint: Any) -> bool:
+def _is_key_required(typed_dict: Any, key: str, hint: Any) -> bool:
     """Also where annotations are postponed, for which Python itself does not see Required and NotRequired."""
     if get_origin(hint) in (typing.Required, typing.NotRequired):
         return get_origin(hint) is typing.Required

@@ -75,7 +75,7 @@ class Operator(Generic[P, R]):
 
     def make(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """An instance of the class is made in a workflow's body."""
-        given, _ = trace.made(self, instance, args, kwargs, frame)
+        given, _ = trace.note_instance(self, instance, args, kwargs, frame)
         classes.fill(instance, given)
 
     def call(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:

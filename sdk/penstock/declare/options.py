@@ -73,7 +73,7 @@ class Options:
         _within("retry_factor", self.retry_factor, 1, RETRY_FACTOR_MAX)
         _within("retry_delay_max_s", self.retry_delay_max_s, 0, RETRY_DELAY_S_MAX)
         _within("retry_jitter", self.retry_jitter, 0, 1)
-        if self.timeout_s is not None and not (_number(self.timeout_s) and 0 < self.timeout_s < float("inf")):
+        if self.timeout_s is not None and not (_is_number(self.timeout_s) and 0 < self.timeout_s < float("inf")):
             raise InvalidDeclaration(f"timeout_s must be seconds above 0, or None for no limit, not {self.timeout_s!r}")
         if self.on_failure not in tuple(_FAILURE_POLICIES):
             raise InvalidDeclaration(
@@ -152,12 +152,12 @@ def _check_characters(text: str, what: str) -> None:
         raise InvalidDeclaration(f"{what} has control characters, or some that UTF-8 cannot encode: {text!r}")
 
 
-def _number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
-    if not (_number(value) and low <= value <= high and value != float("inf")):
+    if not (_is_number(value) and low <= value <= high and value != float("inf")):
         raise InvalidDeclaration(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
 
 

@@ -22,7 +22,7 @@ def after(*dependencies: object) -> AbstractContextManager[None]:
     trace = current.get()
     if trace is None:
         return contextlib.nullcontext()
-    return trace.ordered(trace.nodes_of("after", dependencies, frame_at(1)))
+    return trace.order_after(trace.nodes_of("after", dependencies, frame_at(1)))
 
 
 def barrier(*dependencies: object) -> object:

@@ -25,7 +25,7 @@ class Recorder(Protocol):
 
     errors: list[CompileError]
 
-    def made(
+    def note_instance(
         self, declared: Any, instance: object, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType
     ) -> tuple[dict[str, Any], list[Problem]]:
         """Remember where an instance of a class was made; return what its fields are given, and what is wrong."""
@@ -57,7 +57,7 @@ class Recorder(Protocol):
         """Add a node that executes nothing and comes after the given ones."""
         ...
 
-    def ordered(self, nodes: Iterable[int]) -> AbstractContextManager[None]:
+    def order_after(self, nodes: Iterable[int]) -> AbstractContextManager[None]:
         """All nodes added meanwhile come after the given ones."""
         ...
 

@@ -28,11 +28,11 @@ class Parameter:
     keyword: bool
 
     @property
-    def required(self) -> bool:
+    def is_required(self) -> bool:
         return self.default is MISSING
 
     @property
-    def variadic(self) -> bool:
+    def is_variadic(self) -> bool:
         """Whether it is one of *args and **kwargs, which are refused."""
         return not (self.positional or self.keyword)
 
@@ -153,7 +153,7 @@ def bind(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         given = {name: given[name] for name in signature.parameters if name in given}
     if len(given) < len(signature.parameters):
         for parameter in signature.parameters.values():
-            if parameter.name not in given and parameter.required and not parameter.variadic:
+            if parameter.name not in given and parameter.is_required and not parameter.is_variadic:
                 problems.append(Problem("is missing", parameter.name, _call_form(signature)))
     return given, problems
 
@@ -177,7 +177,7 @@ def _did_you_mean(name: str, signature: Signature) -> str:
 
 
 def _call_form(signature: Signature) -> str:
-    names = [p.name if p.required else f"{p.name}={p.default!r:.40}" for p in signature.parameters.values()]
+    names = [p.name if p.is_required else f"{p.name}={p.default!r:.40}" for p in signature.parameters.values()]
     return f"the arguments are ({', '.join(names)})"
 
 

@@ -57,7 +57,7 @@ class Workflow(Generic[P, R]):
 
     def make(self, trace: Recorder, instance: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """An instance of the class is made in another workflow's body."""
-        _, problems = trace.made(self, instance, args, kwargs, frame)
+        _, problems = trace.note_instance(self, instance, args, kwargs, frame)
         if problems:
             raise CompileErrors("", [])
         classes.make_body(instance, args, kwargs)

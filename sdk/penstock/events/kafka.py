@@ -43,7 +43,7 @@ async def partitions_of(address: str, topic: str) -> int:
 
 
 @asynccontextmanager
-async def connected(address: str, topic: str) -> AsyncGenerator[Link]:
+async def open_link(address: str, topic: str) -> AsyncGenerator[Link]:
     """Lend a connection; anything in `AWAY` ends it."""
     consumer: Any = AIOKafkaConsumer(
         bootstrap_servers=address,

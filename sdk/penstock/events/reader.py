@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2
 
-from .kafka import AWAY, Link, Record, connected, partitions_of
+from .kafka import AWAY, Link, Record, open_link, partitions_of
 from .records import Event, EventsLost, Order, RunExpired, UnreadableEvent, decode
 from .starts import CLOCKS_APART_S, Bookmark, Now, Run, Shard, Start, Time
 
@@ -76,7 +76,7 @@ class EventReader:
         # Of `Run`: events that are missing since its last one.
         self._missed = 0
         # Of `Run`: whether its submission was seen, and whether it was looked for from the topic's beginning.
-        self._found = self._searched = False
+        self._is_found = self._has_searched = False
         # Of `Run`: by time.time, until when its first event may still be on its way to the topic.
         self._awaited_until = 0.0
 
@@ -90,7 +90,7 @@ class EventReader:
         while True:
             try:
                 await self._look_for_topic()
-                async with connected(self._kafka, self._topic) as link:
+                async with open_link(self._kafka, self._topic) as link:
                     await self._begin(link)
                     async with aclosing(self._events(link)) as events:
                         async for event in events:
@@ -140,7 +140,7 @@ class EventReader:
         for partition, count in lost.items():
             self.lost[partition] = self.lost.get(partition, 0) + count
             self._offsets[partition] = bounds[partition][0]
-            self._order.lost_all_of(partition, self._partitions)
+            self._order.note_lost(partition, self._partitions)
             for shard in self._order.seqs:
                 if shard % self._partitions == partition:
                     self._looked_again[shard] = self._order.seqs[shard]  # it is not there
@@ -161,26 +161,26 @@ class EventReader:
             if isinstance(self._start, Run):
                 self._give_up_run(self._start)
             records = await link.next()
-            if not records and (not self._follow or (isinstance(self._start, Run) and not self._found)):
+            if not records and (not self._follow or (isinstance(self._start, Run) and not self._is_found)):
                 await self._settle(link)
             again: set[int] = set()
             for record in records:
                 if record.partition in again:
                     continue
-                batch = self._decoded(record)
+                batch = self._decode(record)
                 if batch is not None and self._lacks(batch):
                     again.add(record.partition)
                     await self._look_again(link, batch, record)
                     continue
-                for event in self._wanted(batch):
-                    if isinstance(self._start, Run) and not self._found and event.kind != "run_submitted":
-                        if self._searched and not self._skip_lost:
+                for event in self._take_wanted(batch):
+                    if isinstance(self._start, Run) and not self._is_found and event.kind != "run_submitted":
+                        if self._has_searched and not self._skip_lost:
                             raise RunExpired(self._topic, self._start.run_id, begun=True)
-                        if not self._searched:
+                        if not self._has_searched:
                             again.add(record.partition)
                             await self._look_for_submission(link, record.partition)
                             break
-                    self._found = True
+                    self._is_found = True
                     yield event
                     if isinstance(self._start, Run) and event.kind == "run_ended":
                         return
@@ -193,7 +193,7 @@ class EventReader:
 
     def _give_up_run(self, run: Run) -> None:
         """Raise RunExpired once all was read that the topic had when reading began, and nothing more can be coming."""
-        if self._found or time.time() <= self._awaited_until:
+        if self._is_found or time.time() <= self._awaited_until:
             return
         if all(self._offsets[partition] >= end for partition, end in self._ends.items()):
             raise RunExpired(self._topic, run.run_id)
@@ -204,7 +204,7 @@ class EventReader:
             self._ends[partition] = min(end, self._ends[partition])
             self._offsets[partition] = await link.position(partition)
 
-    def _decoded(self, record: Record) -> events_pb2.EventBatch | None:
+    def _decode(self, record: Record) -> events_pb2.EventBatch | None:
         try:
             batch = decode(record.headers, record.value)
             if batch.shard % self._partitions != record.partition:
@@ -233,11 +233,11 @@ class EventReader:
 
     async def _look_for_submission(self, link: Link, partition: int) -> None:
         """The clock of the run's client was far ahead: its events lie before where reading began."""
-        self._searched, self._order = True, Order({})
+        self._has_searched, self._order = True, Order({})
         self._offsets = {one: first for one, (first, _) in (await link.bounds([partition])).items()}
         link.seek(partition, self._offsets[partition])
 
-    def _wanted(self, batch: events_pb2.EventBatch | None) -> Iterator[Event]:
+    def _take_wanted(self, batch: events_pb2.EventBatch | None) -> Iterator[Event]:
         if batch is None:
             return
         match self._start:

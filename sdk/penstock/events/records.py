@@ -121,7 +121,7 @@ class Order:
         self._lost: set[int] = set()
         self._partitions = 1
 
-    def lost_all_of(self, partition: int, partitions: int) -> None:
+    def note_lost(self, partition: int, partitions: int) -> None:
         """Note that a partition has lost records: shards that were never seen have a gap, too."""
         self._lost.add(partition)
         self._partitions = partitions

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .. import codecs
 from ..call.checkpoints import checkpoint as keep
-from ..call.context import OperatorContext, entered
+from ..call.context import OperatorContext, execute_as
 from ..codecs.encoded import Buffer, Encoded
 
 
@@ -82,7 +82,7 @@ def context(
             folder=scratch,
         )
         execution = FakeExecution(faked)
-        with entered(execution):
+        with execute_as(execution):
             if checkpoint is not None:
                 keep(checkpoint)
             yield execution

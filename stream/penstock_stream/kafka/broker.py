@@ -19,7 +19,7 @@ async def health(stream: Stream) -> BrokerHealth | None:
         return None
     answer = BrokerHealth(
         address=stream.address,
-        connected=stream.connected,
+        connected=stream.is_connected,
         dropped_messages=stream.dropped,
         dead_letters=stream.dead_letters,
     )

@@ -51,7 +51,7 @@ class TopicBounds(NamedTuple):
     record_bytes_max: int
 
 
-async def undropped(work: Coroutine[Any, Any, None]) -> None:
+async def run_undropped(work: Coroutine[Any, Any, None]) -> None:
     """Await work with the broker; where aiokafka cancels it and nobody else did, raise CallDropped."""
     try:
         await work
@@ -62,23 +62,23 @@ async def undropped(work: Coroutine[Any, Any, None]) -> None:
         raise CallDropped from None
 
 
-async def together(*works: Coroutine[Any, Any, None]) -> None:
+async def run_together(*works: Coroutine[Any, Any, None]) -> None:
     """Await works with the broker, all at once, until one fails; raise that.
 
     Not by a TaskGroup: Python 3.11's leaves the task that awaits it marked as cancelled after a failure, and the next
     call that aiokafka cancels would then end that task for good.
     """
-    tasks = [asyncio.create_task(undropped(work)) for work in works]
+    tasks = [asyncio.create_task(run_undropped(work)) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in tasks:
             if task.done():
                 task.result()
     finally:
-        await asyncio.gather(*(ended(task) for task in tasks))
+        await asyncio.gather(*(cancel(task) for task in tasks))
 
 
-async def ended(task: asyncio.Task[None]) -> None:
+async def cancel(task: asyncio.Task[None]) -> None:
     """Cancel a task until it has ended: what awaits its parts with a timeout may swallow a cancellation."""
     while not task.done():
         task.cancel()
@@ -87,7 +87,7 @@ async def ended(task: asyncio.Task[None]) -> None:
         task.exception()  # it was asked for, or another's is raised
 
 
-async def _connected(starting: Coroutine[Any, Any, None]) -> None:
+async def _connect(starting: Coroutine[Any, Any, None]) -> None:
     """Await the start of a client; whoever cancels that waits, too: aiokafka loses connections that are being made."""
     task = asyncio.ensure_future(starting)
     try:
@@ -102,7 +102,7 @@ async def ensure_topics(address: str, topics: Mapping[str, int], configs: Mappin
     """Create the topics that are missing, each with its number of partitions."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await _connected(admin.start())
+        await _connect(admin.start())
         existing = set(await admin.list_topics())
         missing = [
             NewTopic(name, partitions, 1, topic_configs=dict(configs))
@@ -122,7 +122,7 @@ async def describe_topics(
     """Return name, number of partitions and the chosen settings of those topics that there are."""
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await _connected(admin.start())
+        await _connect(admin.start())
         existing = set(await admin.list_topics()).intersection(names)
         topics: Any = await admin.describe_topics(sorted(existing))
         asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(configs, "")) for name in existing]
@@ -160,7 +160,7 @@ class Producer:
 
     async def start(self) -> None:
         try:
-            await _connected(self._producer.start())
+            await _connect(self._producer.start())
         except BaseException:
             await self.stop()
             raise
@@ -228,7 +228,7 @@ class Consumer:
 
     async def start(self) -> None:
         try:
-            await _connected(self._consumer.start())
+            await _connect(self._consumer.start())
         except BaseException:
             await self.stop()
             raise
@@ -258,7 +258,7 @@ class Consumer:
         """Whether the broker answers about a partition that is read here."""
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
-                await undropped(self._ask())
+                await run_undropped(self._ask())
         except (CallDropped, KafkaError, TimeoutError):
             return False
         return True

@@ -12,7 +12,7 @@ from ..messages import Events
 from ..source import Published, Source
 from ..stream import Message
 from . import cloudevents
-from .client import Consumer, Record, together
+from .client import Consumer, Record, run_together
 from .publisher import Publisher, Queue
 
 SAVED_EVERY_S: Final = 1.0
@@ -81,7 +81,7 @@ class EventPublisher:
 
     async def run(self) -> None:
         """Publish until something fails, and raise that."""
-        await together(self._live(), self._refill_all(), self._save(), self._look())
+        await run_together(self._live(), self._refill_all(), self._save(), self._look())
 
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
@@ -137,7 +137,7 @@ class EventPublisher:
         """Find out how far the topic has the logs of shards that were not published here yet."""
         if not shards:
             return
-        with _reading():
+        with _translate_errors():
             saved = await self._source.published(shards)
             oldest = await self._source.oldest(shards)
         intact = await self._intact(saved)
@@ -212,7 +212,7 @@ class EventPublisher:
         batches: list[Events] = []
         reading = self._source.read(shard, after_seq)
         while True:
-            with _reading():
+            with _translate_errors():
                 batch = await anext(reading, None)
             if batch is not None and self._order.follows(batch):
                 batches.append(batch)
@@ -242,7 +242,7 @@ class LogAway(Exception):
 
 
 @contextmanager
-def _reading() -> Generator[None]:
+def _translate_errors() -> Generator[None]:
     try:
         yield
     except Exception as error:

@@ -57,7 +57,7 @@ class Link:
     """One use of the broker, begun again whenever it fails."""
 
     def __init__(self, what: str, work: Callable[["Link"], Coroutine[Any, Any, None]]) -> None:
-        self.connected = False
+        self.is_connected = False
         self._what, self._work = what, work
         self._ending: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = asyncio.create_task(self._run(), name=what)
@@ -70,23 +70,23 @@ class Link:
         former, self._task = self._task, None
         self._end(former)
         await asyncio.gather(*self._ending)
-        self.connected = False
+        self.is_connected = False
 
     async def _run(self) -> None:
         me = asyncio.current_task()
         while self._task is me:
             try:
-                await client.undropped(self._work(self))
+                await client.run_undropped(self._work(self))
             except Exception as error:
                 text = str(error) or type(error).__name__
                 log.warning("Kafka: %s failed, reconnecting: %s", self._what, text)
             if self._task is me:
-                self.connected = False
+                self.is_connected = False
                 await asyncio.sleep(RECONNECT_S)
 
     def _end(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
-            ending = asyncio.create_task(client.ended(task))
+            ending = asyncio.create_task(client.cancel(task))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
@@ -121,12 +121,12 @@ class KafkaStream:
         self._source: Source | None = None
         self._dead = DeadLetters()
         self._links: dict[str, Link] = {}
-        self._running = False
+        self._is_running = False
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether everything that this process uses the broker for goes on."""
-        return self._running and all(link.connected for link in self._links.values())
+        return self._is_running and all(link.is_connected for link in self._links.values())
 
     @property
     def address(self) -> str:
@@ -156,32 +156,32 @@ class KafkaStream:
     def attach_source(self, source: Source) -> None:
         """Say where events are read that the topic lacks; without one, this process publishes no events."""
         self._source = source
-        self._publishing(EVENTS)
+        self._begin_publishing(EVENTS)
 
     async def start(self) -> None:
         """Connect in the background; a broker that is away is waited for."""
-        self._running = True
+        self._is_running = True
         for topic in TOPICS:
             if self._queues[topic] or (topic == EVENTS and self._source is not None):
-                self._publishing(topic)
+                self._begin_publishing(topic)
             if self._subscriptions[topic]:
-                self._consuming(topic)
+                self._begin_consuming(topic)
 
     async def stop(self) -> None:
         """Forget what is not sent yet."""
-        self._running = False
+        self._is_running = False
         links, self._links = self._links, {}
         await asyncio.gather(*(link.stop() for link in links.values()))
 
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         self._queues[topic].put(messages)
-        self._publishing(topic)
+        self._begin_publishing(topic)
 
     def subscribe(self, topic: str, handler: Handler, shards: Collection[int] | None = None) -> KafkaSubscription:
         subscriptions = self._subscriptions[topic]
         subscription = KafkaSubscription(handler, None if shards is None else live(shards), subscriptions)
         subscriptions.append(subscription)
-        self._consuming(topic)
+        self._begin_consuming(topic)
         return subscription
 
     def refuse(self, topic: str, message: Message, reason: str) -> None:
@@ -193,9 +193,9 @@ class KafkaStream:
 
     # Publishing
 
-    def _publishing(self, topic: str) -> None:
+    def _begin_publishing(self, topic: str) -> None:
         name = f"publishing {topic}"
-        if self._running and name not in self._links and (topic != EVENTS or self._source is not None):
+        if self._is_running and name not in self._links and (topic != EVENTS or self._source is not None):
             self._links[name] = Link(name, lambda link: self._publish(topic, link))
 
     async def _publish(self, topic: str, link: Link) -> None:
@@ -206,7 +206,7 @@ class KafkaStream:
         await producer.start()
         try:
             publisher = Publisher(topic, name, partitions, self._source_name, producer, record_bytes_max, self._bury)
-            link.connected = True
+            link.is_connected = True
             if topic != EVENTS:
                 await publish_plain(publisher, self._queues[topic])
             else:
@@ -241,9 +241,9 @@ class KafkaStream:
 
     # Consuming
 
-    def _consuming(self, topic: str) -> None:
+    def _begin_consuming(self, topic: str) -> None:
         name = f"reading {topic}"
-        if not self._running:
+        if not self._is_running:
             return
         if name not in self._links:
             self._links[name] = Link(name, lambda link: self._consume(topic, link))
@@ -259,19 +259,19 @@ class KafkaStream:
         try:
             wanted = self._consumed[topic] = self._wanted(topic, partitions)
             if not wanted:  # until somebody subscribes, which begins this anew
-                link.connected = True
+                link.is_connected = True
                 await asyncio.Event().wait()
             await consumer.from_end(name, sorted(wanted))
 
-            def heard(connected: bool) -> None:
-                if connected != link.connected:
+            def note_broker(connected: bool) -> None:
+                if connected != link.is_connected:
                     level, says = (logging.INFO, "responds") if connected else (logging.WARNING, "does not respond")
                     log.log(level, "Kafka: %s, the broker %s", name, says)
-                link.connected = connected
+                link.is_connected = connected
 
-            heard(True)
+            note_broker(True)
             reader = Reader(topic, self._source_name, self._shards, partitions, self._bury)
-            await consume(consumer, lambda records: self._deliver(topic, reader, records), heard)
+            await consume(consumer, lambda records: self._deliver(topic, reader, records), note_broker)
         finally:
             self._consumed.pop(topic, None)
             await consumer.stop()
@@ -297,23 +297,23 @@ class KafkaStream:
     def _wanted_of(self, subscriptions: Sequence[KafkaSubscription]) -> cloudevents.Wanted:
         """Return what says whether messages of a shard are worth decoding: it is wanted here, or there is no such."""
 
-        def wanted(shard: int) -> bool:
+        def is_wanted(shard: int) -> bool:
             return not 0 <= shard < self._shards or any(shard in (one.shards or ()) for one in subscriptions)
 
-        return wanted
+        return is_wanted
 
     # What cannot be read
 
     def _bury(self, letter: DeadLetter) -> None:
         self._dead.add(letter)
-        if self._running and DEAD_LETTERS not in self._links:
+        if self._is_running and DEAD_LETTERS not in self._links:
             self._links[DEAD_LETTERS] = Link("dead letters", self._bury_all)
 
     async def _bury_all(self, link: Link) -> None:
         await self._ensure_topics()
         producer = Producer(self._address)
         await producer.start()
-        link.connected = True
+        link.is_connected = True
         try:
             await self._dead.send_all(self._name(DEAD_LETTERS), producer)
         finally:

@@ -15,17 +15,17 @@ def failed(code: grpc.StatusCode, details: str) -> AioRpcError:
 
 async def test_a_connection_that_broke_during_a_write_is_asked_again() -> None:
     retry = Retry(ADDRESS, 60.0)
-    await retry.after(failed(grpc.StatusCode.INTERNAL, LOST_STATUS))
-    await retry.after(failed(grpc.StatusCode.UNAVAILABLE, "Connection refused"))
+    await retry.wait_after(failed(grpc.StatusCode.INTERNAL, LOST_STATUS))
+    await retry.wait_after(failed(grpc.StatusCode.UNAVAILABLE, "Connection refused"))
 
 
 async def test_who_cannot_be_reached_for_long_enough_is_given_up() -> None:
     with pytest.raises(Unreachable):
-        await Retry(ADDRESS, 0.0).after(failed(grpc.StatusCode.INTERNAL, LOST_STATUS))
+        await Retry(ADDRESS, 0.0).wait_after(failed(grpc.StatusCode.INTERNAL, LOST_STATUS))
 
 
 async def test_an_error_of_the_service_is_told() -> None:
     with pytest.raises(Refused, match="see the log of the service"):
-        await Retry(ADDRESS, 60.0).after(
+        await Retry(ADDRESS, 60.0).wait_after(
             failed(grpc.StatusCode.INTERNAL, "internal error 7: see the log of the service")
         )

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from penstock.client.discovery import ADDRESS, Running, alive, announce, choose_address, find, withdraw
+from penstock.client.discovery import ADDRESS, Running, announce, choose_address, find, is_alive, withdraw
 from penstock.client.errors import NoSuchRun
 from penstock.client.run_id import new_run_id, parse_run_id
 
@@ -49,7 +49,7 @@ def test_a_running_stack_is_found_until_it_is_gone(tmp_path: Path, monkeypatch: 
 def test_a_file_of_a_dead_process_or_of_nonsense_means_nothing(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    assert not alive(gone.pid)
+    assert not is_alive(gone.pid)
     announce(tmp_path, Running("127.0.0.1:1", gone.pid))
     assert find(tmp_path) is None
     (tmp_path / "running.json").write_text("{")

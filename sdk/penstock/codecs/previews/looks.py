@@ -15,7 +15,7 @@ class Head(NamedTuple):
     size_bytes: int
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         return len(self.data) >= self.size_bytes
 
 
@@ -49,7 +49,7 @@ def preview(codec: str, head: Head) -> Preview:
     except ModuleNotFoundError as error:
         return Preview(kind="unknown", problem=f"to see it, install {error.name}")
     except Exception as error:  # the bytes come from others, and must not keep the rest from being shown
-        what = "it cannot be read" if head.whole else "its first part alone cannot be read"
+        what = "it cannot be read" if head.is_whole else "its first part alone cannot be read"
         return Preview(kind="unknown", problem=f"{what} as {codec!r}: {type(error).__name__}: {error}"[:500])
 
 

@@ -9,7 +9,7 @@ PORTS_MAX = 20
 
 def onnx(head: Head) -> dict[str, Any]:
     """Weights are part of the model, so that a large one is not opened."""
-    if not head.whole or head.size_bytes > HEAD_BYTES_MAX:
+    if not head.is_whole or head.size_bytes > HEAD_BYTES_MAX:
         raise NotLooked(f"an ONNX model of more than {HEAD_BYTES_MAX >> 20} MiB is not opened for a preview")
     import onnx as library
 

@@ -19,7 +19,7 @@ HEX_BYTES_MAX = 32
 
 def json_value(head: Head) -> dict[str, Any]:
     """The value itself if it is small, else how many items it has, and the first of them."""
-    if not head.whole:
+    if not head.is_whole:
         return {"kind": "json", "text": _text(head), "cut": True}
     try:
         value = msgspec.json.decode(head.data)
