@@ -33,6 +33,8 @@ class Feed:
         # Position up to which messages were dropped.
         self.floor = 0
         self.seq = 0
+        # All that was recorded when the feed began has been read.
+        self.is_current = False
         # No more will come: the run has ended, or the State Tracker cannot be reached.
         self.is_closed = False
         self.failure: ClientError | None = None
@@ -66,11 +68,10 @@ class Feed:
 
     async def _follow(self) -> None:
         try:
-            async with aclosing(self._client.events(self.run_id)) as batches:
-                async for batch in batches:
-                    for message in self._folding.take(batch):
-                        self._keep(message)
-                    self._flush_soon()
+            await self._take(follow=False)
+            self.is_current = True
+            if not self._folding.is_ended:
+                await self._take(follow=True)
         except ClientError as error:
             log.warning("cannot follow run %s: %s", self.run_id, error)
             self.failure = error
@@ -80,6 +81,13 @@ class Feed:
             self._flush()
             self.is_closed = True
             self.wake()
+
+    async def _take(self, *, follow: bool) -> None:
+        async with aclosing(self._client.events(self.run_id, after_seq=self._folding.seq, follow=follow)) as batches:
+            async for batch in batches:
+                for message in self._folding.take(batch):
+                    self._keep(message)
+                self._flush_soon()
 
     def _flush_soon(self) -> None:
         """The first change after a pause goes out at once, what follows gathers."""

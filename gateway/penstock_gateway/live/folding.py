@@ -36,6 +36,8 @@ class Message:
     changes: tuple[Change, ...]
     tail: bytes
     data: bytes
+    # All of it as a server-sent event of this run alone.
+    event: bytes
 
     @property
     def seq(self) -> int:
@@ -58,6 +60,11 @@ class Folding:
         self._head = b'{"run":' + _encode(str(run_id))
         self._pending: list[Change] = []
         self._pending_bytes = 0
+
+    @property
+    def seq(self) -> int:
+        """Position of the last event that was taken."""
+        return self._view.seq
 
     @property
     def is_ended(self) -> bool:
@@ -84,7 +91,8 @@ class Folding:
         changes, self._pending, self._pending_bytes = tuple(self._pending), [], 0
         counts = {state.value: count for state, count in self._counts.items()}
         tail = b'],"state":' + _encode(self._view.state.value) + b',"counts":' + _encode(counts) + b"}"
-        return Message(self._head, changes, tail, _joined(self._head, changes, tail))
+        data = _joined(self._head, changes, tail)
+        return Message(self._head, changes, tail, data, event_of(str(changes[-1].seq), data))
 
     def _count(self, event: service_pb2.RecordedEvent) -> None:
         nodes = [self._view.nodes[index] for index in _nodes_of(event)]
@@ -93,6 +101,11 @@ class Folding:
         for state, node in zip(before, nodes, strict=True):
             self._counts[state] -= 1
             self._counts[NodeState(node.state)] += 1
+
+
+def event_of(position: str, data: bytes) -> bytes:
+    """Return a server-sent event; its id is a position."""
+    return b"event: changes\nid: %s\ndata: %s\n\n" % (position.encode(), data)
 
 
 def _joined(head: bytes, changes: Iterable[Change], tail: bytes) -> bytes:

@@ -14,7 +14,7 @@ from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import GatewayError
 from .feeds import Feed, Feeds
-from .folding import Message
+from .folding import Message, event_of
 
 PING_S: Final = 15.0
 # How far a watcher may be behind once it has caught up.
@@ -53,58 +53,59 @@ class Watcher:
         """Yield events until all runs have ended, the watcher lags, or the gateway ends. Raises TooManyWatchers."""
         with ExitStack() as stack:
             feeds = [stack.enter_context(self._feeds.watched(run.run_id, run.plan, self._news)) for run in self._runs]
+            watched = list(zip(self._runs, feeds, strict=True))
             yield RETRY
             while True:
                 self._news.clear()
                 is_over = all(feed.is_closed for feed in feeds) or any(feed.failure for feed in feeds)
-                async with aclosing(self._news_of(feeds)) as events:
-                    async for event in events:
-                        yield event
-                        if event is LAGGED:
-                            return
+                for run, feed in watched:
+                    if self._is_behind and run.seq < feed.floor:
+                        async for event in self._history(run, feed):
+                            yield event
+                try:
+                    news = self._news_of(watched)
+                except _Lagged:
+                    metrics.HTTP_LAGGED.inc()
+                    yield LAGGED
+                    return
+                if news:
+                    yield news
                 if is_over:
                     return
-                self._is_behind = self._is_behind and self._news.is_set()
+                is_more = self._news.is_set() or not all(feed.is_current for feed in feeds)
+                self._is_behind = self._is_behind and is_more
                 try:
                     async with asyncio.timeout(PING_S):
                         await self._news.wait()
                 except TimeoutError:
                     yield PING
 
-    async def _news_of(self, feeds: Sequence[Feed]) -> AsyncGenerator[bytes]:
-        """Yield what each run has that was not sent; LAGGED if that is too much."""
-        for run, feed in zip(self._runs, feeds, strict=True):
-            try:
-                async with aclosing(self._rest(run, feed)) as messages:
-                    async for message in messages:
-                        yield self._event(run, message)
-            except _Lagged:
-                metrics.HTTP_LAGGED.inc()
-                yield LAGGED
-                return
-            except ClientError:
-                log.warning("cannot read the events of run %s for a watcher; it connects again", run.run_id)
-                return
-
-    async def _rest(self, run: Watched, feed: Feed) -> AsyncGenerator[Message]:
-        """Yield the messages that come after what was sent; raise _Lagged if those are too many."""
-        messages = feed.after(run.seq)
-        if messages is None and self._is_behind:
+    async def _history(self, run: Watched, feed: Feed) -> AsyncGenerator[bytes]:
+        """Yield what the feed no longer has. What cannot be read is asked for again by the client."""
+        try:
             async with aclosing(self._feeds.history(feed, run.seq)) as history:
                 async for message in history:
-                    yield message
+                    yield self._event(run, message)
+        except ClientError as error:
+            log.warning("cannot read the events of run %s for a watcher: %s", run.run_id, error)
+
+    def _news_of(self, watched: Sequence[tuple[Watched, Feed]]) -> bytes:
+        """Return what was not sent yet; raise _Lagged if that is too much, or no longer there."""
+        events: list[bytes] = []
+        for run, feed in watched:
             messages = feed.after(run.seq)
-        if messages is None or (
-            not self._is_behind and sum(len(message.data) for message in messages) > BEHIND_BYTES_MAX
-        ):
-            raise _Lagged
-        for message in messages:
-            yield message
+            if messages is None:
+                raise _Lagged
+            if not self._is_behind and sum([len(message.data) for message in messages]) > BEHIND_BYTES_MAX:
+                raise _Lagged
+            events += [self._event(run, message) for message in messages]
+        return b"".join(events)
 
     def _event(self, run: Watched, message: Message) -> bytes:
-        data = message.after(run.seq)
-        run.seq = message.seq
-        return b"event: changes\nid: %s\ndata: %s\n\n" % (position_of(self._runs).encode(), data)
+        seq, run.seq = run.seq, message.seq
+        if len(self._runs) == 1 and message.changes[0].seq > seq:
+            return message.event  # the same for all who watch this run alone
+        return event_of(position_of(self._runs), message.after(seq))
 
 
 def position_of(runs: Sequence[Watched]) -> str:
