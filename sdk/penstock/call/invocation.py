@@ -149,9 +149,10 @@ class Call:
             if result is not None:
                 raise codecs.WrongType(f"the result of {self.operator}", "None", type(result).__qualname__)
             return []
-        if not isinstance(result, self._returns):
+        if type(result) is not self._returns:  # of a class below it the rest would be lost
             expected = getattr(self._returns, "__qualname__", str(self._returns))
-            raise codecs.WrongType(f"the result of {self.operator}", expected, type(result).__qualname__)
+            exactly = "exactly " if isinstance(result, self._returns) else ""
+            raise codecs.WrongType(f"the result of {self.operator}", exactly + expected, type(result).__qualname__)
         return [(getattr(result, name), annotation, where) for name, annotation, where in self._outputs]
 
     def _not_decoded(self, error: Exception) -> Exception:

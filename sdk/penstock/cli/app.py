@@ -16,6 +16,7 @@ from .diff import diff
 from .doctor import doctor
 from .get import get
 from .history import compare, rebuild, stats
+from .inputs import RunCommand
 from .registry import alias, deploy, types, workflows
 from .run import run
 from .show import events, runs, show, why, workers
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 _UNPARSED: dict[Any, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 # In the order in which people come to need them.
-app.command(context_settings=_UNPARSED)(run)
+app.command(cls=RunCommand, context_settings=_UNPARSED)(run)
 app.command()(check)
 app.command("compile")(compile_)
 app.command()(diff)
@@ -105,10 +106,16 @@ def _explain(error: Exception) -> int:
         traceback.print_exc()
     known = isinstance(error, PenstockError) or type(error).__module__.startswith("penstock")
     text = str(error) if known else f"{type(error).__name__}: {error} (PENSTOCK_DEBUG=1 shows where)"
+    if isinstance(error, RecursionError):
+        text = "a value is nested too deeply; the limit is 100 (docs/data.md)"
+    elif isinstance(error, UnicodeEncodeError):
+        text = f"text with a lone surrogate, {error.object[error.start : error.end]!r}, is not valid text; clean it"
     print(f"error: {clean_lines(text)}", file=sys.stderr)
-    from ..client.errors import BadInputs, UnknownPool
+    from ..client.errors import BadInputs, Refused, UnknownPool
     from ..client.registered import BadReference
     from .stack import NoStack
 
     wrong = CompileErrors | LoadError | BadInputs | BadReference | UnknownPool | NoStack
-    return exits.USAGE if isinstance(error, wrong) else exits.FAILED
+    refused = isinstance(error, Refused) and error.code == "INVALID_ARGUMENT"
+    unreadable = isinstance(error, RecursionError | UnicodeEncodeError)
+    return exits.USAGE if isinstance(error, wrong) or refused or unreadable else exits.FAILED

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
 Schema = Mapping[str, Any]
 FILE_BYTES_MAX = 64 << 20
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+TOO_DEEP = "it is nested too deeply; the limit is 100"
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|min|m|h|d|w)")
+_UNITS: Mapping[str, Decimal] = {
+    "us": Decimal("0.000001"),
+    "ms": Decimal("0.001"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "min": Decimal(60),
+    "h": Decimal(3600),
+    "d": Decimal(86400),
+    "w": Decimal(604800),
+}
 _NULL = frozenset({"null", "none"})
 
 
@@ -91,11 +105,26 @@ def _unknown(option: str, known: Mapping[str, Flag], left: list[str]) -> str:
 
 def read(schema: Schema, texts: Sequence[str]) -> Any:
     """Return the JSON value of the texts; several texts, or one that is not a JSON list, are the items of a list."""
-    schema = resolve(schema, schema)
+    try:
+        return _adapted(_read(resolve(schema, schema), texts), schema, schema)
+    except RecursionError:
+        raise BadValue(TOO_DEEP) from None
+
+
+def comparable(value: Any) -> Any:
+    """The value as a JSON Schema compares it, which has no word for infinity."""
+    from penstock_plan.json_schema import parsed
+
+    return parsed(json.dumps(value))
+
+
+def _read(schema: Schema, texts: Sequence[str]) -> Any:
     is_list = any(option.get("type") == "array" for option in _alternatives(schema, schema))
     if is_list and not (len(texts) == 1 and texts[0][:1] in ("[", "@")):
-        if len(texts) == 1 and texts[0].lower() in _NULL and _accepts_null(schema):
-            return None
+        others = [option for option in _alternatives(schema, schema) if option.get("type") not in ("array", "object")]
+        if len(texts) == 1 and others:
+            with contextlib.suppress(BadValue):  # one text is no list where it may be something else
+                return _read_one({"anyOf": others}, schema, texts[0])
         array = next(option for option in _alternatives(schema, schema) if option.get("type") == "array")
         return [_read_one(_item(array, index), schema, text) for index, text in enumerate(texts)]
     if len(texts) > 1:
@@ -116,7 +145,10 @@ def _read_one(schema: Schema, root: Schema, text: str) -> Any:
     reasons: list[str] = []
     for option in sorted(alternatives, key=_order):
         try:
-            return _read_as(option, text)
+            value = _read_as(option, text)
+            if is_text and option.get("type") in ("integer", "number") and json.dumps(value) != text:
+                continue  # 007 is a text where it may be one
+            return value
         except ValueError as error:
             reasons.append(str(error))
     raise BadValue(f"{text!r} is not {type_text(schema, root)}" + (f" ({reasons[0]})" if len(reasons) == 1 else ""))
@@ -143,17 +175,17 @@ def _order(option: Schema) -> int:
 def _read_as(option: Schema, text: str) -> Any:
     """Read the text as one plain schema; raise ValueError with the reason, empty if there is nothing to add."""
     if "enum" in option or "const" in option:
-        return _choice(cast(list[Any], option.get("enum", [option.get("const")])), text)
+        values = cast(list[Any], option.get("enum", [option.get("const")]))
+        return _choice(values, text, cast(list[str], option.get("x-names") or []))
     match option.get("type"):
+        case "string" if option.get("format") == "duration":
+            return duration(text)
         case "string":
             return text
         case "integer":
             return _integer(text)
         case "number":
-            value = float(text.replace("_", ""))
-            if not math.isfinite(value):
-                raise ValueError("not a finite number")
-            return value
+            return float(text.replace("_", ""))
         case "boolean":
             if text.lower() in _TRUE or text.lower() in _FALSE:
                 return text.lower() in _TRUE
@@ -166,16 +198,16 @@ def _read_as(option: Schema, text: str) -> Any:
             return _json(text, dict if option.get("type") == "object" else list)
         case _:
             try:
-                return json.loads(text)
+                return _loaded(text)
             except ValueError:
                 return text
 
 
-def _choice(values: list[Any], text: str) -> Any:
+def _choice(values: list[Any], text: str, names: list[str]) -> Any:
     for value in values:
         if value == text or json.dumps(value) == text or (value is None and text.lower() in _NULL):
             return value
-    raise ValueError("one of " + ", ".join(str(value) for value in values))
+    raise ValueError("one of " + ", ".join(str(value) for value in names or values))
 
 
 def _integer(text: str) -> int:
@@ -186,10 +218,7 @@ def _integer(text: str) -> int:
 
 
 def _json(text: str, kind: type) -> Any:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"not valid JSON: {error}") from None
+    value = _loaded(text)
     if not isinstance(value, kind):
         raise ValueError("a JSON " + ("object" if kind is dict else "list"))
     return value
@@ -200,11 +229,73 @@ def _read_file(name: str) -> Any:
         path = Path(name)
         if path.stat().st_size > FILE_BYTES_MAX:
             raise BadValue(f"{name} is larger than {FILE_BYTES_MAX >> 20} MiB")
-        return json.loads(path.read_text())
+        return _loaded(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadValue(f"cannot read {name}: {error.strerror}") from None
     except ValueError as error:
-        raise BadValue(f"{name} is not valid JSON: {error}") from None
+        raise BadValue(f"{name} is {error}") from None
+
+
+class Number(float):
+    """A number of JSON that keeps its text, for where decimals are asked for."""
+
+    def __new__(cls, text: str) -> Number:
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    text: str
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Number)
+    except ValueError as error:
+        raise ValueError(f"not valid JSON: {error}") from None
+
+
+def _adapted(value: Any, schema: Schema, root: Schema) -> Any:
+    """The value as its schema has it: decimals and durations, which people write as numbers and words, as text."""
+    options = _alternatives(schema, root)
+    if isinstance(value, list):
+        array = _first(options, "array")
+        return [_adapted(item, _item(array, at), root) for at, item in enumerate(cast("list[Any]", value))]
+    if isinstance(value, dict):
+        record = _first(options, "object")
+        fields = cast("Mapping[str, Schema]", record.get("properties") or {})
+        rest = record.get("additionalProperties")
+        other: Schema = cast(Schema, rest) if isinstance(rest, dict) else {}
+        named = cast("dict[str, Any]", value)
+        return {name: _adapted(each, fields.get(name, other), root) for name, each in named.items()}
+    return _adapted_scalar(value, [option.get("format") for option in options])
+
+
+def _first(options: Sequence[Schema], kind: str) -> Schema:
+    """The alternative of this type; anything if there is none."""
+    return next((option for option in options if option.get("type") == kind), cast(Schema, {}))
+
+
+def _adapted_scalar(value: Any, formats: Sequence[Any]) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and "decimal" in formats:
+        return value.text if isinstance(value, Number) else str(value)
+    if isinstance(value, str) and "duration" in formats:
+        try:
+            return duration(value)
+        except ValueError as error:
+            raise BadValue(f"{value!r} is not a duration ({error})") from None
+    return float(value) if isinstance(value, Number) else value
+
+
+def duration(text: str) -> str:
+    """Return a duration in the form of ISO 8601; raise ValueError unless it is in that or as people write it."""
+    if text.lstrip("+-")[:1] == "P":
+        return text
+    sign, rest = ("-", text[1:]) if text[:1] == "-" else ("", text)
+    parts = _DURATION_PART.findall(rest.replace(" ", ""))
+    if not parts or "".join(number + unit for number, unit in parts) != rest.replace(" ", ""):
+        raise ValueError("such as 90s, 1h30m, 2d or 500ms")
+    total = sum((Decimal(number) * _UNITS[unit] for number, unit in parts), Decimal(0))
+    return f"{sign}PT{total:f}S"
 
 
 def resolve(schema: Schema, root: Schema) -> Schema:
@@ -232,24 +323,25 @@ def _is_bool(schema: Schema) -> bool:
     return any(option.get("type") == "boolean" for option in _alternatives(schema, schema))
 
 
-def _accepts_null(schema: Schema) -> bool:
-    return any(option.get("type") == "null" for option in _alternatives(schema, schema))
-
-
 def type_text(schema: Schema, root: Schema | None = None) -> str:
     """Return a short text for the type of a flag."""
     root = root or schema
+    if names := cast("list[str]", resolve(schema, root).get("x-names")):
+        joined = " or ".join(["", *([] if "enum" in resolve(schema, root) else ["several joined by |"])])
+        return f"one of {', '.join(names)}{joined}"
     names = [_plain_text(option, root) for option in _alternatives(schema, root)]
     return " or ".join(dict.fromkeys(names))
 
 
 def _plain_text(option: Schema, root: Schema) -> str:
     if "enum" in option or "const" in option:
-        values = cast(list[Any], option.get("enum", [option.get("const")]))
+        values = cast(list[Any], option.get("x-names") or option.get("enum", [option.get("const")]))
         return "one of " + ", ".join(value if isinstance(value, str) else json.dumps(value) for value in values)
     kind = option.get("type")
     match kind:
         case "integer" | "number" | "boolean" | "string" | "null":
+            if kind == "string" and (words := _FORMATS.get(str(option.get("format")))):
+                return words
             text = {"integer": "int", "number": "float", "boolean": "bool", "string": "text", "null": "null"}[kind]
             return text + _bounds(option)
         case "array":
@@ -259,6 +351,18 @@ def _plain_text(option: Schema, root: Schema) -> str:
             return f"JSON or @FILE of {option.get('title', 'an object')}"
         case _:
             return "JSON"
+
+
+# What a text must look like, by its format.
+_FORMATS: Mapping[str, str] = {
+    "decimal": "decimal number",
+    "duration": "duration, such as 90s or 1h30m",
+    "date": "date, such as 2024-05-01",
+    "date-time": "date and time, such as 2024-05-01T10:00",
+    "time": "time of day, such as 10:00",
+    "uuid": "UUID",
+    "path": "path",
+}
 
 
 def _bounds(option: Schema) -> str:

@@ -2,16 +2,73 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import typer
+from typer.core import TyperCommand
 
 from . import terminal
-from .flags import Flag, parse, type_text
+from .flags import Flag, comparable, parse, type_text
 
 HELP_WORDS = ("--help", "-h")
+END_OF_OPTIONS = "--"
+_UNKNOWN = re.compile(r"has no field '([^']+)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was typed for inputs.
+
+    Attributes:
+        given: The words of inputs, options and values.
+        after_target: The options after the workflow and before `--`, as they were typed: each an option of the command,
+            an input, or both.
+    """
+
+    given: Sequence[str]
+    after_target: Sequence[str]
+    own: Collection[str]
+
+    @property
+    def ask_for_help(self) -> bool:
+        return any(word in HELP_WORDS for word in self.after_target)
+
+    def clashes(self, known: Collection[str]) -> list[str]:
+        """The options after the workflow that may be an input's or the command's."""
+        typed = {word.partition("=")[0] for word in self.after_target}
+        return [
+            f"{option} is an input of the workflow and an option of penstock run: write --input "
+            f"{option.removeprefix('--')}=VALUE for the input, or the option before the workflow"
+            for option in sorted(typed & set(self.own) & set(known))
+        ]
+
+
+class RunCommand(TyperCommand):
+    """Keeps the words as they were typed: the parser does not say which stood after the workflow."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[__name__] = list(args)
+        return super().parse_args(ctx, args)
+
+
+def words_of(ctx: typer.Context, target: str | None, given: Sequence[str]) -> Words:
+    """Return the words of the inputs; `given` has those of `--input`."""
+    typed: list[str] = ctx.meta[__name__]
+    after = typed[typed.index(target) + 1 :] if target in typed else []
+    before_end = after[: after.index(END_OF_OPTIONS)] if END_OF_OPTIONS in after else after
+    words = list(ctx.args)
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"invalid --input {each!r}: expected NAME=VALUE")
+        words.append(f"--{name}={value}")
+    own = {option for parameter in ctx.command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return Words(words, [word for word in before_end if word.startswith("-")], own)
 
 
 def flags_of(form: Mapping[str, Any]) -> list[Flag]:
@@ -28,11 +85,38 @@ def _default(schema: Mapping[str, Any]) -> str | None:
     return json.dumps(schema["default"], ensure_ascii=False, separators=(",", ":")) if "default" in schema else None
 
 
-def read(target: str, form: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+def read(target: str, form: Mapping[str, Any], words: Words) -> dict[str, Any]:
     """Return the JSON values of the inputs; raise with everything that is wrong at once."""
-    values, problems = parse(flags_of(form), words)
+    from penstock_plan.json_schema import Schema
+
+    flags = flags_of(form)
+    clashes = words.clashes([option for flag in flags for option in (flag.option, f"--{flag.name}")])
+    refuse(target, clashes)
+    values, problems = parse(flags, words.given)
+    for flag in flags:
+        if flag.name in values and (problem := Schema(flag.schema).problem(comparable(values[flag.name]))):
+            problems.append(f"{flag.option}: {problem}{_meant(problem, flag.schema)}")
     refuse(target, problems)
     return values
+
+
+def _meant(problem: str, schema: Any) -> str:
+    """Name the field that was meant by one that does not exist."""
+    found = _UNKNOWN.search(problem)
+    near = difflib.get_close_matches(found[1], list(_fields(schema)), 1) if found else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _fields(schema: Any) -> Iterator[str]:
+    """The names of all fields within a schema."""
+    if isinstance(schema, dict):
+        for key, each in cast("dict[str, Any]", schema).items():
+            if key == "properties" and isinstance(each, dict):
+                yield from cast("dict[str, Any]", each)
+            yield from _fields(each)
+    elif isinstance(schema, list):
+        for each in cast("list[Any]", schema):
+            yield from _fields(each)
 
 
 def refuse(target: str, problems: Sequence[str]) -> None:

@@ -49,6 +49,10 @@ def run(
         list[str] | None,
         typer.Option("--label", metavar="NAME=VALUE", help="Attach this label to the run; repeatable."),
     ] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME=VALUE", help="Give an input by its name, whatever it is; repeatable."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Submit the run, print its id and exit.")] = False,
     as_json: AsJson = False,
     address: Address = None,
@@ -58,17 +62,17 @@ def run(
 
     The workflow is one of a file, or one that was deployed: NAME is its latest version, NAME@3 version 3, and
     NAME@production the version of this alias. Its inputs are options of this command; `penstock run NAME --help` and
-    `penstock run FILE.py:WORKFLOW --help` list them. Everything after `--` is an input, even if this command has an
-    option of that name.
+    `penstock run FILE.py:WORKFLOW --help` list them. An input with the name of an option is given by
+    `--input NAME=VALUE` or after `--`; the option is then given before the workflow.
 
     Ctrl-C does not cancel the run. If the services run elsewhere, the run continues; otherwise `penstock watch RUN`
     resumes it.
     """
-    words = list(ctx.args)
+    words = inputs.words_of(ctx, target, input_ or [])
     if target is None or target in inputs.HELP_WORDS:
         print(ctx.get_help())
         return exits.SUCCEEDED if target else exits.USAGE
-    _refuse_undecodable([*words, *(label or []), team, pool])
+    _refuse_undecodable([*ctx.args, *(input_ or []), *(label or []), team, pool])
     from penstock_proto.state_tracker.v1 import events_pb2
 
     from ..client.registered import is_reference
@@ -103,7 +107,7 @@ def follow_existing(part: str, as_json: bool, address: str | None, data: Path | 
     return Job(as_json=as_json).accompany(address, data, part=part)
 
 
-def _prepare_file(target: str, words: Sequence[str]) -> Prepared | None:
+def _prepare_file(target: str, words: inputs.Words) -> Prepared | None:
     """Compile and read the inputs; None if only help was asked for. Raise what is wrong, all of it at once."""
     from penstock_plan import form
 
@@ -114,15 +118,13 @@ def _prepare_file(target: str, words: Sequence[str]) -> Prepared | None:
     workflow = load_workflow(target)
     plan = submission.compile_once(workflow).plan
     own = form.of(plan.name, plan.doc, plan.inputs)
-    if any(word in inputs.HELP_WORDS for word in words):
+    if words.ask_for_help:
         inputs.print_help(target, own)
         return None
     return submission.prepare(workflow, _typed(workflow, inputs.read(target, own, words)))
 
 
-async def _prepare_named(
-    client: AsyncClient, target: str, words: Sequence[str], options: RunOptions
-) -> Prepared | None:
+async def _prepare_named(client: AsyncClient, target: str, words: inputs.Words, options: RunOptions) -> Prepared | None:
     """Read the inputs of a workflow of the registry; None if only help was asked for."""
     from ..client.errors import NotRegistered
     from . import inputs
@@ -134,7 +136,7 @@ async def _prepare_named(
         if not os.path.isfile(file):  # noqa: ASYNC240 (the command ends here)
             raise
         raise NotRegistered(error.code, f"{error.details}; did you mean the file {file}?") from None
-    if any(word in inputs.HELP_WORDS for word in words):
+    if words.ask_for_help:
         inputs.print_help(target, form.schema, f"{form} of the registry")
         return None
     values = inputs.read(target, form.schema, words)
@@ -147,7 +149,7 @@ async def _prepare_named(
 def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values as what the workflow's annotations ask for: enums, dataclasses, pydantic models."""
     from ..client.errors import BadInputs
-    from ..codecs import CodecError, decode
+    from ..codecs import CodecError, Undecodable, decode
 
     typed: dict[str, Any] = {}
     problems: list[str] = []
@@ -156,7 +158,7 @@ def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         try:
             typed[name] = decode("json", terminal.json_bytes(value), parameter.annotation)
         except CodecError as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{name}: {error.problem if isinstance(error, Undecodable) else error}")
     if problems:
         raise BadInputs(workflow.name, problems)
     return typed

@@ -105,32 +105,36 @@ class AsyncClient:
     async def submit(
         self,
         workflow: Any,
+        /,
         *,
+        inputs: Mapping[str, Any] | None = None,
         run_id: uuid.UUID | str | None = None,
-        team: str = "",
-        pool: str = "",
-        priority: int = 0,
-        fail_fast: bool = False,
+        team: str | None = None,
+        pool: str | None = None,
+        priority: int | None = None,
+        fail_fast: bool | None = None,
         labels: Mapping[str, str] | None = None,
-        **inputs: Any,
+        **named: Any,
     ) -> Run:
-        """Start a run of a workflow; `inputs` are the workflow's arguments.
+        """Start a run of a workflow; `named` are the workflow's arguments.
 
         Args:
             workflow: A workflow, the result of `penstock.compile`, or the name of one in the registry: "digits",
                 "digits@3", "digits@production".
+            inputs: All arguments, for a workflow with one that has the name of an option; keywords are options then.
             run_id: Makes the call idempotent: the same id with the same inputs is the same run.
 
         Raises:
             CompileErrors, BadInputs, UnknownPool, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
         """
-        options = events_pb2.RunOptions(
-            team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=dict(labels or {})
-        )
+        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels)
+        options = submission.run_options(given)
         if isinstance(workflow, str):
-            prepared = await self.registry.prepare(await self.registry.form(workflow), inputs, options)
+            form = await self.registry.form(workflow)
+            values = submission.separated(form.name, form.schema["properties"], inputs, named, given)
+            prepared = await self.registry.prepare(form, values, options)
         else:
-            prepared = submission.prepare(workflow, inputs)
+            prepared = submission.prepare_separated(workflow, inputs, named, given)
         return await self.submit_prepared(prepared, run_id=run_id, options=options)
 
     async def submit_prepared(

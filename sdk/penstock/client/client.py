@@ -76,27 +76,30 @@ class Client:
     def submit(
         self,
         workflow: Any,
+        /,
         *,
+        inputs: Mapping[str, Any] | None = None,
         run_id: uuid.UUID | str | None = None,
-        team: str = "",
-        pool: str = "",
-        priority: int = 0,
-        fail_fast: bool = False,
+        team: str | None = None,
+        pool: str | None = None,
+        priority: int | None = None,
+        fail_fast: bool | None = None,
         labels: Mapping[str, str] | None = None,
-        **inputs: Any,
+        **named: Any,
     ) -> Run:
         """Start a run of a workflow, by itself or by its name in the registry; see AsyncClient.submit."""
         user_code.refuse_clients()
         return self._call(
             self._client.submit(
                 workflow,
+                inputs=inputs,
                 run_id=run_id,
                 team=team,
                 pool=pool,
                 priority=priority,
                 fail_fast=fail_fast,
                 labels=labels,
-                **inputs,
+                **named,
             )
         )
 

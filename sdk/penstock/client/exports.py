@@ -106,7 +106,14 @@ def _rows_of(value: Any) -> dict[str, list[Any]] | None:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
+def _is_json(tree: Tree) -> bool:
+    return tree.codec == "json" if isinstance(tree, Leaf) else all(map(_is_json, tree.parts))
+
+
 def _branch(branch: Branch, suffix: str) -> Content:
+    if _is_json(branch):  # of parts only because nothing was annotated, or to keep their classes
+        data = json.dumps(_index(branch, "", {}), ensure_ascii=False).encode(errors="replace")
+        return _json(Leaf("json", memoryview(data), branch.type_name), suffix)
     if branch.kind == "record" and list(branch.names) == DATASET and isinstance(branch.parts[0], Branch):
         columns = branch.parts[0]
         if suffix in ("", *TABLE_SUFFIXES) and columns.kind == "dict":

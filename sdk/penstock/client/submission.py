@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -125,6 +125,57 @@ def _remember(compiled: Compiled, declared: Workflow[..., Any] | None) -> _Under
         _understood.pop(next(iter(_understood)))
     found = _understood[compiled.hash] = _Understood(artifacts, _annotations(declared), returned)
     return found
+
+
+def prepare_separated(
+    workflow: Any, inputs: Mapping[str, Any] | None, named: Mapping[str, Any], options: Mapping[str, Any]
+) -> Prepared:
+    """Prepare a workflow whose inputs and options are told apart first; see `separated`."""
+    plan = prepare_plan(workflow).plan
+    return prepare(workflow, separated(plan.name, [each.name for each in plan.inputs], inputs, named, options))
+
+
+def options_given(
+    run_id: uuid.UUID | str | None,
+    team: str | None,
+    pool: str | None,
+    priority: int | None,
+    fail_fast: bool | None,
+    labels: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """Return the options of `submit` by name, those that are not given as None."""
+    given: dict[str, Any] = {"run_id": run_id, "team": team, "pool": pool, "priority": priority}
+    return given | {"fail_fast": fail_fast, "labels": labels}
+
+
+def run_options(given: Mapping[str, Any]) -> events_pb2.RunOptions:
+    """Return the options of `submit` as they are recorded; None stands for what is not given."""
+    known = {name: value for name, value in given.items() if value is not None and name != "run_id"}
+    return events_pb2.RunOptions(**known)
+
+
+def separated(
+    workflow: str,
+    declared: Collection[str],
+    inputs: Mapping[str, Any] | None,
+    named: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return the inputs of a submit, apart from its options; raise BadInputs where a name may be either's.
+
+    Args:
+        inputs: Given as a mapping; None: by name.
+        options: Those of `submit`, None where they are not given.
+    """
+    if inputs is not None:
+        problems = [f"{name} is not an option of submit: put it into inputs" for name in named]
+    else:
+        remedy = "write inputs={...} for all inputs; then each keyword is an option"
+        both = [name for name, value in options.items() if value is not None and name in declared]
+        problems = [f"{name} is an input of the workflow and an option of submit: {remedy}" for name in both]
+    if problems:
+        raise BadInputs(workflow, problems)
+    return named if inputs is None else inputs
 
 
 def encode_inputs(

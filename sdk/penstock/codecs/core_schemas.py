@@ -134,6 +134,7 @@ _CHANGES: dict[str, Callable[[Schema], Schema]] = {
     "datetime": lambda made: _time(made, times.read_datetime),
     "time": lambda made: _time(made, times.read_time),
     "enum": _enum,
+    "decimal": lambda made: {"allow_inf_nan": True, **made},
     "set": _set,
     "frozenset": _set,
     # An iterable is carried as a list.

@@ -2,6 +2,7 @@
 
 import enum
 import functools
+import sys
 from collections.abc import Iterator
 from typing import Any, cast, get_args, get_origin
 
@@ -19,6 +20,7 @@ from .annotations import (
     is_anything,
     is_literal,
     is_record,
+    is_typed_dict,
     members,
 )
 from .encoded import annotation_name
@@ -54,9 +56,18 @@ def _problems(annotation: object, taken: bool, seen: list[object]) -> Iterator[s
                     yield f"{annotation_name(origin)} has no codec: {MAKE_DATA}"
                 continue
             parts = fields(kind).values() if is_record(origin) else get_args(kind)
+            if is_record(origin) and any(_is_typed_dict_of_typing(each) for each in parts):
+                yield f"{annotation_name(origin)} has a TypedDict: import TypedDict from typing_extensions"
             for each in parts:
                 if each is not Ellipsis:
                     yield from _problems(each, taken, seen)
+
+
+def _is_typed_dict_of_typing(annotation: object) -> bool:
+    """Whether pydantic does not take it within a record, before Python 3.12."""
+    return sys.version_info < (3, 12) and any(
+        is_typed_dict(each) and type(each).__module__ == "typing" for each in members(annotation)
+    )
 
 
 def _is_known(cls: type[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import enum
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast, get_args, get_origin
 
@@ -86,8 +87,8 @@ def _reason(value: object, annotation: object, where: str) -> CodecError:
 
 
 def _unknown_class(value: object, where: str) -> CodecError:
-    kind = type(value)
-    if exactness.stands_for(kind, float) or is_record(kind) or kind.__module__ in ("enum", "collections"):
+    kind: type[Any] = type(value)
+    if exactness.stands_for(kind, float) or is_record(kind) or issubclass(kind, enum.Enum | list | dict | tuple):
         return NoCodec(
             type_name(kind), where, f"nothing is annotated here that says so; annotate it {kind.__qualname__}"
         )
@@ -96,7 +97,7 @@ def _unknown_class(value: object, where: str) -> CodecError:
 
 def _within(value: object, annotation: object, where: str) -> Iterator[tuple[str, object, object]]:
     args = get_args(annotation)
-    if is_anything(annotation):
+    if is_anything(annotation) or not args:
         args = (Any, Any) if isinstance(value, Mapping) else (Any,)
     if is_record(get_origin(annotation) or annotation):
         hints = fields(annotation)

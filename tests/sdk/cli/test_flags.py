@@ -11,6 +11,10 @@ from penstock.cli.flags import BadValue, Flag, parse, read, type_text
 
 DEFINED = {"$defs": {"Layer": {"type": "object", "title": "Layer", "properties": {"size": {"type": "integer"}}}}}
 MODEL = {**DEFINED, "$ref": "#/$defs/Layer"}
+PRICED = {
+    "type": "object",
+    "properties": {"price": {"type": "string", "format": "decimal"}, "wait": {"type": "string", "format": "duration"}},
+}
 OPTIONAL_INT = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 
 
@@ -36,6 +40,21 @@ OPTIONAL_INT = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
         ({"type": "array", "items": {"$ref": "#/$defs/Layer"}, **DEFINED}, ['{"a": 1}'], [{"a": 1}]),
         (MODEL, ['{"size": 3}'], {"size": 3}),
         ({}, ["[1]"], [1]),
+        ({"type": "number"}, ["inf"], float("inf")),
+        ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ["a"], "a"),
+        ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ["a", "b"], ["a", "b"]),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, ["007"], "007"),
+        ({"type": "string", "format": "duration"}, ["90s"], "PT90S"),
+        ({"type": "string", "format": "duration"}, ["1h30m"], "PT5400S"),
+        ({"type": "string", "format": "duration"}, ["-1.5ms"], "-PT0.0015S"),
+        ({"type": "string", "format": "duration"}, ["P1DT2H"], "P1DT2H"),
+        ({"type": "string", "format": "decimal"}, ["12345678901234567.89"], "12345678901234567.89"),
+        ({"type": "array", "items": {"format": "decimal", "type": "string"}}, ["[12345678901234567.89, 1]"],
+         ["12345678901234567.89", "1"]),
+        (PRICED, ['{"price": 1234567890123.456789, "wait": "2d"}'],
+         {"price": "1234567890123.456789", "wait": "PT172800S"}),
+        ({"enum": ["LOW", "HIGH", 1, 2], "x-names": ["LOW", "HIGH"]}, ["HIGH"], "HIGH"),
+        ({"enum": ["LOW", "HIGH", 1, 2], "x-names": ["LOW", "HIGH"]}, ["2"], 2),
         ({}, ["plain"], "plain"),
     ],
 )  # fmt: skip
@@ -48,7 +67,8 @@ def test_values(schema: dict[str, Any], texts: list[str], value: Any) -> None:
     [
         ({"type": "integer"}, "1.5", "whole number"),
         ({"type": "integer"}, "", "whole number"),
-        ({"type": "number"}, "nan", "finite"),
+        ({"type": "string", "format": "duration"}, "90x", "such as 90s"),
+        ({"type": "array", "items": {"type": "array"}}, "[" * 100_000, "nested too deeply"),
         ({"type": "boolean"}, "maybe", "true or false"),
         ({"enum": ["adam", "sgd"]}, "adagrad", "adam, sgd"),
         (MODEL, "{size: 3}", "not valid JSON"),

@@ -13,8 +13,11 @@ for _codec, _look in {
     "bytes": plain.raw,
     "file": plain.file,
     "numpy": arrays.numpy_array,
+    "numpy.scalar": arrays.numpy_scalar,
     "torch": arrays.tensors,
     "arrow": tables.arrow,
+    "polars": tables.polars,
+    "folder": plain.folder,
     "onnx": networks.onnx,
     BUNDLE: containers.bundle,
 }.items():

@@ -32,6 +32,11 @@ def numpy_array(head: Head) -> dict[str, Any]:
     return shown
 
 
+def numpy_scalar(head: Head) -> dict[str, Any]:
+    """The only value, as JSON."""
+    return {"kind": "json", "value": numpy_array(head)["first"][0]}
+
+
 def tensors(head: Head) -> dict[str, Any]:
     """Name, type and shape of each tensor, in the order of the state_dict, and how many numbers they have together."""
     size = int.from_bytes(head.data[:SIZE_BYTES], "little")

@@ -6,6 +6,8 @@ from typing import Any, cast
 import msgspec
 
 from ..files import SIZE_BYTES
+from ..folders import SIZE_BYTES as FOLDER_SIZE_BYTES
+from ..folders import Entry
 from .figures import figure
 from .looks import Head, NotLooked, shortened
 
@@ -53,6 +55,15 @@ def file(head: Head) -> dict[str, Any]:
     picture = figure(head.data[end:])
     lines = None if picture else _lines(head.data[end:], size_bytes)
     return {"kind": "file", "name": name, "size_bytes": size_bytes, "figure": picture, "lines": lines}
+
+
+def folder(head: Head) -> dict[str, Any]:
+    """Its name, and how many files it has."""
+    start = FOLDER_SIZE_BYTES + int.from_bytes(head.data[:FOLDER_SIZE_BYTES], "little")
+    root, *entries = msgspec.msgpack.decode(head.data[FOLDER_SIZE_BYTES:start], type=list[Entry])
+    files = [each.path for each in entries if not each.is_folder]
+    shown: dict[str, Any] = {"kind": "folder", "name": root.path, "count": len(files)}
+    return shown | {"size_bytes": head.size_bytes - start, "first": files[:LINES_MAX]}
 
 
 def _lines(data: memoryview, size_bytes: int) -> list[str] | None:

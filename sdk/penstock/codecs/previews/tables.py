@@ -28,6 +28,11 @@ def arrow(head: Head) -> dict[str, Any]:
     }
 
 
+def polars(head: Head) -> dict[str, Any]:
+    """The same after a byte that says whether it is a series."""
+    return arrow(Head(head.data[1:], head.size_bytes - 1))
+
+
 def _walk(library: Any, reader: Any) -> tuple[Any, int | None]:
     """The first batch that has rows, and the number of rows; None if the end is not at hand."""
     first, rows = None, 0
