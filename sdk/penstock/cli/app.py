@@ -111,11 +111,11 @@ def _explain(error: Exception) -> int:
     elif isinstance(error, UnicodeEncodeError):
         text = f"text with a lone surrogate, {error.object[error.start : error.end]!r}, is not valid text; clean it"
     print(f"error: {clean_lines(text)}", file=sys.stderr)
-    from ..client.errors import BadInputs, Refused, UnknownPool
+    from ..client.errors import BadInputs, NotRegistered, Refused, UnknownPool
     from ..client.registered import BadReference
     from .stack import NoStack
 
-    wrong = CompileErrors | LoadError | BadInputs | BadReference | UnknownPool | NoStack
+    wrong = CompileErrors | LoadError | BadInputs | BadReference | NotRegistered | UnknownPool | NoStack
     refused = isinstance(error, Refused) and error.code == "INVALID_ARGUMENT"
     unreadable = isinstance(error, RecursionError | UnicodeEncodeError)
     return exits.USAGE if isinstance(error, wrong) or refused or unreadable else exits.FAILED

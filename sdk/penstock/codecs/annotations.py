@@ -131,6 +131,8 @@ def fields(record: object) -> dict[str, object]:
             name: field.annotation for name, field in typing.cast(type[pydantic.BaseModel], kind).model_fields.items()
         }
     hints = typing.get_type_hints(kind, include_extras=True)
+    if is_typed_dict(kind):
+        hints = {name: get_args(hint)[0] if get_origin(hint) in WRAPPERS else hint for name, hint in hints.items()}
     if dataclasses.is_dataclass(kind):
         hints = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
     parameters: tuple[object, ...] = getattr(typing.cast(Any, kind), "__parameters__", ())
@@ -254,11 +256,11 @@ def _may_be_read_as(written: object, read: object) -> bool:
 def required_fields(record: object, *, written: bool = False) -> set[str]:
     """The fields that must be there: to make a record, or whenever one is written."""
     kind = typing.cast(Any, get_origin(record) or record)
-    hints = fields(record)
     if is_typed_dict(kind):
+        hints = typing.get_type_hints(kind, include_extras=True)
         return {name for name, hint in hints.items() if _is_key_required(kind, name, hint)}
     if written:
-        return set(hints)
+        return set(fields(record))
     if is_model(kind):
         return {name for name, field in kind.model_fields.items() if field.is_required()}
     missing = dataclasses.MISSING

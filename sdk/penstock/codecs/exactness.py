@@ -306,10 +306,11 @@ def _typed_dicts(annotation: object, cls: Any, values: Column, walk: Walk) -> in
     required = required_fields(annotation)
     if any(not (required <= each.keys() <= hints.keys()) for each in held):
         return NOT
-    return max(
-        (column_fit([each[name] for each in held if name in each], hint, walk) for name, hint in hints.items()),
-        default=JSON,
-    )
+    # JSON is read in the order of the declaration.
+    in_order = all(list(each) == [name for name in hints if name in each] for each in held)
+    columns = ([each[name] for each in held if name in each] for name in hints)
+    found = [column_fit(column, hint, walk) for column, hint in zip(columns, hints.values(), strict=True)]
+    return max(JSON if in_order else PARTS, *found) if found else JSON
 
 
 def _payload(annotation: object, origin: type, values: Column, walk: Walk) -> int:

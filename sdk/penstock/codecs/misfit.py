@@ -12,6 +12,7 @@ from .encoded import annotation_name, type_name
 from .errors import BadValue, CodecError, NoCodec, WrongType
 
 DEPTH_MAX = 100
+NEED_ANNOTATION: tuple[type, ...] = (enum.Enum, list, dict, tuple)  # below these, nothing in the data says which
 
 
 def check_class(value: object, annotation: object, where: str) -> None:
@@ -88,7 +89,7 @@ def _reason(value: object, annotation: object, where: str) -> CodecError:
 
 def _unknown_class(value: object, where: str) -> CodecError:
     kind: type[Any] = type(value)
-    if exactness.stands_for(kind, float) or is_record(kind) or issubclass(kind, enum.Enum | list | dict | tuple):
+    if exactness.stands_for(kind, float) or is_record(kind) or issubclass(kind, NEED_ANNOTATION):
         return NoCodec(
             type_name(kind), where, f"nothing is annotated here that says so; annotate it {kind.__qualname__}"
         )
