@@ -17,6 +17,7 @@ FILES_MAX = 10_000
 BUNDLE_BYTES_MAX = 64 * 1024**2  # of the files, not of the archive
 ARCHIVE_BYTES_MAX = 2 * BUNDLE_BYTES_MAX  # with the files' names; no larger one is read
 COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # those that need little memory
+DATA_FOLDER = ("version.json", "postgres", "artifacts")  # what a stack keeps: the bundles of earlier runs, too
 SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist"})
 NEVER = frozenset({".so", ".pyd", ".dll", ".dylib", ".pyc", ".pth"})  # code that nobody can read
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same in every archive, so that the same files make the same bytes
@@ -46,7 +47,7 @@ class Bundle(NamedTuple):
 def build(root: Path, extra: Mapping[str, Path] | None = None) -> Bundle:
     """Pack all .py files below a folder; equal files make equal bytes everywhere. Raises BundleTooLarge, BundleError.
 
-    Hidden folders, virtual environments, `node_modules`, `__pycache__`, `build` and `dist` are left out,
+    Hidden folders, virtual environments, data folders of a stack, `node_modules`, `__pycache__`, `build` and `dist` are left out,
     and so are links to folders. Other files are packed if the project's `pyproject.toml` includes them.
 
     Args:
@@ -114,7 +115,9 @@ def is_left_out(folder: Path) -> bool:
 
 
 def _is_skipped(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in SKIPPED or (folder / "pyvenv.cfg").exists()
+    if folder.name.startswith(".") or folder.name in SKIPPED or (folder / "pyvenv.cfg").exists():
+        return True
+    return all((folder / name).exists() for name in DATA_FOLDER)
 
 
 def _included_files(root: Path) -> Iterator[str]:
