@@ -47,8 +47,8 @@ class Bundle(NamedTuple):
 def build(root: Path, extra: Mapping[str, Path] | None = None) -> Bundle:
     """Pack all .py files below a folder; equal files make equal bytes everywhere. Raises BundleTooLarge, BundleError.
 
-    Hidden folders, virtual environments, data folders of a stack, `node_modules`, `__pycache__`, `build` and `dist` are left out,
-    and so are links to folders. Other files are packed if the project's `pyproject.toml` includes them.
+    Hidden folders, virtual environments, data folders of a stack, `node_modules`, `__pycache__`, `build` and `dist` are
+    left out, and so are links to folders. Other files are packed if the project's `pyproject.toml` includes them.
 
     Args:
         extra: More files, by their names in the archive.
