@@ -157,7 +157,7 @@ def test_names_that_are_not_there(alone: Cli, flow: Path, tmp_path: Path) -> Non
         (f"{flow}:simpel", "did you mean"),
         (str(flow), "has several workflows"),
         (str(tmp_path / "none.py"), "file not found"),
-        ("flow", "is not a Python file"),
+        ("flow", "unknown workflow"),
     ]:
         done = alone("run", target)
         assert done.code == 2, (target, done)
