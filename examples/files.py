@@ -3,7 +3,7 @@
     penstock run examples/files.py:sales
     penstock get RUN table sales.parquet
 
-The example writes its files itself. Files that you have: `docs/patterns.md`, "Many files".
+The example writes its files itself. Files that you have: `docs/patterns.md`.
 """
 
 from pathlib import Path

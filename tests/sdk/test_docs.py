@@ -41,6 +41,9 @@ def test_the_workflows_compile_and_run(example: Any) -> None:
     ]
     assert testing.run(example.compare) == example.compare() == pytest.approx(2.45)
     assert testing.run(example.publishing) is None
+    assert testing.run(example.fitting) == pytest.approx(0.45)
+    assert testing.run(example.pricing) == example.pricing()
+    example.test_fit_goes_on()
     example.test_measure()
     example.test_without_data()
 

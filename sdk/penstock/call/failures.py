@@ -114,7 +114,15 @@ def raised(error: BaseException) -> ActionError:
     if isinstance(error, CheckpointFailed):
         return StoreTrouble(type_name(type(error)), described(error), shown(error))
     kind = OutOfMemory if is_out_of_memory(error) else Raised
-    return kind(type_name(type(error)), described(error), shown(error))
+    return kind(type_name(type(error)), described(error) + _remedy(error), shown(error))
+
+
+def _remedy(error: BaseException) -> str:
+    """What to do about a mistake that nearly everybody makes once."""
+    name = error.filename if isinstance(error, FileNotFoundError) else None
+    if not isinstance(name, str | os.PathLike) or os.path.isabs(name):
+        return ""
+    return "; an operator runs in an empty folder of its own: hand files over as pathlib.Path"
 
 
 def without_own_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def read(target: str, form: Mapping[str, Any], words: Words) -> dict[str, Any]:
     for flag in flags:
         if flag.name in values and (problem := Schema(flag.schema).problem(comparable(values[flag.name]))):
             problems.append(f"{flag.option}: {problem}{_meant(problem, flag.schema)}")
+    problems += [problem for flag in flags for problem in _relative_files(flag, values.get(flag.name))]
     refuse(target, problems)
     return values
 
@@ -117,6 +119,25 @@ def _fields(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for each in cast("list[Any]", schema):
             yield from _fields(each)
+
+
+def _relative_files(flag: Flag, value: Any) -> list[str]:
+    """What is wrong with texts that name the caller's files: no operator would find these by them."""
+    declared = json.dumps({name: part for name, part in flag.schema.items() if name not in ("$defs", "default")})
+    if '"string"' not in declared or any(f'"{word}"' in declared for word in ("format", "enum", "const")):
+        return []
+    texts = cast("list[Any]", value) if isinstance(value, list) else [value]
+    return [
+        f"{flag.option}: {text!r} is a file here, but operators run in folders of their own; annotate the input as "
+        f"pathlib.Path, and the file goes with the run, or give a path that workers see: {os.path.abspath(text)}"
+        for text in texts
+        if isinstance(text, str) and _names_file(text)
+    ]
+
+
+def _names_file(text: str) -> bool:
+    looks_like_a_path = os.sep in text or bool(os.path.splitext(text)[1])
+    return looks_like_a_path and not os.path.isabs(text) and "\0" not in text and os.path.isfile(text)
 
 
 def refuse(target: str, problems: Sequence[str]) -> None:

@@ -137,7 +137,9 @@ class RunView:
         """Add how far nodes are, as `Client.progress` returns it."""
         latest = {each.node: each for each in said}
         for node in self.nodes:
-            node.progress = latest.get(node.name, node.progress)
+            found = latest.get(node.name, node.progress)
+            begun = node.attempts[-1].number if node.attempts else 0
+            node.progress = found if found is not None and found.attempt >= begun else None
 
     def apply_all(self, events: Iterable[service_pb2.RecordedEvent]) -> None:
         for event in events:
