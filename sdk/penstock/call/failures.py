@@ -119,8 +119,8 @@ def raised(error: BaseException) -> ActionError:
 
 def _remedy(error: BaseException) -> str:
     """What to do about a mistake that nearly everybody makes once."""
-    name = error.filename if isinstance(error, FileNotFoundError) else None
-    if not isinstance(name, str | os.PathLike) or os.path.isabs(name):
+    name: object = error.filename if isinstance(error, FileNotFoundError) else None
+    if name is None or os.path.isabs(str(name)):
         return ""
     return "; an operator runs in an empty folder of its own: hand files over as pathlib.Path"
 
