@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 from penstock.call.failures import raised
-from penstock.cli.inputs import read
+from penstock.cli.inputs import Words, read
 
 TEXT: dict[str, Any] = {"type": "string"}
 
@@ -35,7 +35,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_text_that_names_a_file_is_refused(here: Path, schema: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(typer.BadParameter) as caught:
-        read("flow.py:flow", form(schema), words)
+        read("flow.py:flow", form(schema), Words(words, (), ()))
     assert (
         "annotate the input as pathlib.Path" in caught.value.message and str(here / "data.csv") in caught.value.message
     )
@@ -53,12 +53,12 @@ def test_a_text_that_names_a_file_is_refused(here: Path, schema: dict[str, Any],
     ],
 )
 def test_other_texts_are_what_they_are(here: Path, schema: dict[str, Any], text: str) -> None:
-    assert read("flow.py:flow", form(schema), ["--path", text]) == {"path": text}
+    assert read("flow.py:flow", form(schema), Words(["--path", text], (), ())) == {"path": text}
 
 
 def test_a_full_path_is_taken(here: Path) -> None:
     text = str(here / "data.csv")
-    assert read("flow.py:flow", form(TEXT), ["--path", text]) == {"path": text}
+    assert read("flow.py:flow", form(TEXT), Words(["--path", text], (), ())) == {"path": text}
 
 
 def test_an_operator_that_opens_a_relative_path_is_told_why_it_fails(here: Path) -> None:
