@@ -7,6 +7,7 @@ Beside it, with the suffix .progress, is what the execution last said of how far
 import heapq
 import itertools
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +65,14 @@ def name_of(key: LogKey) -> str:
 def path_of(root: Path, key: LogKey, suffix: str = SUFFIX) -> Path:
     """The file of one execution: made of numbers and hex only."""
     return folder_of_run(root, key.run_id) / f"{int(key.node)}" / f"{name_of(key)}{suffix}"
+
+
+def remove_logs(root: Path, run_id: bytes) -> int:
+    """Remove all output of a run and return how many bytes it had; raises BadLogKey."""
+    folder = folder_of_run(root, run_id)
+    size = sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
+    shutil.rmtree(folder, ignore_errors=True)
+    return size
 
 
 class LogWriter:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -15,14 +16,16 @@ from penstock_proto.artifact_store.v1 import service_pb2_grpc
 from . import checkpoints, measures
 from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, BadLogKey, StoreFull
 from .incoming import Incoming
-from .logs import Line, LogKey, LogReader, LogWriter
+from .logs import Line, LogKey, LogReader, LogWriter, remove_logs
 from .progress import read_progress, write_progress
 from .store import CHUNK_BYTES, DIGEST_BYTES, LocalStore
+from .sweeping import GRACE_MIN_S
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 MISSING_MAX = 10_000  # hashes asked about in one call
 PROGRESS_NODES_MAX = 1_000  # asked about in one call
+RUNS_MAX = 1_000  # runs whose logs are removed in one call
 WRITERS_MAX = 64  # files that one call of AppendLog keeps open
 LINES_MAX = 1000  # lines of output in one message
 LINES_BYTES_MAX = CHUNK_BYTES // 2  # text in one message
@@ -48,7 +51,7 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
         if len(request.artifacts) > MISSING_MAX:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"ask about at most {MISSING_MAX} artifacts at once")
         try:
-            missing = await asyncio.to_thread(self._store.missing, list(request.artifacts))
+            missing = await asyncio.to_thread(self._store.claim, list(request.artifacts))
         except ArtifactStoreError as error:
             await _abort(context, error)
         return pb.MissingResponse(artifacts=missing)
@@ -96,6 +99,35 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
                 yield pb.GetResponse(size_bytes=size)
         finally:
             os.close(fd)
+
+    async def Sweep(self, request_iterator: AsyncIterator[pb.SweepRequest], context: Context) -> pb.SweepResponse:
+        keep: set[bytes] = set()
+        first, is_complete = None, False
+        began_s = time.time()
+        async for request in request_iterator:
+            first = first or request
+            keep.update(request.keep)
+            is_complete = request.complete
+        if first is None or first.grace_s < GRACE_MIN_S:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the grace period is at least {GRACE_MIN_S:g} s")
+        if not is_complete:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "the artifacts to keep are incomplete: none is removed"
+            )
+        before_s = began_s - first.grace_s
+        swept = await asyncio.to_thread(self._store.collect, keep, before_s, dry_run=first.dry_run)
+        return pb.SweepResponse(
+            removed=swept.removed, removed_bytes=swept.removed_bytes, kept=swept.kept, kept_bytes=swept.kept_bytes
+        )
+
+    async def RemoveLogs(self, request: pb.RemoveLogsRequest, context: Context) -> pb.RemoveLogsResponse:
+        if len(request.run_ids) > RUNS_MAX:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"name at most {RUNS_MAX} runs at once")
+        try:
+            removed = [await asyncio.to_thread(remove_logs, self._store.folder, each) for each in request.run_ids]
+        except ArtifactStoreError as error:
+            await _abort(context, error)
+        return pb.RemoveLogsResponse(removed_bytes=sum(removed))
 
     async def AppendLog(
         self, request_iterator: AsyncIterator[pb.AppendLogRequest], context: Context

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from . import checkpoints
 from .errors import ArtifactDamaged, ArtifactMissing, BadHash
 from .incoming import Incoming, raise_if_full, sync_folder
 from .logs import LogKey
+from .sweeping import Swept, is_renewed, lock, sweep
 
 CHUNK_BYTES = 1 << 20
 DIGEST_BYTES = 32
@@ -114,6 +115,14 @@ class LocalStore:
         """Those that are not there."""
         return [artifact for artifact in artifacts if not self.has(artifact)]
 
+    def claim(self, artifacts: Iterable[bytes]) -> list[bytes]:
+        """Return those that are not there; the others stay for the grace period of a sweep, to be referred to."""
+        return [artifact for artifact in artifacts if not is_renewed(self.folder, self._locate(artifact))]
+
+    def collect(self, keep: Container[bytes], before_s: float, *, dry_run: bool = False) -> Swept:
+        """Remove all artifacts but these and those that were stored or claimed since that Unix time."""
+        return sweep(self.folder, self._objects, keep, before_s, dry_run=dry_run)
+
     def size(self, artifact: bytes) -> int:
         """Size in bytes; raises ArtifactMissing."""
         try:
@@ -158,7 +167,7 @@ class LocalStore:
     def _is_settled(self, artifact: bytes) -> bool:
         """Whether it is there and durable: another process may have named it and not yet synced the name."""
         path = self._locate(artifact)
-        if not path.exists():
+        if not is_renewed(self.folder, path):
             return False
         if artifact not in self._durable:
             sync_folder(path.parent)
@@ -173,7 +182,8 @@ class LocalStore:
         except OSError as error:
             raise_if_full(error, self.folder)
             raise
-        incoming.keep(path)
+        with lock(self.folder, alone=False):  # a sweep that has looked at a file of that name must not remove this one
+            incoming.keep(path)
         _remember(self._durable, artifact)
 
     def _set_aside(self, artifact: bytes) -> None:

@@ -101,7 +101,8 @@ class Graph:
             return
         run = self.runs.get(event.run_id)
         if run is None:
-            if kind is None:  # of a later version, in which it may follow a run's end
+            # Of a later version, in which it may follow a run's end; or what is left of a run that was removed.
+            if kind is None or (kind == "run_ended" and event.run_ended.removed):
                 return
             raise UnknownRun(self.shard, self.seq, event.run_id)
         match kind:

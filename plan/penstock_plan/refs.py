@@ -1,4 +1,4 @@
-"""What an argument is put together from: the nodes and inputs that an expression refers to."""
+"""What an argument is put together from: the nodes, inputs and artifacts that an expression refers to."""
 
 from penstock_proto.plan.v1.plan_pb2 import Expr
 from penstock_proto.wire import INPUTS_NODE
@@ -25,3 +25,13 @@ def add_refs(expr: Expr, found: set[int]) -> None:
                 add_refs(item, found)
         case _:
             pass
+
+
+def add_artifacts(expr: Expr, found: set[bytes]) -> None:
+    """Add every artifact that the expression's literals are."""
+    if expr.WhichOneof("kind") == "literal":
+        if expr.literal.artifact:
+            found.add(expr.literal.artifact)
+        return
+    for item in (*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values):
+        add_artifacts(item, found)

@@ -37,6 +37,7 @@ from .folder import DataFolder
 from .keeper import Keeper
 from .ports import HOST, choose_port
 from .postgres import EmbeddedPostgres
+from .retention import Retention
 from .worker import EmbeddedWorker
 
 DATABASE = "penstock"
@@ -58,6 +59,7 @@ class Settings:
         traces: HOST:PORT of an OpenTelemetry collector that gets a trace of each run; nobody if empty.
         metrics_port: On 127.0.0.1, answers /metrics in Prometheus' text format; 0 takes a free one, None is nowhere.
         http_port: On 127.0.0.1, answers the REST API; 0 takes a free one, None is nowhere.
+        retention_s: Ended runs that are older are removed, with what only they refer to; None keeps all.
         attended: It ends with the command that started it; clients are told.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     traces: str = ""
     metrics_port: int | None = None
     http_port: int | None = None
+    retention_s: float | None = None
     attended: bool = False
 
 
@@ -166,6 +169,8 @@ class Stack:
         await server.set_serving()
         if settings.http_port is not None:
             await self._gateway(settings.http_port)
+        if settings.retention_s is not None:
+            self._stops.append(("retention", Retention(self.address, settings.retention_s).stop))
         announce(path, Running(self.address, os.getpid(), settings.attended))
         self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
         log.info("penstock %s listens on %s, its data is in %s", version("penstock-stack"), self.address, path)

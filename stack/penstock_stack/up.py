@@ -36,6 +36,7 @@ def up(
     traces: str = "",
     metrics_port: int | None = None,
     http_port: int | None = None,
+    retention_s: float | None = None,
 ) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     logs.configure("penstock", as_json=False)
@@ -50,6 +51,7 @@ def up(
         traces=traces,
         metrics_port=metrics_port,
         http_port=choose_port_or_other(HTTP_PORT) if http_port is None else http_port,
+        retention_s=retention_s,
     )
     return _run(data, settings)
 

@@ -1,5 +1,6 @@
 """Everything that can go wrong in the State Tracker."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
@@ -47,6 +48,26 @@ class RunNotFound(Answered):
 
     def __init__(self, run_id: bytes) -> None:
         super().__init__(f"unknown run {run_text(run_id)}")
+        self.run_id = run_id
+
+
+class RunRemoved(RunNotFound):
+    """The run was removed after its end."""
+
+    def __init__(self, run_id: bytes, removed_at_us: int) -> None:
+        super().__init__(run_id)
+        when = datetime.fromtimestamp(removed_at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        self.args = (f"run {run_text(run_id)} was removed on {when}",)
+        self.removed_at_us = removed_at_us
+
+
+class RunOpen(Answered):
+    """The run has not ended."""
+
+    status = "FAILED_PRECONDITION"
+
+    def __init__(self, run_id: bytes) -> None:
+        super().__init__(f"run {run_text(run_id)} has not ended; cancel it, or wait for its end, before removing it")
         self.run_id = run_id
 
 

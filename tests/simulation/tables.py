@@ -50,7 +50,7 @@ TAIL = shape("shard", "seq", "recorded_at_us", "age_s", "run_id", "payload")
 AT = shape("shard", "seq", "payload")
 RUN_COLUMNS = (
     *("run_id", "shard", "digest", "plan", "plan_name", "nodes", "team", "caller", "options"),
-    *("state", "first_seq", "last_seq", "submitted_at_us", "ended_at_us"),
+    *("state", "first_seq", "last_seq", "submitted_at_us", "ended_at_us", "removed_at_us"),
 )
 RUN = shape(*RUN_COLUMNS)
 
@@ -154,7 +154,7 @@ class Tables:
         for run_id, shard, digest, plan, plan_name, nodes, team, caller, options, first_seq, state, last_seq in opened:
             ended_at_us = held[shard] if state >= 3 else None
             values = (run_id, shard, digest, plan, plan_name, nodes, team, caller, options)
-            row = (*values, state, first_seq, last_seq, held[shard], ended_at_us)
+            row = (*values, state, first_seq, last_seq, held[shard], ended_at_us, None)
             self.runs[run_id] = dict(zip(RUN_COLUMNS, row, strict=True))
         for run_id, shard, state, last_seq in zip(*columns[17:21], strict=True):
             if shard in held:

@@ -18,8 +18,10 @@ from .get import get
 from .history import compare, rebuild, stats
 from .inputs import RunCommand
 from .registry import alias, deploy, types, workflows
+from .removal import gc, rm
 from .run import run
 from .show import events, runs, show, why, workers
+from .status import down, status
 from .up import up
 from .watch import cancel, logs, watch
 from .worker import worker
@@ -53,8 +55,13 @@ app.command()(workflows)
 app.command()(alias)
 app.command()(types)
 app.command()(up)
+app.command()(down)
+app.command()(status)
 app.command()(worker)
-app.command()(runs)
+_runs = typer.Typer(help=runs.__doc__, invoke_without_command=True, rich_markup_mode=None, no_args_is_help=False)
+_runs.callback()(runs)
+_runs.command("rm")(rm)
+app.add_typer(_runs, name="runs")
 app.command()(show)
 app.command()(get)
 app.command()(watch)
@@ -63,6 +70,7 @@ app.command()(events)
 app.command()(why)
 app.command()(cancel)
 app.command()(workers)
+app.command()(gc)
 app.command()(doctor)
 app.command()(stats)
 app.command()(compare)

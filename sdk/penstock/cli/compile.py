@@ -154,9 +154,10 @@ def compile_(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show the plan of a workflow: nodes by level, critical path.
+    """Show the plan of a workflow, level by level.
 
-    Also its inputs and outputs, and what its nodes hold while they run. Nothing is run, and no services are needed.
+    Also its critical path, its inputs and outputs, and what its nodes hold while they run. Nothing is run, and no
+    services are needed.
     """
     from penstock_plan.show.description import describe
 

@@ -63,7 +63,7 @@ def compare(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Compare runs: what they were given, and how long each operator took."""
+    """Compare the inputs and times of runs."""
     if len(runs) < 2:
         raise typer.BadParameter("expected at least two runs")
 

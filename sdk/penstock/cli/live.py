@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -13,21 +15,28 @@ from rich.live import Live
 
 from ..client.node_progress import NodeProgress
 from ..client.progress import progress
+from ..client.runs import LogLine
 from ..client.view import RunView
-from . import terminal, texts
+from . import run_texts, terminal, texts
 from .node_progress import print_progress
 
 REFRESHES_PER_S = 8
 # Lines of the terminal that are not nodes.
 OTHER_ROWS = 6
+LINES_SHOWN = 5
 
 
 class Display:
-    """Shows a view as events arrive. `to_stderr` keeps stdout for a program."""
+    """Shows a view as events arrive. `to_stderr` keeps stdout for a program, `every_line` shows all that is printed."""
 
-    def __init__(self, view: RunView, *, to_stderr: bool) -> None:
+    def __init__(self, view: RunView, *, to_stderr: bool, every_line: bool = False) -> None:
         self._view = view
         self._to_stderr = to_stderr
+        self._every_line = every_line
+        self._ended = False
+        # Below the nodes, the last that operators printed.
+        self._lines: deque[LogLine] = deque(maxlen=LINES_SHOWN)
+        self._labels = dict(zip((node.name for node in view.nodes), view.labels, strict=True))
         self._console = texts.console(to_stderr=to_stderr)
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -49,13 +58,35 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
+            self._ended = True
+            self._lines.clear()
             self._live.stop()
 
     def show(self, events: Sequence[service_pb2.RecordedEvent]) -> None:
         """Take in events that came; the view has them already."""
         if self._live is None:
             for event in events:
-                terminal.line(texts.progress_line(progress(self._view.plan, event)), to_stderr=self._to_stderr)
+                said = progress(self._view.plan, event)
+                labelled = replace(said, nodes=tuple(map(self._label, said.nodes)))
+                terminal.line(texts.progress_line(labelled), to_stderr=self._to_stderr)
+
+    def show_line(self, line: LogLine) -> None:
+        """Take in a line that an operator printed."""
+        if self._live is None:
+            text = f"{terminal.clock(line.at_us)}  {self._label(line.node)}  {line.text}"
+            terminal.line(text, to_stderr=self._to_stderr)
+        elif self._every_line:
+            self._live.console.print(run_texts.log_text(self._view, line))
+        else:
+            self._lines.append(line)
+
+    @property
+    def holds_lines(self) -> bool:
+        """Whether lines are shown one below the other, so that they must not come between other news."""
+        return self._live is None and not self._every_line
+
+    def _label(self, name: str) -> str:
+        return self._labels.get(name, name)
 
     def show_progress(self, said: NodeProgress) -> None:
         """Take in how far a node is; the view has it already."""
@@ -67,8 +98,13 @@ class Display:
         return self._console.width
 
     def _picture(self) -> Group:
-        rows = max(3, self._console.height - OTHER_ROWS)
-        return Group(texts.headline(self._view), texts.nodes_table(self._view, rows))
+        if self._ended and len(self._view.nodes) > run_texts.NODES_SHOWN_MAX:
+            return Group(texts.headline(self._view), run_texts.summary(self._view))
+        rows = max(3, self._console.height - OTHER_ROWS - len(self._lines))
+        printed = [run_texts.log_text(self._view, line) for line in self._lines]
+        for line in printed:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        return Group(texts.headline(self._view), run_texts.nodes_table(self._view, rows), *printed)
 
 
 def say(text: str) -> None:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
+from ..client.runs import LogLine
 from ..client.view import NodeState, NodeView, RunView
 from . import output_texts
 from .node_progress import progress_text
+from .run_texts import failure, short
 from .terminal import clean, clock, seconds
-from .texts import console, failure, plain_table, state_text
+from .texts import console, plain_table, state_text
 
 
-def whole_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> None:
-    """Print all there is to say about a node."""
+def whole_node(
+    view: RunView,
+    node: NodeView,
+    arguments: Mapping[str, Mapping[str, Any]],
+    outputs: Mapping[str, Any] | None,
+    printed: Sequence[LogLine] | None,
+) -> None:
+    """Print all there is to say about a node; `printed` are its lines if they are asked for."""
     out = console()
-    out.print(Text.assemble("node ", (clean(node.name), "bold"), "  ", state_text(node.state), f"  of run {view.id}"))
+    label = view.labels[node.index]
+    named = "" if label == node.name else f" ({node.name})"
+    head = Text.assemble("node ", (clean(label), "bold"), clean(named), "  ", state_text(node.state))
+    out.print(head + Text(f"  of run {view.id}"))
     called = f", called at {node.place}" if node.place else ""
     out.print(Text(clean(f"{node.operator or 'executes nothing'}{called}"), style="dim"))
     if node.parents:
-        out.print(Text(clean("after " + ", ".join(view.nodes[each].name for each in node.parents)), style="dim"))
+        out.print(Text(clean("after " + ", ".join(view.labels[each] for each in node.parents)), style="dim"))
+    for name, given in arguments.items():
+        out.print(_argument(name, given))
     if node.attempts:
         out.print(_attempts(node))
     if node.progress is not None and (said := progress_text(node.progress)):
@@ -29,9 +43,22 @@ def whole_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) ->
         out.print(Text(clean(node.skip_reason)))
     if node.state is NodeState.FAILED:
         out.print()
-        out.print(failure(node))
+        out.print(failure(view, node))
     for part in output_texts.printed(outputs or {}, view.id, node.name):
         out.print(part)
+    if printed is not None:
+        out.print()
+        out.print(Text("printed:" if printed else "nothing was printed", style="bold"))
+        for line in printed:
+            out.print(Text.assemble((f"  {clock(line.at_us)}  ", "dim"), clean(line.text)))
+
+
+def _argument(name: str, given: Mapping[str, Any]) -> Text:
+    """Where an argument is from, and its value; a literal is its value."""
+    came, value = str(given["from"]), given["value"]
+    shown = "" if value is None and came != "null" else short(value)
+    origin = "" if shown == came or not shown else f"  ({came})"
+    return Text.assemble((f"  {clean(name)} = ", "dim"), clean(shown or came), (clean(origin), "dim"))
 
 
 def _attempts(node: NodeView) -> Any:

@@ -76,4 +76,28 @@ DrainSeconds = Annotated[
         "--drain-s", callback=_seconds, help="Give running actions this many seconds to finish while the worker drains."
     ),
 ]
+SHARDS_MAX = 65_536
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        "--shards", min=1, max=SHARDS_MAX, help="Create a new data folder with this many shards (default: 256)."
+    ),
+]
+Kafka = Annotated[bool, typer.Option("--kafka", help="Run an embedded Kafka between the services and keep its data.")]
+Traces = Annotated[
+    str,
+    typer.Option(
+        "--traces", help="Send a trace of each run to the OpenTelemetry collector at this HOST:PORT (OTLP over gRPC)."
+    ),
+]
+Retention = Annotated[
+    str | None,
+    typer.Option(
+        "--retention",
+        metavar="TIME",
+        help="Remove runs that ended longer ago than this, such as 30d (default: keep all).",
+    ),
+]
+Detach = Annotated[bool, typer.Option("--detach", help="Start in the background; `penstock down` stops it.")]
+WithLogs = Annotated[bool, typer.Option("--logs", help="Show what the operators print.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]

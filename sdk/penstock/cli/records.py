@@ -10,6 +10,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from penstock_plan.show.expressions import expression
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from ..client.node_progress import NodeProgress
@@ -37,9 +38,9 @@ def of_info(run: RunInfo) -> dict[str, Any]:
     }
 
 
-def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
-    """The run's id, state, outputs and timings; null where something is not there yet."""
-    failed = view.nodes[view.failed_node] if view.failed_node >= 0 else None
+def of_view(view: RunView, inputs: dict[str, Any], outputs: dict[str, Any] | None) -> dict[str, Any]:
+    """The run's id, state, inputs, outputs and timings; null where something is not there yet."""
+    failed = view.nodes[view.first_failure] if view.first_failure >= 0 else None
     return {
         "run": view.id,
         "workflow": view.plan.name,
@@ -47,6 +48,7 @@ def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
         "version": view.options.workflow_version or None,
         "plan": view.plan_hash.hex(),
         "state": view.state.value,
+        "inputs": inputs,
         "outputs": outputs,
         "failure": _failure(failed) if failed else None,
         "cancelled": {"user": view.cancelled_by, "reason": view.cancel_reason} if view.state == "cancelled" else None,
@@ -54,7 +56,7 @@ def of_view(view: RunView, outputs: dict[str, Any] | None) -> dict[str, Any]:
             "submitted_at_us": view.submitted_at_us,
             "ended_at_us": view.ended_at_us or None,
             "duration_s": (view.ended_at_us - view.submitted_at_us) / 1e6 if view.ended_at_us else None,
-            "nodes": [_node(node) for node in view.nodes],
+            "nodes": [_node(view, node) for node in view.nodes],
         },
     }
 
@@ -118,12 +120,13 @@ def _changes(changes: Sequence[Change]) -> list[dict[str, Any]]:
     return [{"text": each.text, "incompatible": each.incompatible} for each in changes]
 
 
-def of_node(view: RunView, node: NodeView, outputs: dict[str, Any] | None) -> dict[str, Any]:
+def of_node(view: RunView, node: NodeView, arguments: dict[str, Any], outputs: dict[str, Any] | None) -> dict[str, Any]:
     """One node of a run; its outputs are null until it has succeeded."""
     failed = node.state is NodeState.FAILED
     return {
         "run": view.id,
-        **_node(node),
+        **_node(view, node),
+        "arguments": arguments,
         "call": node.place or None,
         "uses": [view.nodes[parent].name for parent in node.parents],
         "outputs": outputs,
@@ -204,9 +207,10 @@ def _failure(node: NodeView) -> dict[str, Any]:
     }
 
 
-def _node(node: NodeView) -> dict[str, Any]:
+def _node(view: RunView, node: NodeView) -> dict[str, Any]:
     return {
         "name": node.name,
+        "label": view.labels[node.index],
         "operator": node.operator,
         "state": node.state.value,
         "started_at_us": node.started_at_us or None,
@@ -214,6 +218,7 @@ def _node(node: NodeView) -> dict[str, Any]:
         "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,
         "skipped_because": node.skip_reason or None,
         "progress": _progress(node.progress) if node.progress else None,
+        "arguments": {each.name: expression(view.plan, each.value) for each in view.plan.nodes[node.index].arguments},
         "attempts": [_attempt(attempt) for attempt in node.attempts],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import exits, inputs, terminal
-from .options import Address, AsJson, Data
-from .show import json_bytes_max, program
+from . import background, exits, inputs, stack, terminal
+from .options import Address, AsJson, Data, WithLogs
+from .show import json_bytes_max, last_lines, program
 
 if TYPE_CHECKING:
     import uuid
@@ -53,7 +54,11 @@ def run(
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Give an input by its name, whatever it is; repeatable."),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Submit the run, print its id and exit.")] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Submit the run, print its id and exit; it continues."),
+    ] = False,
+    with_logs: WithLogs = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
@@ -66,7 +71,7 @@ def run(
     `--input NAME=VALUE` or after `--`; the option is then given before the workflow.
 
     Ctrl-C does not cancel the run. If the services run elsewhere, the run continues; otherwise `penstock watch RUN`
-    resumes it.
+    resumes it. With --detach, services are started in the background if none are running; `penstock down` stops them.
     """
     words = inputs.words_of(ctx, target, input_ or [])
     if target is None or target in inputs.HELP_WORDS:
@@ -80,7 +85,7 @@ def run(
     options = events_pb2.RunOptions(
         team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=_labels(label or [])
     )
-    job = Job(as_json=as_json, detach=detach, options=options)
+    job = Job(as_json=as_json, detach=detach, with_logs=with_logs, options=options)
     if is_reference(target):
         return job.accompany(address, data, prepare=lambda client: _prepare_named(client, target, words, options))
     # What is wrong with a file is said before any service is asked.
@@ -102,9 +107,9 @@ def _refuse_undecodable(words: Sequence[str]) -> None:
             raise typer.BadParameter(f"invalid argument {word!r}: it is not UTF-8")
 
 
-def follow_existing(part: str, as_json: bool, address: str | None, data: Path | None) -> int:
+def follow_existing(part: str, with_logs: bool, as_json: bool, address: str | None, data: Path | None) -> int:
     """Accompany a run that was submitted before."""
-    return Job(as_json=as_json).accompany(address, data, part=part)
+    return Job(as_json=as_json, with_logs=with_logs).accompany(address, data, part=part)
 
 
 def _prepare_file(target: str, words: inputs.Words) -> Prepared | None:
@@ -180,6 +185,7 @@ class Job:
 
     as_json: bool
     detach: bool = False
+    with_logs: bool = False
     options: RunOptions | None = None
     run_id: uuid.UUID | None = None
     attended: bool = False
@@ -200,34 +206,33 @@ class Job:
             prepare: Its result is submitted; nothing is if there is none.
         """
         try:
-            import asyncio
-
             return asyncio.run(self._accompany(address, data, prepare, part))
         except KeyboardInterrupt:
             self._print_interrupted()
             return exits.INTERRUPTED
 
     async def _accompany(self, address: str | None, data: Path | None, prepare: Prepare | None, part: str) -> int:
+        if self.detach:
+            await asyncio.to_thread(background.make_lasting, address, data)
         from ..client import AsyncClient
         from ..client.errors import Unreachable
-        from .stack import session
 
         shown: RunView | None = None
         while True:
-            async with session(address, data) as stack, AsyncClient(stack.address, program=program()) as client:
-                self.attended = stack.attended
+            async with stack.session(address, data) as found, AsyncClient(found.address, program=program()) as client:
+                self.attended = found.attended
                 if self.run_id is None:
                     self.run_id = await self._begin(client, prepare, part)
                 if self.run_id is None:
                     return exits.SUCCEEDED
                 if self.detach:
-                    return self._print_detached()
+                    return await self._print_detached(client)
                 try:
                     shown, outputs = await self._follow(client, self.run_id, shown)
-                    return self._finish(shown, outputs)
+                    return await self._finish(client, shown, outputs)
                 except Unreachable:
                     # The stack was another command's, and ended with it: this one starts its own and goes on.
-                    if not stack.attended:
+                    if not found.attended:
                         raise
 
     async def _begin(self, client: AsyncClient, prepare: Prepare | None, part: str) -> uuid.UUID | None:
@@ -246,33 +251,44 @@ class Job:
         self, client: AsyncClient, run_id: uuid.UUID, view: RunView | None
     ) -> tuple[RunView, dict[str, Any] | None]:
         from ..client.view import RunView
-        from . import node_progress, reasons
+        from . import node_progress, printed, reasons
         from .live import Display
 
         if view is None:
             view = RunView(await client.plan((await client.get(run_id)).plan_hash), run_id.bytes)
-        with Display(view, to_stderr=self.as_json) as display:
+        with Display(view, to_stderr=self.as_json, every_line=self.with_logs) as display:
             events = client.events(run_id, after_seq=view.seq)
+            lines = printed.Printed(display.show_line, at_once=not display.holds_lines)
+            followed = printed.followed(client, run_id, lines, every=self.with_logs)
             noted = node_progress.follow_progress(client, view, display.show_progress)
-            async with reasons.show_reasons(client, run_id) as quiet, noted, aclosing(events) as batches:
+            async with (
+                reasons.show_reasons(client, run_id) as quiet,
+                noted,
+                followed as note_event,
+                aclosing(events) as batches,
+            ):
                 async for batch in batches:
                     quiet.note_news()
+                    note_event()
                     view.apply_all(batch)
                     display.show(batch)
         return view, await client.outputs_json(run_id, previews=True, json_bytes_max=json_bytes_max(self.as_json))
 
-    def _finish(self, view: RunView, outputs: dict[str, Any] | None) -> int:
-        from . import records, texts
+    async def _finish(self, client: AsyncClient, view: RunView, outputs: dict[str, Any] | None) -> int:
+        from . import records, run_texts, texts
 
         if self.as_json:
-            terminal.json_out(records.of_view(view, outputs) | {"warnings": self.warnings})
+            shown = records.of_view(view, await client.inputs_json(view.id), outputs)
+            terminal.json_out(shown | {"warnings": self.warnings})
         else:
             out = texts.console()
-            for part in texts.ending(view, outputs, out.width):
+            shown = [] if self.with_logs else await last_lines(client, view, everything=False)
+            for part in run_texts.ending(view, outputs, shown, out.width):
                 out.print(part)
         return {"succeeded": exits.SUCCEEDED, "cancelled": exits.CANCELLED}.get(view.state, exits.FAILED)
 
-    def _print_detached(self) -> int:
+    async def _print_detached(self, client: AsyncClient) -> int:
+        assert self.run_id is not None
         if self.as_json:
             terminal.json_out(
                 {
@@ -283,6 +299,10 @@ class Job:
                     "warnings": self.warnings,
                 }
             )
+        pool = self.options.pool if self.options else ""
+        if not await client.workers(pool):
+            where = f"pool {pool}" if pool else "the services"
+            terminal.line(f"no worker is connected to {where}: the run waits until one is", to_stderr=True)
         return exits.SUCCEEDED
 
     def _print_interrupted(self) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from . import exits, terminal
-from .options import Address, AsJson, Data, RunId
+from .options import Address, AsJson, Data, RunId, WithLogs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..client import AsyncClient, RunView
+    from ..client import AsyncClient, LogLine, RunView
 
 T = TypeVar("T")
 
@@ -21,9 +23,13 @@ T = TypeVar("T")
 RESTART_S_MAX = 60.0
 # Of one output on the screen; larger ones are shown by their beginning.
 READ_JSON_BYTES = 1 << 20
+# Of what operators printed: those of the whole run if asked for, and of what failed.
+LINES_SHOWN = 100
+FAILED_LINES_SHOWN = 10
 
 
 def runs(
+    ctx: typer.Context,
     team: Annotated[str, typer.Option(help="Show only runs of this team.")] = "",
     workflow: Annotated[str, typer.Option(help="Show only runs of the workflow with this qualified name.")] = "",
     state: Annotated[
@@ -37,7 +43,9 @@ def runs(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """List runs, newest first."""
+    """List runs, newest first; `penstock runs rm` removes some."""
+    if ctx.invoked_subcommand is not None:
+        return exits.SUCCEEDED
     from ..client.view import RunState
     from . import records, texts
 
@@ -62,13 +70,19 @@ def runs(
 def show(
     run: RunId,
     node: Annotated[
-        str | None, typer.Argument(metavar="NODE", help="Show only this node, with its attempts and outputs.")
+        str | None,
+        typer.Argument(metavar="NODE", help="Show only this node, with its attempts, arguments and outputs."),
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List every node, however many there are.")] = False,
+    with_logs: WithLogs = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Show a run or one of its nodes: state, outputs, timeline.
+    """Show a run or one of its nodes: state, inputs, outputs.
+
+    NODE is a node's name or what tells it from others, such as 'train[fold=2]'. A run of many nodes is summarised, what
+    failed first.
 
     Tables, arrays, models and files are shown by their shape and their first values. Nothing is unpickled, and no
     workflow code is executed.
@@ -81,32 +95,49 @@ def show(
         view = await client.view(run_id)
         await node_progress.note_progress(client, view, node)
         if node is not None:
-            await _show_node(client, view, node, as_json)
+            await _show_node(client, view, node, as_json, with_logs)
             return exits.SUCCEEDED
-        from . import records, texts
+        from . import records, run_texts
 
-        outputs = None
+        size = json_bytes_max(as_json)
+        inputs, outputs = await client.inputs_json(run_id, json_bytes_max=size), None
         if view.state.ended:
-            outputs = await client.outputs_json(run_id, previews=True, json_bytes_max=json_bytes_max(as_json))
+            outputs = await client.outputs_json(run_id, previews=True, json_bytes_max=size)
         if as_json:
-            terminal.json_out(records.of_view(view, outputs))
+            terminal.json_out(records.of_view(view, inputs, outputs))
         else:
-            texts.whole_run(view, outputs)
+            printed = await last_lines(client, view, everything=with_logs)
+            run_texts.print_run(view, inputs, outputs, printed, every=every)
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data)
 
 
-async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: bool) -> None:
+async def last_lines(client: AsyncClient, view: RunView, *, everything: bool) -> list[LogLine]:
+    """Return the last lines that the operators printed: of all, or of the node that failed first."""
+    if not everything and view.first_failure < 0:
+        return []
+    node = None if everything else view.nodes[view.first_failure].name
+    kept: deque[LogLine] = deque(maxlen=LINES_SHOWN if everything else FAILED_LINES_SHOWN)
+    async with aclosing(client.logs(view.id, node)) as lines:
+        async for line in lines:
+            kept.append(line)
+    return list(kept)
+
+
+async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: bool, with_logs: bool) -> None:
     from ..client.submission import node_index
     from . import node_texts, records
 
     node = view.nodes[node_index(view.plan, name)]
-    outputs = await client.node_outputs_json(view.id, name, json_bytes_max=json_bytes_max(as_json))
+    size = json_bytes_max(as_json)
+    outputs = await client.node_outputs_json(view.id, node.name, json_bytes_max=size)
+    arguments = await client.arguments_json(view.id, node.name, json_bytes_max=size)
     if as_json:
-        terminal.json_out(records.of_node(view, node, outputs))
-    else:
-        node_texts.whole_node(view, node, outputs)
+        terminal.json_out(records.of_node(view, node, arguments, outputs))
+        return
+    printed = [line async for line in client.logs(view.id, node.name)] if with_logs else None
+    node_texts.whole_node(view, node, arguments, outputs, printed)
 
 
 def events(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:

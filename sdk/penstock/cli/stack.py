@@ -75,7 +75,7 @@ async def session(
         start: Whether one may be started; where its answer would say nothing, NoStack is raised.
     """
     folder = data or data_folder()
-    chosen = choose_address(address, folder) if address or find(folder) or _is_configured() else None
+    chosen = choose_address(address, folder) if address or find(folder) or is_configured() else None
     if chosen is not None:
         running = find(folder)
         yield Session(chosen, attended=bool(running and running.address == chosen and running.attended))
@@ -92,7 +92,7 @@ async def session(
         await asyncio.to_thread(child.stop)
 
 
-def _is_configured() -> bool:
+def is_configured() -> bool:
     return bool(os.environ.get("PENSTOCK_ADDRESS"))
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from penstock_plan.show.sizes import size
 from penstock_proto.action_service.v1 import service_pb2
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..client.progress import Progress
 from ..client.registered import TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import LogLine, RunInfo
-from ..client.view import NodeState, NodeView, RunView
-from . import output_texts
-from .node_progress import progress_text
+from ..client.view import RunView
 from .terminal import clean, clean_lines, clock, date, line, seconds
-from .timeline import timeline
 
 STYLES = {
     "running": "cyan",
@@ -30,7 +26,6 @@ STYLES = {
     "skipped": "dim",
     "waiting": "dim",
 }
-NODES_SHOWN_MAX = 200
 DOC_CHARS_MAX = 60
 # Columns where there is no terminal to fit into.
 FILE_WIDTH = 140
@@ -44,8 +39,8 @@ def console(*, to_stderr: bool = False) -> Console:
     return console
 
 
-def log_line(log: LogLine, *, one_node: bool) -> None:
-    line(f"{clock(log.at_us)}  {log.text}" if one_node else f"{clock(log.at_us)}  {log.node}  {log.text}")
+def log_line(log: LogLine, label: str, *, one_node: bool) -> None:
+    line(f"{clock(log.at_us)}  {log.text}" if one_node else f"{clock(log.at_us)}  {label}  {log.text}")
 
 
 def progress_line(event: Progress) -> str:
@@ -127,6 +122,23 @@ def workflow_version(version: WorkflowVersion) -> None:
         line(f"  {change}")
 
 
+def pools_table(pools: Sequence[service_pb2.Pool]) -> Table:
+    table = plain_table("pool", "workers", "cpu", "memory", "gpu", "running", "queued", "delayed")
+    for pool in pools:
+        used, has = pool.used, pool.capacity
+        table.add_row(
+            clean(pool.pool),
+            str(pool.workers),
+            f"{used.cpu_milli / 1000:g} of {has.cpu_milli / 1000:g}",
+            f"{size(used.memory_bytes)} of {size(has.memory_bytes)}",
+            f"{used.gpu} of {has.gpu}",
+            str(pool.granted),
+            str(pool.queued),
+            str(pool.delayed),
+        )
+    return table
+
+
 def workers_table(workers: Sequence[service_pb2.Worker]) -> None:
     table = plain_table("worker", "pool", "executor", "cpu", "memory", "gpu", "actions", "silent")
     for worker in workers:
@@ -144,15 +156,6 @@ def workers_table(workers: Sequence[service_pb2.Worker]) -> None:
     console().print(table if workers else Text("no worker is connected"))
 
 
-def whole_run(view: RunView, outputs: dict[str, Any] | None) -> None:
-    """Print all there is to say about a run."""
-    out = console()
-    out.print(headline(view))
-    out.print(nodes_table(view, NODES_SHOWN_MAX))
-    for part in ending(view, outputs, out.width):
-        out.print(part)
-
-
 def headline(view: RunView) -> Text:
     name, version = view.options.workflow, view.options.workflow_version
     workflow = f"{name}@{version}, {view.plan.name}" if name else view.plan.name
@@ -163,78 +166,8 @@ def headline(view: RunView) -> Text:
     return text
 
 
-def nodes_table(view: RunView, rows_max: int) -> Group:
-    """The nodes in the order of the plan; if they are too many, those that something happens to first."""
-    table = plain_table("node", "state", "attempt", "took", "")
-    nodes = view.nodes
-    if len(nodes) > rows_max:
-        urgent = {NodeState.RUNNING: 0, NodeState.FAILED: 1, NodeState.WAITING: 3}
-        nodes = sorted(nodes, key=lambda node: (urgent.get(node.state, 2), -node.ended_at_us, node.index))[:rows_max]
-    for node in nodes:
-        table.add_row(*_node_cells(node))
-    counts = ", ".join(f"{count} {state}" for state, count in view.counts().items() if count)
-    rest = Text(f"{len(view.nodes)} nodes: {counts}", style="dim")
-    return Group(table, rest) if len(nodes) < len(view.nodes) else Group(table)
-
-
-def ending(view: RunView, outputs: dict[str, Any] | None, width: int) -> list[RenderableType]:
-    """Outputs or the failure, then the timeline."""
-    parts: list[RenderableType] = []
-    if view.failed_node >= 0:
-        parts += ["", failure(view.nodes[view.failed_node])]
-    if view.state == "cancelled":
-        by = f" by {view.cancelled_by}" if view.cancelled_by else ""
-        parts += [
-            "",
-            Text(clean(f"cancelled{by}" + (f": {view.cancel_reason}" if view.cancel_reason else "")), "yellow"),
-        ]
-    parts += output_texts.printed(outputs or {}, view.id)
-    lines = timeline(view, width, time.time_ns() // 1000 if not view.ended_at_us else view.ended_at_us)
-    if lines:
-        parts += ["", *(Text(each, no_wrap=True, overflow="crop") for each in lines)]
-    return parts
-
-
 def state_text(state: str) -> Text:
     return Text(str(state), style=STYLES.get(str(state), ""))
-
-
-def _node_cells(node: NodeView) -> list[RenderableType]:
-    last = node.attempts[-1] if node.attempts else None
-    took_us = node.duration_us
-    if node.state is NodeState.RUNNING and last and last.started_at_us:
-        took_us = max(0, time.time_ns() // 1000 - last.started_at_us)
-    note = node.skip_reason
-    if node.progress is not None and node.state is NodeState.RUNNING:
-        note = progress_text(node.progress)
-    elif last and last.cause:
-        message = last.failure.message.split("\n")[0] if last.failure else ""
-        note = f"{last.cause}: {message}" if message else last.cause
-        if last.retry_delay_s is not None and node.state is NodeState.WAITING:
-            note += f"; again in {seconds(last.retry_delay_s)}"
-        if node.state is NodeState.SUCCEEDED:
-            note = ""
-    return [
-        Text(clean(node.name)),
-        state_text(node.state),
-        str(last.number) if last and last.number > 1 else "",
-        seconds(took_us / 1e6) if took_us else "",
-        Text(clean(note), style="red" if node.state is NodeState.FAILED else "dim", overflow="ellipsis", no_wrap=True),
-    ]
-
-
-def failure(node: NodeView) -> Text:
-    """Why a node failed, with the traceback that the operator left."""
-    last = node.attempts[-1] if node.attempts else None
-    said = last.failure if last else None
-    text = Text(f"node {clean(node.name)} failed", style="bold red")
-    text.append(f" ({clean(node.operator)}, called at {clean(node.place)})" if node.place else "", style="not bold")
-    if said is not None:
-        kind = f"{said.type}: " if said.type else ""
-        text.append(f"\n{last.cause if last else ''}: {clean_lines(kind + said.message)}", style="not bold")
-        if said.traceback:
-            text.append("\n" + clean_lines(said.traceback.rstrip()), style="not bold default")
-    return text
 
 
 def plain_table(*columns: str) -> Table:

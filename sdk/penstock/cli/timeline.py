@@ -11,24 +11,36 @@ from .terminal import clean, seconds
 
 ROWS_MAX = 60
 NAME_WIDTH_MAX = 28
-BAR_WIDTH_MIN = 20
+BAR_WIDTH_MIN = 8
 # Between the start and the call of the operator: a new process, its imports, the values of the arguments.
 PREPARING = "─"
 _BARS = {NodeState.SUCCEEDED: "━", NodeState.RUNNING: "┅", NodeState.FAILED: "x", NodeState.CANCELLED: "╌"}
 
 
-def timeline(view: RunView, width: int, now_us: int = 0) -> list[str]:
-    """Return one line a node that ran, in the order of their starts; `now_us` ends the bars of those that still run."""
+def timeline(view: RunView, width: int, now_us: int = 0, rows_max: int = ROWS_MAX) -> list[str]:
+    """Return one line a node that ran, in the order of their starts; of too many, those that took longest.
+
+    Args:
+        now_us: Ends the bars of those that still run.
+    """
     ran = sorted((node for node in view.nodes if node.started_at_us), key=lambda node: (node.started_at_us, node.index))
     if not ran:
         return []
     last_us = max(_end_us(attempt, now_us) for node in ran for attempt in node.attempts)
     first_us = min(view.submitted_at_us or ran[0].started_at_us, ran[0].started_at_us)
-    names = min(NAME_WIDTH_MAX, max(cell_len(clean(node.name)) for node in ran[:ROWS_MAX]))
+    shown = ran
+    if len(ran) > rows_max:
+        longest = {node.index for node in sorted(ran, key=lambda node: _took_us(node, now_us))[-rows_max:]}
+        shown = [node for node in ran if node.index in longest]
+    labels = [clean(view.labels[node.index]) for node in shown]
+    names = min(NAME_WIDTH_MAX, width // 3, max(map(cell_len, labels)))
     bar = max(BAR_WIDTH_MIN, width - names - 12)
-    lines = [_line(node, names, bar, first_us, max(1, last_us - first_us), now_us) for node in ran[:ROWS_MAX]]
-    if len(ran) > ROWS_MAX:
-        lines.append(f"and {len(ran) - ROWS_MAX} more nodes")
+    span_us = max(1, last_us - first_us)
+    lines = [
+        _line(node, label, names, bar, first_us, span_us, now_us) for node, label in zip(shown, labels, strict=True)
+    ]
+    if len(ran) > len(shown):
+        lines.append(f"and {len(ran) - len(shown)} nodes that took less")
     lines.append(f"{'':{names}}  0{seconds((last_us - first_us) / 1e6):>{bar - 1}}")
     return lines
 
@@ -38,14 +50,16 @@ def overlaps(first: NodeView, second: NodeView) -> bool:
     return first.started_at_us < second.ended_at_us and second.started_at_us < first.ended_at_us
 
 
-def _line(node: NodeView, names: int, width: int, first_us: int, span_us: int, now_us: int) -> str:
+def _took_us(node: NodeView, now_us: int) -> int:
+    return node.duration_us or _end_us(node.attempts[-1], now_us) - node.attempts[-1].started_at_us
+
+
+def _line(node: NodeView, name: str, names: int, width: int, first_us: int, span_us: int, now_us: int) -> str:
     cells = [" "] * width
     for attempt in node.attempts:
         _draw(cells, attempt, first_us, span_us, now_us)
-    name = clean(node.name)
     name = name if cell_len(name) <= names else set_cell_size(name, names - 1) + "…"
-    took_us = node.duration_us or _end_us(node.attempts[-1], now_us) - node.attempts[-1].started_at_us
-    return f"{set_cell_size(name, names)}  {''.join(cells)}  {seconds(took_us / 1e6):>8}"
+    return f"{set_cell_size(name, names)}  {''.join(cells)}  {seconds(_took_us(node, now_us) / 1e6):>8}"
 
 
 def _draw(cells: list[str], attempt: Attempt, first_us: int, span_us: int, now_us: int) -> None:

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from ..client.discovery import PORT
-from .options import PORT_MAX, Cpu, Data, Gpu, Memory
-
-SHARDS_MAX = 65_536
+from . import exits, terminal
+from .options import PORT_MAX, Cpu, Data, Detach, Gpu, Kafka, Memory, Retention, Shards, Traces
 
 
 def up(
+    ctx: typer.Context,
     data: Data = None,
     port: Annotated[
         int,
@@ -23,19 +23,9 @@ def up(
     cpu: Cpu = None,
     memory: Memory = None,
     gpu: Gpu = None,
-    shards: Annotated[
-        int | None,
-        typer.Option(min=1, max=SHARDS_MAX, help="Create a new data folder with this many shards (default: 256)."),
-    ] = None,
-    kafka: Annotated[
-        bool, typer.Option("--kafka", help="Run an embedded Kafka between the services and keep its data.")
-    ] = False,
-    traces: Annotated[
-        str,
-        typer.Option(
-            help="Send a trace of each run to the OpenTelemetry collector at this HOST:PORT (OTLP over gRPC)."
-        ),
-    ] = "",
+    shards: Shards = None,
+    kafka: Kafka = False,
+    traces: Traces = "",
     http_port: Annotated[
         int | None,
         typer.Option(
@@ -55,18 +45,29 @@ def up(
     workers: Annotated[
         bool, typer.Option(help="Execute operators here; otherwise runs wait until a worker connects.")
     ] = True,
+    retention: Retention = None,
+    detach: Detach = False,
 ) -> int:
-    """Run all services and a worker on this machine until Ctrl-C.
+    """Run all services and a worker on this machine.
+
+    They run until Ctrl-C, or with --detach until `penstock down`.
 
     The services run in one process, with an embedded Postgres. The data folder is kept: unfinished runs continue at the
     next start. Other commands find the stack automatically.
     """
     from ..client.discovery import data_folder
     from ..declare.options import memory_bytes
+    from . import background
+    from .removal import time_s
     from .stack import foreground
 
+    folder = (data or data_folder()).absolute()
+    if detach:
+        running = background.start(folder, background.words_of(ctx.params, "data", "detach"))
+        terminal.line(f"ready on {running.address}, data in {folder}; `penstock down` stops it")
+        return exits.SUCCEEDED
     return foreground(
-        data or data_folder(),
+        folder,
         port=port,
         cpu=cpu,
         memory_bytes=memory_bytes(memory) or None,
@@ -77,4 +78,5 @@ def up(
         traces=traces,
         metrics_port=metrics_port,
         http_port=http_port,
+        retention_s=None if retention is None else time_s("--retention", retention),
     )

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import exits, terminal
-from .options import Address, AsJson, Data, RunId
+from .options import Address, AsJson, Data, RunId, WithLogs
 from .show import call_with_client
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
 
 
-def watch(run: RunId, as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
+def watch(
+    run: RunId, with_logs: WithLogs = False, as_json: AsJson = False, address: Address = None, data: Data = None
+) -> int:
     """Show the progress of a run until it ends.
 
     If no services are running, it starts them and the run resumes. The exit code reports the result.
     """
     from .run import follow_existing
 
-    return follow_existing(run, as_json, address, data)
+    return follow_existing(run, with_logs, as_json, address, data)
 
 
 def logs(
@@ -33,14 +35,19 @@ def logs(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Print what the operators of a run wrote to stdout and stderr.
+    """Print what the operators of a run wrote.
 
-    Then, or with --follow as they go on, it prints how far the running ones say they are.
+    These are the lines of stdout and stderr. Then, or with --follow as they go on, it prints how far the running ones
+    say they are.
     """
+    from penstock_plan.show.labels import labels
+
     from . import node_progress, texts
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
+        plan = await client.plan((await client.get(run_id)).plan_hash)
+        shown = dict(zip((each.name for each in plan.nodes), labels(plan), strict=True))
         found: list[dict[str, object]] = []
         printed = node_progress.print_while_running(client, run_id, node, follow=follow and not as_json)
         async with printed, aclosing(client.logs(run_id, node, follow=follow)) as lines:
@@ -48,7 +55,7 @@ def logs(
                 if as_json:
                     found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})
                 else:
-                    texts.log_line(line, one_node=node is not None)
+                    texts.log_line(line, shown.get(line.node, line.node), one_node=node is not None)
         if as_json:
             terminal.json_out(found)
         elif not follow and not (await client.get(run_id)).state.ended:

@@ -49,7 +49,7 @@ def worker(
     ] = False,
     drain_s: DrainSeconds = 60.0,
 ) -> int:
-    """Execute operators on this host, for services on another host.
+    """Execute operators here, for services on another host.
 
     The worker opens the connection, so no port has to be open here. It reconnects automatically. On SIGTERM or Ctrl-C
     it drains: running actions finish, no new ones are accepted.

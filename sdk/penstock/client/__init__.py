@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ResultTimeout,
         RunCancelled,
         RunFailed,
+        RunRemoved,
         SaveFailed,
         UnknownPool,
         Unreachable,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         WorkflowVersion,
     )
     from .registry import AsyncRegistry, Registry
+    from .removal import Collected
     from .runs import LogLine, Run, RunInfo, RunList
     from .saving import Saved
     from .view import Attempt, NodeState, NodeView, RunState, RunView
@@ -62,6 +64,7 @@ __all__ = [
     "Change",
     "Client",
     "ClientError",
+    "Collected",
     "Deployed",
     "Form",
     "IdTaken",
@@ -85,6 +88,7 @@ __all__ = [
     "RunFailed",
     "RunInfo",
     "RunList",
+    "RunRemoved",
     "RunState",
     "RunView",
     "SaveFailed",
@@ -118,6 +122,7 @@ _MODULES = {
         "ResultTimeout",
         "RunCancelled",
         "RunFailed",
+        "RunRemoved",
         "SaveFailed",
         "UnknownPool",
         "Unreachable",
@@ -136,6 +141,7 @@ _MODULES = {
         "WorkflowVersion",
     ),
     "registry": ("AsyncRegistry", "Registry"),
+    "removal": ("Collected",),
     "runs": (
         "LogLine",
         "Run",

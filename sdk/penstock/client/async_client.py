@@ -13,29 +13,33 @@ from typing import Any, Self
 from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
-from penstock_proto.wire import DEFAULT_POOL
+from penstock_proto.wire import DEFAULT_POOL, INPUTS_NODE
 
 from ..declare import user_code
-from . import capacity, expressions, outputs, printed, saving, submission, uploads
+from . import capacity, expressions, outputs, printed, removal, saving, submission, uploads
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
-from .errors import AmbiguousRun, NoSuchRun, Refused, ResultTimeout, RunCancelled, RunFailed
+from .errors import Refused, ResultTimeout, RunCancelled, not_found
 from .history import AsyncHistory
 from .identity import user_name
 from .node_progress import NodeProgress, read_progress
 from .outputs import Output
+from .plans import Plans
 from .previews import ALL_JSON_BYTES, shown_with_previews
 from .progress import Progress, progress
 from .registry import AsyncRegistry
-from .results import Results
+from .removal import Collected
+from .results import Results, failure_of
 from .run_id import parse_run_id
+from .run_search import run_with
 from .runs import LogLine, Run, RunInfo, RunList, list_runs, run_info
 from .saving import Saved
 from .submit_queue import Submitting
 from .values import Artifacts, decode_outputs
-from .view import RunState, RunView, cause_text, run_state
+from .view import RunState, RunView, run_state
 
-PLANS_KEPT_MAX = 256
+# Runs that `collect` looks at; those beyond stay until the next time.
+RUNS_MAX = 1_000_000
 # After a run has ended, how long the last lines that its operators printed are waited for.
 LAST_LINES_S = 0.5
 
@@ -69,7 +73,7 @@ class AsyncClient:
         self._results = Results(self._connection)
         self._uploads = uploads.Uploads()
         self._artifacts = Artifacts(self._connection)
-        self._plans: dict[bytes, plan_pb2.Plan] = {}
+        self._plans = Plans(self._connection)
         self._caller = events_pb2.Caller(
             user=user_name(), team=team, client=program or f"penstock-python/{version('penstock')}"
         )
@@ -196,6 +200,24 @@ class AsyncClient:
         names = outputs.names_of(plan, index) if recorded[index] else []
         return {name: shown(value) for name, value in zip(names, recorded[index], strict=False)}
 
+    async def inputs_json(self, run: AnyRun, *, json_bytes_max: int = ALL_JSON_BYTES) -> dict[str, Any]:
+        """Return the inputs of the run, defaults included, as JSON values with previews."""
+        plan = await self._plan_of(run)
+        values = (await outputs.recorded(self.events(run, follow=False), set())).get(INPUTS_NODE, [])
+        shown = await shown_with_previews(self._artifacts, values, json_bytes_max)
+        return {declared.name: shown(value) for declared, value in zip(plan.inputs, values, strict=False)}
+
+    async def arguments_json(
+        self, run: AnyRun, node: str, *, json_bytes_max: int = ALL_JSON_BYTES
+    ) -> dict[str, dict[str, Any]]:
+        """Return the arguments of a node by name: `from`, such as "split.train", and `value`, with a preview.
+
+        The value is null until all that it is made of is recorded.
+        """
+        plan = await self._plan_of(run)
+        events = self.events(run, follow=False)
+        return await outputs.arguments(plan, events, self._artifacts, submission.node_index(plan, node), json_bytes_max)
+
     async def outputs(self, run: AnyRun, node: str | None = None) -> list[Output]:
         """Return what the run, or one of its nodes, has put out so far: names, types and sizes, no values."""
         plan = await self._plan_of(run)
@@ -286,19 +308,7 @@ class AsyncClient:
         Raises:
             NoSuchRun, AmbiguousRun.
         """
-        digits = part.replace("-", "").lower()
-        if len(digits) == 32:
-            return parse_run_id(part)
-        if not 0 < len(digits) < 32 or set(digits) - set("0123456789abcdef"):
-            raise NoSuchRun(part)
-        request = service_pb2.FindRunsRequest(part=digits)
-        answer: Any = await self._connection.call("state_tracker", "FindRuns", request)
-        found = [uuid.UUID(bytes=run_id) for run_id in answer.run_ids]
-        if not found:
-            raise NoSuchRun(part)
-        if len(found) > 1:
-            raise AmbiguousRun(part, [str(each) for each in found[:10]])
-        return found[0]
+        return await run_with(self._connection, part)
 
     async def cancel(self, run: AnyRun, reason: str = "") -> RunState:
         """Cancel a run and return its state; after this returns, no further actions of it start."""
@@ -309,8 +319,38 @@ class AsyncClient:
         try:
             answer: Any = await self._connection.call("state_tracker", "Cancel", request)
         except Refused as error:
-            raise _found(error, run_id) from None
+            raise not_found(error, str(run_id)) from None
         return run_state(answer.state)
+
+    async def remove(self, runs: Sequence[AnyRun]) -> int:
+        """Remove ended runs: their events and the logs of their operators; return the bytes of the logs.
+
+        Their artifacts stay until `collect`, since other runs may refer to the same. Safe to repeat.
+
+        Raises:
+            NoSuchRun, RunRemoved; Refused if one has not ended.
+        """
+        return await removal.remove(self._connection, [_id(run) for run in runs])
+
+    async def collect(
+        self,
+        older_than_s: float | None = None,
+        keep: int | None = None,
+        *,
+        grace_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Collected:
+        """Remove ended runs that are older, beyond so many of the newest, and all artifacts that no run refers to.
+
+        Args:
+            older_than_s: Seconds since the end of a run; None: of any age, if `keep` is given.
+            keep: Ended runs that stay, whatever their age.
+            grace_s: Artifacts that were stored within this time stay; by default an hour, and a day if runs are open.
+            dry_run: Remove nothing, only say what would be removed.
+        """
+        known = await self.list(limit=RUNS_MAX)
+        chosen = removal.expired(known, removal.now_us(), older_than_s, keep)
+        return await removal.collect(self._connection, known, chosen, grace_s, dry_run=dry_run)
 
     async def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> AsyncGenerator[LogLine]:
         """Yield the lines that the operators, or one node, printed; with `follow` until the run has ended."""
@@ -332,18 +372,7 @@ class AsyncClient:
 
     async def plan(self, plan_hash: bytes) -> plan_pb2.Plan:
         """Return a plan by its hash."""
-        if (plan := self._plans.get(plan_hash)) is not None:
-            return plan
-        request = service_pb2.GetPlanRequest(plan=plan_hash)
-        retry = Retry(self.address, self._connection.patience_s)
-        while True:
-            data = bytearray()
-            async for response in self._connection.stream("state_tracker", "GetPlan", request, retry):
-                data += response.chunk
-            if retry.is_finished:
-                plan = plan_pb2.Plan.FromString(bytes(data))
-                self._keep_plan(plan_hash, plan)
-                return plan
+        return await self._plans.get(plan_hash)
 
     async def workers(self, pool: str = "") -> Sequence[action_pb2.Worker]:
         """Return the workers that are connected."""
@@ -389,8 +418,7 @@ class AsyncClient:
         if prepared.input_artifacts:
             await uploads.send_artifacts(self._connection, prepared.input_artifacts)
         summary = await self._send(prepared, request)
-        if prepared.plan_hash not in self._plans:
-            self._keep_plan(prepared.plan_hash, prepared.plan)
+        self._plans.keep(prepared.plan_hash, prepared.plan)
         return summary
 
     async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
@@ -424,18 +452,11 @@ class AsyncClient:
         return summary
 
     async def _raise_unless_succeeded(self, run: AnyRun, ended: service_pb2.RunResult, plan: plan_pb2.Plan) -> None:
-        state = run_state(ended.state)
-        if state is RunState.SUCCEEDED:
-            return
-        run_id = str(_id(run))
-        if state is RunState.CANCELLED:
+        if run_state(ended.state) is RunState.CANCELLED:
             view = await self.view(run)
-            raise RunCancelled(run_id, view.cancel_reason, view.cancelled_by)
-        node = plan.nodes[ended.failed_node] if ended.failed_node >= 0 else plan_pb2.Node(name="?")
-        place = f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else ""
-        failure = ended.failure.failure
-        text = f"{failure.type}: {failure.message}" if failure.type else failure.message
-        raise RunFailed(run_id, node.name, cause_text(ended.failure.cause), text, failure.traceback, place)
+            raise RunCancelled(str(_id(run)), view.cancel_reason, view.cancelled_by)
+        if run_state(ended.state) is not RunState.SUCCEEDED:
+            raise failure_of(str(_id(run)), ended, plan)
 
     async def _summary(self, run: AnyRun) -> service_pb2.RunSummary:
         """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
@@ -443,17 +464,12 @@ class AsyncClient:
         try:
             answer: Any = await self._connection.call("state_tracker", "GetRun", request)
         except Refused as error:
-            raise _found(error, _id(run)) from None
+            raise not_found(error, str(_id(run))) from None
         return answer.run
 
     async def _plan_of(self, run: AnyRun) -> plan_pb2.Plan:
         known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._summary(run)).plan
         return await self.plan(known)
-
-    def _keep_plan(self, plan_hash: bytes, plan: plan_pb2.Plan) -> None:
-        if len(self._plans) >= PLANS_KEPT_MAX:
-            self._plans.pop(next(iter(self._plans)))
-        self._plans[plan_hash] = plan
 
     async def _wait_last_lines(self, run: AnyRun) -> None:
         await self.wait_ended(run)
@@ -464,14 +480,10 @@ def _id(run: AnyRun) -> uuid.UUID:
     return run.id if isinstance(run, Run | RunInfo) else parse_run_id(run)
 
 
-def _found(error: Refused, run_id: uuid.UUID) -> Exception:
-    return NoSuchRun(str(run_id)) if error.code == "NOT_FOUND" else error
-
-
 async def _named(stream: AsyncGenerator[Any], run_id: uuid.UUID) -> AsyncGenerator[Any]:
     """The same stream, whose NOT_FOUND names the run."""
     try:
         async for response in stream:
             yield response
     except Refused as error:
-        raise _found(error, run_id) from None
+        raise not_found(error, str(run_id)) from None

@@ -22,6 +22,7 @@ from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
 from .registry import Registry
+from .removal import Collected
 from .runs import LogLine, Run, RunInfo, RunList
 from .saving import Saved
 from .view import RunState, RunView
@@ -129,6 +130,16 @@ class Client:
         """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
         return self._call(self._client.node_outputs_json(run, node, json_bytes_max=json_bytes_max))
 
+    def inputs_json(self, run: AnyRun, *, json_bytes_max: int = ALL_JSON_BYTES) -> dict[str, Any]:
+        """Return the inputs of the run, defaults included, as JSON values with previews."""
+        return self._call(self._client.inputs_json(run, json_bytes_max=json_bytes_max))
+
+    def arguments_json(
+        self, run: AnyRun, node: str, *, json_bytes_max: int = ALL_JSON_BYTES
+    ) -> dict[str, dict[str, Any]]:
+        """Return the arguments of a node by name: `from`, such as "split.train", and `value`, with a preview."""
+        return self._call(self._client.arguments_json(run, node, json_bytes_max=json_bytes_max))
+
     def outputs(self, run: AnyRun, node: str | None = None) -> Sequence[Output]:
         """Return what the run, or one of its nodes, has put out so far: names, types and sizes, no values."""
         return self._call(self._client.outputs(run, node))
@@ -170,6 +181,21 @@ class Client:
     def cancel(self, run: AnyRun, reason: str = "") -> RunState:
         """Cancel a run and return its state; after this returns, no further actions of it start."""
         return self._call(self._client.cancel(run, reason))
+
+    def remove(self, runs: Sequence[AnyRun]) -> int:
+        """Remove ended runs: their events and the logs of their operators; see AsyncClient.remove."""
+        return self._call(self._client.remove(runs))
+
+    def collect(
+        self,
+        older_than_s: float | None = None,
+        keep: int | None = None,
+        *,
+        grace_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Collected:
+        """Remove ended runs by age and number, and artifacts that no run refers to; see AsyncClient.collect."""
+        return self._call(self._client.collect(older_than_s, keep, grace_s=grace_s, dry_run=dry_run))
 
     def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> Iterator[LogLine]:
         """Yield the lines that the run's operators printed, or those of one node."""

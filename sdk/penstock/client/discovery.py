@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 PORT = 7733
 ADDRESS = f"127.0.0.1:{PORT}"
 RUNNING_FILE = "running.json"
+# Holds the id of the process that has it locked.
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,19 @@ def find(data: Path) -> Running | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return running if is_alive(running.pid) else None
+
+
+def holder(data: Path) -> int | None:
+    """Return the process that has the data folder locked, which is the stack itself; None if nothing has."""
+    try:
+        with (data / LOCK_FILE).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read().strip() or 0)
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 def is_alive(pid: int) -> bool:

@@ -80,6 +80,21 @@ class NoSuchRun(ClientError):
         self.run = run
 
 
+class RunRemoved(NoSuchRun):
+    """The run was removed after its end."""
+
+    def __init__(self, run: str, text: str) -> None:
+        super().__init__(run)
+        self.args = (text,)
+
+
+def not_found(error: Refused, run: str) -> ClientError:
+    """Return what a refusal says of a run: NoSuchRun, RunRemoved, or the refusal itself."""
+    if error.code != "NOT_FOUND":
+        return error
+    return RunRemoved(run, error.details) if "was removed on" in error.details else NoSuchRun(run)
+
+
 class AmbiguousRun(ClientError):
     """A part of a run id matches several runs."""
 

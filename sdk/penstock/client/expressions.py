@@ -59,7 +59,7 @@ def parts_of(expr: plan_pb2.Expr) -> list[plan_pb2.Expr]:
 
 def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show | None = None) -> dict[str, Any]:
     """Return each output as JSON; a value that is not JSON as its preview, or as the place of its bytes."""
-    return {output.name: _json(output.value, values, show or value_json) for output in plan.outputs}
+    return {output.name: shown_as(output.value, values, show or value_json) for output in plan.outputs}
 
 
 def value_json(value: value_pb2.Value) -> Any:
@@ -113,18 +113,21 @@ def _walk(expr: plan_pb2.Expr, values: Recorded, keep: Callable[[value_pb2.Value
         _walk(part, values, keep)
 
 
-def _json(expr: plan_pb2.Expr, values: Recorded, show: Show) -> Any:
+def shown_as(expr: plan_pb2.Expr, values: Recorded, show: Show) -> Any:
+    """Return what an expression is put together from, with each value as it is shown."""
     if (value := lookup(expr, values)) is not None:
         return show(value)
     match expr.WhichOneof("kind"):
         case "sequence":
-            return [_json(item, values, show) for item in expr.sequence.items]
+            return [shown_as(item, values, show) for item in expr.sequence.items]
         case "mapping":
-            keys = [_json(key, values, show) for key in expr.mapping.keys]
-            return {str(key): _json(value, values, show) for key, value in zip(keys, expr.mapping.values, strict=True)}
+            keys = [shown_as(key, values, show) for key in expr.mapping.keys]
+            return {
+                str(key): shown_as(value, values, show) for key, value in zip(keys, expr.mapping.values, strict=True)
+            }
         case "record":
             return {
-                name: _json(value, values, show)
+                name: shown_as(value, values, show)
                 for name, value in zip(expr.record.names, expr.record.values, strict=True)
             }
         case _:

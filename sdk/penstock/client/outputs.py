@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_artifact_store import ArtifactStoreError, LocalStore
+from penstock_plan.show.expressions import expression, spell_expression
 from penstock_plan.spelling import spell
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
@@ -21,6 +22,7 @@ from ..codecs.mapping import mapped
 from ..declare.signatures import RESULT
 from . import expressions, trees
 from .errors import BadOutput, NoSuchOutput
+from .previews import shown_with_previews
 from .values import Artifacts
 
 Events = AsyncGenerator[Sequence[service_pb2.RecordedEvent]]
@@ -207,6 +209,23 @@ async def recorded(events: Events, nodes: set[int]) -> dict[int, list[value_pb2.
             if nodes | {INPUTS_NODE} <= found.keys():
                 break
     return found
+
+
+async def arguments(
+    plan: plan_pb2.Plan, events: Events, artifacts: Artifacts, node: int, json_bytes_max: int
+) -> dict[str, dict[str, Any]]:
+    """Return where each argument of a node is from, and its value as far as it is recorded."""
+    given = plan.nodes[node].arguments
+    nodes = {each for argument in given for each in expressions.nodes_within(argument.value)} - {INPUTS_NODE}
+    values = await recorded(events, nodes)
+    known = [each for each in given if expressions.nodes_within(each.value) <= values.keys()]
+    used = [value for argument in known for value in expressions.values_within(argument.value, values)]
+    shown = await shown_with_previews(artifacts, used, json_bytes_max)
+    ready = {argument.name: expressions.shown_as(argument.value, values, shown) for argument in known}
+    return {
+        each.name: {"from": spell_expression(expression(plan, each.value)), "value": ready.get(each.name)}
+        for each in given
+    }
 
 
 async def found(plan: plan_pb2.Plan, events: Events, artifacts: Artifacts, path: str) -> Found:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 
 from .connection import BACKOFF_MAX_S, BACKOFF_S, Connection, Retry, code_name
-from .errors import ClientError, NoSuchRun, Refused, Unreachable
+from .errors import ClientError, Refused, RunFailed, Unreachable, not_found
+from .view import cause_text
 
 # Runs asked for in one message.
 RUNS_MAX = 10_000
@@ -58,7 +61,7 @@ class Results:
         if not code:
             future.set_result(result)
         elif code == "NOT_FOUND":
-            future.set_exception(NoSuchRun(run_id.hex()))
+            future.set_exception(not_found(Refused(code, result.detail), str(uuid.UUID(bytes=run_id))))
         else:
             future.set_exception(Refused(code, result.detail))
 
@@ -102,6 +105,15 @@ class Results:
         self._moving.pop(run_id, None)
         future = self._waiting.pop(run_id, None)
         return None if future is None or future.done() else future
+
+
+def failure_of(run: str, ended: service_pb2.RunResult, plan: plan_pb2.Plan) -> RunFailed:
+    """Return why a run failed."""
+    node = plan.nodes[ended.failed_node] if ended.failed_node >= 0 else plan_pb2.Node(name="?")
+    place = f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else ""
+    failure = ended.failure.failure
+    text = f"{failure.type}: {failure.message}" if failure.type else failure.message
+    return RunFailed(run, node.name, cause_text(ended.failure.cause), text, failure.traceback, place)
 
 
 def _drop_error(answer: Answer) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from penstock_plan.show import labels
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.value.v1 import value_pb2
@@ -212,10 +213,15 @@ def request(
 
 
 def node_index(plan: plan_pb2.Plan, name: str) -> int:
-    """Return the index of a node by its name."""
+    """Return the index of a node by its name, or by what tells it from others: `train[fold=2, lr=0.1]`."""
     for index, node in enumerate(plan.nodes):
         if node.name == name:
             return index
+    if len(found := labels.matching(plan, name)) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(plan.nodes[index].name for index in found[:20])
+        raise ClientError(f"{name!r} is several nodes of {plan.name}: {several}; give more arguments, or a node's name")
     names = ", ".join(node.name for node in plan.nodes[:20])
     raise ClientError(
         f"{plan.name} has no node {name!r}; its nodes are {names}" + (", ..." if len(plan.nodes) > 20 else "")

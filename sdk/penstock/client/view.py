@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
+from penstock_plan.show.labels import labels
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+from penstock_proto.value.v1 import value_pb2
 
 from .node_progress import NodeProgress
 
@@ -105,17 +108,32 @@ class RunView:
         self.cancel_reason = ""
         self.cancelled_by = ""
         self.outputs: list[tuple[int, int]] = []
+        # In the order of the plan's inputs, defaults filled in.
+        self.inputs: Sequence[value_pb2.Value] = ()
         self.nodes = [_node(plan, index) for index in range(len(plan.nodes))]
 
     @property
     def id(self) -> str:
         return str(uuid.UUID(bytes=self.run_id)) if self.run_id else ""
 
+    @cached_property
+    def labels(self) -> list[str]:
+        """The name of each node, or what tells it from other calls of its operator: "train[fold=2, lr=0.1]"."""
+        return labels(self.plan)
+
     def counts(self) -> dict[NodeState, int]:
         counts = dict.fromkeys(NodeState, 0)
         for node in self.nodes:
             counts[node.state] += 1
         return counts
+
+    @property
+    def first_failure(self) -> int:
+        """The node that failed first and finally, also while the run goes on; -1 if none has."""
+        if self.failed_node >= 0:
+            return self.failed_node
+        failed = [node for node in self.nodes if node.state is NodeState.FAILED]
+        return min(failed, key=lambda node: node.ended_at_us).index if failed else -1
 
     def ready(self, most: int = 20) -> list[str]:
         """Return the names of nodes that wait although all that they need has succeeded."""
@@ -160,6 +178,7 @@ class RunView:
     def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
         self.caller, self.options = event.caller, event.options
+        self.inputs = list(event.inputs.values)
 
     def _apply_started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)

@@ -9,7 +9,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service.answers import Answer
 from penstock_service.database import Row
 
-from ..errors import BadRequest, NotOwner, RunNotFound, ShardAway
+from ..errors import BadRequest, NotOwner, RunNotFound, RunRemoved, ShardAway
 from ..log import event_log as logs
 from ..log.shard_state import Listener, Owned
 from ..ownership.routing import Routing
@@ -124,7 +124,9 @@ class Inquiry:
         asked = self._asked.get(run_id)
         if asked is None:
             return
-        if row is not None:
+        if row is not None and row["removed_at_us"]:
+            self._refuse(run_id, RunRemoved(run_id, row["removed_at_us"]))
+        elif row is not None:
             asked.plan = row["plan"]
             if row["last_seq"]:
                 self._end(run_id, row["last_seq"])

@@ -1,4 +1,4 @@
-"""The table of runs: one row each for ever. Rows are written with the log (`log.APPEND`) and read here."""
+"""The table of runs: one row each, which outlives the run's removal. `log.APPEND` writes it, and it is read here."""
 
 import asyncio
 import base64
@@ -21,14 +21,16 @@ PAGE_SIZE_MAX: Final = 1_000
 COLUMNS = """
 run_id, shard, digest, plan, plan_name, nodes, team, caller, options, state, first_seq, last_seq,
     (extract(epoch FROM submitted_at) * 1000000)::bigint AS submitted_at_us,
-    (extract(epoch FROM ended_at) * 1000000)::bigint AS ended_at_us"""
+    (extract(epoch FROM ended_at) * 1000000)::bigint AS ended_at_us,
+    (extract(epoch FROM removed_at) * 1000000)::bigint AS removed_at_us"""
 
 BY_ID = f"SELECT {COLUMNS} FROM runs WHERE run_id = ANY($1::uuid[])"
 
 # $1, $2: the last run of the page before, by (submitted_at, run_id). $3: number of rows.
 _LIST = f"""
 SELECT {COLUMNS} FROM runs
-WHERE (submitted_at, run_id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::uuid)"""
+WHERE (submitted_at, run_id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::uuid)
+    AND removed_at IS NULL"""
 _ORDER = " ORDER BY submitted_at DESC, run_id DESC LIMIT $3"
 # States whose runs have an index of their own, named in the words of that index.
 _GROUPS: Final = (

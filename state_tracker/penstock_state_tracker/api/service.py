@@ -20,7 +20,7 @@ from penstock_service.answers import Answer
 from penstock_service.database import Database
 
 from ..deployment import Deployment
-from ..errors import BadRequest, RunNotFound, TooMuch, run_text
+from ..errors import BadRequest, RunNotFound, RunRemoved, TooMuch, run_text
 from ..log import snapshot_chunks
 from ..ownership.routing import Routing
 from ..plans import Plans
@@ -29,6 +29,7 @@ from .diagnosis import Diagnosis
 from .inquiry import Inquiry
 from .lookup import Lookup
 from .reader import Reader
+from .removals import Removals
 from .reports import Consumer
 from .results import Results
 from .submissions import Submissions, check_caller
@@ -81,6 +82,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         self._values = values
         self._lookups = lookups
         self._diagnosis = diagnosis
+        self._removals = Removals(routing, lookups)
         self._results = Results(routing, values, lookups.__getitem__)
 
     async def Info(self, request: api.InfoRequest, context: Context) -> api.InfoResponse:
@@ -154,6 +156,15 @@ class StateTrackerService(StateTrackerServiceServicer):
             return api.CancelResponse(state=ev.RUN_STATE_CANCELLING)
         return api.CancelResponse(state=(await self._summary(run_id)).state)
 
+    async def RemoveRun(self, request: api.RemoveRunRequest, context: Context) -> api.RemoveRunResponse:
+        return api.RemoveRunResponse(removed_at_us=await self._removals.remove(request.run_id))
+
+    async def References(
+        self, request: api.ReferencesRequest, context: Context
+    ) -> AsyncIterator[api.ReferencesResponse]:
+        async for artifacts in self._removals.references():
+            yield api.ReferencesResponse(artifacts=artifacts)
+
     async def Watch(self, request: api.WatchRequest, context: Context) -> AsyncIterator[api.WatchResponse]:
         run_id, after_seq, follow = request.run_id, request.after_seq, request.follow
         if follow:
@@ -216,6 +227,8 @@ class StateTrackerService(StateTrackerServiceServicer):
         row = (await self._lookups[shard].find([run_id])).get(run_id)
         if row is None:
             raise RunNotFound(run_id)
+        if row["removed_at_us"]:
+            raise RunRemoved(run_id, row["removed_at_us"])
         return runs.summary(row)
 
     async def _count(self, summary: api.RunSummary) -> None:

@@ -240,7 +240,8 @@ class Shard:
             case "cancel_requested":
                 _apply_cancel(run, event.cancel_requested)
             case "run_ended":
-                _check_end(run, event.run_ended.state)
+                if not event.run_ended.removed:  # what led to this end is not in the log any more
+                    _check_end(run, event.run_ended.state)
                 del self.runs[run.run_id]
             case _:
                 pass  # an event of a later version: it has a place in the log and no meaning here

@@ -12,6 +12,42 @@ class MissingRequest(_message.Message):
     artifacts: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, artifacts: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class SweepRequest(_message.Message):
+    __slots__ = ("keep", "grace_s", "dry_run", "complete")
+    KEEP_FIELD_NUMBER: _ClassVar[int]
+    GRACE_S_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    keep: _containers.RepeatedScalarFieldContainer[bytes]
+    grace_s: float
+    dry_run: bool
+    complete: bool
+    def __init__(self, keep: _Optional[_Iterable[bytes]] = ..., grace_s: _Optional[float] = ..., dry_run: _Optional[bool] = ..., complete: _Optional[bool] = ...) -> None: ...
+
+class SweepResponse(_message.Message):
+    __slots__ = ("removed", "removed_bytes", "kept", "kept_bytes")
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    removed: int
+    removed_bytes: int
+    kept: int
+    kept_bytes: int
+    def __init__(self, removed: _Optional[int] = ..., removed_bytes: _Optional[int] = ..., kept: _Optional[int] = ..., kept_bytes: _Optional[int] = ...) -> None: ...
+
+class RemoveLogsRequest(_message.Message):
+    __slots__ = ("run_ids",)
+    RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    run_ids: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, run_ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class RemoveLogsResponse(_message.Message):
+    __slots__ = ("removed_bytes",)
+    REMOVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    removed_bytes: int
+    def __init__(self, removed_bytes: _Optional[int] = ...) -> None: ...
+
 class MissingResponse(_message.Message):
     __slots__ = ("artifacts",)
     ARTIFACTS_FIELD_NUMBER: _ClassVar[int]

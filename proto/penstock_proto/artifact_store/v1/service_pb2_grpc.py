@@ -49,10 +49,20 @@ class ArtifactStoreServiceStub:
                 request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetResponse.FromString,
                 _registered_method=True)
+        self.Sweep = channel.stream_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/Sweep',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.SweepRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.SweepResponse.FromString,
+                _registered_method=True)
         self.AppendLog = channel.stream_unary(
                 '/penstock.artifact_store.v1.ArtifactStoreService/AppendLog',
                 request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.AppendLogRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.AppendLogResponse.FromString,
+                _registered_method=True)
+        self.RemoveLogs = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/RemoveLogs',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveLogsRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveLogsResponse.FromString,
                 _registered_method=True)
         self.ReadLog = channel.unary_stream(
                 '/penstock.artifact_store.v1.ArtifactStoreService/ReadLog',
@@ -105,8 +115,23 @@ class ArtifactStoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Sweep(self, request_iterator, context):
+        """Removes artifacts that nothing refers to: those that are not named, and were not stored or asked for by Missing within
+        the grace period before the call. Nothing is removed unless the last message says that all were named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AppendLog(self, request_iterator, context):
         """Appends lines of an operator's output.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveLogs(self, request, context):
+        """Removes all output of operators of these runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,10 +191,20 @@ def add_ArtifactStoreServiceServicer_to_server(servicer, server):
                     request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetRequest.FromString,
                     response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.GetResponse.SerializeToString,
             ),
+            'Sweep': grpc.stream_unary_rpc_method_handler(
+                    servicer.Sweep,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.SweepRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.SweepResponse.SerializeToString,
+            ),
             'AppendLog': grpc.stream_unary_rpc_method_handler(
                     servicer.AppendLog,
                     request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.AppendLogRequest.FromString,
                     response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.AppendLogResponse.SerializeToString,
+            ),
+            'RemoveLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveLogs,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveLogsRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveLogsResponse.SerializeToString,
             ),
             'ReadLog': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadLog,
@@ -289,6 +324,33 @@ class ArtifactStoreService:
             _registered_method=True)
 
     @staticmethod
+    def Sweep(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/Sweep',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.SweepRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.SweepResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def AppendLog(request_iterator,
             target,
             options=(),
@@ -305,6 +367,33 @@ class ArtifactStoreService:
             '/penstock.artifact_store.v1.ArtifactStoreService/AppendLog',
             penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.AppendLogRequest.SerializeToString,
             penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.AppendLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/RemoveLogs',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveLogsRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -241,13 +241,15 @@ class CancelRequested(_message.Message):
     def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., reason: _Optional[str] = ..., fail_fast: _Optional[bool] = ...) -> None: ...
 
 class RunEnded(_message.Message):
-    __slots__ = ("state", "failed_node", "outputs", "failure_seq")
+    __slots__ = ("state", "failed_node", "outputs", "failure_seq", "removed")
     STATE_FIELD_NUMBER: _ClassVar[int]
     FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     failed_node: int
     outputs: _containers.RepeatedCompositeFieldContainer[_value_pb2.ValueRef]
     failure_seq: int
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ...) -> None: ...
+    removed: bool
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ..., removed: _Optional[bool] = ...) -> None: ...

@@ -281,6 +281,28 @@ class CancelResponse(_message.Message):
     state: _events_pb2.RunState
     def __init__(self, state: _Optional[_Union[_events_pb2.RunState, str]] = ...) -> None: ...
 
+class RemoveRunRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    def __init__(self, run_id: _Optional[bytes] = ...) -> None: ...
+
+class RemoveRunResponse(_message.Message):
+    __slots__ = ("removed_at_us",)
+    REMOVED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    removed_at_us: int
+    def __init__(self, removed_at_us: _Optional[int] = ...) -> None: ...
+
+class ReferencesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ReferencesResponse(_message.Message):
+    __slots__ = ("artifacts",)
+    ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    artifacts: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, artifacts: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class WatchRequest(_message.Message):
     __slots__ = ("run_id", "after_seq", "follow")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

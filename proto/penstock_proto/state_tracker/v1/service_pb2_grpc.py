@@ -85,6 +85,16 @@ class StateTrackerServiceStub:
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelResponse.FromString,
                 _registered_method=True)
+        self.RemoveRun = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/RemoveRun',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunResponse.FromString,
+                _registered_method=True)
+        self.References = channel.unary_stream(
+                '/penstock.state_tracker.v1.StateTrackerService/References',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReferencesRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReferencesResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/penstock.state_tracker.v1.StateTrackerService/Watch',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.WatchRequest.SerializeToString,
@@ -198,6 +208,21 @@ class StateTrackerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveRun(self, request, context):
+        """Removes an ended run: its events stay in the log without content, its id stays taken. Harmless when repeated.
+        FAILED_PRECONDITION: the run has not ended. Whoever asks for it from then on gets NOT_FOUND, with the date.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def References(self, request, context):
+        """Every artifact that the log or a plan refers to, of all runs that were not removed; some of them repeatedly.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """The run's events from its first, then what follows until it has ended.
         """
@@ -299,6 +324,16 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     servicer.Cancel,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelResponse.SerializeToString,
+            ),
+            'RemoveRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveRun,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunResponse.SerializeToString,
+            ),
+            'References': grpc.unary_stream_rpc_method_handler(
+                    servicer.References,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReferencesRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReferencesResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -606,6 +641,60 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/Cancel',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/RemoveRun',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def References(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/References',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReferencesRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,
