@@ -74,7 +74,7 @@ class Removals:
         return removed_at_us or await self.remove(run_id)
 
     async def references(self) -> AsyncIterator[list[bytes]]:
-        """Yield the artifacts that plans and events refer to, of all databases; raise DatabaseAway if one is missing."""
+        """Yield the artifacts that plans and events refer to, of all databases; raise DatabaseAway if one is away."""
         if len(self._routing.databases) != self._routing.shards:
             raise DatabaseAway("a database is away: its references are unknown")
         for database in {id(one): one for one in self._routing.databases.values()}.values():
