@@ -47,7 +47,7 @@ def test_a_detached_run_starts_services_that_stay(cli: Cli, project: Project, tm
     flow, marked = project("flow.py", FLOW), tmp_path / "marked"
     missing = cli("status")
     assert missing.code == 1 and f"no services are running on {cli.data}" in missing.out
-    assert cli("workers").code == 1 and not cli.data.exists(), "looking at what runs starts and creates nothing"
+    assert cli("workers").code == 2 and not cli.data.exists(), "looking at what runs starts and creates nothing"
 
     done = cli("run", f"{flow}:marked", "--path", str(marked), "--detach")
     assert done.code == 0, done.err
@@ -88,7 +88,7 @@ def test_a_run_is_not_left_to_services_that_end_with_another_command(
 
 
 def test_up_detached(cli: Cli) -> None:
-    started = cli("up", "--detach", "--port", "0", "--cpu", "1", "--shards", "4", "--no-workers")
+    started = cli("up", "--detach", "--port", "0", "--http-port", "0", "--cpu", "1", "--shards", "4", "--no-workers")
     assert started.code == 0 and "ready on 127.0.0.1:" in started.out, started.err
     status = cli("status", "--json").json
     assert status["shards"] == 4 and status["workers"] == []
@@ -119,7 +119,7 @@ def test_down_never_ends_another_process(cli: Cli) -> None:
 
 
 def test_a_detached_run_without_a_worker_says_so(cli: Cli, project: Project, tmp_path: Path) -> None:
-    assert cli("up", "--detach", "--port", "0", "--no-workers").code == 0
+    assert cli("up", "--detach", "--port", "0", "--http-port", "0", "--no-workers").code == 0
     done = cli("run", f"{project('flow.py', FLOW)}:marked", "--path", str(tmp_path / "marked"), "--detach")
     assert done.code == 0 and "no worker is connected" in done.err
     assert cli("down").code == 0
