@@ -36,7 +36,7 @@ class Words:
     own: Collection[str]
 
     @property
-    def ask_for_help(self) -> bool:
+    def asks_for_help(self) -> bool:
         return any(word in HELP_WORDS for word in self.after_target)
 
     def clashes(self, known: Collection[str]) -> list[str]:

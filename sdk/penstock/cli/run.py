@@ -123,7 +123,7 @@ def _prepare_file(target: str, words: inputs.Words) -> Prepared | None:
     workflow = load_workflow(target)
     plan = submission.compile_once(workflow).plan
     own = form.of(plan.name, plan.doc, plan.inputs)
-    if words.ask_for_help:
+    if words.asks_for_help:
         inputs.print_help(target, own)
         return None
     return submission.prepare(workflow, _typed(workflow, inputs.read(target, own, words)))
@@ -141,7 +141,7 @@ async def _prepare_named(client: AsyncClient, target: str, words: inputs.Words, 
         if not os.path.isfile(file):  # noqa: ASYNC240 (the command ends here)
             raise
         raise NotRegistered(error.code, f"{error.details}; did you mean the file {file}?") from None
-    if words.ask_for_help:
+    if words.asks_for_help:
         inputs.print_help(target, form.schema, f"{form} of the registry")
         return None
     values = inputs.read(target, form.schema, words)
