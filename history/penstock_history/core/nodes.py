@@ -41,8 +41,8 @@ class Nodes:
     def __init__(self, size: int) -> None:
         self.status = bytearray(bytes([WAITING]) * size)
         self.attempts = bytearray(size)
-        self.ended_us = array("q", [NEVER]) * size
-        self.duration_us = array("q", bytes(8 * size))
+        self.ended_us: array[int] = array("q", [NEVER]) * size
+        self.duration_us: array[int] = array("q", bytes(8 * size))
 
     def __len__(self) -> int:
         return len(self.status)

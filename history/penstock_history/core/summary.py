@@ -1,5 +1,6 @@
 """What a run's nodes say in sum: figures by operator, when each node was ready, and the chain that took longest."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from penstock_plan.graph import PlanGraph
@@ -44,7 +45,8 @@ def by_operator(graph: PlanGraph, nodes: Nodes) -> dict[str, OperatorFigures]:
     columns = zip(
         graph.operators, graph.parents, nodes.status, nodes.attempts, nodes.ended_us, nodes.duration_us, strict=True
     )
-    ended = nodes.ended_us
+    ended: Sequence[int] = nodes.ended_us
+    parents: tuple[int, ...]
     for operator, parents, status, attempts, ended_us, duration_us in columns:  # one loop: there may be 100,000 nodes
         figures = found.get(operator)
         if figures is None:
@@ -54,14 +56,14 @@ def by_operator(graph: PlanGraph, nodes: Nodes) -> dict[str, OperatorFigures]:
         if not attempts or ended_us < 0:
             continue
         started_us = max(0, ended_us - duration_us)
-        ready_us: int = 0
+        latest_us = 0
         for parent in parents:
-            if parent >= 0 and ended[parent] > ready_us:
-                ready_us = ended[parent]
+            if parent >= 0:
+                latest_us = max(latest_us, ended[parent])
         figures.retries += attempts - 1
         figures.busy_us += duration_us
-        if started_us > ready_us:
-            figures.waited_us += started_us - ready_us
+        if started_us > latest_us:
+            figures.waited_us += started_us - latest_us
         if not 0 <= figures.first_us <= started_us:
             figures.first_us = started_us
         if ended_us > figures.last_us:
