@@ -108,22 +108,22 @@ def test_inputs_are_read_by_the_form_without_the_file(cli: Cli, project: Project
         (["run", "by_mistake"], 2, "--numbers is missing"),
         (["run", "by_mistake", "--numbers", "x"], 2, "--numbers: 'x' is not int"),
         (["run", "by_mistake", "--numbers", "1", "--other", "2"], 2, "unknown input --other; the inputs are --numbers"),
-        (["run", "by_mistake@7", "--numbers", "1"], 1, "unknown version by_mistake@7: the latest is 1"),
-        (["run", "by_mistake@canary", "--numbers", "1"], 1, "unknown alias by_mistake@canary: its aliases are live"),
-        (["run", "by_mistaken"], 1, "unknown workflow 'by_mistaken': `penstock workflows` lists what is there"),
+        (["run", "by_mistake@7", "--numbers", "1"], 2, "unknown version by_mistake@7: the latest is 1"),
+        (["run", "by_mistake@canary", "--numbers", "1"], 2, "unknown alias by_mistake@canary: its aliases are live"),
+        (["run", "by_mistaken"], 2, "unknown workflow 'by_mistaken': `penstock workflows` lists what is there"),
         (["run", "by_mistake@", "--numbers", "1"], 2, "by_mistake@ is not a Python file"),
         (["run", "by_mistake.py@1"], 2, "is not a Python file"),
         (["alias", "by_mistake", "1"], 2, "expected NAME@ALIAS"),
         (["alias", "by_mistake@live"], 2, "expected either a version or --remove"),
         (["alias", "by_mistake@live", "1", "--remove"], 2, "expected either a version or --remove"),
-        (["alias", "by_mistake@UP", "1"], 1, "invalid alias 'UP'"),
-        (["alias", "by_mistake@live", "9"], 1, "unknown version by_mistake@9"),
+        (["alias", "by_mistake@UP", "1"], 2, "invalid alias 'UP'"),
+        (["alias", "by_mistake@live", "9"], 2, "unknown version by_mistake@9"),
         (["alias", "by_mistake@live", "9" * 30], 2, "invalid reference"),
-        (["workflows", "a b"], 1, "invalid name 'a b'"),
-        (["types", "m.Nothing"], 1, "unknown type 'm.Nothing': `penstock types` lists what is there"),
-        (["workflows", "--search", "?"], 1, "invalid search"),
+        (["workflows", "a b"], 2, "invalid name 'a b'"),
+        (["types", "m.Nothing"], 2, "unknown type 'm.Nothing': `penstock types` lists what is there"),
+        (["workflows", "--search", "?"], 2, "invalid search"),
         (["deploy", "{file}", "--team", "others"], 1, "belongs to team 'mistakes'"),
-        (["deploy", "{file}", "--team", "mistakes", "--name", "a/b"], 1, "invalid name 'a/b'"),
+        (["deploy", "{file}", "--team", "mistakes", "--name", "a/b"], 2, "invalid name 'a/b'"),
     ],
 )
 def test_mistakes_are_named(cli: Cli, project: Project, words: list[str], code: int, said: str) -> None:
@@ -138,7 +138,7 @@ def test_mistakes_are_named(cli: Cli, project: Project, words: list[str], code: 
 def test_a_file_of_that_name_is_suggested(cli: Cli, project: Project) -> None:
     file = project("only_a_file.py", FLOW.format(name="only_a_file"))
     done = cli("run", "only_a_file", "--numbers", "1", cwd=file.parent)
-    assert done.code == 1
+    assert done.code == 2
     assert "did you mean the file only_a_file.py?" in done.err
 
 

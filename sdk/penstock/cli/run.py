@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import background, exits, inputs, stack, terminal
+from . import exits, inputs, terminal
 from .options import Address, AsJson, Data, WithLogs
 from .show import json_bytes_max, last_lines, program
 
@@ -205,6 +204,8 @@ class Job:
         Args:
             prepare: Its result is submitted; nothing is if there is none.
         """
+        import asyncio
+
         try:
             return asyncio.run(self._accompany(address, data, prepare, part))
         except KeyboardInterrupt:
@@ -212,10 +213,14 @@ class Job:
             return exits.INTERRUPTED
 
     async def _accompany(self, address: str | None, data: Path | None, prepare: Prepare | None, part: str) -> int:
-        if self.detach:
-            await asyncio.to_thread(background.make_lasting, address, data)
+        import asyncio
+
         from ..client import AsyncClient
         from ..client.errors import Unreachable
+        from . import background, stack
+
+        if self.detach:
+            await asyncio.to_thread(background.make_lasting, address, data)
 
         shown: RunView | None = None
         while True:
