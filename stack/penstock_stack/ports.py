@@ -30,11 +30,6 @@ def choose_port(port: int) -> int:
     raise PortInUse(f"any port of {HOST}")
 
 
-def choose_port_or_other(port: int) -> int:
-    """Return the port if it is free, or another one that is."""
-    return port if _is_free(port) else choose_port(0)
-
-
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -24,6 +24,7 @@ from penstock_observability import metrics
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_registry.app import Registry
 from penstock_service import channels, grpc_server
+from penstock_service.errors import PortInUse
 from penstock_service.settings import BadAddress, split_address
 from penstock_service.watchdog import Watchdog
 from penstock_state_tracker.app import StateTracker, prepare
@@ -59,6 +60,7 @@ class Settings:
         traces: HOST:PORT of an OpenTelemetry collector that gets a trace of each run; nobody if empty.
         metrics_port: On 127.0.0.1, answers /metrics in Prometheus' text format; 0 takes a free one, None is nowhere.
         http_port: On 127.0.0.1, answers the REST API; 0 takes a free one, None is nowhere.
+        is_http_port_open: Another port will do where that one is in use.
         retention_s: Ended runs that are older are removed, with what only they refer to; None keeps all.
         attended: It ends with the command that started it; clients are told.
     """
@@ -73,6 +75,7 @@ class Settings:
     traces: str = ""
     metrics_port: int | None = None
     http_port: int | None = None
+    is_http_port_open: bool = False
     retention_s: float | None = None
     attended: bool = False
 
@@ -179,10 +182,18 @@ class Stack:
         # Commands that start a stack for themselves do without it, and start sooner.
         from penstock_gateway.app import Gateway
 
-        gateway = Gateway(self.address, host=HOST, port=choose_port(port))
-        self._stops.append(("gateway", gateway.stop))
-        await gateway.start()
-        self.http_address = gateway.address
+        async def listen(port: int) -> None:
+            gateway = Gateway(self.address, host=HOST, port=choose_port(port))
+            self._stops.append(("gateway", gateway.stop))
+            await gateway.start()
+            self.http_address = gateway.address
+
+        try:
+            await listen(port)
+        except PortInUse:
+            if not self._settings.is_http_port_open:
+                raise
+            await listen(0)
 
     def _metrics(self) -> None:
         """Serve metrics, also of the time in which the other parts start."""

@@ -16,7 +16,6 @@ from penstock_service.errors import ServiceError
 from penstock_service.runtime import settle_garbage
 
 from .errors import FolderInUse, StackError
-from .ports import choose_port_or_other
 from .stack import Settings, Stack
 
 LOG_FILE = "stack.log"
@@ -50,7 +49,8 @@ def up(
         kafka=kafka,
         traces=traces,
         metrics_port=metrics_port,
-        http_port=choose_port_or_other(HTTP_PORT) if http_port is None else http_port,
+        http_port=HTTP_PORT if http_port is None else http_port,
+        is_http_port_open=http_port is None,
         retention_s=retention_s,
     )
     return _run(data, settings)
