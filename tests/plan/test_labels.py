@@ -61,6 +61,12 @@ def test_nodes_are_found_by_label_or_a_part_of_it() -> None:
     assert matching(GRID, "train[fold=7]") == [] == matching(GRID, "train") == matching(GRID, "[")
 
 
+def test_a_name_that_looks_like_another_with_its_number() -> None:
+    given = {"x": 1}
+    alike = plan(("a", 0, {}), ("a-12", 0, given), ("a-1", 0, given), ("a-1-12", 0, given), ("a-1-13", 0, {}))
+    assert labels(alike) == ["a", "a-12[x=1]", "a-1", "a-1-12", "a-1-13"]
+
+
 @given(
     st.lists(
         st.tuples(

@@ -5,6 +5,7 @@ A label has the literal arguments in which the calls of the operator differ. It 
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -23,14 +24,19 @@ def labels(plan: plan_pb2.Plan) -> list[str]:
     """Return the label of each node; its name where nothing tells it from the operator's other calls."""
     calls = _Calls(plan)
     found = [f"{base}[{_spelt(given)}]" if given else name for name, base, given in calls.nodes()]
-    counts: dict[str, int] = {}
-    for label in found:
-        counts[label] = counts.get(label, 0) + 1
     # Calls that differ in no literal are told apart by their names as well.
-    return [
-        f"{name}[{_spelt(given)}]" if given and counts[label] > 1 else label
+    shared = _repeated(found)
+    named = [
+        f"{name}[{_spelt(given)}]" if given and label in shared else label
         for label, (name, _, given) in zip(found, calls.nodes(), strict=True)
     ]
+    # A name may look like another one with its number.
+    shared = _repeated(named)
+    return [name if label in shared else label for label, (name, _, _) in zip(named, calls.nodes(), strict=True)]
+
+
+def _repeated(labels: Iterable[str]) -> set[str]:
+    return {label for label, count in Counter(labels).items() if count > 1}
 
 
 def matching(plan: plan_pb2.Plan, text: str) -> list[int]:
