@@ -80,6 +80,15 @@ _MOVING: Final[dict[str, frozenset[str]]] = {
 _ANYTHING: Final = object()
 
 
+def _is_real(name: str, module: object) -> bool:
+    """Whether a module was imported, or is a part of a compiled one that was, such as `torch._C._export`."""
+    if getattr(module, "__spec__", None) is not None:
+        return True
+    parent, _, own = name.rpartition(".")
+    whole = sys.modules.get(parent)
+    return whole is not None and vars(whole).get(own) is module and _is_real(parent, whole)
+
+
 class Patches:
     """What modules and classes have by their names, at one time."""
 
@@ -108,7 +117,7 @@ class Patches:
         """Those that were imported meanwhile stay, if they are real."""
         for name, module in list(sys.modules.items()):
             if name not in self._modules:
-                if getattr(module, "__spec__", None) is None:
+                if not _is_real(name, module):
                     del sys.modules[name]
                 else:
                     self._modules[name] = module
