@@ -231,7 +231,11 @@ def test_values_of_any_type_come_back(data: st.DataObject, store: LocalStore) ->
     annotation, values = data.draw(TYPES)
     assert not uncarried(annotation)
     value = data.draw(values)
-    assert same(back(value, annotation, store), value), (annotation, value)
+    try:
+        arrived = back(value, annotation, store)
+    except CodecError:  # it arrives as it is, or it is refused
+        return
+    assert same(arrived, value), (annotation, value)
 
 
 @SLOW
