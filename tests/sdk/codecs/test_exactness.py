@@ -155,9 +155,10 @@ FRAMES = LABELS.flatmap(
         lambda rows: pandas.DataFrame(rows, columns=pandas.Index(labels, tupleize_cols=False), dtype=object)
     )
 )
+COMPLEX = st.complex_numbers().map(lambda each: complex(each.real + 0.0, each.imag + 0.0))
 LEAVES: list[Typed] = [
     (None, st.none()), (bool, st.booleans()), (int, st.integers()), (float, st.floats()), (str, st.text()),
-    (bytes, st.binary(max_size=200)), (complex, st.complex_numbers().map(lambda each: complex(each.real + 0.0, each.imag + 0.0))), (Decimal, st.decimals(allow_nan=False)),
+    (bytes, st.binary(max_size=200)), (complex, COMPLEX), (Decimal, st.decimals(allow_nan=False)),
     (uuid.UUID, st.uuids()), (datetime.datetime, TIMES), (datetime.date, st.dates()),
     (datetime.time, st.times(timezones=st.sampled_from([None, datetime.UTC]))), (datetime.timedelta, st.timedeltas()),
     (Size, st.sampled_from(Size)), (Mode, st.sampled_from(Mode)),
