@@ -5,6 +5,7 @@ modules of users (`user_state`), and of libraries (`libraries`, `patches`), if t
 """
 
 import importlib.machinery
+import os
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -101,7 +102,7 @@ class _Finder:
     """Finds modules as usual, and tells when one from a folder is imported."""
 
     def __init__(self, folder: str, handover: Handover) -> None:
-        self._folder, self._handover = folder, handover
+        self._folder, self._handover = folder and os.path.join(folder, ""), handover
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

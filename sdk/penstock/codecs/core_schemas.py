@@ -137,6 +137,13 @@ _CHANGES: dict[str, Callable[[Schema], Schema]] = {
     "decimal": lambda made: {"allow_inf_nan": True, **made},
     "set": _set,
     "frozenset": _set,
+    # pydantic drops a real part of zero, and its sign.
+    "complex": lambda made: {
+        **made,
+        "serialization": core_schema.plain_serializer_function_ser_schema(
+            lambda each: complex.__repr__(each).strip("()"), when_used="json"
+        ),
+    },
     # An iterable is carried as a list.
     "generator": lambda made: {
         "type": "list",

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from . import compound, compound_format, exactness, json_values, misfit, registry, scratch
-from .annotations import forget, study
+from .annotations import forget, members, study
 from .encoded import RESULT_BYTES_MAX, Buffer, Encoded, annotation_name, type_name
 from .errors import CodecError, NoCodec, ResultTooLarge, Undecodable
 from .mapping import mapped
@@ -82,7 +82,7 @@ def encode_part(value: object, annotation: object, where: str) -> Encoded:
         data = ready.write(ready.check(value, where), where)
         if data is not None:
             return Encoded(JSON, (data,), type_name(kind))
-        if not misfit.can_be_split(value):
+        if not misfit.can_be_split(value) and len(members(annotation)) == 1:
             raise misfit.changed(value, annotation, where)
     parts = compound.Writer(encode_part, _is_leaf).write(value, annotation, where)
     return Encoded(compound_format.NAME, parts, type_name(kind))

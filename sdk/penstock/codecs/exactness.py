@@ -342,9 +342,9 @@ def _unknown(values: Column, walk: Walk) -> int:
 
 def _union(options: Sequence[object], least: int, values: Column, walk: Walk) -> int:
     found = JSON if all(each is None for each in values) else least
-    for column in by_class(values).values():
-        choices = [column_fit(column, each, walk) for each in options]
-        best = min(choices)
+    for kind, column in by_class(values).items():
+        own = [each for each in options if (get_origin(each) or each) is kind]  # as `member_of` chooses
+        best = min(column_fit(column, each, walk) for each in own or options)
         if best == NOT:
             best = max(min(column_fit([value], each, walk) for each in options) for value in column)
         found = max(found, best)

@@ -1,5 +1,6 @@
 """Finds where a value is not of its annotated class; for error messages, not for the way of every value."""
 
+import collections
 import dataclasses
 import datetime
 import enum
@@ -34,7 +35,7 @@ def found(value: object, annotation: object, where: str) -> CodecError:
 
 def can_be_split(value: object) -> bool:
     """Whether the value has parts that can be encoded one by one."""
-    return is_record(type(value)) or isinstance(value, (dict, list, tuple, set, frozenset))
+    return is_record(type(value)) or isinstance(value, (dict, list, tuple, set, frozenset, collections.deque))
 
 
 def changed(value: object, annotation: object, where: str) -> BadValue:
