@@ -47,7 +47,7 @@ class Watcher:
     def __init__(self, feeds: Feeds, runs: Sequence[Watched]) -> None:
         self._feeds, self._runs = feeds, runs
         self._news = asyncio.Event()
-        self._is_behind = True  # until it has caught up for the first time
+        self.is_behind = True  # until it has caught up for the first time
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """Yield events until all runs have ended, the watcher lags, or the gateway ends. Raises TooManyWatchers."""
@@ -59,7 +59,7 @@ class Watcher:
                 self._news.clear()
                 is_over = all(feed.is_closed for feed in feeds) or any(feed.failure for feed in feeds)
                 for run, feed in watched:
-                    if self._is_behind and run.seq < feed.floor:
+                    if self.is_behind and run.seq < feed.floor:
                         async for event in self._history(run, feed):
                             yield event
                 try:
@@ -73,7 +73,7 @@ class Watcher:
                 if is_over:
                     return
                 is_more = self._news.is_set() or not all(feed.is_current for feed in feeds)
-                self._is_behind = self._is_behind and is_more
+                self.is_behind = self.is_behind and is_more
                 try:
                     async with asyncio.timeout(PING_S):
                         await self._news.wait()
@@ -96,7 +96,7 @@ class Watcher:
             messages = feed.after(run.seq)
             if messages is None:
                 raise _Lagged
-            if not self._is_behind and sum([len(message.data) for message in messages]) > BEHIND_BYTES_MAX:
+            if not self.is_behind and sum([len(message.data) for message in messages]) > BEHIND_BYTES_MAX:
                 raise _Lagged
             events += [self._event(run, message) for message in messages]
         return b"".join(events)
