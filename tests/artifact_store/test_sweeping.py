@@ -13,6 +13,9 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from penstock.client import removal
+from penstock.client.connection import Connection
+from penstock.client.errors import Refused
 from penstock_artifact_store import LocalStore, LogKey, LogWriter
 from penstock_artifact_store.sweeping import FRESH_S, GRACE_MIN_S
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
@@ -162,6 +165,19 @@ async def test_a_caller_that_goes_away_halfway_removes_nothing(served: Served) -
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+    assert served.store.has(artifact)
+
+
+async def test_references_that_cannot_be_read_are_an_error_of_the_caller(served: Served) -> None:
+    """There is an artifact store at the address, and no State Tracker."""
+    artifact = aged(served.store, b"old")
+    connection = Connection(served.address)
+    connection.places["artifact_store"] = [served.address]
+    try:
+        with pytest.raises(Refused, match="does not implement this call"):
+            await removal.sweep(connection, GRACE_MIN_S, dry_run=False)
+    finally:
+        await connection.close()
     assert served.store.has(artifact)
 
 

@@ -187,7 +187,8 @@ async def _show(client: AsyncClient, name: str, limit: int, as_json: bool) -> in
     from . import inputs, records, texts
 
     if "@" in name:
-        version, form = await client.registry.version(name), await client.registry.form(name)
+        form = await client.registry.form(name)
+        version = await client.registry.version(str(form))  # an alias may move meanwhile
         if as_json:
             terminal.json_out({**records.of_version(version), "form": form.schema})
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import grpc
@@ -157,6 +157,21 @@ class Connection:
             except _grpc.aio.AioRpcError as error:
                 await retry.wait_after(error)
 
+    async def send_once(self, service: str, method: str, requests: AsyncIterator[Message]) -> Any:
+        """Call a method that takes a stream and is not repeated; raise what `requests` raises."""
+        asked = await self.retry(service, 0.0)
+        call = getattr(self.stub(service, asked.address), method)(timeout=TRANSFER_TIMEOUT_S)
+        try:
+            async for request in requests:
+                await call.write(request)
+            await call.done_writing()
+            return await call
+        except _grpc.aio.AioRpcError as error:
+            await asked.wait_after(error)
+            raise
+        finally:
+            call.cancel()
+
     async def stream(
         self, service: str, method: str, request: Message | AsyncIterator[Message], retry: Retry | None = None
     ) -> AsyncGenerator[Any]:
@@ -172,6 +187,21 @@ class Connection:
             await asked.wait_after(error)
         finally:
             call.cancel()
+
+
+async def pages(
+    call: Callable[[str, Any], Awaitable[Any]], method: str, request: Any, field: str, limit: int, page_max: int
+) -> list[Any]:
+    """Return what the pages of an answer have in a field, up to a limit."""
+    found: list[Any] = []
+    while len(found) < limit:
+        request.page_size = min(limit - len(found), page_max)
+        answer = await call(method, request)
+        found += getattr(answer, field)
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    return found
 
 
 class Retry:

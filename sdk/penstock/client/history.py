@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from penstock_proto.history.v1 import service_pb2
 
-from .connection import Connection
+from .connection import Connection, pages
 from .past import Comparison, Past, PastRun, Statistic, comparison_of, past_of, run_of, statistic_of
 from .run_id import parse_run_id
 from .view import RunState
 
 PAGE_MAX = 1_000
+DAY_S = 86_400
 
 
 class AsyncHistory:
@@ -53,16 +55,8 @@ class AsyncHistory:
             from_us=from_us,
             before_us=before_us,
         )
-        found: list[PastRun] = []
-        token = ""
-        while len(found) < limit:
-            size = min(limit - len(found), PAGE_MAX)
-            request = service_pb2.ListRunsRequest(filter=wanted, page_size=size, page_token=token)
-            answer = await self._call("ListRuns", request)
-            found += map(run_of, answer.runs)
-            if not (token := answer.next_page_token):
-                break
-        return found
+        request = service_pb2.ListRunsRequest(filter=wanted)
+        return [run_of(record) for record in await pages(self._call, "ListRuns", request, "runs", limit, PAGE_MAX)]
 
     async def run(self, run: uuid.UUID | str) -> Past:
         """Return a run in sum: its operators, inputs, and the nodes that its end waited for; raise Refused."""
@@ -88,12 +82,10 @@ class AsyncHistory:
         Args:
             by: What rows are kept apart by: "workflow", "team", "operator", "day".
         """
-        request = service_pb2.StatisticsRequest(by=by, workflow=workflow, team=team, operator=operator)
-        if days != 30:
-            import time
-
-            request.before_day = int(time.time()) // 86_400 + 1
-            request.from_day = max(1, request.before_day - days)
+        before = int(time.time()) // DAY_S + 1
+        request = service_pb2.StatisticsRequest(
+            from_day=max(1, before - days), before_day=before, by=by, workflow=workflow, team=team, operator=operator
+        )
         return [statistic_of(row) for row in (await self._call("Statistics", request)).rows]
 
     async def lag(self) -> int:

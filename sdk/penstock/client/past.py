@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from penstock_proto.history.v1 import service_pb2
-from penstock_proto.state_tracker.v1 import events_pb2
 from penstock_proto.value.v1.value_pb2 import Value
-from penstock_proto.wire import name_of
 
-from .view import RunState
+from .expressions import plain_json
+from .view import RunState, run_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def run_of(record: service_pb2.RunRecord) -> PastRun:
         workflow=record.workflow,
         team=record.team,
         user=record.caller.user,
-        state=RunState(name_of(events_pb2.RunState, record.state)),
+        state=run_state(record.state),
         submitted_at_us=record.submitted_at_us,
         ended_at_us=record.ended_at_us,
         plan_hash=record.plan,
@@ -184,10 +182,7 @@ def statistic_of(row: service_pb2.StatisticsRow) -> Statistic:
 def shown(value: Value) -> Any:
     """Return a JSON value itself, and of any other one what it is."""
     if value.codec == "json" and value.HasField("inline"):
-        try:
-            return json.loads(value.inline)
-        except ValueError:
-            pass
+        return plain_json(value.inline)
     return f"<{value.type_name or value.codec}, {value.size_bytes:,} bytes>"
 
 

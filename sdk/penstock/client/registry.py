@@ -11,7 +11,7 @@ from penstock_proto.registry.v1 import events_pb2, service_pb2
 from penstock_proto.state_tracker.v1.events_pb2 import Caller, RunOptions
 
 from . import submission, uploads
-from .connection import Connection
+from .connection import Connection, pages
 from .errors import AliasElsewhere, Incompatible, NotRegistered, Refused
 from .registered import (
     AliasMove,
@@ -114,17 +114,17 @@ class AsyncRegistry:
     async def workflows(self, query: str = "", *, team: str = "", limit: int = 50) -> list[WorkflowInfo]:
         """Return names in alphabetical order: those with words that begin with each word of the query."""
         request = service_pb2.ListRequest(kind=events_pb2.ENTRY_KIND_WORKFLOW, query=query, team=team)
-        return [info_of(entry) for entry in await self._pages("List", request, "entries", limit, PAGE_MAX)]
+        return [info_of(entry) for entry in await pages(self._call, "List", request, "entries", limit, PAGE_MAX)]
 
     async def types(self, query: str = "", *, limit: int = 50) -> list[str]:
         """Return qualified names of classes that inputs and outputs have, in alphabetical order."""
         request = service_pb2.ListRequest(kind=events_pb2.ENTRY_KIND_TYPE, query=query)
-        return [entry.name for entry in await self._pages("List", request, "entries", limit, PAGE_MAX)]
+        return [entry.name for entry in await pages(self._call, "List", request, "entries", limit, PAGE_MAX)]
 
     async def type_versions(self, name: str, *, limit: int = 20) -> list[TypeInfo]:
         """Return the versions of a class by its qualified name, newest first; raise NotRegistered."""
         request = service_pb2.ListVersionsRequest(kind=events_pb2.ENTRY_KIND_TYPE, name=name)
-        found = await self._pages("ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
+        found = await pages(self._call, "ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
         return [type_of(version) for version in found]
 
     async def workflow(self, name: str) -> WorkflowInfo:
@@ -138,7 +138,7 @@ class AsyncRegistry:
     async def versions(self, name: str, *, limit: int = 20) -> list[WorkflowVersion]:
         """Return the versions of a name, newest first; raise NotRegistered."""
         request = service_pb2.ListVersionsRequest(kind=events_pb2.ENTRY_KIND_WORKFLOW, name=name)
-        found = await self._pages("ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
+        found = await pages(self._call, "ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
         return [version_of(version) for version in found]
 
     async def form(self, reference: str) -> Form:
@@ -168,18 +168,6 @@ class AsyncRegistry:
         )
         answer = await self._call("MoveAlias", request)
         return move_of(answer.alias_moved) if answer.moved else None
-
-    async def _pages(self, method: str, request: Any, field: str, limit: int, page_max: int) -> list[Any]:
-        """Return what the pages of an answer have in a field, up to a limit."""
-        found: list[Any] = []
-        while len(found) < limit:
-            request.page_size = min(limit - len(found), page_max)
-            answer = await self._call(method, request)
-            found += getattr(answer, field)
-            if not answer.next_page_token:
-                break
-            request.page_token = answer.next_page_token
-        return found
 
     async def _get(self, reference: Reference) -> service_pb2.GetResponse:
         return await self._call("Get", service_pb2.GetRequest(ref=ref_of(reference)))

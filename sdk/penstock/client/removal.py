@@ -13,7 +13,7 @@ from typing import Any
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 
-from .connection import TRANSFER_TIMEOUT_S, Connection
+from .connection import Connection
 from .errors import Refused, not_found
 from .runs import RunInfo
 
@@ -98,9 +98,8 @@ async def remove(connection: Connection, runs: Sequence[uuid.UUID]) -> int:
 
 async def sweep(connection: Connection, grace_s: float, *, dry_run: bool) -> artifact_pb2.SweepResponse:
     """Remove the artifacts that no run and no plan refers to; nothing, if those cannot all be read."""
-    address = (await connection.homes("artifact_store"))[0]
-    stub = connection.stub("artifact_store", address)
-    return await stub.Sweep(_named(connection, grace_s, dry_run), timeout=TRANSFER_TIMEOUT_S)
+    async with aclosing(_named(connection, grace_s, dry_run)) as named:
+        return await connection.send_once("artifact_store", "Sweep", named)
 
 
 async def _named(connection: Connection, grace_s: float, dry_run: bool) -> AsyncGenerator[artifact_pb2.SweepRequest]:
