@@ -18,7 +18,8 @@ class Upstream(AsyncClient):
         self, prepared: Prepared, run_id: uuid.UUID, options: events_pb2.RunOptions, caller: events_pb2.Caller
     ) -> service_pb2.RunSummary:
         """Start a run; raise what `submit` raises."""
-        return await self._launch(prepared, request(prepared, run_id, caller, options))
+        summary, _ = await self._launch(prepared, request(prepared, run_id, caller, options))
+        return summary
 
     async def summary(self, run: AnyRun) -> service_pb2.RunSummary:
         """Return a run as the State Tracker describes it; raise NoSuchRun."""

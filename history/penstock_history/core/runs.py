@@ -1,6 +1,5 @@
 """The pure core: events of the logs in, rows for the tables out. No I/O, no clock."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,12 +109,11 @@ class Runs:
         figures.busy_us += run.busy_us - duration_us  # of operators, not of the run
         self._changes.figures.merge(of_nodes)
 
-    def skip(self, shards: Iterable[tuple[int, int]]) -> None:
-        """Go on after positions up to which the log is gone."""
-        for shard, seq in shards:
-            if seq > self._positions[shard]:
-                self._positions[shard] = seq
-                self._moved.add(shard)
+    def skip(self, shard: int, seq: int) -> None:
+        """Go on after a position up to which the log is gone."""
+        if seq > self._positions[shard]:
+            self._positions[shard] = seq
+            self._moved.add(shard)
 
     def take_changes(self) -> Changes:
         """Return what the tables lack, and start to gather anew."""

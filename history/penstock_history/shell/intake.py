@@ -130,7 +130,7 @@ class Intake:
         shard, at_us, runs = batch.shard, batch.recorded_at_us, self._runs
         first_seq = batch.from_seq
         if first_seq > runs.position(shard) + 1:
-            runs.skip([(shard, first_seq - 1)])  # the log does not go back so far
+            runs.skip(shard, first_seq - 1)  # the log does not go back so far
         for seq, event in enumerate(batch.events, first_seq):
             try:
                 ended = runs.take(shard, seq, at_us, event)

@@ -29,11 +29,11 @@ from .failures import (
     raised,
     shown,
 )
+from .given_types import LoadOperator
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 
 Invoke = Callable[..., Any]  # of the operator's function, with its arguments
-LoadOperator = Callable[[str, str], Callable[..., Any]]
 Values = Mapping[int, Sequence[Value]]
 
 

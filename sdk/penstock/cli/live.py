@@ -36,7 +36,6 @@ class Display:
         self._ended = False
         # Below the nodes, the last that operators printed.
         self._lines: deque[LogLine] = deque(maxlen=LINES_SHOWN)
-        self._labels = dict(zip((node.name for node in view.nodes), view.labels, strict=True))
         self._console = texts.console(to_stderr=to_stderr)
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -86,7 +85,8 @@ class Display:
         return self._live is None and not self._every_line
 
     def _label(self, name: str) -> str:
-        return self._labels.get(name, name)
+        index = self._view.index_of.get(name)
+        return name if index is None else self._view.labels[index]
 
     def show_progress(self, said: NodeProgress) -> None:
         """Take in how far a node is; the view has it already."""

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from ..client.node_progress import NodeProgress
+from ..client.runs import Run
 from ..client.view import NodeState, RunView
 from ..errors import PenstockError
 from . import terminal
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
+    from ..client.async_client import AnyRun
 
 ASK_S: Final = 1.0
 # Between two lines about one node, where lines are printed.
@@ -46,12 +48,17 @@ async def note_progress(client: AsyncClient, view: RunView, node: str | None = N
     asked = [node] if node else [each.name for each in view.nodes if each.state is NodeState.RUNNING][:NODES_MAX]
     if asked:
         with suppress(PenstockError):
-            view.note(await client.progress(view.id, asked))
+            view.note(await client.progress(_run_of(view), asked))
 
 
-async def print_running(client: AsyncClient, run_id: uuid.UUID, node: str | None) -> None:
+def _run_of(view: RunView) -> Run | str:
+    """The run, with its plan as soon as that is known: else each question would ask for it first."""
+    return Run(uuid.UUID(view.id), view.plan.name, view.plan_hash) if view.plan_hash else view.id
+
+
+async def print_running(client: AsyncClient, run: AnyRun, node: str | None) -> None:
     """Print how far the running nodes of a run are, or one of them."""
-    view = await client.view(run_id)
+    view = await client.view(run)
     await note_progress(client, view)
     for each in view.nodes:
         if each.progress is not None and node in (None, each.name):
@@ -79,7 +86,7 @@ async def follow_progress(
 
 @asynccontextmanager
 async def print_while_running(
-    client: AsyncClient, run_id: uuid.UUID, node: str | None, *, follow: bool
+    client: AsyncClient, run: AnyRun, node: str | None, *, follow: bool
 ) -> AsyncGenerator[None]:
     """With `follow`, print how far nodes are whenever they have said something new, until the block ends."""
 
@@ -87,7 +94,7 @@ async def print_while_running(
         told, first = Told(), True
         while True:
             with suppress(PenstockError):
-                for each in told.new(await client.progress(run_id, [node] if node else ())):
+                for each in told.new(await client.progress(run, [node] if node else ())):
                     if not first:  # what was said before may be of nodes that have ended
                         print_progress(each)
                 first = False

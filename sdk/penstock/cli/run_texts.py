@@ -194,7 +194,7 @@ def ending(
 
 def log_text(view: RunView, log: LogLine) -> Text:
     """A line that an operator printed, with the node that it is from."""
-    index = next((node.index for node in view.nodes if node.name == log.node), None)
+    index = view.index_of.get(log.node)
     name = log.node if index is None else label_text(view, view.nodes[index])
     return Text.assemble((f"  {clock(log.at_us)}  {clean(name)}  ", "dim"), clean(log.text))
 

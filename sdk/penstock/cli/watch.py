@@ -46,11 +46,12 @@ def logs(
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
-        plan = await client.plan((await client.get(run_id)).plan_hash)
+        info = await client.get(run_id)
+        plan = await client.plan(info.plan_hash)
         shown = dict(zip((each.name for each in plan.nodes), labels(plan), strict=True))
         found: list[dict[str, object]] = []
-        printed = node_progress.print_while_running(client, run_id, node, follow=follow and not as_json)
-        async with printed, aclosing(client.logs(run_id, node, follow=follow)) as lines:
+        printed = node_progress.print_while_running(client, info, node, follow=follow and not as_json)
+        async with printed, aclosing(client.logs(info, node, follow=follow)) as lines:
             async for line in lines:
                 if as_json:
                     found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})
@@ -59,7 +60,7 @@ def logs(
         if as_json:
             terminal.json_out(found)
         elif not follow and not (await client.get(run_id)).state.ended:
-            await node_progress.print_running(client, run_id, node)
+            await node_progress.print_running(client, info, node)
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data, execute=follow)

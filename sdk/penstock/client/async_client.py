@@ -151,8 +151,7 @@ class AsyncClient:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
         user_code.refuse_clients()
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
-        await self._launch(prepared, request)
-        warnings = await self._capacity.warnings(prepared.plan_hash, prepared.plan, request.options.pool)
+        _, warnings = await self._launch(prepared, request)
         run_uuid = uuid.UUID(bytes=request.run_id)
         return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)
 
@@ -413,13 +412,14 @@ class AsyncClient:
 
     async def _launch(
         self, prepared: submission.Prepared, request: service_pb2.SubmitRequest
-    ) -> service_pb2.RunSummary:
-        await self._capacity.warnings(prepared.plan_hash, prepared.plan, request.options.pool)  # or UnknownPool
+    ) -> tuple[service_pb2.RunSummary, tuple[str, ...]]:
+        """Return the run, and what can never execute of it; raise UnknownPool before anything is sent."""
+        warnings = await self._capacity.warnings(prepared.plan_hash, prepared.plan, request.options.pool)
         if prepared.input_artifacts:
             await uploads.send_artifacts(self._connection, prepared.input_artifacts)
         summary = await self._send(prepared, request)
         self._plans.keep(prepared.plan_hash, prepared.plan)
-        return summary
+        return summary, warnings
 
     async def _send(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> service_pb2.RunSummary:
         if not prepared.plan_data:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
+from penstock_plan.refs import add_refs
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
@@ -39,16 +40,7 @@ def values_within(expr: plan_pb2.Expr, values: Recorded) -> list[value_pb2.Value
 def nodes_within(expr: plan_pb2.Expr) -> set[int]:
     """Return the nodes whose outputs an expression uses; -1 for the inputs of the run."""
     found: set[int] = set()
-    waiting = [expr]
-    while waiting:
-        one = waiting.pop()
-        match one.WhichOneof("kind"):
-            case "output":
-                found.add(one.output.node)
-            case "input":
-                found.add(INPUTS_NODE)
-            case _:
-                waiting.extend(parts_of(one))
+    add_refs(expr, found)
     return found
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from penstock_plan.refs import add_refs
 from penstock_plan.show.labels import labels
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
-from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import INPUTS_NODE
 
 from .node_progress import NodeProgress
 
@@ -108,8 +109,6 @@ class RunView:
         self.cancel_reason = ""
         self.cancelled_by = ""
         self.outputs: list[tuple[int, int]] = []
-        # In the order of the plan's inputs, defaults filled in.
-        self.inputs: Sequence[value_pb2.Value] = ()
         self.nodes = [_node(plan, index) for index in range(len(plan.nodes))]
 
     @property
@@ -120,6 +119,11 @@ class RunView:
     def labels(self) -> list[str]:
         """The name of each node, or what tells it from other calls of its operator: "train[fold=2, lr=0.1]"."""
         return labels(self.plan)
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """The node of each name."""
+        return {node.name: node.index for node in self.nodes}
 
     def counts(self) -> dict[NodeState, int]:
         counts = dict.fromkeys(NodeState, 0)
@@ -178,7 +182,6 @@ class RunView:
     def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
         self.caller, self.options = event.caller, event.options
-        self.inputs = list(event.inputs.values)
 
     def _apply_started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
@@ -266,18 +269,6 @@ def _node(plan: plan_pb2.Plan, index: int) -> NodeView:
 
 def _parents(node: plan_pb2.Node) -> tuple[int, ...]:
     found = set(node.after)
-    stack = [argument.value for argument in node.arguments]
-    while stack:
-        expr = stack.pop()
-        match expr.WhichOneof("kind"):
-            case "output":
-                found.add(expr.output.node)
-            case "sequence":
-                stack.extend(expr.sequence.items)
-            case "mapping":
-                stack.extend((*expr.mapping.keys, *expr.mapping.values))
-            case "record":
-                stack.extend(expr.record.values)
-            case _:
-                pass
-    return tuple(sorted(found))
+    for argument in node.arguments:
+        add_refs(argument.value, found)
+    return tuple(sorted(found - {INPUTS_NODE}))

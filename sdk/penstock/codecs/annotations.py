@@ -45,8 +45,6 @@ WRAPPERS: frozenset[object] = frozenset(
 class Traits:
     """Facts about an annotation and everything within it."""
 
-    models: bool = False  # pydantic models may be within
-    sets: bool = False  # sets may be where nothing is annotated
     bytes: bool = False
     # Classes may be within that write or read themselves in their own way, so that values are read back and compared.
     inexact: bool = False
@@ -130,7 +128,7 @@ def fields(record: object) -> dict[str, object]:
         return {
             name: field.annotation for name, field in typing.cast(type[pydantic.BaseModel], kind).model_fields.items()
         }
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = dict(_hints(kind))
     if is_typed_dict(kind):
         hints = {name: get_args(hint)[0] if get_origin(hint) in WRAPPERS else hint for name, hint in hints.items()}
     if dataclasses.is_dataclass(kind):
@@ -138,6 +136,12 @@ def fields(record: object) -> dict[str, object]:
     parameters: tuple[object, ...] = getattr(typing.cast(Any, kind), "__parameters__", ())
     given = dict(zip(parameters, get_args(record), strict=False))
     return {name: _filled(hint, given) for name, hint in hints.items()} if given else hints
+
+
+@functools.lru_cache(maxsize=4096)
+def _hints(kind: type) -> typing.Mapping[str, object]:
+    """What the annotations of a class mean, which Python works out again each time that it is asked."""
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _filled(hint: object, given: dict[object, object]) -> object:
@@ -257,8 +261,7 @@ def required_fields(record: object, *, written: bool = False) -> set[str]:
     """The fields that must be there: to make a record, or whenever one is written."""
     kind = typing.cast(Any, get_origin(record) or record)
     if is_typed_dict(kind):
-        hints = typing.get_type_hints(kind, include_extras=True)
-        return {name for name, hint in hints.items() if _is_key_required(kind, name, hint)}
+        return {name for name, hint in _hints(kind).items() if _is_key_required(kind, name, hint)}
     if written:
         return set(fields(record))
     if is_model(kind):
@@ -291,8 +294,8 @@ def _study(annotation: object, traits: Traits) -> None:
     options = members(annotation)
     for kind in options:
         if is_anything(kind):
-            traits.models = traits.sets = True
-        elif is_literal(kind):
+            continue
+        if is_literal(kind):
             traits.inexact |= not all(type(each) in DISTINCT for each in get_args(kind))
         elif isinstance(origin := get_origin(kind) or kind, type):
             _study_class(kind, origin, traits)
@@ -308,11 +311,9 @@ def _study_class(kind: object, origin: type, traits: Traits) -> None:
     known |= origin in ABSTRACT_LISTS or origin in ABSTRACT_SETS or origin in ABSTRACT_MAPPINGS
     traits.bytes |= origin is bytes
     traits.inexact |= not known
-    args = [each for each in get_args(kind) if each is not Ellipsis]
-    if not args and origin is not collections.Counter and kind != tuple[()] and origin not in EXACT:
-        args = [Any] if known and not issubclass(origin, enum.Enum) else []
-    for each in args:
-        _study(each, traits)
+    for each in get_args(kind):
+        if each is not Ellipsis:
+            _study(each, traits)
 
 
 def _study_record(kind: object, origin: type, traits: Traits) -> None:
@@ -320,7 +321,6 @@ def _study_record(kind: object, origin: type, traits: Traits) -> None:
         traits.recursive = True
         return
     traits.seen.append(kind)
-    traits.models |= is_model(origin)
     traits.inexact |= has_its_own_way(origin)
     for each in fields(kind).values():
         _study(each, traits)

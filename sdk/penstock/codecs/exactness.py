@@ -22,6 +22,7 @@ from .annotations import (
     ABSTRACT_LISTS,
     ABSTRACT_MAPPINGS,
     ABSTRACT_SETS,
+    DISTINCT,
     EXACT,
     MAPPINGS,
     ambiguous,
@@ -47,9 +48,8 @@ NOT: Final = 2
 
 DEPTH_MAX: Final = 100
 BASE64_BYTES_MAX: Final = 64  # longer bytes are a part of their own
-ATOMS: Final = frozenset({int, float, str, bool, type(None)})
 # What a bundle may name by itself, where nothing is annotated; other classes are never looked up by a name in the data.
-SAFE: Final[frozenset[type]] = frozenset(cast("set[type]", EXACT - ATOMS - {bytes}))
+SAFE: Final[frozenset[type]] = frozenset(cast("set[type]", EXACT - DISTINCT - {bytes}))
 SAFE_LISTS: Final[frozenset[type]] = frozenset({list, tuple, set, frozenset})
 # The numbers and texts of numpy that may stand for one of Python's, by the names of their bases.
 _NUMPY: Final[dict[type, frozenset[str]]] = {
@@ -368,7 +368,7 @@ def _anything(values: Column, walk: Walk) -> int:
 
 
 def _any_of_class(kind: type, values: Column, walk: Walk) -> int:
-    if kind in ATOMS:
+    if kind in DISTINCT:
         return JSON
     if dict in kind.__mro__ and _are_of_codec(values):
         return PARTS

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from . import times
-from .encoded import Encoded
+from .encoded import Encoded, type_name
 from .errors import BadValue
 
 # Key of the schema's metadata that says what the table was.
@@ -226,8 +226,10 @@ def _kind(value: Any, where: str) -> str:
         raise BadValue(where, f"{value} alone has no type of its own; return None")
     classes = (pd.DataFrame, pd.Series, pd.Index, *scalars)
     base = next(each.__name__ for each in classes if isinstance(value, each))
-    name = f"{type(value).__module__}.{type(value).__qualname__}"
-    raise BadValue(where, f"a {name} would come back as a plain {base}; return pandas.{base}(...) of it")
+    raise BadValue(
+        where,
+        f"a {type_name(type(cast(object, value)))} would come back as a plain {base}; return pandas.{base}(...) of it",
+    )
 
 
 def _codes(series: Any) -> Any:

@@ -12,7 +12,6 @@ from .annotations import ANYTHING, fields, is_anything, is_record, is_typed_dict
 from .encoded import annotation_name, type_name
 from .errors import BadValue, CodecError, NoCodec, WrongType
 
-DEPTH_MAX = 100
 NEED_ANNOTATION: tuple[type, ...] = (enum.Enum, list, dict, tuple)  # below these, nothing in the data says which
 
 
@@ -25,9 +24,9 @@ def check_class(value: object, annotation: object, where: str) -> None:
 
 def found(value: object, annotation: object, where: str) -> CodecError:
     """Why the value is not carried: the first place within that is not exactly what its annotation says."""
-    for depth in range(DEPTH_MAX):
+    for depth in range(exactness.DEPTH_MAX):
         inner = _first_misfit(value, annotation, where)
-        if inner is None or depth == DEPTH_MAX - 1:
+        if inner is None or depth == exactness.DEPTH_MAX - 1:
             break
         where, value, annotation = inner
     return _reason(value, annotation, where)

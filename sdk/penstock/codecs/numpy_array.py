@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .encoded import Buffer
+from .encoded import Buffer, type_name
 from .errors import BadValue, Undecodable
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ class NumpyCodec:
         from numpy.lib import format as npy
 
         if type(value) not in (numpy.ndarray, numpy.memmap) and not isinstance(value, numpy.generic):
-            kind = f"{type(value).__module__}.{type(value).__qualname__}"
-            raise BadValue(where, f"a {kind} would come back as a plain array; return numpy.asarray(...) of it")
+            raise BadValue(
+                where, f"a {type_name(type(value))} would come back as a plain array; return numpy.asarray(...) of it"
+            )
         array = numpy.asarray(cast("numpy.ndarray[Any, Any]", value))
         if array.dtype.hasobject:
             raise BadValue(where, f"an array of dtype {array.dtype} holds Python objects; convert it with astype(...)")

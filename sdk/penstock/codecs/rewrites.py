@@ -5,7 +5,7 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import typing_extensions
 
-from .annotations import MAPPINGS, SEQUENCES, is_typed_dict, required_fields
+from .annotations import MAPPINGS, SEQUENCES, fields, is_typed_dict, required_fields
 
 
 def for_pydantic(annotation: object) -> object:
@@ -25,18 +25,11 @@ def for_pydantic(annotation: object) -> object:
 def _typed_dict(kind: type) -> object:
     if type(cast(object, kind)).__module__ == "typing_extensions":
         return kind
-    hints = typing_extensions.get_type_hints(kind, include_extras=True)
     required = required_fields(kind)
     made = {
         name: cast(Any, typing_extensions.Required if name in required else typing_extensions.NotRequired)[
-            for_pydantic(_bare(hint))
+            for_pydantic(hint)
         ]
-        for name, hint in hints.items()
+        for name, hint in fields(kind).items()
     }
     return typing_extensions.TypedDict(kind.__name__, made)  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
-
-
-def _bare(hint: object) -> object:
-    return (
-        get_args(hint)[0] if get_origin(hint) in (typing_extensions.Required, typing_extensions.NotRequired) else hint
-    )

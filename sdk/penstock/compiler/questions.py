@@ -14,7 +14,7 @@ import linecache
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from copy import deepcopy
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, cast
@@ -23,6 +23,7 @@ from ..declare import modules
 from ..declare.operators import Operator
 from ..declare.workflows import Workflow, workflow_of
 from .future import CONTROL, Future, refuse
+from .sources import codes_in
 
 FILES_MAX: Final = 256
 ITEMS_MAX: Final = 1_000  # of a list or dict of functions
@@ -245,15 +246,8 @@ def _rewritten(file: str, lines: tuple[str, ...]) -> dict[CodeType, CodeType]:
             asking = compile(changed, file, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return {}
-    pairs = zip(_functions_in(plain), _functions_in(asking), strict=True)
+    pairs = zip(codes_in(plain), codes_in(asking), strict=True)
     return {one: _resolved(other, rewriter.patterns) for one, other in pairs}
-
-
-def _functions_in(code: CodeType) -> Iterator[CodeType]:
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield each
-            yield from _functions_in(each)
 
 
 def _resolved(code: CodeType, patterns: list[list[ast.pattern]]) -> CodeType:
@@ -318,7 +312,7 @@ def _parts(value: Any) -> list[Any]:
 
 def _named(function: FunctionType) -> list[Any]:
     """What the names in a function stand for: globals, what they have of these names, and enclosing variables."""
-    codes = [function.__code__, *_functions_in(function.__code__)]
+    codes = [function.__code__, *codes_in(function.__code__)]
     names = {name for code in codes for name in code.co_names}
     known = [function.__globals__[name] for name in names if name in function.__globals__]
     for module in [each for each in known if isinstance(each, ModuleType) and modules.is_users(each)]:

@@ -7,6 +7,8 @@ import hashlib
 import inspect
 import linecache
 import textwrap
+from collections.abc import Iterator
+from types import CodeType
 
 from ..declare.modules import Place
 
@@ -37,3 +39,11 @@ def _without_options(text: str) -> str:
 def _is_operator(decorator: ast.expr) -> bool:
     named = decorator.func if isinstance(decorator, ast.Call) else decorator
     return ast.unparse(named) in ("operator", "penstock.operator")
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    """Yield the code of each function, class and comprehension within, in the order of the source, outer ones first."""
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield each
+            yield from codes_in(each)

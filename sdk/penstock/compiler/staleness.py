@@ -14,6 +14,7 @@ from ..declare.operators import operator_of
 from ..declare.workflows import workflow_of
 from ..errors import CompileError
 from .imports import Found, imported_by, stamp_of
+from .sources import codes_in
 
 FILES_MAX = 1_024
 
@@ -73,13 +74,6 @@ def _functions(module: ModuleType, file: str) -> Iterator[FunctionType]:
 @functools.lru_cache(FILES_MAX)
 def _codes(file: Path, _stamp: tuple[int, int]) -> frozenset[CodeType] | None:
     try:
-        return frozenset(_all_in(compile(file.read_bytes(), str(file), "exec", dont_inherit=True)))
+        return frozenset(codes_in(compile(file.read_bytes(), str(file), "exec", dont_inherit=True)))
     except (SyntaxError, ValueError, OSError):
         return frozenset()  # half edited
-
-
-def _all_in(code: CodeType) -> Iterator[CodeType]:
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield each
-            yield from _all_in(each)

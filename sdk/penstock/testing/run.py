@@ -17,6 +17,7 @@ from penstock_proto.wire import INPUTS_NODE
 from ..call import invocation
 from ..call.argument_values import Builders
 from ..call.failures import ActionError, without_own_frames
+from ..call.given_types import LoadOperator
 from ..codecs.encoded import Buffer
 from ..compiler.compilation import Compiled, compile
 from ..compiler.literals import BadLiteral, Literals
@@ -126,16 +127,17 @@ def _unknown(name: str, declared: Mapping[str, Any]) -> str:
 def _execute(
     plan: plan_pb2.Plan, index: int, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators
 ) -> Sequence[Value]:
-    def load(module: str, qualname: str) -> Callable[..., Any]:
-        return operators[module, qualname]
-
     try:
-        return invocation.execute(plan, index, values, store, load)
+        return invocation.execute(plan, index, values, store, _loader(operators))
     except ActionError as error:
         node = plan.nodes[index]
         cause = error.__cause__ or error
         cause.__traceback__ = without_own_frames(cause.__traceback__)
         raise OperatorFailed(node.name, _operator(plan, node), error.trace or str(error)) from cause
+
+
+def _loader(operators: Operators) -> LoadOperator:
+    return lambda module, qualname: operators[module, qualname]
 
 
 def _operator(plan: plan_pb2.Plan, node: plan_pb2.Node) -> str:
@@ -146,10 +148,7 @@ def _operator(plan: plan_pb2.Plan, node: plan_pb2.Node) -> str:
 
 
 def _result(compiled: Compiled, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators) -> Any:
-    def load(module: str, qualname: str) -> Callable[..., Any]:
-        return operators[module, qualname]
-
-    builders = Builders(compiled.plan, compiled.plan.name, store, load=load)
+    builders = Builders(compiled.plan, compiled.plan.name, store, load=_loader(operators))
     annotations = compiled.shape.annotations
     return compiled.shape(
         {

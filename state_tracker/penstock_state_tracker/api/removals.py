@@ -19,7 +19,7 @@ from .lookup import Lookup
 REMOVE: Final = f"""
 WITH removed AS (
     UPDATE runs SET removed_at = clock_timestamp()
-    WHERE run_id = $1 AND last_seq = $2 AND state >= 3 AND removed_at IS NULL
+    WHERE run_id = $1 AND last_seq = $2 AND state >= {logs.ENDED_STATE_MIN} AND removed_at IS NULL
     RETURNING run_id, shard, first_seq, last_seq, submitted_at, removed_at
 ), emptied AS (
     UPDATE events SET payload = CASE WHEN events.kind = {logs.RUN_ENDED} THEN $3::bytea ELSE $4::bytea END

@@ -27,8 +27,7 @@ TAKE_AGAIN_AFTER_S: Final = 0.1
 CHECKPOINTS_AT_ONCE_MAX: Final = 16
 # A shard that could not be read is looked at again: somebody may have repaired it.
 DAMAGED_AGAIN_S: Final = 60.0
-# At the start, and then: a backup that reads the log for hours may keep partitions from being made.
-PARTITION_DAYS_FIRST: Final = 2
+# A backup that reads the log for hours may keep partitions from being made.
 PARTITION_DAYS_AHEAD: Final = 14
 PARTITIONS_EVERY_S: Final = 60.0
 PARTITIONS_TROUBLE: Final = "cannot create the next partitions of the log now, retrying"
@@ -229,9 +228,9 @@ class Owner:
             with suppress(ShardAway):
                 await checkpoints.write(self.database, owned)
 
-    async def _make_partitions(self, days: int = PARTITION_DAYS_AHEAD) -> None:
+    async def _make_partitions(self) -> None:
         # Without it, rows go into the default partition.
-        await logs.make_partitions(self.database, days)
+        await logs.make_partitions(self.database, PARTITION_DAYS_AHEAD)
 
 
 def _lease_until() -> float:
