@@ -36,6 +36,11 @@ class Backlog:
         """Position of each shard that is known of, whether it waits or has to be read yet."""
         return {shard: max(seq, self._lacks.get(shard, 0)) for shard, seq in list(self._ends.items())}
 
+    @property
+    def has_more(self) -> bool:
+        """Whether more waits than is taken out together."""
+        return self._waiting_events > EVENTS_AT_ONCE
+
     def begin(self, shard: int, after_seq: int) -> None:
         """Wait for what follows a position, and forget what else was heard of the shard."""
         self._waiting = deque(batch for batch in self._waiting if batch.shard != shard)

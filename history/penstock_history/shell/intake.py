@@ -19,7 +19,13 @@ from ..core.runs import Mark, Runs
 from .outline import Outline, node_name
 from .writer import Writer
 
+# Between two writes: at least this, and so long that writing takes a small share of the time. Of a run that begins and
+# ends meanwhile only the end is written.
 WRITTEN_EVERY_S: Final = 0.5
+WRITTEN_EVERY_S_MAX: Final = 3.0
+WRITING_SHARE: Final = 0.03
+# Events are taken together, this often.
+TAKEN_EVERY_S: Final = 0.05
 EVENTS_PER_WRITE_MAX: Final = 20_000
 # Larger runs are counted in a thread.
 NODES_HERE_MAX: Final = 2_000
@@ -115,10 +121,14 @@ class Intake:
                 batches = []
             for batch in batches:
                 taken += await self._take(batch)
-            if loop.time() >= due_s or taken >= EVENTS_PER_WRITE_MAX:
+                await asyncio.sleep(0)  # others of this process have their turn
+            if (now_s := loop.time()) >= due_s or taken >= EVENTS_PER_WRITE_MAX:
                 await self._write()
-                due_s, taken = loop.time() + WRITTEN_EVERY_S, 0
-            await asyncio.sleep(0)  # others of this process have their turn
+                after_s = loop.time()
+                wait_s = min(max(WRITTEN_EVERY_S, (after_s - now_s) / WRITING_SHARE), WRITTEN_EVERY_S_MAX)
+                due_s, taken = after_s + wait_s, 0
+            if not self._backlog.has_more:
+                await asyncio.sleep(min(TAKEN_EVERY_S, max(0.0, due_s - loop.time())))
 
     async def _write(self) -> None:
         if changes := self._runs.take_changes():
