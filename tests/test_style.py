@@ -19,22 +19,23 @@ FUNCTION_LINES_MAX = 70
 NAMES_BANNED = {"util", "utils", "helper", "helpers", "common", "base", "manager", "misc"}
 PICKLES = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
 
-FOLLOWER = {"proto", "plan", "observability", "service", "stream"}
+FOLLOWER = {"proto", "access", "plan", "observability", "service", "stream"}
 MAY_IMPORT: dict[str, set[str]] = {
     "proto": set(),
     "plan": {"proto"},
-    "artifact_store": {"proto", "observability", "service"},
-    "sdk": {"proto", "plan", "artifact_store"},
+    "access": {"proto"},
+    "artifact_store": {"proto", "access", "observability", "service"},
+    "sdk": {"proto", "access", "plan", "artifact_store"},
     "observability": {"proto"},
-    "service": {"proto", "observability"},
+    "service": {"proto", "access", "observability"},
     "stream": {"proto", "observability", "service"},
     "state_tracker": FOLLOWER,
     "dependency_manager": FOLLOWER,
     "action_service": FOLLOWER,
-    "executors": {"proto", "plan", "sdk", "artifact_store", "observability", "service"},
+    "executors": {"proto", "access", "plan", "sdk", "artifact_store", "observability", "service"},
     "tracer": FOLLOWER,
-    "gateway": {"proto", "plan", "sdk", "observability", "service"},
-    "registry": {"proto", "plan", "observability", "service"},
+    "gateway": {"proto", "access", "plan", "sdk", "observability", "service"},
+    "registry": {"proto", "access", "plan", "observability", "service"},
     "history": FOLLOWER,
     "stack": set(MEMBERS),
 }
@@ -47,6 +48,7 @@ DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "grpc_health": "grpcio-
     "grpc_reflection": "grpcio-reflection",
     "opentelemetry": "opentelemetry-sdk",
     "yaml": "pyyaml",
+    "jwt": "pyjwt",
 }
 # What a dependency brings along by contract.
 COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typing_extensions": "pydantic"} | {

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from penstock_service.settings import Address, Addresses, Names, ServiceSettings, UnsafeBind, is_loopback, split_address
+from penstock_service.settings import Address, Addresses, Names, ServiceSettings
 from pydantic import Field, model_validator
 
 HTTP_PORT: Final = 7780
@@ -47,6 +47,5 @@ class Settings(ServiceSettings):
     @model_validator(mode="after")
     def _http_closed(self) -> "Settings":
         """Refuse an address that others reach, unless that is wanted."""
-        if not self.allow_insecure_bind and not is_loopback(split_address(self.http_listen)[0]):
-            raise UnsafeBind("PENSTOCK_HTTP_LISTEN", self.http_listen)
+        self.check_bind("PENSTOCK_HTTP_LISTEN", self.http_listen)
         return self

@@ -66,6 +66,15 @@ RPC_SECONDS: Final = Histogram(
 )
 RPC_FAILED: Final = Counter("penstock_rpc_failed", "Calls that failed, by method and status code.", ["method", "code"])
 
+# Access control
+ACCESS_VERIFIED: Final = Counter(
+    "penstock_access_tokens_verified", "Access tokens verified for the first time, by outcome.", ["outcome"]
+)
+ACCESS_DENIED: Final = Counter("penstock_access_denied", "Calls that access control refused, by method.", ["method"])
+ACCESS_DENIALS_DROPPED: Final = Counter(
+    "penstock_access_denials_dropped", "Refused calls that the audit lacks: too many waited for the authority."
+)
+
 # Following, streams
 FOLLOWER_LAG: Final = Scraped(
     "penstock_follower_lag_events",

@@ -2,6 +2,7 @@
 
 import sys
 
+from penstock_access.rules import Of
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
 from penstock_service.process import Process, retry_until_available
@@ -13,10 +14,10 @@ from .settings import Settings
 
 async def start(settings: Settings, here: Process) -> None:
     """Answer once the tables are there."""
-    registry = Registry(settings.database_url, settings.state_trackers)
+    registry = Registry(settings.database_url, settings.state_trackers, is_authority=settings.access)
     here.stop(registry.stop)
     await retry_until_available(registry.start, ABSENT, "Postgres")
-    await here.serve(settings, registry.register)
+    await here.serve(settings, registry.register, {Of.WORKFLOW: registry.team_of})
     here.ready = lambda: registry.is_ready
 
 

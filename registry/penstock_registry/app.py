@@ -8,15 +8,24 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+from penstock_access.principal import EVERYBODYS
+from penstock_proto.access.v1 import service_pb2 as access_pb2
+from penstock_proto.access.v1 import service_pb2_grpc as access_grpc
 from penstock_proto.registry.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.registry.v1.events_pb2 import EntryKind
 from penstock_service import grpc_server
 from penstock_service.database import LOOKING, Database, Limits
 from penstock_service.errors import DatabaseAway, DatabaseBusy
 from penstock_service.migrations import migrate, packaged
+from penstock_service.state_trackers import deployment_of
 
 from . import measures
 from .api.service import RegistryService
+from .authority.audit import Audit
+from .authority.issuing import Issuer
+from .authority.service import AuthorityService
 from .plans import Plans
+from .store import names as stored
 from .store.log import Log
 
 SCHEMA: Final = "penstock_registry"
@@ -32,14 +41,17 @@ class Registry:
 
     Args:
         state_trackers: HOST:PORT of each.
+        is_authority: It issues access tokens.
     """
 
-    def __init__(self, database_url: str, state_trackers: Sequence[str]) -> None:
+    def __init__(self, database_url: str, state_trackers: Sequence[str], *, is_authority: bool = False) -> None:
         self._url = database_url
         self._writing, self._reading = Database(database_url, WRITING), Database(database_url, LOOKING)
         self.log = Log(self._writing, self._reading)
         self._plans = Plans(state_trackers)
         self._service = RegistryService(self.log, self._reading, self._plans)
+        self._state_trackers, self._is_authority = state_trackers, is_authority
+        self._deployment = ""
         self._stops = AsyncExitStack()
         self._is_up = False
 
@@ -70,6 +82,25 @@ class Registry:
         generated: Any = service_pb2_grpc
         generated.add_RegistryServiceServicer_to_server(self._service, server.grpc)
         server.serves(service_pb2.DESCRIPTOR.services_by_name["RegistryService"].full_name)
+        if self._is_authority:
+            audit = Audit(self._writing)
+            self.issuer = Issuer(self._writing, audit, self._deployment_id)
+            generated_access: Any = access_grpc
+            service = AuthorityService(self._writing, self.issuer, audit)
+            generated_access.add_AuthorityServiceServicer_to_server(service, server.grpc)
+            server.serves(access_pb2.DESCRIPTOR.services_by_name["AuthorityService"].full_name)
+
+    async def team_of(self, request: Any) -> str | None:
+        """Return the team of the name that a request is about; None if it does not exist. Types are everybody's."""
+        ref = request.ref if "ref" in request.DESCRIPTOR.fields_by_name else request
+        if ref.kind == EntryKind.ENTRY_KIND_TYPE:
+            return EVERYBODYS
+        return await stored.team_of(self._reading, ref.name, ref.kind)
+
+    async def _deployment_id(self) -> str:
+        if not self._deployment:
+            self._deployment = (await deployment_of(self._state_trackers)).deployment_id
+        return self._deployment
 
     async def _look(self) -> None:
         """See what other registries have appended, and whether the database responds, until cancelled."""

@@ -1,8 +1,9 @@
 """Connections to other services, with the settings that all of them share."""
 
-from typing import Final
+from typing import Any, Final, cast
 
 import grpc.aio
+from penstock_access.credentials import Channel, Header
 
 MESSAGE_BYTES_MAX: Final = 4 * 2**20
 KEEPALIVE_EVERY_S: Final = 20
@@ -12,9 +13,19 @@ RECONNECT_MIN_S: Final = 0.1
 RECONNECT_MAX_S: Final = 1.0
 
 
+# Of this process; None: access control is off.
+_credential: Header | None = None
+
+
+def use_credential(credential: Header | None) -> None:
+    """Let every channel that this process opens from now on carry a token; None: none."""
+    global _credential
+    _credential = credential
+
+
 def open_channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> grpc.aio.Channel:
-    """Open a channel that reconnects by itself."""
-    return grpc.aio.insecure_channel(
+    """Open a channel that reconnects by itself, and carries the token of this process, if it has one."""
+    channel = grpc.aio.insecure_channel(
         address,
         options=[
             ("grpc.max_receive_message_length", message_bytes_max),
@@ -28,3 +39,4 @@ def open_channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> gr
             ("grpc.enable_http_proxy", 0),
         ],
     )
+    return cast(Any, Channel(channel, _credential)) if _credential is not None else channel

@@ -42,10 +42,10 @@ class ServerOptions:
 class Server:
     """A gRPC server with health and reflection. `grpc` is for the generated `add_..._to_server`."""
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, options: ServerOptions, guards: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
         self._options = options
         self.grpc = grpc.aio.server(
-            interceptors=[ErrorInterceptor()], options=_server_settings(options.message_bytes_max)
+            interceptors=[ErrorInterceptor(), *guards], options=_server_settings(options.message_bytes_max)
         )
         self.port = 0
         self._services: list[str] = []
@@ -94,9 +94,13 @@ class Server:
             await self._health.set(service, status)
 
 
-def server(options: ServerOptions | None = None) -> Server:
-    """Make a server; register services on its `grpc`, name them with `serves`, then start it."""
-    return Server(options or ServerOptions())
+def server(options: ServerOptions | None = None, guards: Sequence[grpc.aio.ServerInterceptor] = ()) -> Server:
+    """Make a server; register services on its `grpc`, name them with `serves`, then start it.
+
+    Args:
+        guards: Look at each call before its handler does; what they raise is answered as other errors are.
+    """
+    return Server(options or ServerOptions(), guards)
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):

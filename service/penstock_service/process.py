@@ -6,15 +6,17 @@ import logging
 import signal
 import sys
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final, TypeVar
 
+from penstock_access.rules import Of
 from penstock_observability import logs, metrics
 from pydantic import ValidationError
 
-from . import grpc_server
+from . import access, grpc_server
 from .errors import ServiceError
+from .guard import TeamOf
 from .runtime import loop_factory, settle_garbage
 from .settings import ServiceSettings, split_address
 from .variables import Variable, variables
@@ -41,21 +43,30 @@ class Process:
         ready: Asked again and again, once the service has started; health answers accordingly.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ServiceSettings | None = None) -> None:
         self.stops = AsyncExitStack()
         self.ready: Callable[[], bool] = lambda: True
         self.server: grpc_server.Server | None = None
+        self._access = access.of(settings, self.stop) if settings is not None else None
 
     def stop(self, step: Callable[[], Awaitable[object]]) -> None:
         """Do this at the end, before what was named earlier."""
         self.stops.push_async_callback(step)
 
     async def serve(
-        self, settings: ServiceSettings, register: Callable[[grpc_server.Server], None]
+        self,
+        settings: ServiceSettings,
+        register: Callable[[grpc_server.Server], None],
+        teams: Mapping[Of, TeamOf] | None = None,
     ) -> grpc_server.Server:
-        """Listen, with the services that `register` adds."""
+        """Listen, with the services that `register` adds.
+
+        Args:
+            teams: Where the team of what requests name comes from, for access control.
+        """
         host, port = split_address(settings.listen)
-        server = self.server = grpc_server.server(grpc_server.ServerOptions(host=host, port=port))
+        guards = [self._access.guard(teams or {})] if self._access is not None else []
+        server = self.server = grpc_server.server(grpc_server.ServerOptions(host=host, port=port), guards)
         register(server)
         await server.start()
         self.stop(server.stop)
@@ -151,7 +162,7 @@ async def _serve(settings: S, start: Callable[[S, Process], Awaitable[None]]) ->
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     watchdog = Watchdog()
     watchdog.start()
-    process = Process()
+    process = Process(settings)
     starting = asyncio.ensure_future(start(settings, process))
     stopping = asyncio.create_task(told.wait())
     watching: asyncio.Task[None] | None = None

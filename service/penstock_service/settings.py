@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -32,13 +33,20 @@ class BadDsn(ValueError):
 
 
 class UnsafeBind(ServiceError):
-    """A service would be open to the network without encryption and access control."""
+    """A service would be open to the network without access control."""
 
     def __init__(self, variable: str, address: str) -> None:
         super().__init__(
-            f"{variable}={address} is open to other machines, but TLS and access control do not exist yet. "
-            "Listen on 127.0.0.1, or set PENSTOCK_ALLOW_INSECURE_BIND=true if the network is private"
+            f"{variable}={address} is open to other machines, but access control is off. Listen on 127.0.0.1, "
+            "set PENSTOCK_ACCESS=true, or set PENSTOCK_ALLOW_INSECURE_BIND=true if the network is private"
         )
+
+
+class IncompleteAccess(ServiceError):
+    """Access control is on, but something that it needs is not set."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(f"PENSTOCK_ACCESS=true also requires {missing}")
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -97,8 +105,19 @@ class ServiceSettings(BaseSettings):
     )
     allow_insecure_bind: bool = Field(
         default=False,
-        description="Allow addresses other than loopback, although TLS and access control do not exist yet. "
-        "Only use it on a private network.",
+        description="Allow addresses other than loopback without access control. Only use it on a private network.",
+    )
+    access: bool = Field(
+        default=False,
+        description="Verify who calls, and what they may do. Without it, only addresses of loopback are listened on.",
+    )
+    authority: Address = Field(
+        default="", description="Address of the registry, which issues access tokens; required with PENSTOCK_ACCESS."
+    )
+    service_key_file: Path | None = Field(
+        default=None,
+        description="File with the key that all services of the deployment share, made by `python -m penstock_access key`; "
+        "required with PENSTOCK_ACCESS.",
     )
     metrics_listen: Address = Field(
         default="", description="HOST:PORT that serves /metrics in Prometheus' text format. Default: not served."
@@ -115,9 +134,22 @@ class ServiceSettings(BaseSettings):
     def _refuse_open_addresses(self) -> Self:
         """Refuse addresses that others reach, unless that is wanted."""
         for variable, address in (("PENSTOCK_LISTEN", self.listen), ("PENSTOCK_METRICS_LISTEN", self.metrics_listen)):
-            if address and not self.allow_insecure_bind and not is_loopback(split_address(address)[0]):
-                raise UnsafeBind(variable, address)
+            self.check_bind(variable, address)
         return self
+
+    @model_validator(mode="after")
+    def _require_parts_of_access(self) -> Self:
+        if self.access and self.service_key_file is None:
+            raise IncompleteAccess("PENSTOCK_SERVICE_KEY_FILE: make the file by `python -m penstock_access key FILE`")
+        if self.access and not self.authority:
+            raise IncompleteAccess("PENSTOCK_AUTHORITY: the address of the registry")
+        return self
+
+    def check_bind(self, variable: str, address: str) -> None:
+        """Raise UnsafeBind for an address that others reach, unless access control is on or that is wanted."""
+        is_guarded = self.access or self.allow_insecure_bind
+        if address and not is_guarded and not is_loopback(split_address(address)[0]):
+            raise UnsafeBind(variable, address)
 
     @property
     def instance(self) -> str:

@@ -2,8 +2,10 @@
 
 import sys
 
+from penstock_access.rules import Of
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
+from penstock_service.guard import by_run
 from penstock_service.process import Process, retry_until_available
 from penstock_stream.opening import open_stream
 
@@ -32,7 +34,7 @@ async def start(settings: Settings, here: Process) -> None:
     )
     here.stop(tracker.stop)
     await tracker.start()
-    server = await here.serve(settings, tracker.register)
+    server = await here.serve(settings, tracker.register, {Of.RUN: by_run(tracker.team_of)})
     if not settings.advertise:
         tracker.address = server.address
     here.ready = lambda: tracker.is_ready

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
@@ -15,6 +16,7 @@ from penstock_stream.stream import Stream, Subscription
 
 from . import deployment as deployments
 from . import measures
+from .api import teams
 from .api.diagnosis import Diagnosis
 from .api.lookup import Lookup
 from .api.reader import Reader
@@ -133,6 +135,7 @@ class StateTracker:
         self.plans = Plans(self._databases, self._graphs_used)
         self.consumer: Consumer | None = None
         self.service: StateTrackerService | None = None
+        self._team_of: Callable[[bytes], Awaitable[str | None]] | None = None
 
     @property
     def committers(self) -> Sequence[Committer]:
@@ -197,6 +200,7 @@ class StateTracker:
                 log.error("database %d is away, its %d shards are not served: %s", position + 1, len(shards), away)
                 rejoining = self._rejoin(position, deployment, routing, lookups)
                 self._rejoining.append(asyncio.create_task(rejoining, name=f"database {position + 1}"))
+        self._team_of = partial(teams.team_of, routing, lookups.__getitem__)
         values = Values(routing, self._recent)
         reader = Reader(routing, self._recent)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
@@ -249,6 +253,12 @@ class StateTracker:
         grpc_module: Any = service_pb2_grpc
         grpc_module.add_StateTrackerServiceServicer_to_server(self.service, server.grpc)
         server.serves(service_pb2.DESCRIPTOR.services_by_name["StateTrackerService"].full_name)
+
+    async def team_of(self, run_id: bytes) -> str | None:
+        """Return the team of a run; None if there is no such run."""
+        if self._team_of is None:
+            raise StateTrackerError("start the State Tracker before its server")
+        return await self._team_of(run_id)
 
     async def stop(self) -> None:
         """Commit what is pending, write checkpoints, give the shards up. Harmless when repeated."""

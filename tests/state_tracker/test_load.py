@@ -210,8 +210,12 @@ async def test_lists_and_parts_of_ids_have_indexes_to_follow(pool: Database) -> 
         assert await runs.find([pool], digits) == [bytes.fromhex(part)]
     reverse = part[-6:][::-1]
     for query, arguments, index in (
-        (runs.BEGINNING, (bytes.fromhex(part[:6].ljust(32, "0")), bytes.fromhex(part[:6].ljust(32, "f"))), "runs_pkey"),
-        (runs.ENDING, (reverse, reverse + "g", 20), "runs_id_end"),
+        (
+            runs.BEGINNING,
+            (bytes.fromhex(part[:6].ljust(32, "0")), bytes.fromhex(part[:6].ljust(32, "f")), None),
+            "runs_pkey",
+        ),
+        (runs.ENDING, (reverse, reverse + "g", 20, None), "runs_id_end"),
     ):
         rows = await pool.fetch(f"EXPLAIN {query}", *arguments)
         assert any(index in row[0] for row in rows), [row[0] for row in rows]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from penstock_access import calling
 from penstock_proto.registry.v1 import service_pb2 as api
 from penstock_proto.registry.v1.events_pb2 import EntryKind, Interface, RegistryEvent
 from penstock_service.database import Connection, Database, Row
 
 from ..core.decisions import Known, KnownType
 from ..core.interface import Definition
-from ..core.names import search_query
+from ..core.names import kind_of, search_query
 from ..errors import NotFound
 from . import tables
 
@@ -20,6 +21,7 @@ KIND_TEXTS: Final = {EntryKind.ENTRY_KIND_WORKFLOW: "workflow", EntryKind.ENTRY_
 US = "(extract(epoch FROM {}) * 1000000)::bigint"
 SAME = "SELECT version FROM penstock_registry.versions WHERE kind = $1 AND name = $2 AND hash = $3"
 KNOWN = "SELECT team, latest FROM penstock_registry.entries WHERE kind = $1 AND name = $2"
+TEAM = "SELECT team FROM penstock_registry.entries WHERE kind = $1 AND name = $2"
 ALIASES = "SELECT alias, version FROM penstock_registry.aliases WHERE kind = $1 AND name = $2"
 PAYLOADS = """
 SELECT version, payload FROM penstock_registry.versions JOIN penstock_registry.events USING (seq)
@@ -88,6 +90,11 @@ async def known_types(connection: Connection, definitions: Sequence[Definition])
     return {row["name"]: KnownType(row["latest"], row["same"]) for row in rows}
 
 
+async def team_of(database: Database, name: str, kind: EntryKind) -> str | None:
+    """Return the team of a name; None if there is no such name."""
+    return await database.fetchval(TEAM, kind_of(kind), name)
+
+
 async def version_of(database: Database, name: str, plan: bytes) -> int:
     """Return the version of a workflow that has a plan; 0 if none has."""
     return await database.fetchval(SAME, EntryKind.ENTRY_KIND_WORKFLOW, name, plan) or 0
@@ -129,9 +136,13 @@ async def list_(
     if words := search_query(request.query):
         values.append(words)
         conditions += f" AND search @@ to_tsquery('simple', ${len(values)})"
-    if request.team:
-        values.append(request.team)
-        conditions += f" AND team = ${len(values)}"
+    if kind == EntryKind.ENTRY_KIND_TYPE:  # everybody's
+        teams = [request.team] if request.team else None
+    else:
+        teams = calling.narrowed(request.team)
+    if teams is not None:
+        values.append(teams)
+        conditions += f" AND team = ANY(${len(values)}::text[])"
     return [_entry(row) for row in await database.fetch(LIST.format(conditions), *values)]
 
 

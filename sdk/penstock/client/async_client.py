@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+from penstock_access.credentials import Credential
 from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
@@ -35,6 +36,7 @@ from .run_search import run_with
 from .runs import LogLine, Run, RunInfo, RunList, list_runs, run_info
 from .saving import Saved
 from .submit_queue import Submitting
+from .tokens import found_credential
 from .values import Artifacts, decode_outputs
 from .view import RunState, RunView, run_state
 
@@ -55,6 +57,7 @@ class AsyncClient:
         team: Team of runs that are submitted without one.
         program: Name and version of the calling program, recorded with its runs.
         patience_s: How long an unavailable service is retried before `Unreachable` is raised.
+        token: API token or access token; by default $PENSTOCK_TOKEN, then the file of `penstock whoami`.
     """
 
     def __init__(
@@ -65,9 +68,11 @@ class AsyncClient:
         team: str = "",
         program: str = "",
         patience_s: float = PATIENCE_S,
+        token: str | None = None,
     ) -> None:
         user_code.refuse_clients()
-        self._connection = Connection(choose_address(address, data), patience_s)
+        credential = found_credential() if token is None else Credential(token)
+        self._connection = Connection(choose_address(address, data), patience_s, credential)
         self._submitting = Submitting(self._connection)
         self._capacity = capacity.Capacity(self._connection)
         self._results = Results(self._connection)

@@ -11,6 +11,9 @@ from typing import Any, cast
 import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from google.protobuf.message import Message
+from penstock_access.credentials import Channel, Credential, passed
+from penstock_proto.access.v1 import service_pb2 as access_pb2
+from penstock_proto.access.v1 import service_pb2_grpc as access
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
 from penstock_proto.history.v1 import service_pb2_grpc as history
@@ -37,6 +40,7 @@ _STUBS: dict[str, Any] = {
     "state_tracker": cast(Any, tracker).StateTrackerServiceStub,
     "artifact_store": cast(Any, artifacts).ArtifactStoreServiceStub,
     "action_service": cast(Any, actions).ActionServiceStub,
+    "authority": cast(Any, access).AuthorityServiceStub,
     "registry": cast(Any, registry).RegistryServiceStub,
     "history": cast(Any, history).HistoryServiceStub,
 }
@@ -57,9 +61,11 @@ _OPTIONS = [
 class Connection:
     """Calls by name of service and method. Bound to the event loop it is first used on."""
 
-    def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, address: str, patience_s: float = PATIENCE_S, credential: Credential | None = None) -> None:
         self.address = address
         self.patience_s = patience_s
+        # The token that calls carry.
+        self.credential = Credential() if credential is None else credential
         # Where services are, by name, for a program that is not where the deployment expects clients.
         self.places: dict[str, list[str]] = {}
         self._channels: dict[str, Any] = {}
@@ -81,7 +87,8 @@ class Connection:
             return found
         channel = self._channels.get(key[1])
         if channel is None:
-            channel = self._channels[key[1]] = _grpc.aio.insecure_channel(key[1], options=_OPTIONS)
+            channel = Channel(_grpc.aio.insecure_channel(key[1], options=_OPTIONS), self.credential)
+            self._channels[key[1]] = channel
         stub = self._stubs[key] = _STUBS[service](channel)
         return stub
 
@@ -96,12 +103,13 @@ class Connection:
         """Return where a service is: at this connection's address, unless the deployment has it elsewhere."""
         if service == "state_tracker":
             return [self.address]
-        if places := self.places.get(service):
+        if places := self.places.get("registry" if service == "authority" else service):
             return places
         info = await self.info()
         elsewhere = {
             "artifact_store": [info.artifact_address],
             "registry": [info.registry_address],
+            "authority": [info.registry_address],
             "history": [info.history_address],
             "action_service": list(info.action_services),
         }
@@ -129,6 +137,31 @@ class Connection:
         """Return what knows where a service is called, and again after failures."""
         return Retry((await self.homes(service))[0], self.patience_s if patience_s is None else patience_s)
 
+    async def authorize(self) -> None:
+        """Exchange an API token for an access token where that is due; raise Refused, Unreachable."""
+        if self.credential.is_due and passed() is None:
+            await self.credential.renew(self._exchange)
+
+    async def _exchange(self, api_token: str) -> tuple[str, float]:
+        home, *_ = await self.homes("authority")
+        retry = Retry(home, self.patience_s)
+        request = access_pb2.ExchangeRequest(api_token=api_token)
+        while True:
+            try:
+                answer = await self.stub("authority", retry.address).Exchange(request, timeout=CALL_TIMEOUT_S)
+                return answer.access_token, float(answer.expires_in_s)
+            except _grpc.aio.AioRpcError as error:
+                await retry.wait_after(error)
+
+    async def _can_repeat_after(self, error: Any, retry: Retry) -> bool:
+        """Whether a call may be repeated with another token, since a service says that this one has expired."""
+        if error.code() is not _grpc.StatusCode.UNAUTHENTICATED or not self.credential.is_exchanged or retry.is_renewed:
+            return False
+        retry.is_renewed = True
+        self.credential.expire()
+        await self.authorize()
+        return True
+
     async def call(
         self,
         service: str,
@@ -140,26 +173,32 @@ class Connection:
     ) -> Any:
         """Call a method that may be repeated; raise what `Retry.wait_after` makes of its failure."""
         retry = retry or await self.retry(service)
+        if method != "Info":  # which everybody may ask, and which says where tokens are exchanged
+            await self.authorize()
         while True:
             try:
                 return await getattr(self.stub(service, retry.address), method)(request, timeout=timeout_s)
             except _grpc.aio.AioRpcError as error:
-                await retry.wait_after(error)
+                if not await self._can_repeat_after(error, retry):
+                    await retry.wait_after(error)
 
     async def send(self, service: str, method: str, requests: Iterable[Message]) -> Any:
         """Call a method that takes a stream and may be repeated; `requests` can be walked again."""
         retry = await self.retry(service)
+        await self.authorize()
         while True:
             try:
                 return await getattr(self.stub(service, retry.address), method)(
                     iter(requests), timeout=TRANSFER_TIMEOUT_S
                 )
             except _grpc.aio.AioRpcError as error:
-                await retry.wait_after(error)
+                if not await self._can_repeat_after(error, retry):
+                    await retry.wait_after(error)
 
     async def send_once(self, service: str, method: str, requests: AsyncIterator[Message]) -> Any:
         """Call a method that takes a stream and is not repeated; raise what `requests` raises."""
         asked = await self.retry(service, 0.0)
+        await self.authorize()
         call = getattr(self.stub(service, asked.address), method)(timeout=TRANSFER_TIMEOUT_S)
         try:
             async for request in requests:
@@ -177,6 +216,7 @@ class Connection:
     ) -> AsyncGenerator[Any]:
         """Yield a stream's messages; with `retry`, a failure only waits and ends them, to be asked for again."""
         asked = retry or await self.retry(service, 0.0)
+        await self.authorize()
         call = getattr(self.stub(service, asked.address), method)(request)
         try:
             async for message in call:
@@ -184,7 +224,9 @@ class Connection:
                 yield message
             asked.is_finished = True
         except _grpc.aio.AioRpcError as error:
-            await asked.wait_after(error)
+            # Without a retry of the caller's own, nobody would ask again.
+            if retry is None or not await self._can_repeat_after(error, asked):
+                await asked.wait_after(error)
         finally:
             call.cancel()
 
@@ -210,12 +252,12 @@ class Retry:
     def __init__(self, address: str, patience_s: float) -> None:
         self.address = address
         self.patience_s = patience_s
-        self.is_finished = False
+        self.is_finished = self.is_renewed = False
         self._since: float | None = None
         self._failures = self._overloaded = self._owners = 0
 
     def reset(self) -> None:
-        self._since, self._failures = None, 0
+        self._since, self._failures, self.is_renewed = None, 0, False
 
     async def wait_after(self, error: Any) -> None:
         """Wait for the next retry; raise Unreachable, Overloaded or Refused if no retry is left."""

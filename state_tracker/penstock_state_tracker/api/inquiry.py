@@ -13,6 +13,7 @@ from ..errors import BadRequest, NotOwner, RunNotFound, RunRemoved, ShardAway
 from ..log import event_log as logs
 from ..log.shard_state import Listener, Owned
 from ..ownership.routing import Routing
+from . import teams
 from .lookup import Lookup
 from .results import Ended, Results, messages, refused
 
@@ -47,6 +48,9 @@ class Inquiry:
         if len(self._asked) + len(run_ids) > RUNS_MAX:
             raise BadRequest(f"a stream returns the results of at most {RUNS_MAX:,} runs; open another stream")
         new = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._asked]
+        for run_id in await teams.hidden(self._routing, self._lookup_of, new):
+            new.remove(run_id)
+            self._refuse(run_id, RunNotFound(run_id))
         for at in range(0, len(new), RUNS_AT_ONCE):
             # What ends while the rows are read is heard of.
             listening = [run_id for run_id in new[at : at + RUNS_AT_ONCE] if self._listen(run_id)]

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from penstock_access import calling
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_service.database import Database, Row
@@ -31,6 +32,7 @@ _LIST = f"""
 SELECT {COLUMNS} FROM runs
 WHERE (submitted_at, run_id) < ('epoch'::timestamptz + $1::bigint * interval '1 microsecond', $2::uuid)
     AND removed_at IS NULL"""
+CONDITIONS: Final = {"team": "team = ${}", "teams": "team = ANY(${}::text[])", "plan_name": "plan_name = ${}"}
 _ORDER = " ORDER BY submitted_at DESC, run_id DESC LIMIT $3"
 # States whose runs have an index of their own, named in the words of that index.
 _GROUPS: Final = (
@@ -47,10 +49,12 @@ FOUND_MAX: Final = 20
 ID_DIGITS: Final = 32
 END_DIGITS: Final = 12
 BEGINNING = f"""
-SELECT run_id FROM runs WHERE run_id BETWEEN $1::uuid AND $2::uuid ORDER BY run_id DESC LIMIT {FOUND_MAX}"""
+SELECT run_id FROM runs WHERE run_id BETWEEN $1::uuid AND $2::uuid AND ($3::text[] IS NULL OR team = ANY($3))
+ORDER BY run_id DESC LIMIT {FOUND_MAX}"""
 ENDING = """
 SELECT run_id FROM runs
-WHERE reverse(right(run_id::text, 12)) ~>=~ $1 AND reverse(right(run_id::text, 12)) ~<~ $2 LIMIT $3"""
+WHERE reverse(right(run_id::text, 12)) ~>=~ $1 AND reverse(right(run_id::text, 12)) ~<~ $2
+    AND ($4::text[] IS NULL OR team = ANY($4)) LIMIT $3"""
 # Whose last 12 digits are the same is looked at further, up to so many.
 ENDING_ROWS_MAX: Final = 1_000
 
@@ -76,14 +80,18 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> a
     size = _page_size(request.page_size)
     after = _after(request.page_token)
     states = _states(request.states)
-    filters = [name for name in (request.team, request.plan_name) if name]
-    if any("\0" in name for name in filters):
+    if "\0" in request.team + request.plan_name:
         raise BadRequest("invalid team or workflow: a name cannot contain a zero byte")
-    named = [column for column, name in (("team", request.team), ("plan_name", request.plan_name)) if name]
-    queries = listing(states, named)
+    teams = calling.narrowed(request.team)
+    filters: dict[str, object] = {}
+    if teams is not None:  # a single one has an index that is in the order of the list
+        filters |= {"team": teams[0]} if len(teams) == 1 else {"teams": teams}
+    if request.plan_name:
+        filters["plan_name"] = request.plan_name
+    queries = listing(states, list(filters))
 
     async def of_one(database: Database) -> list[Row]:
-        return [row for query in queries for row in await database.fetch(query, *after, size + 1, *filters)]
+        return [row for query in queries for row in await database.fetch(query, *after, size + 1, *filters.values())]
 
     rows, away = await _of_those_that_answer(databases, of_one)
     rows.sort(key=_key, reverse=True)
@@ -122,11 +130,11 @@ def _states(wanted: Sequence[int]) -> set[int]:
 
 
 def listing(states: set[int], named: Sequence[str] = ()) -> list[str]:
-    """Return queries that together list these states, with a parameter for each column that is named.
+    """Return queries that together list these states, with a parameter for each of CONDITIONS that is named.
 
     Each has an index to follow, and no two of them list the same run.
     """
-    where = "".join(f" AND {column} = ${place}" for place, column in enumerate(named, 4))
+    where = "".join(f" AND {CONDITIONS[name].format(place)}" for place, name in enumerate(named, 4))
     if states == set(ALL_STATES):
         return [_LIST + where + _ORDER]
     queries: list[str] = []
@@ -146,11 +154,12 @@ async def find(databases: Sequence[Database], part: str) -> list[bytes]:
     first, last = (bytes.fromhex(digits.ljust(ID_DIGITS, fill)) for fill in "0f")
     reverse = digits[-END_DIGITS:][::-1]
     rows_max = ENDING_ROWS_MAX if len(digits) > END_DIGITS else FOUND_MAX
+    teams = calling.narrowed("")
 
     async def of_one(database: Database) -> list[Row]:
         return [
-            *await database.fetch(BEGINNING, first, last),
-            *await database.fetch(ENDING, reverse, reverse + "g", rows_max),  # "g" follows every digit
+            *await database.fetch(BEGINNING, first, last, teams),
+            *await database.fetch(ENDING, reverse, reverse + "g", rows_max, teams),  # "g" follows every digit
         ]
 
     rows, away = await _of_those_that_answer(databases, of_one)

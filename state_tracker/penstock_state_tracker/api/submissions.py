@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from penstock_access import calling
+from penstock_access.rules import RULES
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.wire import HASH_BYTES
 from penstock_service.answers import Answer
 from penstock_service.database import Row
 from penstock_service.errors import DatabaseAway
+from penstock_service.guard import enforce
 
 from ..core.run import Run
 from ..errors import BadRequest, Overloaded, RunExists, ShardAway
@@ -31,6 +34,8 @@ OPTIONS_BYTES_MAX: Final = 8 * 1024
 # An event has to fit a message to everybody who follows the log.
 EVENT_BYTES_MAX: Final = 2**20
 RETRY_AFTER_S: Final = 0.5
+
+SUBMIT: Final = RULES["StateTrackerService/Submit"]
 
 Outcome = api.RunSummary | Answer
 
@@ -96,6 +101,7 @@ class Submissions:
         later: list[int] = []
         for index in left:
             try:
+                enforce(calling.claim(requests[index], SUBMIT))
                 submission = self._checked(requests[index])
             except Answer as refusal:
                 outcomes[index] = refusal
@@ -251,17 +257,19 @@ async def _wait_recorded(submission: Submission) -> None:
 def digest_of(request: api.SubmitRequest) -> bytes:
     """Return the SHA-256 that tells whether a request is the same one again.
 
-    The client's version and its trace context do not count: the request may be repeated by another process.
+    The client's version, its token and its trace context do not count: another process may repeat the request.
     """
-    caller, options = request.caller, request.options
-    client, traceparent = caller.client, options.traceparent
-    caller.client = options.traceparent = (
-        ""  # also where they were empty: an absent message and an empty one are the same
-    )
+    caller, options = ev.Caller(), request.options
+    caller.CopyFrom(request.caller)
+    traceparent = options.traceparent
+    # Also where they were empty: an absent message and an empty one are the same.
+    request.caller.client = request.caller.credential = request.caller.source = request.caller.request_id = ""
+    options.traceparent = ""
     try:
         return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
     finally:
-        caller.client, options.traceparent = client, traceparent
+        request.caller.CopyFrom(caller)
+        options.traceparent = traceparent
 
 
 def _again(submission: Submission, row: Row) -> Outcome:

@@ -96,14 +96,22 @@ class Event(_message.Message):
     def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ...) -> None: ...
 
 class Caller(_message.Message):
-    __slots__ = ("user", "team", "client")
+    __slots__ = ("user", "team", "client", "subject", "source", "credential", "request_id")
     USER_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     user: str
     team: str
     client: str
-    def __init__(self, user: _Optional[str] = ..., team: _Optional[str] = ..., client: _Optional[str] = ...) -> None: ...
+    subject: str
+    source: str
+    credential: str
+    request_id: str
+    def __init__(self, user: _Optional[str] = ..., team: _Optional[str] = ..., client: _Optional[str] = ..., subject: _Optional[str] = ..., source: _Optional[str] = ..., credential: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RunSubmitted(_message.Message):
     __slots__ = ("plan", "plan_name", "caller", "inputs", "options", "nodes", "parent_run_id", "forked_from", "reused")

@@ -1,0 +1,1 @@
+"""Who may do what: roles, rules, access tokens and credentials."""
