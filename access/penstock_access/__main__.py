@@ -15,7 +15,7 @@ def main() -> int:
     key = commands.add_parser("key", help="Make a service key, in a file that only you can read.")
     key.add_argument("file", type=Path)
     token = commands.add_parser("token", help="Show a token of a service, valid for 5 minutes: it may do everything.")
-    token.add_argument("file", type=Path, help="Take the service key from this file.")
+    token.add_argument("file", type=Path, help="Choose the file that holds the service key.")
     chosen = parser.parse_args()
     try:
         if chosen.command == "key":

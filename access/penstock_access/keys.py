@@ -62,9 +62,7 @@ def read_file(path: Path) -> Ed25519PrivateKey:
     except OSError as error:
         raise BadKeyFile(f"cannot read the key in {path}: {error.strerror}") from None
     except ValueError:
-        raise BadKeyFile(
-            f"{path} holds no Ed25519 key in PEM: make one by `python -m penstock_access key {path}`"
-        ) from None
+        raise BadKeyFile(f"{path} holds no Ed25519 key in PEM: make one by `python -m penstock_access key`") from None
 
 
 def jwks_of(keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:

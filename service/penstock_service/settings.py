@@ -116,8 +116,8 @@ class ServiceSettings(BaseSettings):
     )
     service_key_file: Path | None = Field(
         default=None,
-        description="File with the key that all services of the deployment share, made by `python -m penstock_access key`; "
-        "required with PENSTOCK_ACCESS.",
+        description="File with the key that all services of the deployment share, required with PENSTOCK_ACCESS. "
+        "`python -m penstock_access key FILE` makes it.",
     )
     metrics_listen: Address = Field(
         default="", description="HOST:PORT that serves /metrics in Prometheus' text format. Default: not served."
