@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from penstock_proto.history.v1 import service_pb2, service_pb2_grpc
 from penstock_service import channels, grpc_server
-from penstock_service.database import ABSENT, LOOKING, TROUBLE, Database
+from penstock_service.database import LOOKING, TROUBLE, Database
 from penstock_service.migrations import migrate, packaged
 from penstock_service.plans import Plans
 from penstock_service.process import retry_until_available
@@ -19,6 +19,7 @@ from .core.runs import Mark
 from .errors import NotWriter
 from .shell.intake import Intake
 from .shell.outline import Outline, outline
+from .shell.removals import Removals
 from .shell.writer import Writer
 
 SCHEMA: Final = "penstock_history"
@@ -80,14 +81,15 @@ class History:
     async def _run(self) -> None:
         """Write whenever no other process does."""
         while True:
-            marks = await retry_until_available(self._writer.acquire, ABSENT, "Postgres")
+            marks = await retry_until_available(self._writer.acquire, TROUBLE, "Postgres")
             self._stands_by = marks is None
             if marks is not None:
                 await self._write(marks)
             await asyncio.sleep(ASK_AGAIN_S)
 
     async def _write(self, marks: dict[int, Mark]) -> None:
-        self._intake = Intake(self._stream, self._upstreams, self._shards, self._plans, self._writer, marks)
+        removals = Removals(self._channels, self._writer.removed_us)
+        self._intake = Intake(self._stream, self._upstreams, self._shards, self._plans, self._writer, marks, removals)
         try:
             await self._intake.run()
         except NotWriter as error:

@@ -6,7 +6,8 @@ decodes every value by its Python type and has the last word.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from itertools import islice
+from typing import Any, Final, NamedTuple, cast
 
 import jsonschema_rs
 
@@ -61,6 +62,13 @@ class Budget:
         self.left = most
 
 
+class Fault(NamedTuple):
+    """One thing that is wrong with a value: where, as a JSON pointer, and what, to follow its name in a sentence."""
+
+    pointer: str
+    text: str
+
+
 class Schema:
     """A schema made ready, once for all values."""
 
@@ -98,22 +106,27 @@ class Schema:
 
     def problem(self, value: Any, budget: Budget | None = None) -> str:
         """The same of a value that was parsed."""
+        found = self.faults(value, budget, 1)
+        return found[0].text if found else ""
+
+    def faults(self, value: Any, budget: Budget | None, count_max: int) -> list[Fault]:
+        """The first things that are wrong with a value that was parsed."""
         depth = _depth(value)
         if depth >= len(self._costs) and not self._is_flat():
-            return ""
+            return []
         if budget is not None:
             budget.left -= self._costs[min(depth, len(self._costs) - 1)]
             if budget.left < 0:
-                return ""
+                return []
         try:
             if self._validator.is_valid(value):
-                return ""
-            error = next(iter(self._validator.iter_errors(value)))
-            return "" if type(error.kind).__name__ in _UNDECIDED else _words(error)
+                return []
+            errors: list[Any] = list(islice(self._validator.iter_errors(value), count_max))
         except UnicodeEncodeError:
-            return "has text with a lone surrogate, which is not valid text"
-        except StopIteration:
-            return ""
+            return [Fault("", "has text with a lone surrogate, which is not valid text")]
+        if errors and type(errors[0].kind).__name__ in _UNDECIDED:
+            return []
+        return [Fault(_pointer(one), _words(one)) for one in errors if type(one.kind).__name__ not in _UNDECIDED]
 
     def _is_flat(self) -> bool:
         """Whether a deeper value costs no more, since no schema looks there."""
@@ -208,6 +221,11 @@ def _depth(value: Any) -> int:
     ]:
         depth += 1
     return depth
+
+
+def _pointer(error: Any) -> str:
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path)
+    return "".join(f"/{part}" for part in parts)
 
 
 def _words(error: Any) -> str:

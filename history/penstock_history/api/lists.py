@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from penstock_proto.history.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import RUN_ID_BYTES
 from penstock_service.database import Database, Row
 
 from ..errors import BadRequest
@@ -20,6 +21,7 @@ STATES: Final[tuple[ev.RunState, ...]] = (
 )
 OPEN: Final[frozenset[ev.RunState]] = frozenset({ev.RUN_STATE_RUNNING, ev.RUN_STATE_CANCELLING})
 NEWEST: Final = (2**53, b"\xff" * 16)
+OLDEST: Final = (-1, b"\0" * 16)
 LABELS_MAX: Final = 16
 TEXT_CHARS_MAX: Final = 1_000
 WORKFLOWS_MAX: Final = 1_000  # that a search may match
@@ -36,6 +38,15 @@ FIELDS: Final = (
 TABLES: Final = ("penstock_history.runs", "penstock_history.open_runs")
 SEARCH = """
 SELECT workflow FROM penstock_history.workflows WHERE strpos(lower(workflow), lower($1)) > 0 ORDER BY 1 LIMIT $2"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: after a run, in one of the two orders."""
+
+    after: tuple[int, bytes]
+    is_oldest: bool
+    limit: int
 
 
 @dataclass(slots=True)
@@ -58,11 +69,19 @@ class Condition:
         return " AND ".join(self.words) or "true"
 
 
-async def newest(database: Database, request: api.ListRunsRequest) -> tuple[list[Row], str]:
-    """Return a page of runs, newest first, and the token of the next one; empty if there is none."""
+async def position(database: Database) -> int:
+    """Return the number of the last change."""
+    return await database.fetchval("SELECT change FROM penstock_history.state")
+
+
+async def runs(database: Database, request: api.ListRunsRequest) -> tuple[list[Row], str]:
+    """Return a page of runs by the time of their submission, and the token of the next one; empty if there is none."""
     size = pages.size_of(request.page_size)
-    digest = pages.digest_of(request.filter)
-    after = pages.place(request.page_token, digest) if request.page_token else NEWEST
+    if request.order not in api.RunOrder.values():
+        raise BadRequest(f"unknown order {request.order}")
+    is_oldest = request.order == api.RUN_ORDER_OLDEST
+    digest = pages.digest_of(api.ListRunsRequest(filter=request.filter, order=request.order))
+    place = Place(_after(request, digest, is_oldest), is_oldest, size + 1)
     states = _states(request.filter.states)
     found = await _where(database, request.filter)
     if found is None:
@@ -72,8 +91,8 @@ async def newest(database: Database, request: api.ListRunsRequest) -> tuple[list
         wanted = states & OPEN if table.endswith("open_runs") else states - OPEN
         # One query for each state follows that state's index; all states together follow the index of times.
         for state in [None] if wanted in (OPEN, set(STATES) - OPEN) else sorted(wanted):
-            rows += await _page(database, table, found, state, after, size + 1)
-    rows.sort(key=_key, reverse=True)
+            rows += await _page(database, table, found, state, place)
+    rows.sort(key=_key, reverse=not is_oldest)
     # A run that ended between the two queries is in both; the first table has its end.
     rows = list({row["run_id"]: row for row in reversed(rows)}.values())[::-1]
     token = pages.token(*_key(rows[size - 1]), digest) if len(rows) > size else ""
@@ -144,17 +163,26 @@ def record(row: Row) -> api.RunRecord:
     )  # fmt: skip
 
 
-async def _page(
-    database: Database, table: str, where: Condition, state: int | None, after: tuple[int, bytes], limit: int
-) -> Sequence[Row]:
+def _after(request: api.ListRunsRequest, digest: bytes, is_oldest: bool) -> tuple[int, bytes]:
+    if request.page_token:
+        return pages.place(request.page_token, digest)
+    if not request.HasField("after"):
+        return OLDEST if is_oldest else NEWEST
+    if len(request.after.run_id) != RUN_ID_BYTES:
+        raise BadRequest(f"invalid run id: expected a UUID of {RUN_ID_BYTES} bytes, not {len(request.after.run_id)}")
+    return _time(request.after.submitted_at_us), request.after.run_id
+
+
+async def _page(database: Database, table: str, where: Condition, state: int | None, place: Place) -> Sequence[Row]:
     condition = Condition(list(where.words), list(where.values))
     if state is not None:
         condition.also(f"runs.state = {condition.value(state)}")
-    at, run_id = condition.value(after[0]), condition.value(after[1])
-    condition.also(f"(runs.submitted_us, runs.run_id) < ({at}::bigint, {run_id}::uuid)")
+    at, run_id = condition.value(place.after[0]), condition.value(place.after[1])
+    sign, order = (">", "ASC") if place.is_oldest else ("<", "DESC")
+    condition.also(f"(runs.submitted_us, runs.run_id) {sign} ({at}::bigint, {run_id}::uuid)")
     query = (
         f"SELECT {FIELDS} FROM {table} AS runs WHERE {condition.text} "
-        f"ORDER BY runs.submitted_us DESC, runs.run_id DESC LIMIT {limit}"
+        f"ORDER BY runs.submitted_us {order}, runs.run_id {order} LIMIT {place.limit}"
     )
     return await database.fetch(query, *condition.values)
 
@@ -162,7 +190,8 @@ async def _page(
 async def _where(database: Database, wanted: api.RunFilter) -> Condition | None:
     """Return the conditions of a filter; None if nothing can match."""
     condition = Condition()
-    texts = (wanted.workflow, wanted.team, wanted.user, wanted.search, *wanted.labels.keys(), *wanted.labels.values())
+    named = (wanted.workflow, wanted.team, wanted.user, wanted.search, wanted.registered)
+    texts = (*named, *wanted.labels.keys(), *wanted.labels.values())
     if any("\0" in text or len(text) > TEXT_CHARS_MAX for text in texts):
         raise BadRequest(f"a text to look for has at most {TEXT_CHARS_MAX} characters, none of them a zero byte")
     if len(wanted.labels) > LABELS_MAX:
@@ -170,11 +199,14 @@ async def _where(database: Database, wanted: api.RunFilter) -> Condition | None:
     for column, text in (("workflow", wanted.workflow), ("team", wanted.team), ("user_name", wanted.user)):
         if text:
             condition.also(f"runs.{column} = {condition.value(text)}")
+    if wanted.registered:  # in the words of the index, which has only these
+        condition.also(f"runs.registered <> '' AND runs.registered = {condition.value(wanted.registered)}")
     if wanted.search:
         names = [row["workflow"] for row in await database.fetch(SEARCH, wanted.search, WORKFLOWS_MAX)]
         if not names:
             return None
-        condition.also(f"runs.workflow = ANY({condition.value(names)}::text[])")
+        place = condition.value(names)
+        condition.also(f"(runs.workflow = ANY({place}::text[]) OR runs.registered = ANY({place}::text[]))")
     for name, value in sorted(wanted.labels.items()):
         condition.also(
             "EXISTS (SELECT 1 FROM penstock_history.labels AS l WHERE l.run_id = runs.run_id "

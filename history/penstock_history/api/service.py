@@ -20,7 +20,7 @@ from ..errors import BadRequest, RunNotFound
 from ..shell.intake import Intake
 from ..shell.outline import Outline
 from ..shell.writer import empty
-from . import lists, pages, statistics
+from . import changes, lists, pages, statistics
 
 COMPARED_MAX: Final = 20
 PLAN_MAX_S: Final = 10.0
@@ -46,8 +46,13 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
         self._url, self._database, self._plans, self._intake = url, database, plans, intake
 
     async def ListRuns(self, request: api.ListRunsRequest, context: Any) -> api.ListRunsResponse:
-        rows, token = await lists.newest(self._database, request)
-        return api.ListRunsResponse(runs=map(lists.record, rows), next_page_token=token, lag=self._lag())
+        position = await lists.position(self._database)  # first: what changes meanwhile is told again
+        rows, token = await lists.runs(self._database, request)
+        runs = map(lists.record, rows)
+        return api.ListRunsResponse(runs=runs, next_page_token=token, lag=self._lag(), position=position)
+
+    async def ListChanges(self, request: api.ListChangesRequest, context: Any) -> api.ListChangesResponse:
+        return await changes.after(self._database, request)
 
     async def CountRuns(self, request: api.CountRunsRequest, context: Any) -> api.CountRunsResponse:
         return api.CountRunsResponse(counts=await lists.counts(self._database, request), lag=self._lag())
@@ -57,12 +62,12 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
 
     async def GetRun(self, request: api.GetRunRequest, context: Any) -> api.GetRunResponse:
         (row,) = await self._rows([request.run_id])
-        found = await self._outline(row)
+        found = await self._outline(row["plan"])
         response = api.GetRunResponse(run=lists.record(row), inputs=_inputs(row, found))
         nodes = _nodes(row)
         if nodes is not None and found is not None:
-            figures, path = await _in_thread(len(nodes), partial(_summaries, found.graph, nodes))
-            response.operators.extend(figures)
+            response.operators.extend(await _in_thread(len(nodes), partial(_figures, found.graph, nodes)))
+            path = await _in_thread(len(nodes), partial(summary.critical_path, found.graph, nodes))
             response.critical_path.extend(path)
         return response
 
@@ -78,7 +83,7 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
         digest = pages.digest_of(question)
         first = pages.place(request.page_token, digest)[0] if request.page_token else 0
         (row,) = await self._rows([request.run_id])
-        found, nodes = await self._outline(row), _nodes(row)
+        found, nodes = await self._outline(row["plan"]), _nodes(row)
         if nodes is None or found is None:
             return api.ListNodesResponse()
         graph = found.graph
@@ -106,16 +111,15 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
         if not 2 <= len(request.run_ids) <= COMPARED_MAX:
             raise BadRequest(f"2 to {COMPARED_MAX} runs can be compared, not {len(request.run_ids)}")
         rows = await self._rows(request.run_ids)
-        found = [await self._outline(row) for row in rows]
-        inputs = [_inputs(row, outline) for row, outline in zip(rows, found, strict=True)]
+        outlines = {plan: await self._outline(plan) for plan in {row["plan"] for row in rows}}
+        inputs = [_inputs(row, outlines[row["plan"]]) for row in rows]
         summaries: list[list[api.OperatorSummary]] = []
-        for row, outline in zip(rows, found, strict=True):
-            nodes = _nodes(row)
-            if nodes is None or outline is None:
+        for row in rows:
+            nodes, found = _nodes(row), outlines[row["plan"]]
+            if nodes is None or found is None:
                 summaries.append([])
             else:
-                graph = outline.graph
-                summaries.append((await _in_thread(len(nodes), partial(_summaries, graph, nodes)))[0])
+                summaries.append(await _in_thread(len(nodes), partial(_figures, found.graph, nodes)))
         return api.CompareResponse(
             runs=map(lists.record, rows),
             inputs=_input_rows(inputs),
@@ -156,14 +160,14 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
                 raise RunNotFound(run_id)
         return [rows[run_id] for run_id in run_ids]
 
-    async def _outline(self, row: Row) -> Outline | None:
-        """Return the outline of the run's plan; None if it is gone, or no State Tracker answers in time."""
+    async def _outline(self, plan: bytes) -> Outline | None:
+        """Return the outline of a plan; None if it is gone, or no State Tracker answers in time."""
         try:
             async with asyncio.timeout(PLAN_MAX_S):
-                await self._plans.have(row["plan"])
+                await self._plans.have(plan)
         except TimeoutError:
             return None
-        return self._plans.get(row["plan"])
+        return self._plans.get(plan)
 
 
 async def _in_thread(nodes: int, work: Callable[[], T]) -> T:
@@ -175,9 +179,8 @@ def _nodes(row: Row) -> Nodes | None:
     return Nodes.unpack(row["columns"]) if row["columns"] else None
 
 
-def _summaries(graph: PlanGraph, nodes: Nodes) -> tuple[list[api.OperatorSummary], list[int]]:
-    figures = summary.by_operator(graph, nodes)
-    return [_summary(operator, one) for operator, one in figures.items()], summary.critical_path(graph, nodes)
+def _figures(graph: PlanGraph, nodes: Nodes) -> list[api.OperatorSummary]:
+    return [_summary(operator, one) for operator, one in summary.by_operator(graph, nodes).items()]
 
 
 def _summary(operator: str, figures: summary.OperatorFigures) -> api.OperatorSummary:

@@ -2,7 +2,7 @@
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
-from .nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Nodes
+from .nodes import ATTEMPTS_MAX, CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Nodes
 
 FAILURE_CHARS_MAX = 300
 
@@ -23,6 +23,7 @@ class OpenRun:
         "nodes",
         "options",
         "plan",
+        "registered",
         "retries",
         "run_id",
         "shard",
@@ -36,6 +37,7 @@ class OpenRun:
     def __init__(self, run_id: bytes, shard: int, seq: int, at_us: int, event: ev.RunSubmitted) -> None:
         self.run_id, self.shard, self.first_seq, self.submitted_us = run_id, shard, seq, at_us
         self.plan, self.workflow = event.plan, event.plan_name
+        self.registered = event.options.workflow
         self.team, self.user = event.options.team or event.caller.team, event.caller.user
         self.caller, self.options = event.caller.SerializeToString(), event.options.SerializeToString()
         self.labels = dict(event.options.labels)
@@ -78,7 +80,7 @@ class OpenRun:
         if not 0 <= node < len(nodes):
             return False
         nodes.status[node] = RUNNING
-        nodes.attempts[node] = min(event.attempt, 255)
+        nodes.attempts[node] = min(event.attempt, ATTEMPTS_MAX)
         nodes.ended_us[node] = since_us
         return True
 

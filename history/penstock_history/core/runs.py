@@ -36,11 +36,14 @@ class Changes:
 
     changed: dict[bytes, OpenRun] = field(default_factory=dict[bytes, OpenRun])  # open runs
     ended: list[OpenRun] = field(default_factory=list[OpenRun])
+    removed: dict[bytes, None] = field(default_factory=dict[bytes, None])  # in the order of their removal
+    # Up to when removals are known; 0: as before.
+    removed_us: int = 0
     figures: Sums = field(default_factory=Sums)
     marks: dict[int, Mark] = field(default_factory=dict[int, Mark])
 
     def __bool__(self) -> bool:
-        return bool(self.changed or self.ended or self.marks)
+        return bool(self.changed or self.ended or self.removed or self.marks or self.removed_us)
 
 
 class Runs:
@@ -53,9 +56,6 @@ class Runs:
         self._positions: dict[int, int] = {}
         self._changes = Changes()
         self._moved: set[int] = set()
-
-    def __len__(self) -> int:
-        return sum(map(len, self._open.values()))
 
     def begin(self, shard: int) -> int:
         """Start with a shard; return the position after which its log has to be read."""
@@ -84,6 +84,10 @@ class Runs:
                     self._changes.changed[run.run_id] = run
             return None
         run = runs.get(event.run_id)
+        if kind == "run_ended" and event.run_ended.removed:
+            runs.pop(event.run_id, None)
+            self.remove(event.run_id)
+            return None
         if run is None:  # its submission is not in the log any more
             return None
         if kind != "run_ended":
@@ -108,6 +112,17 @@ class Runs:
         figures.count(status, run.retries, duration_us)
         figures.busy_us += run.busy_us - duration_us  # of operators, not of the run
         self._changes.figures.merge(of_nodes)
+
+    def remove(self, run_id: bytes) -> None:
+        """Note that a run was removed from the log: it leaves all lists."""
+        changes = self._changes
+        changes.changed.pop(run_id, None)
+        changes.ended = [run for run in changes.ended if run.run_id != run_id]
+        changes.removed[run_id] = None
+
+    def note_removals(self, up_to_us: int) -> None:
+        """Note up to when removals are known."""
+        self._changes.removed_us = up_to_us
 
     def skip(self, shard: int, seq: int) -> None:
         """Go on after a position up to which the log is gone."""

@@ -17,6 +17,7 @@ from ..core.figures import DAY_US, Sums, of_nodes
 from ..core.open_run import OpenRun
 from ..core.runs import Mark, Runs
 from .outline import Outline, node_name
+from .removals import Removals
 from .writer import Writer
 
 # Between two writes: at least this, and so long that writing takes a small share of the time. Of a run that begins and
@@ -44,10 +45,12 @@ class Intake:
         plans: Plans[Outline],
         writer: Writer,
         marks: dict[int, Mark],
+        removals: Removals,
     ) -> None:
         self._plans, self._writer = plans, writer
         self._backlog = Backlog(upstreams)
         self._runs = Runs(marks)
+        self._removals, self._removed_us = removals, writer.removed_us
         self._begun: set[int] = set()
         self.events_taken = 0
         self._follower = Follower[Events](
@@ -59,10 +62,6 @@ class Intake:
         """Whether every shard is followed."""
         return self._follower.is_loaded
 
-    @property
-    def open_runs(self) -> int:
-        return len(self._runs)
-
     def lag(self) -> list[tuple[tuple[str, str], float]]:
         """Return how many events of each shard are not in the tables, and were not taken to be written next."""
         ends = self._backlog.ends
@@ -70,16 +69,17 @@ class Intake:
 
     async def run(self) -> None:
         """Write until cancelled. Raises NotWriter, or an error of Postgres."""
-        catching_up = asyncio.create_task(self._backlog.catch_up())
+        beside = [asyncio.create_task(self._backlog.catch_up()), asyncio.create_task(self._removals.run())]
         unwatch = metrics.FOLLOWER_LAG.register(self.lag)
-        await self._follower.start()
         try:
+            await self._follower.start()
             await self._work()
         finally:
             unwatch()
             await self._follower.stop()
-            catching_up.cancel()
-            await asyncio.gather(catching_up, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     # What the follower calls
 
@@ -131,6 +131,12 @@ class Intake:
                 await asyncio.sleep(min(TAKEN_EVERY_S, max(0.0, due_s - loop.time())))
 
     async def _write(self) -> None:
+        removed, removed_us = self._removals.take()
+        for run_id in removed:
+            self._runs.remove(run_id)
+        if removed_us > self._removed_us:
+            self._removed_us = removed_us
+            self._runs.note_removals(removed_us)
         if changes := self._runs.take_changes():
             await self._writer.write(changes, lambda plan, node: node_name(self._plans.get(plan), node))
         else:

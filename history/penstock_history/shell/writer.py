@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from penstock_proto.state_tracker.v1.events_pb2 import RunOptions
 from penstock_service.database import Connection, connect
 
 from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
@@ -21,21 +22,37 @@ COLUMNS: Final = (
     ("shard", "integer"), ("first_seq", "bigint"), ("last_seq", "bigint"), ("nodes", "integer"),
     ("running", "integer"), ("succeeded", "integer"), ("failed", "integer"), ("skipped", "integer"),
     ("cancelled", "integer"), ("failed_node", "text"), ("failure", "text"), ("retries", "integer"),
-    ("busy_us", "bigint"), ("inputs", "bytea"), ("columns", "bytea"),
+    ("busy_us", "bigint"), ("inputs", "bytea"), ("columns", "bytea"), ("registered", "text"), ("change", "bigint"),
 )  # fmt: skip
 _NAMES = ", ".join(name for name, _ in COLUMNS)
 _ARRAYS = ", ".join(f"${place}::{kind}[]" for place, (_, kind) in enumerate(COLUMNS, 1))
 _CHANGING = (
     "state", "running", "succeeded", "failed", "skipped", "cancelled", "failed_node", "failure", "retries", "busy_us",
+    "change",
 )  # fmt: skip
 _SET = ", ".join(f"{name} = excluded.{name}" for name in _CHANGING)
 
 END = f"""
-INSERT INTO penstock_history.runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT (run_id) DO NOTHING"""
+INSERT INTO penstock_history.runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) AS new ({_NAMES})
+WHERE NOT EXISTS (SELECT 1 FROM penstock_history.removed WHERE removed.run_id = new.run_id)
+ON CONFLICT (run_id) DO NOTHING"""
 CLOSE = "DELETE FROM penstock_history.open_runs WHERE run_id = ANY($1::uuid[])"
 CHANGE = f"""
 INSERT INTO penstock_history.open_runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS})
 ON CONFLICT (run_id) DO UPDATE SET {_SET}"""
+# What was read again, and is known to be removed, is no news.
+REMOVE = """
+INSERT INTO penstock_history.removed (run_id, change) SELECT * FROM unnest($1::uuid[], $2::bigint[])
+ON CONFLICT DO NOTHING"""
+REMOVE_RUNS = "DELETE FROM penstock_history.runs WHERE run_id = ANY($1::uuid[]) RETURNING run_id, submitted_us, options"
+REMOVE_LABELS = """
+DELETE FROM penstock_history.labels USING unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[])
+    AS gone (name, value, submitted_us, run_id)
+WHERE labels.name = gone.name AND labels.value = gone.value AND labels.submitted_us = gone.submitted_us
+    AND labels.run_id = gone.run_id"""
+REMOVED_UP_TO = "UPDATE penstock_history.state SET removed_us = $1"
+# Take the numbers of a batch of changes, if the tables are still those that were begun with.
+NUMBER = "UPDATE penstock_history.state SET change = change + $1 WHERE generation = $2 RETURNING change"
 LABEL = """
 INSERT INTO penstock_history.labels (name, value, submitted_us, run_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) ON CONFLICT DO NOTHING"""
@@ -68,6 +85,8 @@ class Writer:
         self._url = url
         self._connection: Connection | None = None
         self._generation = 0
+        # Up to when removals were known when this began.
+        self.removed_us = 0
         self._workflows: set[str] = set()
 
     async def acquire(self) -> dict[int, Mark] | None:
@@ -80,7 +99,8 @@ class Writer:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
             self.release()
             return None
-        self._generation = await connection.fetchval("SELECT generation FROM penstock_history.state")
+        state = await connection.fetchrow("SELECT generation, removed_us FROM penstock_history.state")
+        self._generation, self.removed_us = state["generation"], state["removed_us"]
         rows = await connection.fetch("SELECT shard, from_seq, taken_seq FROM penstock_history.positions")
         self._workflows.clear()
         return {row["shard"]: Mark(row["from_seq"], row["taken_seq"]) for row in rows}
@@ -93,15 +113,9 @@ class Writer:
 
     async def verify(self) -> None:
         """Raise NotWriter if this process may write no longer."""
-        connection = self._connection
-        if connection is None or connection.is_closed():
-            raise NotWriter("the connection to Postgres was lost")
-        await self._verify(connection)
-
-    async def _verify(self, connection: Connection) -> None:
-        generation = await connection.fetchval("SELECT generation FROM penstock_history.state FOR SHARE")
+        generation = await self._held().fetchval("SELECT generation FROM penstock_history.state")
         if generation != self._generation:
-            raise NotWriter("the tables were emptied, to be made again from the logs")
+            raise _emptied()
 
     async def write(self, changes: Changes, name_of: NameOf) -> None:
         """Write a batch of changes, all or none.
@@ -109,28 +123,38 @@ class Writer:
         Raises:
             NotWriter: The lock is gone, or the tables were emptied: begin again with `acquire`.
         """
+        connection = self._held()
+        async with connection.transaction():
+            count = len(changes.ended) + len(changes.changed) + len(changes.removed)
+            last = await connection.fetchval(NUMBER, count, self._generation)
+            if last is None:
+                raise _emptied()
+            await self._write(connection, changes, name_of, last - count)
+        self._workflows.update(name for run in (*changes.ended, *changes.changed.values()) for name in _names(run))
+
+    def _held(self) -> Connection:
         connection = self._connection
         if connection is None or connection.is_closed():
             raise NotWriter("the connection to Postgres was lost")
-        async with connection.transaction():
-            await self._verify(connection)
-            await self._write(connection, changes, name_of)
-        self._workflows.update(run.workflow for run in (*changes.ended, *changes.changed.values()))
+        return connection
 
-    async def _write(self, connection: Connection, changes: Changes, name_of: NameOf) -> None:
+    async def _write(self, connection: Connection, changes: Changes, name_of: NameOf, change: int) -> None:
+        """Write the changes, numbered after `change`."""
         ended, changed = changes.ended, list(changes.changed.values())
+        if changes.removed or changes.removed_us:
+            await _write_removals(connection, changes, change + len(ended) + len(changed))
         if ended:
-            await connection.execute(END, *_columns(ended, name_of))
+            await connection.execute(END, *_columns(ended, name_of, change))
             await connection.execute(CLOSE, [run.run_id for run in ended])
         if changed:
-            await connection.execute(CHANGE, *_columns(changed, name_of))
+            await connection.execute(CHANGE, *_columns(changed, name_of, change + len(ended)))
         runs = [*ended, *changed]
         labels = [(name, value, run) for run in runs for name, value in run.labels.items()]
         if labels:
             names, values = [name for name, _, _ in labels], [value for _, value, _ in labels]
             places = [run.submitted_us for _, _, run in labels], [run.run_id for _, _, run in labels]
             await connection.execute(LABEL, names, values, *places)
-        if new := sorted({run.workflow for run in runs} - self._workflows):
+        if new := sorted({name for run in runs for name in _names(run)} - self._workflows):
             await connection.execute(NAME, new)
         await _write_figures(connection, changes)
         if changes.marks:
@@ -150,6 +174,23 @@ async def empty(url: str) -> None:
         await connection.close()
 
 
+async def _write_removals(connection: Connection, changes: Changes, change: int) -> None:
+    run_ids = list(changes.removed)
+    if run_ids:
+        await connection.execute(REMOVE, run_ids, [change + place for place in range(1, len(run_ids) + 1)])
+        await connection.execute(CLOSE, run_ids)
+        rows = await connection.fetch(REMOVE_RUNS, run_ids)
+        labels = [
+            (name, value, row["submitted_us"], row["run_id"])
+            for row in rows
+            for name, value in RunOptions.FromString(row["options"]).labels.items()
+        ]
+        if labels:
+            await connection.execute(REMOVE_LABELS, *map(list, zip(*labels, strict=True)))
+    if changes.removed_us:
+        await connection.execute(REMOVED_UP_TO, changes.removed_us)
+
+
 async def _write_figures(connection: Connection, changes: Changes) -> None:
     # In one order for every writer.
     figures = sorted(changes.figures.items())
@@ -162,16 +203,26 @@ async def _write_figures(connection: Connection, changes: Changes) -> None:
         await connection.execute(MEASURE, *map(list, zip(*measured, strict=True)))
 
 
-def _columns(runs: Sequence[OpenRun], name_of: NameOf) -> list[list[Any]]:
-    return [list(column) for column in zip(*(_row(run, name_of) for run in runs), strict=True)]
+def _emptied() -> NotWriter:
+    return NotWriter("the tables were emptied, to be made again from the logs")
 
 
-def _row(run: OpenRun, name_of: NameOf) -> tuple[Any, ...]:
+def _names(run: OpenRun) -> list[str]:
+    """Return the names that the run's workflow is searched by."""
+    return [run.workflow, run.registered] if run.registered else [run.workflow]
+
+
+def _columns(runs: Sequence[OpenRun], name_of: NameOf, change: int) -> list[list[Any]]:
+    rows = (_row(run, name_of, number) for number, run in enumerate(runs, change + 1))
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _row(run: OpenRun, name_of: NameOf, change: int) -> tuple[Any, ...]:
     counts = run.nodes.counts()
     return (
         run.run_id, run.submitted_us, run.ended_us, run.workflow, run.plan, run.team, run.user, run.caller, run.options,
         run.state, run.shard, run.first_seq, run.last_seq, len(run.nodes), counts[RUNNING], counts[SUCCEEDED],
         counts[FAILED], counts[SKIPPED], counts[CANCELLED],
         name_of(run.plan, run.failed_node) if run.failed_node >= 0 else "", run.failure, run.retries, run.busy_us,
-        run.inputs, run.nodes.pack() if run.ended_us is not None else b"",
+        run.inputs, run.nodes.pack() if run.ended_us is not None else b"", run.registered, change,
     )  # fmt: skip

@@ -1,17 +1,19 @@
 """Removing runs that have ended, and which artifacts those that stay refer to."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_service.database import Database
+from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_service.database import Database, Row
 from penstock_service.errors import DatabaseAway
 
 from ..core import removal
-from ..errors import RunNotFound, RunOpen
+from ..errors import BadRequest, RunNotFound, RunOpen
 from ..log import event_log as logs
 from ..ownership.routing import Routing
+from . import runs
 from .lookup import Lookup
 
 # All of it or nothing: a run without its date of removal has all of its events. $2: where the end is. $3: what stays of
@@ -29,6 +31,10 @@ WITH removed AS (
 )
 SELECT (extract(epoch FROM removed_at) * 1000000)::bigint FROM removed"""
 
+REMOVED: Final = """
+SELECT run_id, (extract(epoch FROM removed_at) * 1000000)::bigint AS removed_at_us FROM runs
+WHERE removed_at >= 'epoch'::timestamptz + $1::bigint * interval '1 microsecond' ORDER BY removed_at LIMIT $2"""
+REMOVED_MAX: Final = 1_000
 PAGE_ROWS: Final = 1_000
 # What is left of a removed run's event is shorter.
 EVENT_BYTES_MIN: Final = 40
@@ -72,6 +78,22 @@ class Removals:
         removed_at_us = await database.fetchval(REMOVE, run_id, last_seq, end, rest)
         # Another call may have been faster.
         return removed_at_us or await self.remove(run_id)
+
+    async def since(self, histories: Sequence[Database], request: api.ListRemovedRequest) -> api.ListRemovedResponse:
+        """Return the runs that were removed since a time, of all databases that answer; raise DatabaseAway if none."""
+        if not 0 <= request.from_us < 2**53 or not 0 <= request.limit <= REMOVED_MAX:
+            raise BadRequest(
+                f"expected from_us as a time in microseconds since 1970, and a limit of at most {REMOVED_MAX}"
+            )
+        limit = request.limit or REMOVED_MAX
+
+        async def of_one(database: Database) -> list[Row]:
+            return list(await database.fetch(REMOVED, request.from_us, limit))
+
+        rows, away = await runs.of_those_that_answer(histories, of_one)
+        rows.sort(key=lambda row: row["removed_at_us"])
+        found = [api.RemovedRun(run_id=row["run_id"], removed_at_us=row["removed_at_us"]) for row in rows[:limit]]
+        return api.ListRemovedResponse(runs=found, databases_away=len(away))
 
     async def references(self) -> AsyncIterator[list[bytes]]:
         """Yield the artifacts that plans and events refer to, of all databases; raise DatabaseAway if one is away."""

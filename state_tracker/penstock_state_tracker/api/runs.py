@@ -93,7 +93,7 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> a
     async def of_one(database: Database) -> list[Row]:
         return [row for query in queries for row in await database.fetch(query, *after, size + 1, *filters.values())]
 
-    rows, away = await _of_those_that_answer(databases, of_one)
+    rows, away = await of_those_that_answer(databases, of_one)
     rows.sort(key=_key, reverse=True)
     token = _token(*_key(rows[size - 1])) if len(rows) > size else ""
     return api.ListRunsResponse(
@@ -101,7 +101,7 @@ async def page(databases: Sequence[Database], request: api.ListRunsRequest) -> a
     )
 
 
-async def _of_those_that_answer(
+async def of_those_that_answer(
     databases: Sequence[Database], ask: Callable[[Database], Awaitable[list[Row]]]
 ) -> tuple[list[Row], list[DatabaseAway]]:
     """Return the rows of all databases that answer, and why others do not; raise that if none does."""
@@ -162,7 +162,7 @@ async def find(databases: Sequence[Database], part: str) -> list[bytes]:
             *await database.fetch(ENDING, reverse, reverse + "g", rows_max, teams),  # "g" follows every digit
         ]
 
-    rows, away = await _of_those_that_answer(databases, of_one)
+    rows, away = await of_those_that_answer(databases, of_one)
     ids: list[bytes] = [row["run_id"] for row in rows]
     found = {run_id for run_id in ids if run_id.hex().startswith(digits) or run_id.hex().endswith(digits)}
     if away and not found:

@@ -113,6 +113,9 @@ class StateTrackerService(StateTrackerServiceServicer):
     async def Submit(self, request: api.SubmitRequest, context: Context) -> api.SubmitResponse:
         return api.SubmitResponse(run=await self._submissions.submit(request))
 
+    async def Validate(self, request: api.ValidateRequest, context: Context) -> api.ValidateResponse:
+        return api.ValidateResponse(problems=await self._submissions.problems(request))
+
     async def SubmitMany(self, request: api.SubmitManyRequest, context: Context) -> api.SubmitManyResponse:
         outcomes = await self._submissions.submit_many(request.requests)
         return api.SubmitManyResponse(outcomes=map(_outcome, outcomes))
@@ -158,6 +161,9 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def RemoveRun(self, request: api.RemoveRunRequest, context: Context) -> api.RemoveRunResponse:
         return api.RemoveRunResponse(removed_at_us=await self._removals.remove(request.run_id))
+
+    async def ListRemoved(self, request: api.ListRemovedRequest, context: Context) -> api.ListRemovedResponse:
+        return await self._removals.since(self._histories, request)
 
     async def References(
         self, request: api.ReferencesRequest, context: Context

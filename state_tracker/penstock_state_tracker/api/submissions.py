@@ -27,6 +27,8 @@ from . import runs
 from .lookup import Found, Lookup
 
 REQUESTS_MAX: Final = 1_000
+# What a form is told of one input, and of all.
+PROBLEMS_EACH_MAX, PROBLEMS_MAX = 20, 100
 NAME_CHARS_MAX: Final = 200
 LABELS_MAX: Final = 64
 CALLER_BYTES_MAX: Final = 4 * 1024
@@ -74,6 +76,12 @@ class Submissions:
         if isinstance(outcome, Answer):
             raise outcome
         return outcome
+
+    async def problems(self, request: api.ValidateRequest) -> list[api.InputProblem]:
+        """Return what is wrong with the inputs of a run that nobody starts; raise PlanNotFound."""
+        await self._plans.ensure([request.plan])
+        found = self._plans.inputs(request.plan).problems(request.inputs, PROBLEMS_EACH_MAX)
+        return [api.InputProblem(input=one.input, pointer=one.pointer, detail=one.text) for one in found[:PROBLEMS_MAX]]
 
     async def submit_many(self, requests: Sequence[api.SubmitRequest]) -> list[Outcome]:
         """Start runs; one outcome for each request, in their order. One that is refused harms no other."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from penstock_plan.json_schema import BadJson, Budget, Schema
+from penstock_plan.json_schema import BadJson, Budget, Schema, parsed
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
@@ -37,6 +37,15 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what was given: the input, a JSON pointer into its value, and a sentence."""
+
+    input: str
+    pointer: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """The inputs of one plan, in its order."""
 
@@ -49,40 +58,39 @@ class Inputs:
 
     def fill(self, given: Mapping[str, value_pb2.Value]) -> value_pb2.Values:
         """Return a value for each input; raise BadRequest with everything that is wrong with those given."""
+        if problems := [problem.text for problem in self.problems(given, 1)]:
+            if len(problems) > PROBLEMS_MAX:
+                problems[PROBLEMS_MAX:] = [f"there are {len(problems) - PROBLEMS_MAX} more problems"]
+            raise BadRequest(f"{self.plan_name} cannot run with these inputs:\n- " + "\n- ".join(problems))
+        chosen = [given.get(declared.name, declared.default) for declared in self.inputs]
+        return value_pb2.Values(values=[value for value in chosen if value is not None])
+
+    def problems(self, given: Mapping[str, value_pb2.Value], each_max: int) -> list[Problem]:
+        """Return what is wrong with the values given, of each value so many things at most."""
         problems = self._unknown(given)
-        values = value_pb2.Values()
         inline_bytes = 0
         budget = Budget()  # of all inputs together
         for declared in self.inputs:
             if declared.name in given:
                 value = given[declared.name]
-                problems += _problems(declared, value, budget)
+                problems += _problems(declared, value, budget, each_max)
                 inline_bytes += len(value.inline)
-            elif declared.default is not None:
-                value = declared.default
-            else:
-                problems.append(f"input {declared.name!r} is missing")
-                continue
-            values.values.append(value)
+            elif declared.default is None:
+                problems.append(Problem(declared.name, "", f"input {declared.name!r} is missing"))
         if inline_bytes > INLINE_ALL_BYTES_MAX:
-            problems.append(
-                f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts"
-            )
-        if len(problems) > PROBLEMS_MAX:
-            problems[PROBLEMS_MAX:] = [f"there are {len(problems) - PROBLEMS_MAX} more problems"]
-        if problems:
-            raise BadRequest(f"{self.plan_name} cannot run with these inputs:\n- " + "\n- ".join(problems))
-        return values
+            text = f"the inputs have {inline_bytes:,} bytes, the limit is {INLINE_ALL_BYTES_MAX:,}: store artifacts"
+            problems.append(Problem("", "", text))
+        return problems
 
-    def _unknown(self, given: Mapping[str, value_pb2.Value]) -> list[str]:
+    def _unknown(self, given: Mapping[str, value_pb2.Value]) -> list[Problem]:
         names = [declared.name for declared in self.inputs]
         unknown = sorted(given.keys() - set(names))
-        problems: list[str] = []
+        problems: list[Problem] = []
         for index, name in enumerate(unknown[:UNKNOWN_NAMED_MAX]):
             hint = _hint(name, names if index < MEANT_NAMES_MAX else [])
-            problems.append(f"unknown input {name!r}{hint}")
+            problems.append(Problem(name, "", f"unknown input {name!r}{hint}"))
         if len(unknown) > UNKNOWN_NAMED_MAX:
-            problems.append(f"there are {len(unknown) - UNKNOWN_NAMED_MAX} more that do not exist")
+            problems.append(Problem("", "", f"there are {len(unknown) - UNKNOWN_NAMED_MAX} more that do not exist"))
         return problems
 
 
@@ -104,24 +112,29 @@ def _input(declared: plan_pb2.PlanInput) -> Input:
     return Input(declared.name, declared.required, default, Schema.of(declared.schema_json))
 
 
-def _problems(declared: Input, value: value_pb2.Value, budget: Budget) -> list[str]:
+def _problems(declared: Input, value: value_pb2.Value, budget: Budget, count_max: int) -> list[Problem]:
     what = f"input {declared.name!r}"
-    body = value.WhichOneof("body")
-    if body is None:
-        return [f"{what} has no value: neither inline nor an artifact"]
-    if not 0 < len(value.codec) <= CODEC_CHARS_MAX:
-        return [f"{what} does not name its codec"]
-    if body == "artifact":
-        if len(value.artifact) != HASH_BYTES:
-            return [f"{what} names an artifact by {len(value.artifact)} bytes; its SHA-256 has {HASH_BYTES}"]
-        return []
-    inline = value.inline
-    if len(inline) > INLINE_BYTES_MAX:
-        return [f"{what} has {len(inline):,} bytes; the limit is {INLINE_BYTES_MAX:,}, store it as an artifact"]
-    if value.codec != JSON_CODEC or declared.schema is None:
+    text = _shape_problem(what, value)
+    if text:
+        return [Problem(declared.name, "", text)]
+    if value.WhichOneof("body") != "inline" or value.codec != JSON_CODEC or declared.schema is None:
         return []
     try:
-        problem = declared.schema.problem_of(inline, budget)
+        faults = declared.schema.faults(parsed(value.inline), budget, count_max)
     except BadJson as error:
-        return [f"{what} is not JSON: {error}"]
-    return [f"{what} {problem}"] if problem else []
+        return [Problem(declared.name, "", f"{what} is not JSON: {error}")]
+    return [Problem(declared.name, fault.pointer, f"{what} {fault.text}") for fault in faults]
+
+
+def _shape_problem(what: str, value: value_pb2.Value) -> str:
+    """Say what is wrong with a value, whatever its type; nothing if it may be right."""
+    body = value.WhichOneof("body")
+    if body is None:
+        return f"{what} has no value: neither inline nor an artifact"
+    if not 0 < len(value.codec) <= CODEC_CHARS_MAX:
+        return f"{what} does not name its codec"
+    if body == "artifact" and len(value.artifact) != HASH_BYTES:
+        return f"{what} names an artifact by {len(value.artifact)} bytes; its SHA-256 has {HASH_BYTES}"
+    if len(value.inline) > INLINE_BYTES_MAX:
+        return f"{what} has {len(value.inline):,} bytes; the limit is {INLINE_BYTES_MAX:,}, store it as an artifact"
+    return ""

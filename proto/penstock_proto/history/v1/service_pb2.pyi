@@ -9,19 +9,28 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class RunOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUN_ORDER_UNSPECIFIED: _ClassVar[RunOrder]
+    RUN_ORDER_NEWEST: _ClassVar[RunOrder]
+    RUN_ORDER_OLDEST: _ClassVar[RunOrder]
+
 class NodeOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     NODE_ORDER_UNSPECIFIED: _ClassVar[NodeOrder]
     NODE_ORDER_PLAN: _ClassVar[NodeOrder]
     NODE_ORDER_STARTED: _ClassVar[NodeOrder]
     NODE_ORDER_DURATION: _ClassVar[NodeOrder]
+RUN_ORDER_UNSPECIFIED: RunOrder
+RUN_ORDER_NEWEST: RunOrder
+RUN_ORDER_OLDEST: RunOrder
 NODE_ORDER_UNSPECIFIED: NodeOrder
 NODE_ORDER_PLAN: NodeOrder
 NODE_ORDER_STARTED: NodeOrder
 NODE_ORDER_DURATION: NodeOrder
 
 class RunFilter(_message.Message):
-    __slots__ = ("workflow", "team", "user", "states", "labels", "from_us", "before_us", "search")
+    __slots__ = ("workflow", "team", "user", "states", "labels", "from_us", "before_us", "search", "registered")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +46,7 @@ class RunFilter(_message.Message):
     FROM_US_FIELD_NUMBER: _ClassVar[int]
     BEFORE_US_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     team: str
     user: str
@@ -45,7 +55,8 @@ class RunFilter(_message.Message):
     from_us: int
     before_us: int
     search: str
-    def __init__(self, workflow: _Optional[str] = ..., team: _Optional[str] = ..., user: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_events_pb2.RunState, str]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., from_us: _Optional[int] = ..., before_us: _Optional[int] = ..., search: _Optional[str] = ...) -> None: ...
+    registered: str
+    def __init__(self, workflow: _Optional[str] = ..., team: _Optional[str] = ..., user: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_events_pb2.RunState, str]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., from_us: _Optional[int] = ..., before_us: _Optional[int] = ..., search: _Optional[str] = ..., registered: _Optional[str] = ...) -> None: ...
 
 class RunRecord(_message.Message):
     __slots__ = ("run_id", "plan", "workflow", "team", "caller", "options", "state", "submitted_at_us", "ended_at_us", "shard", "first_seq", "last_seq", "counts", "failed_node", "failure", "retries", "busy_us")
@@ -108,24 +119,58 @@ class Lag(_message.Message):
     def __init__(self, events: _Optional[int] = ...) -> None: ...
 
 class ListRunsRequest(_message.Message):
-    __slots__ = ("filter", "page_size", "page_token")
+    __slots__ = ("filter", "page_size", "page_token", "order", "after")
     FILTER_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     filter: RunFilter
     page_size: int
     page_token: str
-    def __init__(self, filter: _Optional[_Union[RunFilter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    order: RunOrder
+    after: RunPlace
+    def __init__(self, filter: _Optional[_Union[RunFilter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order: _Optional[_Union[RunOrder, str]] = ..., after: _Optional[_Union[RunPlace, _Mapping]] = ...) -> None: ...
+
+class RunPlace(_message.Message):
+    __slots__ = ("submitted_at_us", "run_id")
+    SUBMITTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    submitted_at_us: int
+    run_id: bytes
+    def __init__(self, submitted_at_us: _Optional[int] = ..., run_id: _Optional[bytes] = ...) -> None: ...
 
 class ListRunsResponse(_message.Message):
-    __slots__ = ("runs", "next_page_token", "lag")
+    __slots__ = ("runs", "next_page_token", "lag", "position")
     RUNS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     LAG_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     runs: _containers.RepeatedCompositeFieldContainer[RunRecord]
     next_page_token: str
     lag: Lag
-    def __init__(self, runs: _Optional[_Iterable[_Union[RunRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., lag: _Optional[_Union[Lag, _Mapping]] = ...) -> None: ...
+    position: int
+    def __init__(self, runs: _Optional[_Iterable[_Union[RunRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., lag: _Optional[_Union[Lag, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class ListChangesRequest(_message.Message):
+    __slots__ = ("after", "limit")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    limit: int
+    def __init__(self, after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListChangesResponse(_message.Message):
+    __slots__ = ("runs", "removed", "position", "more")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[RunRecord]
+    removed: _containers.RepeatedScalarFieldContainer[bytes]
+    position: int
+    more: bool
+    def __init__(self, runs: _Optional[_Iterable[_Union[RunRecord, _Mapping]]] = ..., removed: _Optional[_Iterable[bytes]] = ..., position: _Optional[int] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class CountRunsRequest(_message.Message):
     __slots__ = ("filter",)

@@ -44,6 +44,11 @@ class HistoryServiceStub:
                 request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CountRunsRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CountRunsResponse.FromString,
                 _registered_method=True)
+        self.ListChanges = channel.unary_unary(
+                '/penstock.history.v1.HistoryService/ListChanges',
+                request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesResponse.FromString,
+                _registered_method=True)
         self.FindRuns = channel.unary_unary(
                 '/penstock.history.v1.HistoryService/FindRuns',
                 request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsRequest.SerializeToString,
@@ -85,7 +90,7 @@ class HistoryServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def ListRuns(self, request, context):
-        """Newest first.
+        """By the time of their submission, newest first unless asked otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,6 +98,13 @@ class HistoryServiceServicer:
 
     def CountRuns(self, request, context):
         """How many runs there are, by state, each counted up to 10,000.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChanges(self, request, context):
+        """What became different in these lists after a position: runs as they are now, and those that were removed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +171,11 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.CountRuns,
                     request_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CountRunsRequest.FromString,
                     response_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CountRunsResponse.SerializeToString,
+            ),
+            'ListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChanges,
+                    request_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesRequest.FromString,
+                    response_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesResponse.SerializeToString,
             ),
             'FindRuns': grpc.unary_unary_rpc_method_handler(
                     servicer.FindRuns,
@@ -250,6 +267,33 @@ class HistoryService:
             '/penstock.history.v1.HistoryService/CountRuns',
             penstock__proto_dot_history_dot_v1_dot_service__pb2.CountRunsRequest.SerializeToString,
             penstock__proto_dot_history_dot_v1_dot_service__pb2.CountRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.history.v1.HistoryService/ListChanges',
+            penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesRequest.SerializeToString,
+            penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -105,6 +105,37 @@ class SubmitResponse(_message.Message):
     run: RunSummary
     def __init__(self, run: _Optional[_Union[RunSummary, _Mapping]] = ...) -> None: ...
 
+class ValidateRequest(_message.Message):
+    __slots__ = ("plan", "inputs")
+    class InputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _value_pb2.Value
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    inputs: _containers.MessageMap[str, _value_pb2.Value]
+    def __init__(self, plan: _Optional[bytes] = ..., inputs: _Optional[_Mapping[str, _value_pb2.Value]] = ...) -> None: ...
+
+class ValidateResponse(_message.Message):
+    __slots__ = ("problems",)
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    problems: _containers.RepeatedCompositeFieldContainer[InputProblem]
+    def __init__(self, problems: _Optional[_Iterable[_Union[InputProblem, _Mapping]]] = ...) -> None: ...
+
+class InputProblem(_message.Message):
+    __slots__ = ("input", "pointer", "detail")
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    POINTER_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    input: str
+    pointer: str
+    detail: str
+    def __init__(self, input: _Optional[str] = ..., pointer: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
 class SubmitManyRequest(_message.Message):
     __slots__ = ("requests",)
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +323,30 @@ class RemoveRunResponse(_message.Message):
     REMOVED_AT_US_FIELD_NUMBER: _ClassVar[int]
     removed_at_us: int
     def __init__(self, removed_at_us: _Optional[int] = ...) -> None: ...
+
+class ListRemovedRequest(_message.Message):
+    __slots__ = ("from_us", "limit")
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    from_us: int
+    limit: int
+    def __init__(self, from_us: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListRemovedResponse(_message.Message):
+    __slots__ = ("runs", "databases_away")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    DATABASES_AWAY_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[RemovedRun]
+    databases_away: int
+    def __init__(self, runs: _Optional[_Iterable[_Union[RemovedRun, _Mapping]]] = ..., databases_away: _Optional[int] = ...) -> None: ...
+
+class RemovedRun(_message.Message):
+    __slots__ = ("run_id", "removed_at_us")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    removed_at_us: int
+    def __init__(self, run_id: _Optional[bytes] = ..., removed_at_us: _Optional[int] = ...) -> None: ...
 
 class ReferencesRequest(_message.Message):
     __slots__ = ()

@@ -55,6 +55,11 @@ class StateTrackerServiceStub:
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitResponse.FromString,
                 _registered_method=True)
+        self.Validate = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/Validate',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ValidateRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ValidateResponse.FromString,
+                _registered_method=True)
         self.SubmitMany = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/SubmitMany',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyRequest.SerializeToString,
@@ -89,6 +94,11 @@ class StateTrackerServiceStub:
                 '/penstock.state_tracker.v1.StateTrackerService/RemoveRun',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunResponse.FromString,
+                _registered_method=True)
+        self.ListRemoved = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/ListRemoved',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRemovedRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRemovedResponse.FromString,
                 _registered_method=True)
         self.References = channel.unary_stream(
                 '/penstock.state_tracker.v1.StateTrackerService/References',
@@ -166,6 +176,13 @@ class StateTrackerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Validate(self, request, context):
+        """What Submit would say of the plan and the inputs; nothing starts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SubmitMany(self, request, context):
         """Submit, many at once: one answer for each, in the order of the requests. What a client's concurrent submits become.
         """
@@ -211,6 +228,13 @@ class StateTrackerServiceServicer:
     def RemoveRun(self, request, context):
         """Removes an ended run: its events stay in the log without content, its id stays taken. Harmless when repeated.
         FAILED_PRECONDITION: the run has not ended. Whoever asks for it from then on gets NOT_FOUND, with the date.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRemoved(self, request, context):
+        """Runs that were removed at this time or later, the first one first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -295,6 +319,11 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitResponse.SerializeToString,
             ),
+            'Validate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Validate,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ValidateRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ValidateResponse.SerializeToString,
+            ),
             'SubmitMany': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitMany,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitManyRequest.FromString,
@@ -329,6 +358,11 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     servicer.RemoveRun,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunResponse.SerializeToString,
+            ),
+            'ListRemoved': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRemoved,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRemovedRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRemovedResponse.SerializeToString,
             ),
             'References': grpc.unary_stream_rpc_method_handler(
                     servicer.References,
@@ -479,6 +513,33 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/Submit',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SubmitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Validate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Validate',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ValidateRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ValidateResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -668,6 +729,33 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/RemoveRun',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRemoved(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/ListRemoved',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRemovedRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ListRemovedResponse.FromString,
             options,
             channel_credentials,
             insecure,
