@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from penstock.client import ClientError
 from starlette.exceptions import HTTPException
 
-from .api import artifacts, deployment, logs, nodes, plans, pools, results, runs, streams, workflows
+from .api import artifacts, deployment, logs, nodes, past, plans, pools, results, runs, shown, streams, workflows
 from .api.context import Context
 from .api.description import describe
 from .edge.guard import Guard
@@ -18,12 +18,13 @@ from .edge.problems import handle_error
 from .edge.server import HttpServer
 from .errors import GatewayError
 from .live.feeds import Feeds
+from .live.run_changes import RunChanges
 from .live.views import Views
 from .settings import ARTIFACT_BYTES_MAX
 from .upstream import Upstream
 
 ROUTERS: Final[Sequence[APIRouter]] = tuple(
-    part.router for part in (workflows, runs, results, nodes, logs, streams, plans, artifacts, pools, deployment)
+    part.router for part in (workflows, runs, past, results, nodes, logs, streams, plans, artifacts, pools, deployment)
 )
 
 
@@ -56,6 +57,7 @@ class Gateway:
             registry=[registry] if registry else [],
         )
         self._feeds = Feeds(self._client)
+        self._run_changes = RunChanges(self._client.ask_history, shown.listed)
         self._artifact_bytes_max = artifact_bytes_max
         self._app = make_app()
         self._server = HttpServer(Guard(self._app, hosts, origins), host, port)
@@ -73,6 +75,7 @@ class Gateway:
             pages=Pages(found.deployment_id),
             feeds=self._feeds,
             views=Views(self._client),
+            run_changes=self._run_changes,
             deployment_id=found.deployment_id,
             shards=found.shards,
             artifact_bytes_max=self._artifact_bytes_max,
@@ -82,6 +85,7 @@ class Gateway:
     async def stop(self) -> None:
         """End the streams of events, answer what is being answered, and close."""
         await self._feeds.close()
+        await self._run_changes.close()
         await self._server.stop()
         await self._client.close()
 

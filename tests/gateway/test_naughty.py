@@ -56,7 +56,7 @@ def test_strange_texts_in_paths_and_parameters(rest: httpx.Client, text: str) ->
         f"/runs/{part}",
         f"/runs/{RUN}/nodes/{part}",
         f"/artifacts/{part}",
-        f"/plans/{part}/graph",
+        f"/plans/{part}/layout",
         f"/{part}",
     ):
         assert is_problem(rest.get(path)) or rest.get(path).status_code in (200, 304), path
@@ -77,7 +77,7 @@ def test_strange_headers(rest: httpx.Client, programs: Programs, name: str) -> N
         for method, path, content in (
             ("GET", f"/runs/{run}/stream", None),
             ("GET", f"/runs/{run}/nodes/double/attempts/1/log", None),
-            ("GET", f"/plans/{programs.plan('doubled')}/graph", None),
+            ("GET", f"/plans/{programs.plan('doubled')}/layout", None),
             ("POST", f"/runs/{run}:cancel", b"{}"),
         ):
             try:

@@ -131,7 +131,8 @@ def test_runs_are_filtered_and_found(rest: httpx.Client, programs: Programs) -> 
     programs.ended(run)
     params = {"workflow": "rest_program:failing", "state": ["failed", "cancelled"]}
     assert run in [one["run"] for one in rest.get("/runs", params=params).json()["runs"]]
-    assert rest.get("/runs", params=params | {"state": "succeeded"}).json() == {"runs": [], "next": None}
+    nothing = rest.get("/runs", params=params | {"state": "succeeded"}).json()
+    assert (nothing["runs"], nothing["next"], nothing["databases_away"]) == ([], None, 0)
     assert rest.get("/runs:find", params={"part": run.replace("-", "")[-12:]}).json() == {"runs": [run]}
     assert rest.get("/runs:find", params={"part": "f" * 32}).json() == {"runs": []}
 
@@ -162,6 +163,7 @@ def test_many_are_cancelled_only_if_that_is_said(rest: httpx.Client, programs: P
         "runs": ids[:1:-1],
         "failures": [],
         "more": True,
+        "databases_away": 0,
     }
     assert {rest.get(f"/runs/{run}").json()["state"] for run in ids} == {"running"}
     assert rest.post("/runs:cancel", json=chosen | {"dry_run": False}).json()["cancelled"] == 3

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from ..edge.pages import Pages
 from ..edge.remembered import Remembered
 from ..live.feeds import Feeds
+from ..live.run_changes import RunChanges
 from ..live.views import Views
 from ..upstream import Upstream
 
@@ -61,6 +62,7 @@ class Context:
     shards: int
     artifact_bytes_max: int
     views: Views
+    run_changes: RunChanges
     graphs: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered[dict[str, Any]](GRAPHS_MAX))
     sizes: Remembered[int] = field(default_factory=lambda: Remembered[int](SIZES_MAX))
     # Held by the one look at the deployment that goes on.

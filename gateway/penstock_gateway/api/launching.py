@@ -15,7 +15,7 @@ from penstock_proto.value.v1 import value_pb2
 
 from ..edge import strict_json
 from ..edge.problems import Fault, Problem, escaped
-from .requests import Launch
+from .requests import GivenInputs, Launch
 
 
 def run_id_of(deployment_id: str, user: str, key: str) -> uuid.UUID:
@@ -33,19 +33,25 @@ def run_id_of(deployment_id: str, user: str, key: str) -> uuid.UUID:
 
 def prepare(plan: plan_pb2.Plan, plan_hash: bytes, launch: Launch) -> Prepared:
     """Return what is submitted; raise Problem. The State Tracker checks the inputs against the plan."""
-    if both := sorted(launch.inputs.keys() & launch.artifacts.keys()):
+    store = Outgoing()
+    values = input_values(launch, store)
+    return Prepared(plan, plan_hash, b"", {}, values, store.artifacts)
+
+
+def input_values(given: GivenInputs, store: Outgoing) -> dict[str, value_pb2.Value]:
+    """Return the inputs as values; raise Problem if one is given twice."""
+    if both := sorted(given.inputs.keys() & given.artifacts.keys()):
         faults = [Fault(f"/artifacts/{escaped(name)}", "given as JSON, too") for name in both]
         raise Problem("invalid", f"given twice: {', '.join(both)}", faults)
-    store = Outgoing()
-    values = _json_values(launch.inputs, store)
-    for name, given in launch.artifacts.items():
+    values = _json_values(given.inputs, store)
+    for name, each in given.artifacts.items():
         values[name] = value_pb2.Value(
-            codec=given.codec,
-            artifact=bytes.fromhex(given.artifact),
-            size_bytes=given.size_bytes,
-            type_name=given.type,
+            codec=each.codec,
+            artifact=bytes.fromhex(each.artifact),
+            size_bytes=each.size_bytes,
+            type_name=each.type,
         )
-    return Prepared(plan, plan_hash, b"", {}, values, store.artifacts)
+    return values
 
 
 def _json_values(inputs: Mapping[str, Any], store: Outgoing) -> dict[str, value_pb2.Value]:

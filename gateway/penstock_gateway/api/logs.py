@@ -1,5 +1,6 @@
 """What operators printed: as lines, live if wanted, or as the bytes of one attempt."""
 
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Final
@@ -15,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..edge.answers import shown_time
-from ..edge.problems import Problem
+from ..edge.problems import Fault, Problem
 from ..edge.ranges import part_of
-from .context import NAME_PATTERN, Context, Here, NodeName, RunId
+from .context import NAME_CHARS_MAX, NAME_PATTERN, Context, Here, NodeName, RunId
 
+TAIL_MAX: Final = 10_000
 LINES: Final = "application/x-ndjson"
 TEXT: Final = "text/plain; charset=utf-8"
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -39,12 +41,17 @@ async def list_lines(
     run: RunId,
     node: Annotated[str, Query(max_length=255, pattern=NAME_PATTERN)] = "",
     follow: Annotated[bool, Query(description="Go on with what is printed later, until the run ends.")] = False,
+    tail: Annotated[int, Query(ge=0, le=TAIL_MAX, description="Only the last lines; 0: all. Not with `follow`.")] = 0,
+    q: Annotated[str, Query(max_length=NAME_CHARS_MAX, description="Only lines with this text, in any case.")] = "",
 ) -> Response:
     """List the lines that the operators of a run printed, or those of one node."""
+    if tail and follow:
+        raise Problem("invalid", "tail and follow exclude each other", [Fault("query parameter tail", "with follow")])
     summary = await here.client.summary(run)
     if node:
         _index(await here.client.plan(summary.plan), node)
-    return StreamingResponse(_lines(here, run, node or None, follow), headers=HEADERS, media_type=LINES)
+    lines = _lines(here, run, node or None, follow, q.lower())
+    return StreamingResponse(_last(lines, tail) if tail else lines, headers=HEADERS, media_type=LINES)
 
 
 @router.get(
@@ -82,11 +89,21 @@ def _index(plan: plan_pb2.Plan, node: str) -> int:
         raise Problem("not-found", str(error)) from None
 
 
-async def _lines(here: Context, run: str, node: str | None, follow: bool) -> AsyncGenerator[bytes]:
+async def _lines(here: Context, run: str, node: str | None, follow: bool, text: str) -> AsyncGenerator[bytes]:
     async with aclosing(here.client.logs(run, node, follow=follow)) as lines:
         async for line in lines:
-            shown = {"node": line.node, "attempt": line.attempt, "at": shown_time(line.at_us), "text": line.text}
-            yield msgspec.json.encode(shown) + b"\n"
+            if text in line.text.lower():
+                shown = {"node": line.node, "attempt": line.attempt, "at": shown_time(line.at_us), "text": line.text}
+                yield msgspec.json.encode(shown) + b"\n"
+
+
+async def _last(lines: AsyncGenerator[bytes], count: int) -> AsyncGenerator[bytes]:
+    async with aclosing(lines):
+        kept = deque[bytes](maxlen=count)
+        async for line in lines:
+            kept.append(line)
+    for line in kept:
+        yield line
 
 
 async def _text(here: Context, run_id: bytes, node: int, attempt: int) -> bytes:

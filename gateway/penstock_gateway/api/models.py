@@ -32,6 +32,7 @@ class Counts(Body):
     succeeded: int
     failed: int
     skipped: int
+    cancelled: int
 
 
 class Run(Body):
@@ -55,9 +56,35 @@ class Run(Body):
     labels: dict[str, str]
 
 
+class ListedRun(Run):
+    """A run in a list, with figures as far as the history has them."""
+
+    duration_s: float | None = Field(description="From submission to end.")
+    busy_s: float = Field(description="Time in operators, all together.")
+    retries: int = Field(description="Attempts beyond the first of each node.")
+    failed_node: str | None = Field(description="The first node that failed for good.")
+    failure_text: str | None = Field(description="Its message, shortened.")
+
+
 class Runs(Body):
-    runs: list[Run]
+    runs: list[ListedRun]
     next: str | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
+    lag: int | None = Field(description="Events that are not in this list yet; null: not known.")
+    position: int | None = Field(
+        description="Pass it to `/v1/runs:stream` as `after`; null: the history does not respond."
+    )
+    databases_away: int = Field(description="Databases that do not respond: their runs are missing.")
+
+
+class StateCount(Body):
+    state: RunState
+    runs: int
+    capped: bool = Field(description="There are more.")
+
+
+class RunCounts(Body):
+    counts: list[StateCount]
+    lag: int | None
 
 
 class FoundRuns(Body):
@@ -97,6 +124,7 @@ class CancelledMany(Body):
     runs: list[str]
     failures: list[Fault]
     more: bool = Field(description="There may be more; call again.")
+    databases_away: int = Field(description="Databases that do not respond: their runs are missing.")
 
 
 class Info(Body):
@@ -181,6 +209,51 @@ class Attempts(Body):
     attempts: list[Attempt]
 
 
+class TimelineNode(Body):
+    name: str
+    index: int
+    operator: str
+    state: NodeState
+    attempts: list[Attempt]
+
+
+class Timeline(Body):
+    """When nodes ran. Of many, those that took longest."""
+
+    run: str
+    state: RunState
+    submitted_at: Time | None
+    ended_at: Time | None
+    seq: int
+    nodes: list[TimelineNode] = Field(description="In the order of their starts.")
+    left_out: int = Field(description="Nodes that ran and took less.")
+
+
+class Argument(Body):
+    name: str
+    source: str = Field(alias="from", description="Its origin, such as `split.train`.")
+    value: Any = Field(description="As JSON, or what it is with a preview; null until all of it is recorded.")
+
+
+class Arguments(Body):
+    run: str
+    node: str
+    arguments: list[Argument]
+
+
+class Output(Body):
+    path: str = Field(description="OUTPUT of the run, or NODE.OUTPUT.")
+    type: str
+    codec: str
+    size_bytes: int
+    is_ready: bool
+
+
+class Outputs(Body):
+    run: str
+    outputs: list[Output]
+
+
 class Value(Body):
     """One value: `json` if it is small JSON, or an artifact at `href`."""
 
@@ -191,6 +264,7 @@ class Value(Body):
     json_value: Any = Field(alias="json")
     artifact: HashText | None
     href: str | None
+    preview: dict[str, Any] | None = Field(description="With `preview`: its shape and its beginning.")
 
 
 class Values(Body):
@@ -299,6 +373,13 @@ class Plan(Body):
     critical_path: list[str]
     resources: PlanResources
     peak_resources: PlanResources
+
+
+class Verdict(Body):
+    """What the State Tracker would say of the inputs."""
+
+    valid: bool
+    errors: list[Fault]
 
 
 class StoredArtifact(Body):

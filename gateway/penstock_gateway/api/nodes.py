@@ -1,5 +1,8 @@
 """The inside of a run: its nodes, their attempts and values, its events, why it waits, its graph."""
 
+import dataclasses
+import heapq
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Annotated, Any, Final
 
@@ -15,17 +18,22 @@ from starlette.responses import RedirectResponse, Response
 from ..edge.answers import JSON_TYPE, answer, shown_time
 from ..edge.problems import Problem
 from . import fields, models, shown
-from .context import Context, Here, NodeName, OutputName, RunId
+from .context import NAME_PATTERN, Context, Here, NodeName, OutputName, RunId
 from .plans import graph_of
 
 PAGE: Final = 100
 PAGE_MAX: Final = 1_000
 INDEX_MAX: Final = 10**9
 SEQ_MAX: Final = 2**62
+TIMELINE_MAX: Final = 5_000
+ATTEMPTS_SHOWN_MAX: Final = 20
+# JSON arguments up to this size are shown whole.
+JSON_BYTES_MAX: Final = 64 * 1024
 OCTETS: Final = "application/octet-stream"
 
 router = APIRouter(prefix="/v1", tags=["nodes"])
 
+NodePart = Annotated[str, Query(max_length=255, pattern=NAME_PATTERN, description="Only of this node.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 
 
@@ -69,12 +77,66 @@ async def list_attempts(here: Here, run: RunId, node: NodeName) -> Response:
     return answer({"run": view.id, "node": found.name, "attempts": [_attempt(one) for one in found.attempts]})
 
 
+@router.get("/runs/{run:part}/nodes/{node:part}/arguments", response_model=models.Arguments)
+async def list_arguments(here: Here, run: RunId, node: NodeName) -> Response:
+    """List the arguments of a node: where each is from, and its value, or a preview of it, once it is recorded."""
+    view, found = await _found(here, run, node)
+    given = await here.client.arguments_json(view.id, found.name, json_bytes_max=JSON_BYTES_MAX)
+    return answer({"run": view.id, "node": found.name, "arguments": [{"name": n, **each} for n, each in given.items()]})
+
+
 @router.get("/runs/{run:part}/nodes/{node:part}/values", response_model=models.Values)
-async def list_values(here: Here, run: RunId, node: NodeName) -> Response:
+async def list_values(
+    here: Here,
+    run: RunId,
+    node: NodeName,
+    preview: Annotated[bool, Query(description="Look into values that are not JSON.")] = False,
+) -> Response:
     """List the outputs of a node that has succeeded."""
     view, found = await _found(here, run, node)
     values = await _outputs(here, view, found)
-    return answer({"run": view.id, "node": found.name, "values": [_value(name, one) for name, one in values.items()]})
+    return answer({"run": view.id, "node": found.name, "values": await _values(here, values, preview)})
+
+
+@router.get("/runs/{run:part}/outputs", response_model=models.Outputs)
+async def list_outputs(here: Here, run: RunId, node: NodePart = "") -> Response:
+    """List what there is to be had of a run, or of one of its nodes: names, types and sizes."""
+    if node:
+        await _found(here, run, node)
+    listed = await here.client.outputs(run, node or None)
+    return answer({"run": run, "outputs": [dataclasses.asdict(each) for each in listed]})
+
+
+@router.get("/runs/{run:part}/timeline", response_model=models.Timeline)
+async def timeline(
+    here: Here,
+    run: RunId,
+    limit: Annotated[int, Query(ge=1, le=TIMELINE_MAX, description="Of more nodes, those that took longest.")] = 500,
+) -> Response:
+    """Say when nodes ran, each attempt of them."""
+    view = await here.views.get(parse_run_id(run))
+    ran = [node for node in view.nodes if node.started_at_us]
+    chosen = heapq.nlargest(limit, ran, key=_took_us)
+    chosen.sort(key=lambda node: (node.started_at_us, node.index))
+    body = {
+        "run": view.id,
+        "state": view.state.value,
+        "submitted_at": shown_time(view.submitted_at_us),
+        "ended_at": shown_time(view.ended_at_us),
+        "seq": view.seq,
+        "nodes": [
+            {
+                "name": node.name,
+                "index": node.index,
+                "operator": node.operator,
+                "state": node.state.value,
+                "attempts": [_attempt(one) for one in node.attempts[-ATTEMPTS_SHOWN_MAX:]],
+            }
+            for node in chosen
+        ],
+        "left_out": len(ran) - len(chosen),
+    }
+    return answer(body)
 
 
 @router.get(
@@ -100,13 +162,17 @@ async def get_value(here: Here, run: RunId, node: NodeName, output: OutputName) 
 
 
 @router.get("/runs/{run:part}/inputs", response_model=models.Inputs)
-async def list_inputs(here: Here, run: RunId) -> Response:
+async def list_inputs(
+    here: Here,
+    run: RunId,
+    preview: Annotated[bool, Query(description="Look into values that are not JSON.")] = False,
+) -> Response:
     """List the inputs of a run, defaults filled in."""
     summary = await here.client.summary(run)
     plan = await here.client.plan(summary.plan)
     recorded = await _recorded(here, summary.run_id, summary.first_seq)
     names = [declared.name for declared in plan.inputs]
-    values = [_value(name, one) for name, one in zip(names, recorded, strict=False)]
+    values = await _values(here, dict(zip(names, recorded, strict=False)), preview)
     return answer({"run": run, "values": values})
 
 
@@ -146,11 +212,10 @@ async def graph(here: Here, run: RunId) -> Response:
 
 async def _found(here: Context, run: str, node: str) -> tuple[RunView, NodeView]:
     view = await here.views.get(parse_run_id(run))
-    found = next((one for one in view.nodes if one.name == node), None)
-    if found is None:
+    if (index := view.index_of.get(node)) is None:
         names = ", ".join(one.name for one in view.nodes[:20])
         raise Problem("not-found", f"{view.plan.name} has no node {node!r}; its nodes are {names}")
-    return view, found
+    return view, view.nodes[index]
 
 
 async def _outputs(here: Context, view: RunView, node: NodeView) -> dict[str, value_pb2.Value]:
@@ -206,6 +271,20 @@ def _attempt(one: Attempt) -> dict[str, Any]:
     }
 
 
+def _took_us(node: NodeView) -> int:
+    """How long a node took; one that still runs, longer than any other."""
+    return node.ended_at_us - node.started_at_us if node.ended_at_us else SEQ_MAX - node.started_at_us
+
+
+async def _values(here: Context, values: Mapping[str, value_pb2.Value], preview: bool) -> list[dict[str, Any]]:
+    found = [_value(name, one) for name, one in values.items()]
+    if preview:
+        previews = await here.client.previews(list(values.values()))
+        for shown_value, one in zip(found, previews, strict=True):
+            shown_value["preview"] = one
+    return found
+
+
 def _value(name: str, value: value_pb2.Value) -> dict[str, Any]:
     shown_value: dict[str, Any] = {
         "name": name,
@@ -215,6 +294,7 @@ def _value(name: str, value: value_pb2.Value) -> dict[str, Any]:
         "json": None,
         "artifact": None,
         "href": None,
+        "preview": None,
     }
     if value.WhichOneof("body") == "artifact":
         shown_value |= {"artifact": value.artifact.hex(), "href": shown.artifact_href(value.artifact)}

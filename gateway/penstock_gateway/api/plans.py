@@ -69,8 +69,8 @@ async def get_plan(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch 
     return _lasting(request, plan, lambda: _described(found, bytes.fromhex(plan)))
 
 
-@router.get("/plans/{plan}/graph", response_model=models.Graph, responses=NOT_MODIFIED)
-async def get_graph(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch = "") -> Response:
+@router.get("/plans/{plan}/layout", response_model=models.Graph, responses=NOT_MODIFIED)
+async def get_layout(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch = "") -> Response:
     """Get the graph of a plan, laid out: columns from left to right, places from top to bottom."""
     found = await here.client.plan(bytes.fromhex(plan))
     drawn = await graph_of(here, found, bytes.fromhex(plan))

@@ -17,7 +17,18 @@ class ArtifactInput(Body):
     type: str = Field(default="", max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)
 
 
-class Launch(Body):
+class GivenInputs(Body):
+    """Inputs of a run, those left out take their defaults."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"inputs": {"n": 21}}]})
+
+    inputs: dict[str, Any] = Field(default_factory=dict[str, Any], description="JSON values by the name of the input.")
+    artifacts: dict[str, ArtifactInput] = Field(
+        default_factory=dict[str, ArtifactInput], description="Inputs that are stored artifacts, by name."
+    )
+
+
+class Launch(GivenInputs):
     """A run to start: of a deployed workflow, or of a stored plan."""
 
     model_config = ConfigDict(
@@ -32,13 +43,6 @@ class Launch(Body):
         default="", description="NAME, NAME@VERSION or NAME@ALIAS.", max_length=200, pattern=REFERENCE_PATTERN
     )
     plan: HashText = Field(default="", description="Hash of a stored plan.")
-    inputs: dict[str, Any] = Field(
-        default_factory=dict[str, Any],
-        description="JSON values by the name of the input; those left out take their defaults.",
-    )
-    artifacts: dict[str, ArtifactInput] = Field(
-        default_factory=dict[str, ArtifactInput], description="Inputs that are stored artifacts, by name."
-    )
     team: Name = ""
     pool: Name = ""
     priority: Whole = Field(default=0, **INT32)

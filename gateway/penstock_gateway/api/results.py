@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from penstock.client import expressions
 from penstock.client.errors import ResultTimeout
-from penstock.client.view import RunState, cause_text, run_state
+from penstock.client.view import RunState, cause_text, node_view, run_state
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 from starlette.responses import Response
@@ -46,12 +46,11 @@ async def result(
 def _failure(plan: plan_pb2.Plan, ended: service_pb2.RunResult) -> dict[str, Any] | None:
     if not 0 <= ended.failed_node < len(plan.nodes):
         return None
-    node, failed = plan.nodes[ended.failed_node], ended.failure
-    operator = plan.operators[node.operator]
+    node, failed = node_view(plan, ended.failed_node), ended.failure
     return {
         "node": node.name,
-        "operator": f"{operator.module}:{operator.qualname}" if node.kind == plan_pb2.NODE_KIND_TASK else "",
-        "call": f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else "",
+        "operator": node.operator,
+        "call": node.place,
         "cause": cause_text(failed.cause),
         "type": failed.failure.type,
         "message": failed.failure.message,

@@ -1,12 +1,12 @@
 """Runs: launch, list, find, get, cancel."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from penstock.client import ClientError
+from penstock.client.view import run_state
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from starlette.responses import Response
 
@@ -14,18 +14,18 @@ from ..edge.answers import answer, shown_run
 from ..edge.bodies import described, json_body
 from ..edge.pages import TOKEN_PATTERN
 from ..edge.problems import Fault
-from . import fields, models, requests, shown
-from .context import NAME_CHARS_MAX, NAME_PATTERN, Caller, Context, Here, RunId
+from . import models, requests, run_lists, shown
+from .context import NAME_CHARS_MAX, Caller, Context, Here, RunId
 from .launching import prepare, run_id_of
+from .run_filters import Filter, RunFilter
 
 PAGE: Final = 50
 PAGE_MAX: Final = 1_000
+NEWEST_FIRST: Final = "-submitted_at"
 # Runs whose cancellation is asked for at the same time.
 CANCELLED_AT_ONCE: Final = 50
 
 router = APIRouter(prefix="/v1", tags=["runs"])
-
-NameFilter = Annotated[str, Query(max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)]
 
 
 @router.post("/runs", status_code=201, response_model=models.Run, openapi_extra=described(requests.Launch))
@@ -57,23 +57,32 @@ async def launch(
 @router.get("/runs", response_model=models.Runs)
 async def list_runs(
     here: Here,
-    workflow: NameFilter = "",
-    team: NameFilter = "",
-    state: Annotated[list[fields.RunState] | None, Query(max_length=5)] = None,
+    wanted: Filter,
+    order: Annotated[Literal["-submitted_at", "submitted_at"], Query(description="`-`: newest first.")] = NEWEST_FIRST,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE,
     after: Annotated[
         str, Query(pattern=TOKEN_PATTERN, description="`next` of the page before, with the same filters.")
     ] = "",
 ) -> Response:
-    """List runs, newest first."""
-    states = sorted(set(state or ()))
-    filters = json.dumps([workflow, team, states])
-    found = await _page(here, workflow, team, states, limit, here.pages.inner(after, filters))
+    """List runs by the time of their submission. A run is listed as soon as it was launched."""
+    filters = wanted.text + order
+    found = await run_lists.page(here, wanted, limit, here.pages.inner(after, filters), is_oldest=order != NEWEST_FIRST)
     body = {
-        "runs": [shown.run(summary) for summary in found.runs],
-        "next": here.pages.token(found.next_page_token, filters),
+        "runs": [shown.listed(run) for run in found.runs],
+        "next": here.pages.token(found.next, filters),
+        "lag": found.lag,
+        "position": found.position,
+        "databases_away": found.databases_away,
     }
     return answer(body)
+
+
+@router.get("/runs:count", response_model=models.RunCounts)
+async def count_runs(here: Here, wanted: Filter) -> Response:
+    """Count runs by state, each up to 10,000."""
+    found = await run_lists.counts(here, wanted)
+    counted = [{"state": run_state(one.state).value, "runs": one.runs, "capped": one.capped} for one in found.counts]
+    return answer({"counts": counted, "lag": found.lag.events if found.lag.events >= 0 else None})
 
 
 @router.post("/runs:cancel", response_model=models.CancelledMany, openapi_extra=described(requests.CancelMany))
@@ -82,8 +91,9 @@ async def cancel_many(
 ) -> Response:
     """Cancel the open runs that match a filter, the newest first; by default only say which they are."""
     chosen = body.filter
-    states = chosen.states or ["running", "cancelling"]
-    found = await _page(here, chosen.workflow, chosen.team, states, body.limit, "")
+    states = tuple(chosen.states or ("running", "cancelling"))
+    wanted = RunFilter(workflow=chosen.workflow, team=chosen.team, states=states)
+    found = await run_lists.tracked(here, wanted, body.limit)
     matched = [shown_run(summary.run_id) for summary in found.runs]
     cancelled, failures = (0, []) if body.dry_run else await _cancel_all(here, caller, matched, body.reason)
     return answer(
@@ -93,7 +103,8 @@ async def cancel_many(
             "cancelled": cancelled,
             "runs": matched,
             "failures": failures,
-            "more": bool(found.next_page_token),
+            "more": bool(found.next_page_token or found.databases_away),
+            "databases_away": found.databases_away,
         }
     )
 
@@ -134,19 +145,6 @@ async def _chosen(here: Context, body: requests.Launch, options: events_pb2.RunO
     options.workflow, options.workflow_version = version.name, version.version
     options.team = options.team or version.team
     return version.plan_hash
-
-
-async def _page(
-    here: Context, workflow: str, team: str, states: Sequence[str], limit: int, token: str
-) -> service_pb2.ListRunsResponse:
-    request = service_pb2.ListRunsRequest(
-        team=team,
-        plan_name=workflow,
-        states=[f"RUN_STATE_{state.upper()}" for state in states],
-        page_size=limit,
-        page_token=token,
-    )
-    return await here.client.connection.call("state_tracker", "ListRuns", request)
 
 
 async def _cancel_all(

@@ -6,11 +6,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query
 from penstock.client.run_id import parse_run_id
+from penstock_proto.state_tracker.v1.events_pb2 import RunState
 from starlette.responses import Response, StreamingResponse
 
 from ..edge.problems import Problem
+from ..live.run_changes import Wanted
 from ..live.watching import Watched, Watcher
 from .context import RUN_EXAMPLE, RUN_PATTERN, Context, Here, RunId
+from .run_filters import Filter
 
 EVENT_STREAM: Final = "text/event-stream"
 RUNS_MAX: Final = 50
@@ -31,6 +34,15 @@ EVENTS: Final[dict[int | str, dict[str, Any]]] = {
         "content": {EVENT_STREAM: {"schema": EVENT}},
     },
     204: {"description": "Everything was sent already, and the run has ended: do not connect again."},
+}
+
+RUN_EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events `changes`, whose data are JSON: `runs` that match, as in lists; `left`: ids of those "
+        "that match but for their state now; `removed`: ids of runs that no longer exist. An event `lagged` "
+        "says that this client missed too much: list the runs again.",
+        "content": {EVENT_STREAM: {"schema": EVENT}},
+    },
 }
 
 router = APIRouter(prefix="/v1", tags=["events"], default_response_class=StreamingResponse)
@@ -67,6 +79,26 @@ async def events(
 ) -> Response:
     """Watch several runs over one connection until all of them have ended."""
     return await _streamed(here, run, last_event_id)
+
+
+@router.get("/runs:stream", response_model=None, responses=RUN_EVENTS)
+async def stream_runs(
+    here: Here,
+    wanted: Filter,
+    after: Annotated[int | None, Query(ge=0, le=SEQ_MAX, description="`position` of a list; default: now.")] = None,
+    last_event_id: Annotated[
+        str, Header(alias="Last-Event-ID", description="Id of the last event.", pattern=r"^([0-9]{1,18})?$")
+    ] = "",
+) -> Response:
+    """Watch all runs that match: server-sent events with each run that changed, as it is now."""
+    here.run_changes.check_room()
+    position = int(last_event_id) if last_event_id else after
+    now = await here.run_changes.position()
+    states = frozenset(map(RunState.Value, wanted.state_names))
+    # A position of a history that was made again from the logs is unknown now.
+    begin = now if position is None else min(position, now)
+    stream = here.run_changes.stream(Wanted(wanted.has, states), begin)
+    return StreamingResponse(stream, headers=HEADERS, media_type=EVENT_STREAM)
 
 
 async def _streamed(here: Context, runs: Sequence[str], position: str) -> Response:

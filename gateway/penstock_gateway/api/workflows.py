@@ -6,15 +6,17 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query
 from penstock.client import Refused
 from penstock.client.registered import LATEST, Change, Reference, WorkflowVersion, parse_reference, ref_of, version_of
+from penstock.client.uploads import Outgoing
 from penstock_proto.registry.v1 import events_pb2, service_pb2
 from starlette.responses import Response
 
 from ..edge.answers import answer, shown_time
 from ..edge.bodies import described, json_body
 from ..edge.pages import TOKEN_PATTERN
-from ..edge.problems import Problem
+from ..edge.problems import Fault, Problem, escaped
 from . import fields, models, requests
 from .context import NAME_CHARS_MAX, NAME_PATTERN, Caller, Context, Here
+from .launching import input_values
 
 PAGE: Final = 50
 PAGE_MAX, VERSIONS_PAGE_MAX = 500, 100
@@ -115,6 +117,26 @@ async def get_form(here: Here, name: Name, which: Which) -> Response:
     form = await here.client.registry.form(str(_reference(name, which)))
     shown = {"name": form.name, "version": form.version, "plan": form.plan_hash.hex(), "schema": form.schema}
     return answer(shown)
+
+
+@router.post(
+    "/workflows/{name:part}/versions/{which:part}:validate",
+    response_model=models.Verdict,
+    openapi_extra=described(requests.GivenInputs),
+)
+async def validate(
+    here: Here,
+    name: Name,
+    which: Which,
+    body: Annotated[requests.GivenInputs, Depends(json_body(requests.GivenInputs))],
+) -> Response:
+    """Ask the State Tracker whether inputs fit, without a launch; what is wrong is named by JSON pointer."""
+    form = await here.client.registry.form(str(_reference(name, which)))
+    problems = await here.client.problems(form.plan_hash, input_values(body, Outgoing()))
+    faults = [
+        Fault(f"/inputs/{escaped(one.input)}{one.pointer}" if one.input else "/inputs", one.detail) for one in problems
+    ]
+    return answer({"valid": not faults, "errors": [fault.shown() for fault in faults]})
 
 
 @router.put(

@@ -7,11 +7,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-from penstock.client import RunView
+from penstock.client import NoSuchRun, RunView
 
-# Of all views together; the one that was asked for longest ago is dropped first.
 from ..upstream import Upstream
 
+# Of all views together; the one that was asked for longest ago is dropped first.
 NODES_MAX: Final = 200_000
 
 
@@ -32,11 +32,16 @@ class Views:
     async def get(self, run_id: uuid.UUID) -> RunView:
         """Return the run as it is now, not to be changed; raise NoSuchRun."""
         kept = self._kept.get(run_id)
-        if kept is None:
-            summary = await self._client.summary(run_id)
+        if kept is None or kept.view.state.ended:  # which says nothing new, unless it was removed
+            try:
+                summary = await self._client.summary(run_id)
+            except NoSuchRun:
+                self._forget(run_id)
+                raise
             plan = await self._client.plan(summary.plan)
             kept = self._kept.get(run_id) or self._keep(run_id, RunView(plan, run_id.bytes))
-        self._kept.move_to_end(run_id) if run_id in self._kept else None
+        if run_id in self._kept:
+            self._kept.move_to_end(run_id)
         async with kept.reading:
             view = kept.view
             if not view.state.ended:
@@ -44,6 +49,11 @@ class Views:
                     async for batch in batches:
                         view.apply_all(batch)
         return view
+
+    def _forget(self, run_id: uuid.UUID) -> None:
+        dropped = self._kept.pop(run_id, None)
+        if dropped is not None:
+            self._nodes -= len(dropped.view.nodes)
 
     def _keep(self, run_id: uuid.UUID, view: RunView) -> _Kept:
         kept = self._kept[run_id] = _Kept(view)

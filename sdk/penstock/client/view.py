@@ -109,7 +109,7 @@ class RunView:
         self.cancel_reason = ""
         self.cancelled_by = ""
         self.outputs: list[tuple[int, int]] = []
-        self.nodes = [_node(plan, index) for index in range(len(plan.nodes))]
+        self.nodes = [node_view(plan, index) for index in range(len(plan.nodes))]
 
     @property
     def id(self) -> str:
@@ -256,7 +256,7 @@ def _end(attempt: Attempt, state: NodeState, worker: str, duration_us: int, at_u
     attempt.started_at_us = min(attempt.started_at_us or called_at_us, called_at_us)
 
 
-def _node(plan: plan_pb2.Plan, index: int) -> NodeView:
+def node_view(plan: plan_pb2.Plan, index: int) -> NodeView:
     node = plan.nodes[index]
     kind = plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower()
     operator = ""

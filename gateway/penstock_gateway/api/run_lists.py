@@ -1,0 +1,137 @@
+"""Lists of runs: the history, and on the first page what the State Tracker knows better, since it is never behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from penstock.client import Refused, Unreachable
+from penstock_proto.history.v1 import service_pb2 as history
+from penstock_proto.state_tracker.v1 import service_pb2 as tracker
+
+from ..edge.problems import Problem
+from .context import Context
+from .run_filters import RunFilter
+
+# The newest runs that the State Tracker is asked for: a history further behind may lack some on the first page.
+FRESH_MIN: Final = 100
+PAST, TRACKED = "h", "t"  # what a page token is of
+
+Place = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of runs.
+
+    Attributes:
+        next: The inner token of the next page; empty: there is none.
+        lag: Events that the history does not have yet; None: not known.
+        position: Where a stream of changes goes on; None: there is no history now.
+        databases_away: Their runs are missing.
+    """
+
+    runs: Sequence[history.RunRecord]
+    next: str
+    lag: int | None
+    position: int | None
+    databases_away: int
+
+
+async def page(here: Context, wanted: RunFilter, limit: int, token: str, *, is_oldest: bool = False) -> Listed:
+    """Return a page of runs by the time of their submission."""
+    if not token.startswith(TRACKED):
+        try:
+            return await _past_page(here, wanted, limit, token[1:], is_oldest)
+        except Unreachable:
+            if token or is_oldest or not wanted.is_simple:
+                raise
+        except Refused as refusal:
+            if refusal.code != "UNIMPLEMENTED":
+                raise
+            if is_oldest or not wanted.is_simple:
+                raise Problem("unimplemented", "this deployment has no history, which this list is made from") from None
+    found = await tracked(here, wanted, limit, token[1:])
+    runs = [record_of(summary) for summary in found.runs]
+    next_token = TRACKED + found.next_page_token if found.next_page_token else ""
+    return Listed(runs, next_token, None, None, found.databases_away)
+
+
+async def tracked(here: Context, wanted: RunFilter, limit: int, token: str = "") -> tracker.ListRunsResponse:
+    """Return runs as the State Tracker lists them: newest first, and never behind."""
+    request = wanted.of_tracker()
+    request.page_size, request.page_token = limit, token
+    return await here.client.connection.call("state_tracker", "ListRuns", request)
+
+
+async def counts(here: Context, wanted: RunFilter) -> history.CountRunsResponse:
+    """Count the runs by state."""
+    return await here.client.ask_history("CountRuns", history.CountRunsRequest(filter=wanted.of_history()))
+
+
+def united(
+    past: Sequence[history.RunRecord], fresh: Sequence[tracker.RunSummary], wanted: RunFilter, floor: Place | None
+) -> list[history.RunRecord]:
+    """Return the newest runs of both, newest first.
+
+    Args:
+        fresh: What the State Tracker lists of the filter's workflow, team and states; it was asked last.
+        floor: Down to here `fresh` has all of them: what only the history has was removed, or has another state now.
+            None: some may be missing.
+    """
+    known = {summary.run_id: summary for summary in fresh}
+    runs: dict[bytes, history.RunRecord] = {}
+    for record in past:
+        summary = known.get(record.run_id)
+        if summary is not None and summary.state != record.state:
+            record.state, record.ended_at_us = summary.state, summary.ended_at_us
+        if summary is not None or floor is None or place_of(record) < floor:
+            runs[record.run_id] = record
+    for summary in fresh:
+        if summary.run_id not in runs and wanted.has(record := record_of(summary)):
+            runs[summary.run_id] = record
+    return sorted(runs.values(), key=place_of, reverse=True)
+
+
+def place_of(run: history.RunRecord) -> Place:
+    """Where a run is in a list."""
+    return run.submitted_at_us, run.run_id
+
+
+def record_of(summary: tracker.RunSummary) -> history.RunRecord:
+    """Return a run of the State Tracker as the history would have it, with no figures yet."""
+    counts = history.Counts(nodes=summary.nodes)
+    for name in ("running", "succeeded", "failed", "skipped"):
+        setattr(counts, name, getattr(summary.counts, name))
+    return history.RunRecord(
+        run_id=summary.run_id,
+        plan=summary.plan,
+        workflow=summary.plan_name,
+        team=summary.team,
+        caller=summary.caller,
+        options=summary.options,
+        state=summary.state,
+        submitted_at_us=summary.submitted_at_us,
+        ended_at_us=summary.ended_at_us,
+        counts=counts,
+    )
+
+
+async def _past_page(here: Context, wanted: RunFilter, limit: int, token: str, is_oldest: bool) -> Listed:
+    request = history.ListRunsRequest(filter=wanted.of_history(), page_size=limit)
+    request.order = history.RUN_ORDER_OLDEST if is_oldest else history.RUN_ORDER_NEWEST
+    if token:
+        at, _, run = token.partition("-")
+        request.after.CopyFrom(history.RunPlace(submitted_at_us=int(at), run_id=bytes.fromhex(run)))
+    found: history.ListRunsResponse = await here.client.ask_history("ListRuns", request)
+    runs, away = list(found.runs), 0
+    if not token and not is_oldest:
+        fresh = await tracked(here, wanted, max(limit, FRESH_MIN))
+        away = fresh.databases_away
+        last = fresh.runs[-1] if fresh.next_page_token else None
+        floor = (last.submitted_at_us, last.run_id) if last is not None else (0, b"")
+        runs = united(found.runs, fresh.runs, wanted, None if away else floor)
+    is_more = len(runs) > limit or bool(found.next_page_token)
+    last_of_all = max if is_oldest else min
+    end = place_of(runs[:limit][-1]) if len(runs) >= limit else last_of_all(map(place_of, found.runs), default=(0, b""))
+    lag = found.lag.events if found.lag.events >= 0 else None
+    return Listed(runs[:limit], f"{PAST}{end[0]}-{end[1].hex()}" if is_more else "", lag, found.position, away)
