@@ -10,6 +10,8 @@ from typing import Any, TypeVar, cast
 import grpc
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
 from penstock_proto.artifact_store.v1 import service_pb2_grpc
+from penstock_proto.channels import open_blocking_channel
+from penstock_proto.tls import Tls
 
 from .checkpoints import mapped
 from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, StoreFull, StoreUnavailable
@@ -37,10 +39,10 @@ RETRIED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEE
 class RemoteStore:
     """Bytes are fetched once and kept in the cache; what is put is in the cache, and durable remotely on return."""
 
-    def __init__(self, address: str, cache: LocalStore) -> None:
-        """`address` is "host:port"; the connection is made when it is first used."""
+    def __init__(self, address: str, cache: LocalStore, tls: Tls | None = None) -> None:
+        """`address` is "host:port"; the connection is made when it is first used. Raises TlsError."""
         self.address, self._cache = address, cache
-        self._channel = grpc.insecure_channel(address, options=OPTIONS)
+        self._channel = open_blocking_channel(address, OPTIONS, tls)
         self._stub: Any = service_pb2_grpc.ArtifactStoreServiceStub(self._channel)
 
     def __repr__(self) -> str:

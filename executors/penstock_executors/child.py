@@ -40,10 +40,12 @@ CALLS_MAX = 4_096
 EXIT_STOPPED = 128 + signal.SIGTERM
 
 
-def _remote(address: str, cache: LocalStore) -> "RemoteStore":
+def _remote(setup: Setup, cache: LocalStore) -> "RemoteStore":
     from penstock_artifact_store.remote import RemoteStore  # brings grpc, which most workers' processes do without
+    from penstock_proto.tls import Tls
 
-    return RemoteStore(address, cache)
+    # The environment of operators has nothing that is Penstock's.
+    return RemoteStore(setup.store_address, cache, Tls(setup.tls_ca, setup.tls_certificate, setup.tls_key))
 
 
 class Stopped(BaseException):
@@ -61,7 +63,7 @@ class Child:
         self._worker = setup.worker
         self._plans_folder = Path(setup.plans)
         cache = LocalStore(Path(setup.store))
-        self._store = _remote(setup.store_address, cache) if setup.store_address else cache
+        self._store = _remote(setup, cache) if setup.store_address else cache
         self._here = Here(page, self._store, setup.worker, Path(setup.scratch), self._plan)
         self._plans: dict[bytes, Plan] = {}
         self._calls: dict[tuple[bytes, int], Call] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from google.protobuf.message import DecodeError
+from penstock_proto import tls
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.artifact_store.v1.service_pb2 import Progress
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
@@ -165,6 +166,7 @@ def child_answer(message: memoryview) -> FromChild | None:
 
 def setup_of(context: Context, plans: Path, bundle: str, grace_s: float) -> Setup:
     """What a process is told before its first grant."""
+    files = tls.chosen()
     return Setup(
         worker=context.worker,
         store=str(context.store.folder),
@@ -173,4 +175,7 @@ def setup_of(context: Context, plans: Path, bundle: str, grace_s: float) -> Setu
         store_address=context.store_address,
         grace_s=grace_s,
         scratch=str(context.kept),
+        tls_ca=files.ca,
+        tls_certificate=files.certificate,
+        tls_key=files.key,
     )

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store.remote import RemoteStore
+from penstock_proto import tls
 from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import (
     ConnectRequest,
@@ -20,6 +21,7 @@ from penstock_proto.action_service.v1.worker_pb2 import (
     Heartbeat,
     Welcome,
 )
+from penstock_proto.channels import open_channel
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER
 
@@ -153,7 +155,8 @@ class RemoteWorker:
             return owner
         if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
             raise ExecutorError(f"the Action Service at {address} rejected this worker: {error.details()}")
-        log.warning("cannot connect to the Action Service at %s (%s); retrying", address, error.details())
+        why = tls.failure(str(error.details()), tls.chosen()) or error.details()
+        log.warning("cannot connect to the Action Service at %s (%s); retrying", address, why)
         return self._place.connect
 
     def _name_is_taken(self, wait_s: float, details: str) -> None:
@@ -262,7 +265,7 @@ class RemoteWorker:
 
     def _channel(self, address: str) -> Any:
         if address not in self._channels:
-            self._channels[address] = _grpc.aio.insecure_channel(address, options=OPTIONS)
+            self._channels[address] = open_channel(address, OPTIONS)
         return self._channels[address]
 
     async def _close(self) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock_observability import logs, metrics
+from penstock_proto import tls
 from penstock_proto.plan.v1.plan_pb2 import Resources
+from penstock_proto.tls import TlsError
+from penstock_service import certificates
 from penstock_service.errors import ServiceError
 from penstock_service.runtime import loop_factory, settle_garbage
 from penstock_service.settings import BadAddress, UnsafeBind, is_loopback, split_address
@@ -46,6 +49,9 @@ def run(
     """
     logs.configure("penstock-worker")
     try:
+        tls.choose(tls.from_environment())
+        if tls.chosen().certificate:  # without one, servers that do not ask for it are encrypted all the same
+            certificates.check(tls.chosen())
         if metrics_listen:
             _serve_metrics(metrics_listen, allow_insecure_bind)
         with own_folder.hold_folder(home, place.worker, place.folder) as own:
@@ -53,7 +59,7 @@ def run(
             metrics.WORKER_CONNECTED.register_one(worker.connected.is_set)
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 return runner.run(_work(worker, own.name, drain_s))
-    except (BadAddress, ServiceError, ExecutorError, OSError) as error:
+    except (BadAddress, ServiceError, ExecutorError, TlsError, OSError) as error:
         log.error("%s", error)
         return 1
 

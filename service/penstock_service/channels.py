@@ -4,6 +4,7 @@ from typing import Any, Final, cast
 
 import grpc.aio
 from penstock_access.credentials import Channel, Header
+from penstock_proto import channels
 
 MESSAGE_BYTES_MAX: Final = 4 * 2**20
 KEEPALIVE_EVERY_S: Final = 20
@@ -24,8 +25,8 @@ def use_credential(credential: Header | None) -> None:
 
 
 def open_channel(address: str, message_bytes_max: int = MESSAGE_BYTES_MAX) -> grpc.aio.Channel:
-    """Open a channel that reconnects by itself, and carries the token of this process, if it has one."""
-    channel = grpc.aio.insecure_channel(
+    """Open a channel that reconnects by itself, encrypted if this process uses TLS, with its token; raise TlsError."""
+    channel = channels.open_channel(
         address,
         options=[
             ("grpc.max_receive_message_length", message_bytes_max),

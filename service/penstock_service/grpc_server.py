@@ -7,7 +7,7 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -15,10 +15,12 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from penstock_observability import logs, metrics
+from penstock_proto.tls import Tls, server_credentials
 
 from .answers import Answer
 from .channels import KEEPALIVE_ANSWER_S, KEEPALIVE_EVERY_S, MESSAGE_BYTES_MAX
 from .errors import PortInUse, ServiceError
+from .settings import split_address
 
 STOP_GRACE_S = 1.0
 PENDING_CALLS_MAX = 20_000
@@ -32,10 +34,19 @@ _health_grpc: Any = health_pb2_grpc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How a server listens. `port` 0 takes a free one."""
+    """How a server listens. `port` 0 takes a free one.
+
+    Attributes:
+        tls: Files to encrypt connections with; none: connections are not encrypted.
+        client_certificates: Only clients with a certificate of the authorities are accepted, where there is TLS.
+        public: HOST:PORT where clients without certificates are accepted, too; empty: nowhere.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
+    tls: Tls = field(default_factory=Tls)
+    client_certificates: bool = False
+    public: str = ""
     message_bytes_max: int = MESSAGE_BYTES_MAX
 
 
@@ -47,7 +58,7 @@ class Server:
         self.grpc = grpc.aio.server(
             interceptors=[ErrorInterceptor(), *guards], options=_server_settings(options.message_bytes_max)
         )
-        self.port = 0
+        self.port = self.public_port = 0
         self._services: list[str] = []
         self._health: Any = _health.aio.HealthServicer()
         _health_grpc.add_HealthServicer_to_server(self._health, self.grpc)
@@ -67,7 +78,10 @@ class Server:
         names = (*self._services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self.grpc)
         await self._report(health_pb2.HealthCheckResponse.NOT_SERVING)
-        self.port = self._bind()
+        options = self._options
+        self.port = self._bind(options.host, options.port, options.client_certificates)
+        if options.public:
+            self.public_port = self._bind(*split_address(options.public), False)
         await self.grpc.start()
 
     async def set_serving(self, serving: bool = True) -> None:
@@ -79,11 +93,12 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await self.grpc.stop(grace_s)
 
-    def _bind(self) -> int:
-        host, port = self._options.host, self._options.port
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    def _bind(self, host: str, port: int, client_certificates: bool) -> int:
+        address, tls = f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self._options.tls
         try:
-            return self.grpc.add_insecure_port(address)
+            if not tls.is_used:
+                return self.grpc.add_insecure_port(address)
+            return self.grpc.add_secure_port(address, server_credentials(tls, client_certificates=client_certificates))
         except RuntimeError as error:
             if port and _is_taken(host, port):
                 raise PortInUse(address) from None

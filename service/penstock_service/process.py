@@ -12,9 +12,10 @@ from typing import Any, Final, TypeVar
 
 from penstock_access.rules import Of
 from penstock_observability import logs, metrics
+from penstock_proto import tls
 from pydantic import ValidationError
 
-from . import access, grpc_server
+from . import access, certificates, grpc_server
 from .errors import ServiceError
 from .guard import TeamOf
 from .runtime import loop_factory, settle_garbage
@@ -66,7 +67,14 @@ class Process:
         """
         host, port = split_address(settings.listen)
         guards = [self._access.guard(teams or {})] if self._access is not None else []
-        server = self.server = grpc_server.server(grpc_server.ServerOptions(host=host, port=port), guards)
+        options = grpc_server.ServerOptions(
+            host=host,
+            port=port,
+            tls=settings.tls,
+            client_certificates=settings.tls_client_certificates,
+            public=settings.public_listen,
+        )
+        server = self.server = grpc_server.server(options, guards)
         register(server)
         await server.start()
         self.stop(server.stop)
@@ -110,12 +118,14 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
     _parser(kind).parse_args()
     try:
         settings = kind()
+        certificates.check(settings.tls)
     except (ValidationError, ServiceError) as error:
         for line in problems(error):
             print(f"error: {line}", file=sys.stderr)
         return BAD_SETTINGS
     as_json = {"auto": None, "json": True, "text": False}[settings.log_format]
     logs.configure(kind.service, level=settings.log_level, as_json=as_json)
+    tls.choose(settings.tls)
     try:
         if settings.metrics_listen:
             host, port = split_address(settings.metrics_listen)

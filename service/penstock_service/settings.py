@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from penstock_proto.tls import Tls
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -38,7 +39,8 @@ class UnsafeBind(ServiceError):
     def __init__(self, variable: str, address: str) -> None:
         super().__init__(
             f"{variable}={address} is open to other machines, but access control is off. Listen on 127.0.0.1, "
-            "set PENSTOCK_ACCESS=true, or set PENSTOCK_ALLOW_INSECURE_BIND=true if the network is private"
+            "set PENSTOCK_ACCESS=true, require certificates by PENSTOCK_TLS_CA, or set "
+            "PENSTOCK_ALLOW_INSECURE_BIND=true if the network is private"
         )
 
 
@@ -105,7 +107,8 @@ class ServiceSettings(BaseSettings):
     )
     allow_insecure_bind: bool = Field(
         default=False,
-        description="Allow addresses other than loopback without access control. Only use it on a private network.",
+        description="Allow addresses other than loopback without access control or certificates of callers. "
+        "Only use it on a private network.",
     )
     access: bool = Field(
         default=False,
@@ -118,6 +121,24 @@ class ServiceSettings(BaseSettings):
         default=None,
         description="File with the key that all services of the deployment share, required with PENSTOCK_ACCESS. "
         "`python -m penstock_access key FILE` makes it.",
+    )
+    public_listen: Address = Field(
+        default="",
+        description="HOST:PORT of a second address of the gRPC server, with TLS, for callers that have no certificate.",
+    )
+    tls_ca: str = Field(
+        default="",
+        description="File with the certificates of the authorities that others are verified against. "
+        "With it, connections are encrypted. It is read again once it changes, as are the next two.",
+    )
+    tls_certificate: str = Field(
+        default="", description="File with the certificate of this instance, and those between it and the authority."
+    )
+    tls_key: str = Field(default="", description="File with the key of the certificate, which only its user may read.")
+    tls_client_certificates: bool = Field(
+        default=True,
+        description="Only accept callers with a certificate of the authorities, on all addresses but "
+        "PENSTOCK_PUBLIC_LISTEN.",
     )
     metrics_listen: Address = Field(
         default="", description="HOST:PORT that serves /metrics in Prometheus' text format. Default: not served."
@@ -133,8 +154,10 @@ class ServiceSettings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_open_addresses(self) -> Self:
         """Refuse addresses that others reach, unless that is wanted."""
-        for variable, address in (("PENSTOCK_LISTEN", self.listen), ("PENSTOCK_METRICS_LISTEN", self.metrics_listen)):
-            self.check_bind(variable, address)
+        if not self.has_verified_callers:
+            self.check_bind("PENSTOCK_LISTEN", self.listen)
+        self.check_bind("PENSTOCK_PUBLIC_LISTEN", self.public_listen)
+        self.check_bind("PENSTOCK_METRICS_LISTEN", self.metrics_listen)
         return self
 
     @model_validator(mode="after")
@@ -150,6 +173,15 @@ class ServiceSettings(BaseSettings):
         is_guarded = self.access or self.allow_insecure_bind
         if address and not is_guarded and not is_loopback(split_address(address)[0]):
             raise UnsafeBind(variable, address)
+
+    @property
+    def tls(self) -> Tls:
+        return Tls(self.tls_ca, self.tls_certificate, self.tls_key)
+
+    @property
+    def has_verified_callers(self) -> bool:
+        """Whether whoever calls at the main address has proven who it is."""
+        return bool(self.tls_ca and self.tls_certificate) and self.tls_client_certificates
 
     @property
     def instance(self) -> str:

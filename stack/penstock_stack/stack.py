@@ -21,6 +21,7 @@ from penstock_executors.process import ProcessExecutor
 from penstock_executors.trackers import Trackers
 from penstock_history.app import History
 from penstock_observability import metrics
+from penstock_proto import tls
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_registry.app import Registry
 from penstock_service import channels, grpc_server
@@ -118,6 +119,8 @@ class Stack:
                 log.exception("%s did not stop cleanly", name)
 
     async def _start(self) -> None:
+        # All parts are in this process, or on loopback.
+        tls.choose(tls.Tls())
         settings, path = self._settings, self._folder.path
         shards = self._folder.open(settings.shards).shards
         self._stops.append(("folder", _blocking(self._folder.close, here=True)))

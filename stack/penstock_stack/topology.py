@@ -20,10 +20,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
+from penstock_proto import tls
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.channels import open_blocking_channel
 from penstock_service.health import is_ready
 
-from . import compose
+from . import certificates, compose
 from .compose import Described
 from .errors import NotStarted, StackError
 from .kafka import EmbeddedKafka
@@ -110,6 +112,7 @@ class Topology:
         scale: How many instances of a service there are, where it is not one.
         cpu: Cores that each worker offers; what the file says if not given.
         extra: More variables of the environment, for all services.
+        encrypted: Give every process a certificate, and accept no caller without one.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class Topology:
         cpu: int | None = None,
         extra: Mapping[str, str] | None = None,
         port: int = 0,
+        encrypted: bool = False,
     ) -> None:
         self.folder = folder.absolute()
         self.postgres = EmbeddedPostgres(self.folder / "postgres")
@@ -132,6 +136,10 @@ class Topology:
         self._places: dict[str, list[str]] = {}
         self._stop_order: list[str] = []
         self.dsn = ""
+        # Of the authority and all that it issued.
+        self.certificates = self.folder / "certificates" if encrypted else None
+        # For clients; empty if nothing is encrypted.
+        self.tls = tls.Tls()
 
     @property
     def address(self) -> str:
@@ -166,6 +174,7 @@ class Topology:
         self._stop_order = [name for name in reversed([*needs.static_order()]) if name in used]
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
+        self._make_authority()
         self._stops.callback(self.postgres.stop)
         self.postgres.start()
         self.dsn = self.postgres.create(DATABASE)
@@ -194,14 +203,14 @@ class Topology:
         deadline = time.monotonic() + READY_S_MAX
         for instance in self.instances.values():
             if instance.health and instance.process is not None:
-                _wait(lambda instance=instance: is_ready(instance.health), instance, deadline)
+                _wait(lambda instance=instance: is_ready(instance.health, tls=self.tls), instance, deadline)
         expected = [one for one in self.instances.values() if not one.health and one.process is not None]
         if expected and workers:
             _wait(lambda: self.workers() >= len(expected), expected[0], deadline)
 
     def workers(self) -> int:
         """Return how many workers are connected, to whichever Action Service."""
-        return sum(_workers(address) for address in self.addresses("action-service"))
+        return sum(_workers(address, self.tls) for address in self.addresses("action-service"))
 
     def _described(self) -> dict[str, Described]:
         """Read the file; return the services that run here."""
@@ -245,7 +254,22 @@ class Topology:
         if not health:
             command = self._worker(command, name)
         log = self.folder / "logs" / f"{name}.log"
-        self.instances[name] = Instance(name, command, environment | self._extra, log, health)
+        extra = self._encryption(one, name) | self._extra
+        self.instances[name] = Instance(name, command, environment | extra, log, health)
+
+    def _make_authority(self) -> None:
+        """Make what issues certificates, and one for clients; nothing if there is one from before."""
+        if self.certificates is not None:
+            if not (self.certificates / certificates.CA_FILE).exists():
+                certificates.make_authority(self.certificates, "suite")
+            self.tls = certificates.issue(self.certificates, "user").tls
+
+    def _encryption(self, one: Described, name: str) -> dict[str, str]:
+        """Return the variables of an instance that has a certificate of its own."""
+        if self.certificates is None:
+            return {}
+        files = certificates.issue(self.certificates, one.name, name).tls
+        return {tls.CA: files.ca, tls.CERTIFICATE: files.certificate, tls.KEY: files.key}
 
     def _volume(self, volume: str, name: str) -> Path:
         """Return the folder that takes a volume's place, or that of an instance's own."""
@@ -263,9 +287,9 @@ def _outer_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
 
 
-def _workers(address: str) -> int:
+def _workers(address: str, files: tls.Tls) -> int:
     stubs: Any = service_pb2_grpc
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with open_blocking_channel(address, [("grpc.enable_http_proxy", 0)], files) as channel:
         try:
             answer: Any = stubs.ActionServiceStub(channel).ListWorkers(service_pb2.ListWorkersRequest(), timeout=5.0)
         except grpc.RpcError:
@@ -301,6 +325,7 @@ def main() -> int:
         metavar="SERVICE=N",
         help="Run this many instances of a service.",
     )
+    parser.add_argument("--tls", action="store_true", help="Use TLS, and refuse callers without a certificate.")
     chosen = parser.parse_args()
     # As root, Postgres runs as another user, who has to reach the folder.
     folder = chosen.data or Path(tempfile.mkdtemp(prefix="penstock-suite-"))
@@ -310,7 +335,15 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        with Topology(folder, file=chosen.file, scale=dict(chosen.scale), cpu=chosen.cpu, port=chosen.port) as suite:
+        suite = Topology(
+            folder,
+            file=chosen.file,
+            scale=dict(chosen.scale),
+            cpu=chosen.cpu,
+            port=chosen.port,
+            encrypted=chosen.tls,
+        )
+        with suite:
             _announce(suite)
             signal.pause()
     except KeyboardInterrupt:
@@ -341,6 +374,9 @@ def _announce(suite: Topology) -> None:
     penstock = os.path.relpath(Path(sys.executable).with_name("penstock"))
     print(f"Logs are in {suite.folder / 'logs'}. Ctrl-C stops. In another terminal:", file=sys.stderr)
     print(f"  export PENSTOCK_ADDRESS={suite.address}", file=sys.stderr)
+    if suite.tls.is_used:
+        for name, path in ((tls.CA, suite.tls.ca), (tls.CERTIFICATE, suite.tls.certificate), (tls.KEY, suite.tls.key)):
+            print(f"  export {name}={path}", file=sys.stderr)
     print(f"  {penstock} run examples/hello.py", file=sys.stderr)
     print(f"  {penstock} workers", file=sys.stderr)
     for name, instance in suite.instances.items():

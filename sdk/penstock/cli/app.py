@@ -11,6 +11,7 @@ import typer
 from typer import TyperException
 
 from . import exits
+from .certs import init, issue
 from .compile import check, compile_
 from .diff import diff
 from .doctor import doctor
@@ -58,6 +59,10 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(worker)
+_certs = typer.Typer(help="Use a small authority of your own for the certificates of TLS between services.")
+_certs.command()(init)
+_certs.command()(issue)
+app.add_typer(_certs, name="certs")
 _runs = typer.Typer(help=runs.__doc__, invoke_without_command=True, rich_markup_mode=None, no_args_is_help=False)
 _runs.callback()(runs)
 _runs.command("rm")(rm)

@@ -12,17 +12,19 @@ import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from google.protobuf.message import Message
 from penstock_access.credentials import Channel, Credential, passed
+from penstock_proto import tls
 from penstock_proto.access.v1 import service_pb2 as access_pb2
 from penstock_proto.access.v1 import service_pb2_grpc as access
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
+from penstock_proto.channels import open_channel
 from penstock_proto.history.v1 import service_pb2_grpc as history
 from penstock_proto.registry.v1 import service_pb2_grpc as registry
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER, shard_of
 
-from .errors import REFUSED, ClientError, Overloaded, Refused, Unreachable
+from .errors import REFUSED, CertificateUnusable, ClientError, Overloaded, Refused, Unreachable
 
 CALL_TIMEOUT_S = 30.0
 TRANSFER_TIMEOUT_S = 3600.0
@@ -59,10 +61,15 @@ _OPTIONS = [
 
 
 class Connection:
-    """Calls by name of service and method. Bound to the event loop it is first used on."""
+    """Calls by name of service and method. Bound to the event loop it is first used on.
+
+    Args:
+        address: HOST:PORT, called with TLS if the process uses it. `grpcs://HOST:PORT` is called with TLS in any
+            case, `grpc://HOST:PORT` without. All services of a deployment are called alike.
+    """
 
     def __init__(self, address: str, patience_s: float = PATIENCE_S, credential: Credential | None = None) -> None:
-        self.address = address
+        self.address, self.tls = tls.split_scheme(address, tls.chosen())
         self.patience_s = patience_s
         # The token that calls carry.
         self.credential = Credential() if credential is None else credential
@@ -87,10 +94,15 @@ class Connection:
             return found
         channel = self._channels.get(key[1])
         if channel is None:
-            channel = Channel(_grpc.aio.insecure_channel(key[1], options=_OPTIONS), self.credential)
-            self._channels[key[1]] = channel
+            channel = self._channels[key[1]] = Channel(self._open(key[1]), self.credential)
         stub = self._stubs[key] = _STUBS[service](channel)
         return stub
+
+    def _open(self, address: str) -> Any:
+        try:
+            return open_channel(address, _OPTIONS, self.tls)
+        except tls.TlsError as error:
+            raise CertificateUnusable(str(error)) from None
 
     async def info(self) -> service_pb2.InfoResponse:
         """The facts of the deployment, fetched once from a State Tracker."""
@@ -180,7 +192,7 @@ class Connection:
                 return await getattr(self.stub(service, retry.address), method)(request, timeout=timeout_s)
             except _grpc.aio.AioRpcError as error:
                 if not await self._can_repeat_after(error, retry):
-                    await retry.wait_after(error)
+                    await retry.wait_after(error, self.tls)
 
     async def send(self, service: str, method: str, requests: Iterable[Message]) -> Any:
         """Call a method that takes a stream and may be repeated; `requests` can be walked again."""
@@ -193,7 +205,7 @@ class Connection:
                 )
             except _grpc.aio.AioRpcError as error:
                 if not await self._can_repeat_after(error, retry):
-                    await retry.wait_after(error)
+                    await retry.wait_after(error, self.tls)
 
     async def send_once(self, service: str, method: str, requests: AsyncIterator[Message]) -> Any:
         """Call a method that takes a stream and is not repeated; raise what `requests` raises."""
@@ -206,7 +218,7 @@ class Connection:
             await call.done_writing()
             return await call
         except _grpc.aio.AioRpcError as error:
-            await asked.wait_after(error)
+            await asked.wait_after(error, self.tls)
             raise
         finally:
             call.cancel()
@@ -226,7 +238,7 @@ class Connection:
         except _grpc.aio.AioRpcError as error:
             # Without a retry of the caller's own, nobody would ask again.
             if retry is None or not await self._can_repeat_after(error, asked):
-                await asked.wait_after(error)
+                await asked.wait_after(error, self.tls)
         finally:
             call.cancel()
 
@@ -259,12 +271,18 @@ class Retry:
     def reset(self) -> None:
         self._since, self._failures, self.is_renewed = None, 0, False
 
-    async def wait_after(self, error: Any) -> None:
-        """Wait for the next retry; raise Unreachable, Overloaded or Refused if no retry is left."""
+    async def wait_after(self, error: Any, files: tls.Tls | None = None) -> None:
+        """Wait for the next retry; raise Unreachable, Overloaded or Refused if no retry is left.
+
+        Args:
+            files: What the call was encrypted with; none: what this process uses.
+        """
         code, details = str(error.code().name), str(error.details() or "")
         trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
+        if why := tls.refusal(details) if code == "UNAVAILABLE" else "":
+            raise Unreachable(self.address, why)  # trying again would not help
         if code == "UNAVAILABLE" or details == LOST_STATUS:
-            await self._again(details)
+            await self._again(tls.failure(details, files or tls.chosen()) or _short(details))
         elif code == "RESOURCE_EXHAUSTED" and RETRY_AFTER_TRAILER in trailers:
             await self._spare(details, trailers[RETRY_AFTER_TRAILER])
         elif code == "FAILED_PRECONDITION" and (owner := trailers.get(OWNER_TRAILER)) and self._owners < OWNERS_MAX:
@@ -277,7 +295,7 @@ class Retry:
         now = time.monotonic()
         self._since = now if self._since is None else self._since
         if now - self._since >= self.patience_s:
-            raise Unreachable(self.address, _short(details))
+            raise Unreachable(self.address, details)
         await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_S * 2**self._failures) * random.uniform(0.5, 1.0))
         self._failures += 1
 

@@ -26,6 +26,10 @@ class Unreachable(ClientError):
         self.address, self.reason = address, reason
 
 
+class CertificateUnusable(ClientError):
+    """The files for TLS that the environment names cannot be used, so nothing is sent."""
+
+
 class Refused(ClientError):
     """The service rejected the request."""
 

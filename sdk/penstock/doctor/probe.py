@@ -15,8 +15,10 @@ from typing import Any, Final, cast
 
 import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
+from penstock_proto import tls
 from penstock_proto.action_service.v1 import service_pb2 as actions
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions_grpc
+from penstock_proto.channels import open_channel
 from penstock_proto.dependency_manager.v1 import service_pb2 as manager
 from penstock_proto.dependency_manager.v1 import service_pb2_grpc as manager_grpc
 from penstock_proto.state_tracker.v1 import diagnosis_pb2, service_pb2_grpc
@@ -67,9 +69,11 @@ async def ask(address: str, apart_s: float = APART_S, say: Callable[[str], None]
         say: Gets what is being done, in words.
     """
     budget = Budget(ALL_MAX_S)
+    connection = Connection(address, patience_s=0.0)
+    address = connection.address
+    tls.choose(connection.tls)  # an address may say how all of its deployment is called
     first = Process(Kind.STATE_TRACKER, address)
     facts = Facts(version("penstock"), [first], apart_s=apart_s)
-    connection = Connection(address, patience_s=0.0)
     try:
         say(f"asking the State Tracker at {address}")
         async with asyncio.timeout(budget.part_s()):
@@ -223,9 +227,11 @@ def _disk(folder: str) -> Disk:
 
 
 def _channel(address: str) -> Any:
-    return _grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
+    return open_channel(address, [("grpc.enable_http_proxy", 0)])
 
 
 def _said(error: Any) -> str:
     details = str(error.details() or "")
+    if why := tls.failure(details, tls.chosen()):
+        return why
     return "connection refused" if "Connection refused" in details else f"{error.code().name}: {details[:200]}"
