@@ -1,6 +1,7 @@
 # Needs Python 3.11 and make. Everything else is installed into this folder: uv in .tools, packages in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt proto docs suite compose-test bench bench-kafka soak simulate chaos uv env light-env
+CONSOLE := console/penstock_console/static/index.html
+.PHONY: help demo test lint fmt proto docs console suite compose-test bench bench-kafka soak simulate chaos uv env light-env
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 RUN := uv run --no-sync
@@ -16,9 +17,10 @@ help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: env ## Train, export and evaluate a classifier of handwritten digits as a workflow
+	-@$(MAKE) --no-print-directory $(CONSOLE) # without it, only the pages in the browser are missing
 	$(RUN) penstock run examples/digits.py:digits $(ARGS)
 
-test: env ## Run all tests; WORKERS=n processes, ARGS="-k name" for pytest
+test: env $(CONSOLE) ## Run all tests; WORKERS=n processes, ARGS="-k name" for pytest
 	$(RUN) pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 lint: env ## Check style, types and contracts
@@ -26,6 +28,7 @@ lint: env ## Check style, types and contracts
 	$(RUN) ruff format --check
 	$(RUN) pyright
 	proto/lint.sh
+	$(RUN) python -m penstock_console.build lint
 	$(RUN) pytest -q tests/test_style.py tests/test_language.py tests/test_imports.py tests/test_architecture.py
 
 fmt: light-env ## Format the code and apply automatic fixes
@@ -41,6 +44,13 @@ docs: light-env ## Regenerate the generated parts of docs/ and the dashboards
 	$(RUN) python -m penstock_observability.dashboards observability/dashboards
 	$(RUN) python -m penstock_state_tracker.reference docs/state_machine.md
 	$(RUN) python -m penstock_stack.configuration docs/configuration.md
+	$(RUN) python -m penstock_gateway.typescript > console/web/src/api/types.ts
+
+console: light-env $(CONSOLE) ## Build the web console, which the gateway serves
+
+# Once, and after a change of its sources. Node is one of the Python packages.
+$(CONSOLE): $(wildcard console/web/*.* console/web/public/* console/web/src/*.* console/web/src/*/*.* console/web/src/*/*/*.*) | light-env
+	$(RUN) python -m penstock_console.build
 
 suite: light-env ## Run each service as a process, with Kafka, as in docker-compose.yml; PORT=n
 	$(RUN) python -m penstock_stack.topology --port $(PORT) $(ARGS)

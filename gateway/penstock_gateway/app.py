@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from .api import artifacts, deployment, logs, nodes, past, plans, pools, results, runs, shown, streams, workflows
 from .api.context import Context
 from .api.description import describe
+from .edge import console
 from .edge.guard import Guard
 from .edge.pages import Pages
 from .edge.problems import handle_error
@@ -24,7 +25,8 @@ from .settings import ARTIFACT_BYTES_MAX
 from .upstream import Upstream
 
 ROUTERS: Final[Sequence[APIRouter]] = tuple(
-    part.router for part in (workflows, runs, past, results, nodes, logs, streams, plans, artifacts, pools, deployment)
+    part.router
+    for part in (workflows, runs, past, results, nodes, logs, streams, plans, artifacts, pools, deployment, console)
 )
 
 

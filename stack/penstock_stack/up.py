@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+from penstock_console import is_built
 from penstock_gateway.settings import HTTP_PORT
 from penstock_observability import logs
 from penstock_service.errors import ServiceError
@@ -120,6 +121,8 @@ def _ready(data: Path, stack: Stack, settings: Settings) -> None:
             print(f"events on Kafka at {stack.kafka_address}, topic penstock.events", file=sys.stderr)
         if stack.http_address:
             print(f"REST API on http://{stack.http_address}/v1", file=sys.stderr)
+            if is_built():
+                print(f"console on http://{stack.http_address}/", file=sys.stderr)
         if stack.metrics_address:
             print(f"metrics on http://{stack.metrics_address}/metrics", file=sys.stderr)
         print(

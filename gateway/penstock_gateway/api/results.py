@@ -16,6 +16,8 @@ from . import models, shown
 from .context import Here, RunId
 
 WAIT_S_MAX: Final = 60.0
+# JSON up to this size is shown whole where previews are asked for.
+PREVIEWED_JSON_BYTES_MAX: Final = 64 * 1024
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
@@ -25,6 +27,7 @@ async def result(
     here: Here,
     run: RunId,
     wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX, description="Wait at most this long for the run to end.")] = 0,
+    preview: Annotated[bool, Query(description="Look into outputs that are not JSON.")] = False,
 ) -> Response:
     """Get the result of a run: its outputs, or why it failed."""
     summary = await here.client.summary(run)
@@ -37,7 +40,9 @@ async def result(
         return answer({"run": run, "state": run_state(summary.state).value, "outputs": None, "failure": None})
     plan, state = await here.client.plan(ended.plan), run_state(ended.state)
     outputs = None
-    if state is RunState.SUCCEEDED:
+    if state is RunState.SUCCEEDED and preview:
+        outputs = await here.client.outputs_json(run, previews=True, json_bytes_max=PREVIEWED_JSON_BYTES_MAX)
+    elif state is RunState.SUCCEEDED:
         outputs = expressions.as_json(plan, expressions.recorded(ended.outputs), shown.value)
     failure = _failure(plan, ended) if state is RunState.FAILED else None
     return answer({"run": run, "state": state.value, "outputs": outputs, "failure": failure})

@@ -1,0 +1,677 @@
+// Made from the OpenAPI document by `make docs`; a test checks that it is current. Do not edit.
+
+export type AliasMoved = {
+  name: string;
+  alias: string;
+  version: number | null;
+  moved: boolean;
+};
+
+export type Argument = {
+  name: string;
+  /** Its origin, such as `split.train`. */
+  from: string;
+  /** As JSON, or what it is with a preview; null until all of it is recorded. */
+  value: unknown;
+};
+
+export type Arguments = {
+  run: string;
+  node: string;
+  arguments: (Argument)[];
+};
+
+/** An input that is stored as an artifact: what `values` of another run shows can be passed on. */
+export type ArtifactInput = {
+  artifact: string;
+  codec: string;
+  size_bytes: number;
+  type?: string;
+};
+
+export type Attempt = {
+  attempt: number;
+  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  worker: string;
+  started_at: string | null;
+  ended_at: string | null;
+  duration_s: number | null;
+  cause: string | null;
+  retry_delay_s: number | null;
+  failure: AttemptFailure | null;
+};
+
+export type AttemptFailure = {
+  type: string;
+  message: string;
+  traceback: string;
+};
+
+export type Attempts = {
+  run: string;
+  node: string;
+  attempts: (Attempt)[];
+};
+
+/** Why a run is cancelled. */
+export type Cancel = {
+  reason?: string;
+};
+
+/** Runs to cancel. */
+export type CancelMany = {
+  filter: RunFilter;
+  /** Only count and list what would be cancelled. */
+  dry_run?: boolean;
+  reason?: string;
+  /** Cancel at most this many; call again for the rest. */
+  limit?: number;
+};
+
+export type Cancelled = {
+  run: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+};
+
+export type CancelledMany = {
+  dry_run: boolean;
+  /** Runs that matched, at most `limit`. */
+  matched: number;
+  cancelled: number;
+  runs: (string)[];
+  failures: (Fault)[];
+  /** There may be more; call again. */
+  more: boolean;
+  /** Databases that do not respond: their runs are missing. */
+  databases_away: number;
+};
+
+export type Change = {
+  text: string;
+  /** Calls that the version before accepts may be refused. */
+  incompatible: boolean;
+};
+
+export type ComparedInput = {
+  name: string;
+  values: (unknown)[];
+  differs: boolean;
+};
+
+export type ComparedOperator = {
+  operator: string;
+  runs: (OperatorFigures | null)[];
+};
+
+/** Runs side by side, each list in the order of the request. */
+export type Comparison = {
+  runs: (ListedRun)[];
+  same_plan: boolean;
+  inputs: (ComparedInput)[];
+  operators: (ComparedOperator)[];
+};
+
+/** Nodes by state. */
+export type Counts = {
+  waiting: number;
+  running: number;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  cancelled: number;
+};
+
+export type Edge = {
+  /** Index of a node. */
+  from: number;
+  /** Index of a node. */
+  to: number;
+  /** Places that the line passes through. */
+  through: ((number)[])[];
+};
+
+export type Events = {
+  events: (Record<string, unknown>)[];
+  /** Pass it as `after` to get the next page; null: there are no more now. */
+  next: number | null;
+};
+
+export type Failure = {
+  node: string;
+  operator: string;
+  call: string;
+  cause: string;
+  type: string;
+  message: string;
+  traceback: string;
+};
+
+export type Fault = {
+  pointer: string;
+  detail: string;
+};
+
+export type Finding = {
+  check: string;
+  severity: "ok" | "warning" | "error";
+  text: string;
+  remedy: string;
+};
+
+export type Findings = {
+  healthy: boolean;
+  findings: (Finding)[];
+};
+
+export type Form = {
+  name: string;
+  version: number;
+  plan: string;
+  /** JSON Schema 2020-12 of all inputs. */
+  schema: Record<string, unknown>;
+};
+
+export type FoundRuns = {
+  runs: (string)[];
+};
+
+/** Inputs of a run, those left out take their defaults. */
+export type GivenInputs = {
+  /** JSON values by the name of the input. */
+  inputs?: Record<string, unknown>;
+  /** Inputs that are stored artifacts, by name. */
+  artifacts?: Record<string, ArtifactInput>;
+};
+
+export type Graph = {
+  plan: string;
+  nodes: (GraphNode)[];
+  edges: (Edge)[];
+};
+
+export type GraphNode = {
+  name: string;
+  operator: string;
+  /** Column, and distance from the top. */
+  place: (number)[];
+};
+
+export type Health = {
+  status: "ok";
+};
+
+export type Info = {
+  version: string;
+  shards: number;
+  deployment: string;
+};
+
+export type Inputs = {
+  run: string;
+  values: (Value)[];
+};
+
+/** A run to start: of a deployed workflow, or of a stored plan. */
+export type Launch = {
+  /** JSON values by the name of the input. */
+  inputs?: Record<string, unknown>;
+  /** Inputs that are stored artifacts, by name. */
+  artifacts?: Record<string, ArtifactInput>;
+  /** NAME, NAME@VERSION or NAME@ALIAS. */
+  workflow?: string;
+  /** Hash of a stored plan. */
+  plan?: string;
+  team?: string;
+  pool?: string;
+  priority?: number;
+  /** Cancel the rest of the run at the first failure. */
+  fail_fast?: boolean;
+  labels?: Record<string, unknown>;
+};
+
+/** A run in a list, with figures as far as the history has them. */
+export type ListedRun = {
+  run: string;
+  /** Qualified name of the workflow in its code. */
+  workflow: string;
+  /** NAME@VERSION of the deployed workflow; null: launched by its plan. */
+  launched_as: string | null;
+  plan: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  team: string;
+  pool: string;
+  priority: number;
+  fail_fast: boolean;
+  user: string;
+  client: string;
+  /** RFC 3339, with microseconds. */
+  submitted_at: string;
+  ended_at: string | null;
+  nodes: number;
+  /** While the run is open. */
+  counts: Counts | null;
+  labels: Record<string, string>;
+  /** From submission to end. */
+  duration_s: number | null;
+  /** Time in operators, all together. */
+  busy_s: number;
+  /** Attempts beyond the first of each node. */
+  retries: number;
+  /** The first node that failed for good. */
+  failed_node: string | null;
+  /** Its message, shortened. */
+  failure_text: string | null;
+};
+
+/** Where an alias is to point. */
+export type MoveAlias = {
+  version: number;
+  /** The version that it must point at now; 0: it must not exist. */
+  expected_version?: number | null;
+};
+
+export type Node = {
+  name: string;
+  index: number;
+  operator: string;
+  kind: string;
+  /** Call site in the workflow: FILE:LINE. */
+  call: string;
+  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  uses: (string)[];
+  attempts: number;
+  worker: string;
+  started_at: string | null;
+  ended_at: string | null;
+  duration_s: number | null;
+  skipped_because: string | null;
+  because_of: string | null;
+};
+
+export type Nodes = {
+  run: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  /** Position of the log that this is of: pass it to `stream` as `after_seq`. */
+  seq: number;
+  nodes: (Node)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: number | null;
+};
+
+/** The nodes of one operator in a run. */
+export type OperatorFigures = {
+  operator: string;
+  nodes: number;
+  counts: Counts;
+  retries: number;
+  busy_s: number;
+  /** From when a node was ready until it ran: the sum. */
+  waited_s: number;
+  p50_s: number;
+  p95_s: number;
+  max_s: number;
+  /** Begin of the first of its nodes, since the submission. */
+  first_s: number | null;
+  /** End of the last of its nodes, since the submission. */
+  last_s: number | null;
+};
+
+export type Output = {
+  /** OUTPUT of the run, or NODE.OUTPUT. */
+  path: string;
+  type: string;
+  codec: string;
+  size_bytes: number;
+  is_ready: boolean;
+};
+
+export type Outputs = {
+  run: string;
+  outputs: (Output)[];
+};
+
+/** A plan, described as `penstock compile --json` does. */
+export type Plan = {
+  name: string;
+  hash: string;
+  bundle: string;
+  doc: string;
+  inputs: (PlanInput)[];
+  outputs: (PlanPort)[];
+  nodes: number;
+  edges: number;
+  levels: (PlanLevel)[];
+  critical_path: (string)[];
+  resources: PlanResources;
+  peak_resources: PlanResources;
+};
+
+export type PlanInput = {
+  name: string;
+  type: string;
+  doc: string;
+  required: boolean;
+  /** JSON Schema 2020-12. */
+  schema: Record<string, unknown>;
+  default: unknown;
+};
+
+export type PlanLevel = {
+  nodes: (PlanNode)[];
+  resources: PlanResources;
+};
+
+export type PlanNode = {
+  name: string;
+  kind: string;
+  operator: string;
+  call: string;
+  uses: (string)[];
+  uses_inputs: boolean;
+  after: (string)[];
+  resources: PlanResources;
+  timeout_s: number;
+  retries: number;
+};
+
+export type PlanPort = {
+  name: string;
+  type: string;
+  doc: string;
+  required: boolean;
+};
+
+export type PlanResources = {
+  cpu_milli: number;
+  gpu: number;
+  memory_bytes: number;
+};
+
+export type Pool = {
+  pool: string;
+  capacity: Resources;
+  used: Resources;
+  queued: number;
+  delayed: number;
+  granted: number;
+  workers: number;
+};
+
+export type Pools = {
+  pools: (Pool)[];
+};
+
+/** Problem details (RFC 9457). */
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  errors?: (Fault)[];
+};
+
+export type ProblemKind = {
+  type: string;
+  status: number;
+  title: string;
+  remedy: string;
+};
+
+export type Problems = {
+  problems: (ProblemKind)[];
+};
+
+/** A stored plan that gets a name. */
+export type Publish = {
+  plan: string;
+  /** The name belongs to this team from its first version on. */
+  team?: string;
+  /** Move this alias to the version. */
+  alias?: string;
+  /** The version that the alias must point at now; 0: it must not exist. */
+  expected_version?: number | null;
+  /** Deploy even if calls that the latest version accepts may be refused. */
+  allow_incompatible?: boolean;
+};
+
+export type Published = {
+  version: Version;
+  created: boolean;
+  alias_moved: boolean;
+};
+
+export type Resources = {
+  cpu: number;
+  gpu: number;
+  memory_bytes: number;
+  labels: Record<string, string>;
+};
+
+/** How a run has ended. While it has not, `outputs` and `failure` are null. */
+export type Result = {
+  run: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  /** By name: JSON values, or objects with `artifact` and `href` for what is stored as an artifact. */
+  outputs: Record<string, unknown> | null;
+  failure: Failure | null;
+};
+
+/** A run, without its nodes. */
+export type Run = {
+  run: string;
+  /** Qualified name of the workflow in its code. */
+  workflow: string;
+  /** NAME@VERSION of the deployed workflow; null: launched by its plan. */
+  launched_as: string | null;
+  plan: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  team: string;
+  pool: string;
+  priority: number;
+  fail_fast: boolean;
+  user: string;
+  client: string;
+  /** RFC 3339, with microseconds. */
+  submitted_at: string;
+  ended_at: string | null;
+  nodes: number;
+  /** While the run is open. */
+  counts: Counts | null;
+  labels: Record<string, string>;
+};
+
+export type RunCounts = {
+  counts: (StateCount)[];
+  lag: number | null;
+};
+
+/** A run in sum; operators and critical path of a run that has ended. */
+export type RunFigures = {
+  run: ListedRun;
+  inputs: Record<string, unknown>;
+  operators: (OperatorFigures)[];
+  /** The nodes that the end of the run waited for, first to last. */
+  critical_path: (string)[];
+};
+
+/** Open runs: all conditions must hold. At least one is required, since none would mean every run. */
+export type RunFilter = {
+  workflow?: string;
+  team?: string;
+  states?: ("running" | "cancelling")[];
+};
+
+export type RunGraph = {
+  plan: string;
+  nodes: (GraphNode)[];
+  edges: (Edge)[];
+  run: string;
+  seq: number;
+  /** The state of each node, by index. */
+  states: ("waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled")[];
+};
+
+export type Runs = {
+  runs: (ListedRun)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+  /** Events that are not in this list yet; null: not known. */
+  lag: number | null;
+  /** Pass it to `/v1/runs:stream` as `after`; null: the history does not respond. */
+  position: number | null;
+  /** Databases that do not respond: their runs are missing. */
+  databases_away: number;
+};
+
+export type StateCount = {
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  runs: number;
+  /** There are more. */
+  capped: boolean;
+};
+
+/** Runs that ended, or with an operator, nodes. Keys that rows are not kept apart by are null. */
+export type Statistic = {
+  workflow: string | null;
+  team: string | null;
+  operator: string | null;
+  day: string | null;
+  succeeded: number;
+  failed: number;
+  cancelled: number;
+  skipped: number;
+  retries: number;
+  busy_s: number;
+  p50_s: number;
+  p95_s: number;
+};
+
+export type Statistics = {
+  rows: (Statistic)[];
+  more: boolean;
+  lag: number | null;
+};
+
+export type StoredArtifact = {
+  artifact: string;
+  size_bytes: number;
+  href: string;
+};
+
+export type StoredPlan = {
+  plan: string;
+  workflow: string;
+};
+
+/** When nodes ran. Of many, those that took longest. */
+export type Timeline = {
+  run: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  submitted_at: string | null;
+  ended_at: string | null;
+  seq: number;
+  /** In the order of their starts. */
+  nodes: (TimelineNode)[];
+  /** Nodes that ran and took less. */
+  left_out: number;
+};
+
+export type TimelineNode = {
+  name: string;
+  index: number;
+  operator: string;
+  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  attempts: (Attempt)[];
+};
+
+/** One value: `json` if it is small JSON, or an artifact at `href`. */
+export type Value = {
+  name: string;
+  codec: string;
+  type: string;
+  size_bytes: number;
+  json: unknown;
+  artifact: string | null;
+  href: string | null;
+  /** With `preview`: its shape and its beginning. */
+  preview: Record<string, unknown> | null;
+};
+
+export type Values = {
+  run: string;
+  node: string;
+  values: (Value)[];
+};
+
+/** What the State Tracker would say of the inputs. */
+export type Verdict = {
+  valid: boolean;
+  errors: (Fault)[];
+};
+
+/** A version of a deployed workflow. */
+export type Version = {
+  name: string;
+  version: number;
+  plan: string;
+  team: string;
+  user: string;
+  workflow: string;
+  doc: string;
+  nodes: number;
+  /** RFC 3339, with microseconds. */
+  published_at: string;
+  changes: (Change)[];
+};
+
+export type Versions = {
+  versions: (Version)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+};
+
+export type Waiting = {
+  node: string;
+  text: string;
+};
+
+export type Why = {
+  run: string;
+  waits: (Waiting)[];
+};
+
+export type Worker = {
+  worker: string;
+  pool: string;
+  host: string;
+  version: string;
+  executor: string;
+  capacity: Resources;
+  used: Resources;
+  actions: number;
+  silent_s: number;
+  draining: boolean;
+};
+
+export type Workers = {
+  workers: (Worker)[];
+};
+
+/** A deployed workflow. */
+export type Workflow = {
+  name: string;
+  team: string;
+  doc: string;
+  /** The highest version. */
+  latest: number;
+  aliases: Record<string, number>;
+  /** RFC 3339, with microseconds. */
+  updated_at: string;
+};
+
+export type Workflows = {
+  workflows: (Workflow)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+};

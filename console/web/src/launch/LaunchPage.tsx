@@ -1,0 +1,1 @@
+export function LaunchPage() { return <p>…</p>; }

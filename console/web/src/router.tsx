@@ -1,0 +1,35 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Shell } from "./ui/Shell";
+import { Empty, Failed } from "./ui/pieces";
+import { parseSearch, stringifySearch, type Search } from "./ui/links";
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: () => <Empty title="There is no such page">Choose one from the menu.</Empty>,
+  errorComponent: ({ error }) => <Failed error={error} />,
+  validateSearch: (search: Record<string, unknown>): Search => search as Search,
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/runs" as string });
+  },
+});
+const runs = createRoute({ getParentRoute: () => root, path: "/runs", component: lazyRouteComponent(() => import("./runs/RunsPage"), "RunsPage") });
+const run = createRoute({ getParentRoute: () => root, path: "/runs/$run", component: lazyRouteComponent(() => import("./run/RunPage"), "RunPage") });
+const workflows = createRoute({ getParentRoute: () => root, path: "/workflows", component: lazyRouteComponent(() => import("./workflows/WorkflowsPage"), "WorkflowsPage") });
+const workflow = createRoute({ getParentRoute: () => root, path: "/workflows/$name", component: lazyRouteComponent(() => import("./workflows/WorkflowPage"), "WorkflowPage") });
+const launch = createRoute({ getParentRoute: () => root, path: "/launch", component: lazyRouteComponent(() => import("./launch/LaunchPage"), "LaunchPage") });
+const compare = createRoute({ getParentRoute: () => root, path: "/compare", component: lazyRouteComponent(() => import("./compare/ComparePage"), "ComparePage") });
+const pools = createRoute({ getParentRoute: () => root, path: "/pools", component: lazyRouteComponent(() => import("./pools/PoolsPage"), "PoolsPage") });
+const health = createRoute({ getParentRoute: () => root, path: "/health", component: lazyRouteComponent(() => import("./health/HealthPage"), "HealthPage") });
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, runs, run, workflows, workflow, launch, compare, pools, health]),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: false,
+  scrollRestoration: true,
+});

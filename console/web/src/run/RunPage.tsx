@@ -1,0 +1,192 @@
+import { Alert, Button, Group, Modal, Stack, Tabs, Text, TextInput } from "@mantine/core";
+import { useDisclosure, useViewportSize } from "@mantine/hooks";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Square, Unplug } from "lucide-react";
+import { useCallback, useMemo, useState, type ReactNode } from "react";
+import { get, part, post } from "../api/client";
+import type { Events, Inputs, Result, Run, RunGraph, Why } from "../api/types";
+import { between, clock, counted, duration, functionName, moment, shortId } from "../ui/format";
+import { listOf, textOf, type Search } from "../ui/links";
+import { Copied, Empty, Facts, Failed, Loading, Page, useNow } from "../ui/pieces";
+import { StateBar, StateWord } from "../ui/states";
+import type { State } from "../ui/theme";
+import { Graph } from "./graph/Graph";
+import { Logs } from "./Logs";
+import { NodePanel, One, shownOf } from "./NodePanel";
+import { NodesTable } from "./NodesTable";
+import { countsOf } from "./store";
+import { Timeline } from "./Timeline";
+import { useRun } from "./useRun";
+
+const TABS = ["graph", "nodes", "timeline", "logs", "values", "events"] as const;
+const WORDS: Record<(typeof TABS)[number], string> = { graph: "Graph", nodes: "Nodes", timeline: "Timeline", logs: "Logs", values: "Inputs and outputs", events: "Events" };
+const WHY_EVERY_MS = 3_000;
+
+export function RunPage() {
+  const { run: id } = useParams({ strict: false }) as { run: string };
+  const search = useSearch({ strict: false }) as Search;
+  const navigate = useNavigate();
+  const { run, nodes, state, isConnected, error, retry } = useRun(id);
+  const { height: viewport, width } = useViewportSize();
+  const height = Math.max(360, viewport - 330);
+  const change = useCallback((changed: Record<string, string | string[]>) => void navigate({ to: `/runs/${id}` as string, search: ((old: Search) => ({ ...old, ...changed })) as never, replace: true, resetScroll: false }), [navigate, id]);
+  const select = useCallback((node: string | undefined) => change({ node: node ?? "" }), [change]);
+  const tab = textOf(search.tab) ?? "graph";
+  const selected = textOf(search.node);
+  const node = useMemo(() => nodes?.find((one) => one.name === selected), [nodes, selected]);
+
+  if (error && !run) return <Page title="Run"><Failed error={error} retry={retry} /></Page>;
+  if (!run || !nodes || !state) return <Page title="Run"><Loading what="the run" /></Page>;
+  const isOpen = state === "running" || state === "cancelling";
+  const isSplit = node !== undefined && width >= 1100;
+  const body = (
+    <Tabs value={tab} onChange={(value) => change({ tab: value ?? "graph" })} keepMounted={false}>
+      <Tabs.List mb="sm">{TABS.map((name) => <Tabs.Tab key={name} value={name}>{WORDS[name]}</Tabs.Tab>)}</Tabs.List>
+      <Tabs.Panel value="graph"><GraphTab run={id} nodes={nodes} selected={selected} select={select} mode={textOf(search.boxes)} setMode={(mode) => change({ boxes: mode })} height={height} /></Tabs.Panel>
+      <Tabs.Panel value="nodes"><NodesTable nodes={nodes} states={listOf(search.node_state)} words={textOf(search.q) ?? ""} order={textOf(search.order) ?? "plan"} change={change} selected={selected} select={select} height={height - 60} /></Tabs.Panel>
+      <Tabs.Panel value="timeline"><Timeline run={run} nodes={nodes} select={select} selected={selected} height={height - 40} /></Tabs.Panel>
+      <Tabs.Panel value="logs"><Logs run={id} node={textOf(search.log_of) ?? ""} setNode={(name) => change({ log_of: name })} nodes={nodes.map((one) => one.name)} isOpen={isOpen} height={height - 50} /></Tabs.Panel>
+      <Tabs.Panel value="values"><ValuesTab run={id} state={state} /></Tabs.Panel>
+      <Tabs.Panel value="events"><EventsTab run={id} state={state} /></Tabs.Panel>
+    </Tabs>
+  );
+  return (
+    <Page title={run.launched_as ?? functionName(run.workflow)} subtitle={<Head run={run} state={state} />} actions={<Actions run={run} isOpen={isOpen} />}>
+      {!isConnected && <Alert color="orange" variant="outline" icon={<Unplug size={18} />} role="status">The gateway does not respond. What is shown may be old; it goes on as soon as the gateway is back.</Alert>}
+      <Progress nodes={nodes} />
+      {state === "failed" && <FailureBox run={id} select={select} />}
+      {isOpen && <WhyBox run={id} />}
+      <div style={{ display: "grid", gridTemplateColumns: isSplit ? "minmax(0, 1fr) minmax(380px, 34%)" : "minmax(0, 1fr)", gap: 16, alignItems: "start" }}>
+        <div style={{ minWidth: 0 }}>{body}</div>
+        {node && <NodePanel key={node.name} run={id} node={node} isOpen={isOpen} close={() => select(undefined)} select={select} />}
+      </div>
+    </Page>
+  );
+}
+
+function Head({ run, state }: { run: Run; state: State }) {
+  const now = useNow(1_000);
+  return (
+    <Group gap="md" mt={4}>
+      <StateWord state={state} />
+      <span>{duration(between(run.submitted_at, run.ended_at, now))}</span>
+      <span title={run.submitted_at}>{moment(run.submitted_at)}</span>
+      <span className="cut" style={{ maxWidth: 240 }}>by {run.user}</span>
+      <Group gap={2} component="span"><span className="mono">{shortId(run.run)}</span><Copied text={run.run} what="run id" /></Group>
+      {run.team && <span className="label">{run.team}</span>}
+      {Object.entries(run.labels).map(([name, value]) => <span key={name} className="label cut" title={`${name}: ${value}`}>{name}: {value}</span>)}
+    </Group>
+  );
+}
+
+function Progress({ nodes }: { nodes: readonly Parameters<typeof countsOf>[0][number][] }) {
+  const counts = useMemo(() => countsOf(nodes), [nodes]);
+  return (
+    <Group gap="md" wrap="nowrap">
+      <div style={{ flex: 1 }}><StateBar counts={counts} /></div>
+      <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>{counts.succeeded} of {counted(nodes.length, "node")}{counts.failed ? `, ${counts.failed} failed` : ""}</Text>
+    </Group>
+  );
+}
+
+function Actions({ run, isOpen }: { run: Run; isOpen: boolean }) {
+  const [opened, { open, close }] = useDisclosure(false);
+  const [reason, setReason] = useState("");
+  const cancel = useMutation({ mutationFn: () => post(`/runs/${part(run.run)}:cancel`, { reason }), onSuccess: close });
+  return (
+    <>
+      {isOpen && <Button color="red.9" leftSection={<Square size={13} />} onClick={open}>Cancel</Button>}
+      <Modal opened={opened} onClose={close} title="Cancel this run" closeButtonProps={{ "aria-label": "Close" }}>
+        <Stack>
+          <Text size="sm">No further actions start; running ones are stopped. What is recorded stays.</Text>
+          <TextInput label="Reason" value={reason} onChange={(event) => setReason(event.currentTarget.value)} maxLength={2_000} data-autofocus />
+          {cancel.isError && <Failed error={cancel.error} />}
+          <Group justify="flex-end"><Button variant="default" onClick={close}>Keep it</Button><Button color="red.9" loading={cancel.isPending} onClick={() => cancel.mutate()}>Cancel the run</Button></Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
+
+function GraphTab({ run, ...rest }: { run: string } & Omit<Parameters<typeof Graph>[0], "graph">) {
+  const graph = useQuery({ queryKey: ["graph", run], queryFn: ({ signal }) => get<RunGraph>(`/runs/${part(run)}/graph`, {}, signal), staleTime: Infinity });
+  if (graph.isPending) return <Loading what="the graph" height={rest.height} />;
+  if (graph.isError) return <Failed error={graph.error} retry={() => void graph.refetch()} />;
+  if (graph.data.nodes.length === 0) return <div className="panel"><Empty title="This run has no nodes">Its outputs are made of its inputs alone.</Empty></div>;
+  return <Graph graph={graph.data} {...rest} />;
+}
+
+function FailureBox({ run, select }: { run: string; select: (node: string) => void }) {
+  const result = useQuery({ queryKey: ["of-run", run, "result"], queryFn: () => get<Result>(`/runs/${part(run)}/result`) });
+  const failure = result.data?.failure;
+  if (!failure) return null;
+  return (
+    <Alert color="red" variant="outline" role="alert" title={<span>Node <button type="button" onClick={() => select(failure.node)} style={{ all: "unset", cursor: "pointer", textDecoration: "underline" }}>{failure.node}</button> failed</span>}>
+      <Text size="sm" className="mono" style={{ overflowWrap: "anywhere", maxHeight: 90, overflow: "auto" }}>{failure.type ? `${failure.type}: ${failure.message}` : failure.message || failure.cause}</Text>
+    </Alert>
+  );
+}
+
+function WhyBox({ run }: { run: string }) {
+  const why = useQuery({ queryKey: ["why", run], queryFn: ({ signal }) => get<Why>(`/runs/${part(run)}/why`, {}, signal), refetchInterval: WHY_EVERY_MS });
+  const waits = why.data?.waits ?? [];
+  if (!waits.length) return null;
+  const texts = new Map<string, string[]>();
+  for (const { node, text } of waits) texts.set(text, [...(texts.get(text) ?? []), node]);
+  return (
+    <details className="panel" style={{ padding: "8px 14px" }}>
+      <summary style={{ cursor: "pointer", fontSize: 14 }}>Why it waits: {[...texts][0][0]}{texts.size > 1 ? ` (and ${texts.size - 1} more)` : ""}</summary>
+      <ul style={{ margin: "8px 0 4px", paddingLeft: 20, fontSize: 13.5 }}>
+        {[...texts].slice(0, 30).map(([text, names]) => <li key={text}><b>{names.slice(0, 3).join(", ")}{names.length > 3 ? ` and ${names.length - 3} more` : ""}</b>: {text}</li>)}
+      </ul>
+    </details>
+  );
+}
+
+function ValuesTab({ run, state }: { run: string; state: string }) {
+  const inputs = useQuery({ queryKey: ["of-run", run, "inputs"], queryFn: ({ signal }) => get<Inputs>(`/runs/${part(run)}/inputs`, { preview: true }, signal), staleTime: Infinity });
+  const result = useQuery({ queryKey: ["of-run", run, "result", "preview", state], queryFn: ({ signal }) => get<Result>(`/runs/${part(run)}/result`, { preview: true }, signal) });
+  if (inputs.isPending || result.isPending) return <Loading what="values" />;
+  if (inputs.isError || result.isError) return <Failed error={inputs.error ?? result.error} retry={() => void Promise.all([inputs.refetch(), result.refetch()])} />;
+  const list = (title: string, values: Record<string, unknown> | null, none: string): ReactNode => (
+    <section className="panel" style={{ padding: 16, minWidth: 0 }}>
+      <Text fw={600} component="h2" m={0} mb="sm">{title}</Text>
+      <Stack gap="md">{values && Object.keys(values).length ? Object.entries(values).map(([name, value]) => <One key={name} name={name} note="" value={value} />) : <Text size="sm" c="dimmed">{none}</Text>}</Stack>
+    </section>
+  );
+  return (
+    <div style={{ display: "grid", gridTemplateColumns: "repeat(auto-fit, minmax(min(420px, 100%), 1fr))", gap: 16, alignItems: "start" }}>
+      {list("Outputs", result.data.outputs, state === "succeeded" ? "This workflow has no outputs." : `None: the run is ${state}.`)}
+      {list("Inputs", Object.fromEntries(inputs.data.values.map((one) => [one.name, shownOf(one)])), "This workflow takes no inputs.")}
+    </div>
+  );
+}
+
+const EVENTS_PAGE = 200;
+
+function EventsTab({ run, state }: { run: string; state: string }) {
+  const [after, setAfter] = useState<number[]>([0]);
+  const page = useQuery({ queryKey: ["of-run", run, "events", after.at(-1), state], queryFn: ({ signal }) => get<Events>(`/runs/${part(run)}/events`, { limit: EVENTS_PAGE, after: after.at(-1) }, signal) });
+  if (page.isPending) return <Loading what="events" />;
+  if (page.isError) return <Failed error={page.error} retry={() => void page.refetch()} />;
+  return (
+    <div className="panel" style={{ padding: 12 }}>
+      <Stack gap={0}>
+        {page.data.events.map((event) => {
+          const { shard: _, seq, run: __, recorded_at_us: at, kind, ...rest } = event as Record<string, unknown> & { seq: number; recorded_at_us: number; kind: string };
+          return (
+            <details key={seq} style={{ borderBottom: "1px solid var(--line)", padding: "5px 4px" }}>
+              <summary style={{ cursor: "pointer", fontSize: 13.5 }}><span className="mono" style={{ color: "var(--soft)" }}>{clock(new Date(at / 1000).toISOString())} #{seq}</span> <b>{kind.replaceAll("_", " ")}</b> {typeof rest.name === "string" ? rest.name : typeof rest.node === "number" || typeof rest.node === "string" ? `node ${rest.node}` : ""}</summary>
+              <Facts of={Object.entries(rest).map(([name, value]) => [name, <span key={name} className="mono">{typeof value === "string" ? value : JSON.stringify(value)}</span>])} />
+            </details>
+          );
+        })}
+      </Stack>
+      <Group mt="sm">
+        {after.length > 1 && <Button size="xs" variant="default" onClick={() => setAfter((old) => old.slice(0, -1))}>Earlier</Button>}
+        {page.data.next !== null && <Button size="xs" variant="default" onClick={() => setAfter((old) => [...old, page.data.next!])}>Later</Button>}
+      </Group>
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+import { Box, Button, Checkbox, Group, Select, Table, Text, TextInput, Tooltip } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { GitCompareArrows, Play, Search as SearchIcon } from "lucide-react";
+import { useState } from "react";
+import { ApiError, get } from "../api/client";
+import type { Run, Runs } from "../api/types";
+import { ago, between, count, duration, functionName, moment, shortId } from "../ui/format";
+import { listOf, textOf, type Search } from "../ui/links";
+import { Empty, Failed, Loading, Page, useNow } from "../ui/pieces";
+import { StateBar, StateIcon, StateWord } from "../ui/states";
+import { LOOKS, type State } from "../ui/theme";
+import { BulkCancel } from "./BulkCancel";
+
+const STATES: State[] = ["running", "succeeded", "failed", "cancelled"];
+const EVERY_MS = 2_000;
+const PAGE = 50;
+const COMPARED_MAX = 6;
+
+export function RunsPage() {
+  const search = useSearch({ strict: false }) as Search;
+  const navigate = useNavigate();
+  const [chosen, setChosen] = useState<string[]>([]);
+  const now = useNow(1_000);
+  const states = listOf(search.state);
+  const filters = { workflow: textOf(search.workflow), team: textOf(search.team), state: states };
+  const change = (changed: Search) => void navigate({ to: "/runs" as string, search: { ...search, ...changed } as never, replace: true });
+
+  const runs = useInfiniteQuery({
+    queryKey: ["runs", filters],
+    queryFn: ({ pageParam, signal }) => get<Runs>("/runs", { ...filters, limit: PAGE, after: pageParam }, signal),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next ?? undefined,
+    refetchInterval: (query) => (query.state.status === "error" ? 5_000 : (query.state.data?.pages.length ?? 0) > 3 ? false : EVERY_MS),
+    placeholderData: keepPreviousData,
+  });
+  const found = runs.data?.pages.flatMap((page) => page.runs) ?? [];
+  const isFiltered = Boolean(filters.workflow || filters.team || states.length);
+  const toggle = (run: string) => setChosen((old) => (old.includes(run) ? old.filter((one) => one !== run) : [...old, run].slice(-COMPARED_MAX)));
+
+  return (
+    <Page
+      title="Runs"
+      actions={
+        <>
+          {filters.workflow || filters.team ? <BulkCancel filter={filters} /> : null}
+          {chosen.length > 1 && (
+            <Button variant="default" leftSection={<GitCompareArrows size={16} />} onClick={() => void navigate({ to: "/compare" as string, search: { run: chosen } as never })}>
+              Compare {chosen.length}
+            </Button>
+          )}
+          <Button component={Link} to={"/workflows" as string} leftSection={<Play size={15} />}>Launch</Button>
+        </>
+      }
+    >
+      <Filters search={search} states={states} change={change} />
+      {runs.isError && <Failed error={runs.error} retry={() => void runs.refetch()} />}
+      {runs.isPending ? (
+        <Loading what="runs" />
+      ) : found.length === 0 ? (
+        !runs.isError && (
+          <div className="panel">
+            {isFiltered ? (
+              <Empty title="No run matches these filters"><Button variant="default" size="xs" mt={6} onClick={() => change({ state: [], workflow: "", team: "" })}>Show all runs</Button></Empty>
+            ) : (
+              <Empty title="Nothing has run yet">Launch a <Link to={"/workflows" as string}>deployed workflow</Link>, or run one from a file: <span className="mono">penstock run hello.py:hello</span></Empty>
+            )}
+          </div>
+        )
+      ) : (
+        <Box className="panel" style={{ overflowX: "auto" }}>
+          <Table miw={760} aria-label="Runs, newest first">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th w={36}><span className="visually-hidden" aria-hidden /></Table.Th>
+                <Table.Th w={130}>State</Table.Th><Table.Th>Workflow</Table.Th><Table.Th w={150}>Nodes</Table.Th>
+                <Table.Th w={110}>Duration</Table.Th><Table.Th w={130}>Submitted</Table.Th><Table.Th w={150}>By</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {found.map((run) => <Row key={run.run} run={run} now={now} isChosen={chosen.includes(run.run)} toggle={() => toggle(run.run)} />)}
+            </Table.Tbody>
+          </Table>
+        </Box>
+      )}
+      {runs.hasNextPage && (
+        <Group justify="center"><Button variant="default" loading={runs.isFetchingNextPage} onClick={() => void runs.fetchNextPage()}>Show older runs</Button></Group>
+      )}
+    </Page>
+  );
+}
+
+function Row({ run, now, isChosen, toggle }: { run: Run; now: number; isChosen: boolean; toggle: () => void }) {
+  const navigate = useNavigate();
+  const to = `/runs/${run.run}`;
+  return (
+    <Table.Tr
+      className="row-link"
+      onClick={(event) => {
+        if (!(event.target as HTMLElement).closest("a, input, label, button")) void navigate({ to: to as string });
+      }}
+    >
+      <Table.Td><Checkbox size="xs" checked={isChosen} onChange={toggle} aria-label={`Compare run ${shortId(run.run)} of ${run.workflow}`} /></Table.Td>
+      <Table.Td><StateWord state={run.state} /></Table.Td>
+      <Table.Td maw={420}>
+        <Link to={to as string} className="plain"><Text fw={600} size="sm" className="cut" title={run.workflow}>{run.launched_as ?? functionName(run.workflow)}</Text></Link>
+        <Group gap={6} wrap="nowrap" style={{ overflow: "hidden" }}>
+          <Text span size="xs" c="dimmed" className="mono">{shortId(run.run)}</Text>
+          {run.team && <span className="label cut">{run.team}</span>}
+          {Object.entries(run.labels).slice(0, 3).map(([name, value]) => <span key={name} className="label cut" title={`${name}: ${value}`}>{name}: {value}</span>)}
+        </Group>
+      </Table.Td>
+      <Table.Td>
+        {run.counts && (run.state === "running" || run.state === "cancelling") ? <StateBar counts={run.counts} /> : null}
+        <Text size="xs" c="dimmed">{run.counts && run.state === "running" ? `${count(run.counts.succeeded)} of ${count(run.nodes)}` : count(run.nodes)}</Text>
+      </Table.Td>
+      <Table.Td style={{ fontVariantNumeric: "tabular-nums" }}>{duration(between(run.submitted_at, run.ended_at, now))}</Table.Td>
+      <Table.Td><Tooltip label={moment(run.submitted_at)}><Text size="sm">{ago(run.submitted_at, now)}</Text></Tooltip></Table.Td>
+      <Table.Td maw={150}><Text size="sm" className="cut" title={run.user}>{run.user}</Text></Table.Td>
+    </Table.Tr>
+  );
+}
+
+interface StateCounts {
+  counts: { state: State; runs: number; capped?: boolean }[] | Record<string, number>;
+}
+
+/** How many runs there are in each state, where the deployment can say that. */
+function useCounts(filters: Record<string, string | undefined>): Partial<Record<State, string>> {
+  const counts = useQuery({
+    queryKey: ["runs:count", filters],
+    queryFn: ({ signal }) => get<StateCounts>("/runs:count", filters, signal).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return { counts: {} };
+      throw error;
+    }),
+    refetchInterval: EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
+  const found = counts.data?.counts ?? {};
+  if (!Array.isArray(found)) return Object.fromEntries(Object.entries(found as Record<string, number>).map(([state, runs]) => [state, count(runs)]));
+  return Object.fromEntries(found.map((one) => [one.state, `${count(one.runs)}${one.capped ? "+" : ""}`]));
+}
+
+function Filters({ search, states, change }: { search: Search; states: string[]; change: (changed: Search) => void }) {
+  const [workflow, setWorkflow] = useState(textOf(search.workflow) ?? "");
+  const later = useDebouncedCallback((value: string) => change({ workflow: value }), 300);
+  const counts = useCounts({ workflow: textOf(search.workflow), team: textOf(search.team) });
+  const known = useQuery({ queryKey: ["workflow-names"], queryFn: () => get<Runs>("/runs", { limit: 200 }), staleTime: 30_000 });
+  const teams = [...new Set(known.data?.runs.map((run) => run.team).filter(Boolean))].sort();
+  const toggle = (state: string) => change({ state: states.includes(state) ? states.filter((one) => one !== state) : [...states, state] });
+  return (
+    <Group gap="sm" align="center">
+      <TextInput
+        w={{ base: "100%", xs: 280 }} leftSection={<SearchIcon size={15} />} placeholder="Workflow, such as shop:train" aria-label="Workflow" value={workflow} list="workflow-names"
+        onChange={(event) => { setWorkflow(event.currentTarget.value); later(event.currentTarget.value); }}
+      />
+      <datalist id="workflow-names">{[...new Set(known.data?.runs.map((run) => run.workflow))].map((name) => <option key={name} value={name} />)}</datalist>
+      {teams.length > 0 && <Select w={150} placeholder="Any team" aria-label="Team" data={teams} value={textOf(search.team) ?? null} clearable clearButtonProps={{ "aria-label": "Any team" }} onChange={(team) => change({ team: team ?? "" })} />}
+      <Group gap={6} role="group" aria-label="States">
+        {STATES.map((state) => (
+          <button key={state} type="button" className="chip" aria-pressed={states.includes(state)} onClick={() => toggle(state)}>
+            <StateIcon state={state} size={13} /> {LOOKS[state].word}{counts[state] !== undefined && <b>{counts[state]}</b>}
+          </button>
+        ))}
+      </Group>
+    </Group>
+  );
+}

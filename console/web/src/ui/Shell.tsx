@@ -1,0 +1,86 @@
+import { ActionIcon, AppShell, Burger, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { Activity, HeartPulse, Moon, Server, Sun } from "lucide-react";
+import { useEffect } from "react";
+import { ApiError, get } from "../api/client";
+import type { Info } from "../api/types";
+import { useIsDark } from "./states";
+
+const PAGES = [
+  { to: "/runs", word: "Runs", Icon: Activity, key: "r" },
+  { to: "/pools", word: "Workers", Icon: Server, key: "p" },
+  { to: "/health", word: "Health", Icon: HeartPulse, key: "h" },
+] as const;
+
+interface Session {
+  name?: string;
+  user?: string;
+  subject?: string;
+}
+
+/** Who is signed in; nobody where the deployment has no sign-in. */
+function useSession(): string {
+  const session = useQuery({
+    queryKey: ["session"],
+    queryFn: () => get<Session>("/session").catch((error: unknown) => {
+      if (error instanceof ApiError) return {} as Session;
+      throw error;
+    }),
+    staleTime: 60_000,
+  });
+  return session.data?.name ?? session.data?.user ?? session.data?.subject ?? "";
+}
+
+export function Shell() {
+  const [opened, { toggle, close }] = useDisclosure(false);
+  const { setColorScheme } = useMantineColorScheme();
+  const dark = useIsDark();
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  const user = useSession();
+  const info = useQuery({ queryKey: ["info"], queryFn: () => get<Info>("/info"), staleTime: 600_000 });
+  useEffect(close, [pathname, close]);
+  useHotkeys(PAGES.map(({ to, key }) => [`alt+${key}`, () => void navigate({ to: to as string })]));
+
+  return (
+    <AppShell header={{ height: 52 }} navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: !opened } }} padding={{ base: "sm", sm: "lg" }}>
+      <a className="skip-link" href="#main">Skip to the content</a>
+      <AppShell.Header style={{ background: "var(--panel)" }}>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
+            <Link to={"/runs" as string} className="plain" aria-label="Penstock, all runs">
+              <Group gap={8} wrap="nowrap">
+                <img src="/favicon.svg" width={24} height={24} alt="" />
+                <Text fw={700} fz={17}>Penstock</Text>
+              </Group>
+            </Link>
+          </Group>
+          <Group gap="sm" wrap="nowrap">
+            {user && <Text size="sm" className="cut" maw={220}>{user}</Text>}
+            <Tooltip label={dark ? "Light colours" : "Dark colours"}>
+              <ActionIcon variant="default" aria-label={dark ? "Use light colours" : "Use dark colours"} onClick={() => setColorScheme(dark ? "light" : "dark")}>
+                {dark ? <Sun size={16} /> : <Moon size={16} />}
+              </ActionIcon>
+            </Tooltip>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="sm" style={{ background: "var(--panel)" }}>
+        <AppShell.Section grow component="nav" aria-label="Pages">
+          {PAGES.map(({ to, word, Icon, key }) => (
+            <Link key={to} to={to as string} className="nav-link" activeOptions={{ includeSearch: false }} title={`Alt+${key.toUpperCase()}`}>
+              <Icon size={17} aria-hidden /> {word}
+            </Link>
+          ))}
+        </AppShell.Section>
+        {info.data && <Text size="xs" c="dimmed" px="sm">Version {info.data.version}</Text>}
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1} style={{ outline: "none" }}>
+        <Outlet />
+      </AppShell.Main>
+    </AppShell>
+  );
+}

@@ -1,0 +1,23 @@
+import react from "@vitejs/plugin-react";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: {
+    // The form library imports ajv for its own tests; ajv needs eval, which the console forbids.
+    alias: { "@rjsf/validator-ajv8": here("src/launch/no-ajv.ts") },
+  },
+  build: {
+    outDir: here("../penstock_console/static"),
+    emptyOutDir: true,
+    sourcemap: false,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 900,
+  },
+  // Only for `npm run dev`: the REST API of a stack that runs.
+  server: { proxy: { "/v1": process.env.PENSTOCK_API ?? "http://127.0.0.1:7780" } },
+});

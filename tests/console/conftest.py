@@ -1,0 +1,66 @@
+"""A running stack and a browser, for all tests of the console in a process."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from penstock_console import is_built
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.gateway.conftest import make_data, programs, rest, rest_stack, url
+
+__all__ = ["make_data", "programs", "rest", "rest_stack", "url"]
+
+COMMANDS: Final = ("chromium", "chromium-browser", "google-chrome")
+# It runs as root in containers, where its own sandbox does not start; and it must ask nobody for updates.
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+)
+SHOWN_MS: Final = 60_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert is_built(), "run `make console`"
+    command = next(filter(None, map(shutil.which, COMMANDS)), None)
+    if command is None:
+        pytest.skip("no chromium is installed: `apt-get install chromium` or `brew install chromium`")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=command, args=list(ARGUMENTS))
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What pages complained of: exceptions, dialogs, violations of the policy."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, url: str, complaints: list[str]) -> Iterator[Page]:
+    """A page of the console, which must complain of nothing."""
+    with browser.new_context(base_url=url.removesuffix("/v1"), viewport={"width": 1360, "height": 850}) as context:
+        opened = context.new_page()
+        opened.set_default_timeout(SHOWN_MS)
+        watch(opened, complaints)
+        yield opened
+    assert complaints == []
+
+
+def watch(page: Page, complaints: list[str]) -> None:
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def on_console(message: Any) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", on_console)
