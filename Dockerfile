@@ -1,6 +1,6 @@
 # One image for each service: docker build --build-arg SERVICE=state-tracker .
 # SERVICE is a member's name with a dash: state-tracker, dependency-manager, action-service, artifact-store, registry, history,
-# gateway, tracer or executors.
+# notifications, gateway, tracer or executors.
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM ghcr.io/astral-sh/uv:0.13.9 AS uv

@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "registry": {"proto", "access", "plan", "observability", "service"},
     "history": FOLLOWER,
     "console": set(),
+    "notifications": FOLLOWER,
     "stack": set(MEMBERS),
 }
 # Within a function, where it is needed: the command line starts the stack that comes as the SDK's extra `local`, and

@@ -198,6 +198,24 @@ REGISTRY_UP: Final = Scraped(
 )
 REGISTRY_FOLLOWERS: Final = Scraped("penstock_registry_followers", "Calls that follow the registry's log.")
 
+# Notifications
+NOTIFICATION_ATTEMPTS: Final = Counter(
+    "penstock_notification_attempts",
+    "Attempts to send a notification that ended, by kind of target and outcome: delivered, failed or dead.",
+    ["target", "outcome"],
+)
+NOTIFICATIONS_WAITING: Final = Scraped(
+    "penstock_notifications_waiting", "Notifications that are not delivered yet, counted up to 10,000.", combine="max"
+)
+NOTIFICATIONS_DEAD: Final = Scraped(
+    "penstock_notifications_dead", "Notifications that were given up, counted up to 10,000.", combine="max"
+)
+NOTIFICATIONS_OLDEST: Final = Scraped(
+    "penstock_notifications_oldest_waiting_seconds",
+    "For how long the oldest notification has waited to be delivered.",
+    combine="max",
+)
+
 
 def serve(port: int, address: str = "127.0.0.1") -> tuple[int, Callable[[], None]]:
     """Serve /metrics in Prometheus' text format from its own thread; return the port and a function that stops it.

@@ -20,6 +20,8 @@ from penstock_dependency_manager import DependencyManager
 from penstock_executors.process import ProcessExecutor
 from penstock_executors.trackers import Trackers
 from penstock_history.app import History
+from penstock_notifications.app import Notifications
+from penstock_notifications.settings import Sending
 from penstock_observability import metrics
 from penstock_proto import tls
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
@@ -33,6 +35,7 @@ from penstock_state_tracker.deployment import Deployment
 from penstock_stream import measures
 from penstock_stream.local import LocalStream
 from penstock_stream.stream import Stream
+from pydantic import ValidationError
 
 from .errors import StackError
 from .folder import DataFolder
@@ -157,6 +160,9 @@ class Stack:
         history = History(stream, database_url=url, state_trackers=[self.address], shards=range(shards))
         history.register(server)
         self._stops.append(("history", history.stop))
+        notifications = self._notifications(url, stream, shards)
+        notifications.register(server)
+        self._stops.append(("notifications", notifications.stop))
         add_to_server(store, server.grpc)
         server.serves(artifact_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
         self._stops.append(("server", server.stop))
@@ -168,6 +174,7 @@ class Stack:
         async with asyncio.timeout(LOADED_MAX_S):
             await asyncio.gather(unlocking.wait_loaded(), granting.wait_loaded())
         await history.start()
+        await notifications.start()
         if settings.traces:
             await self._tracer(stream, deployment)
         if settings.workers:
@@ -239,6 +246,15 @@ class Stack:
             owner=NAME,
             address=self.address,
             alone=True,
+        )
+
+    def _notifications(self, url: str, stream: Stream, shards: int) -> Notifications:
+        try:
+            sending = Sending()
+        except ValidationError as error:
+            raise StackError(f"invalid settings of notifications: {error}") from error
+        return Notifications(
+            stream, database_url=url, state_trackers=[self.address], shards=range(shards), sending=sending
         )
 
     async def _tracer(self, stream: Stream, deployment: Deployment) -> None:

@@ -31,6 +31,7 @@ async def start(settings: Settings, here: Process) -> None:
         settings.action_services,
         settings.registry,
         settings.history,
+        settings.notifications,
     )
     here.stop(tracker.stop)
     await tracker.start()

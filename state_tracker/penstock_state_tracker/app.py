@@ -99,7 +99,8 @@ class StateTracker:
         artifact_folder: Told to clients on the same machine; may be empty.
         artifact_address: HOST:PORT of the artifact service; empty if it is this one's.
         action_services: HOST:PORT of each; told to clients, empty if it is this one's.
-        registry_address, history_address: HOST:PORT of these services; told to clients, empty if it is this one's.
+        registry_address, history_address, notifications_address: HOST:PORT of these services; told to clients, empty if
+            it is this one's.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class StateTracker:
         action_services: Sequence[str] = (),
         registry_address: str = "",
         history_address: str = "",
+        notifications_address: str = "",
     ) -> None:
         if not database_urls or not owner:
             raise StateTrackerError("a State Tracker needs at least one database and a name")
@@ -124,7 +126,8 @@ class StateTracker:
         self._owner = owner
         self._address = address
         self._shards = shards
-        self._others = (artifact_folder, artifact_address, action_services, registry_address, history_address)
+        elsewhere = (registry_address, history_address, notifications_address)
+        self._others = (artifact_folder, artifact_address, action_services, *elsewhere)
         self._recent = Recent()
         self._owners: list[Owner] = []
         self._committers: list[Committer] = []

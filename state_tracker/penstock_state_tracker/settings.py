@@ -43,3 +43,7 @@ class Settings(StreamSettings):
         default="",
         description="Address of the history service that clients use. Default: the address of this instance.",
     )
+    notifications: Address = Field(
+        default="",
+        description="Address of the notifications service that clients use. Default: the address of this instance.",
+    )

@@ -14,6 +14,8 @@ WORKFLOW_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 WHICH_PATTERN = r"^([0-9]{1,40}|[a-z][a-z0-9_-]{0,49})$"
 ALIAS_PATTERN = r"^[a-z][a-z0-9_-]*$"
 REFERENCE_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(@([0-9]{1,40}|[a-z][a-z0-9_-]{0,49}))?$"
+CHANNEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Channel = Annotated[str, Field(max_length=64, pattern=CHANNEL_PATTERN)]
 HashText = Annotated[str, Field(pattern=HASH_PATTERN)]
 # JSON Schema counts 1.0 among the integers.
 WHOLE = BeforeValidator(lambda number: int(number) if _is_whole(number) else number)

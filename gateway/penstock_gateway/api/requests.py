@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from .context import NAME_CHARS_MAX, NAME_PATTERN, PLAN_EXAMPLE
-from .fields import ALIAS_PATTERN, INT32, REFERENCE_PATTERN, Body, Expected, HashText, Name, Whole
+from .fields import ALIAS_PATTERN, INT32, REFERENCE_PATTERN, Body, Channel, Expected, HashText, Name, Whole
 
 
 class ArtifactInput(Body):
@@ -48,6 +48,9 @@ class Launch(GivenInputs):
     priority: Whole = Field(default=0, **INT32)
     fail_fast: bool = Field(default=False, description="Cancel the rest of the run at the first failure.")
     labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
+    notify: list[Channel] = Field(
+        default_factory=list[str], description="Channels that are told when the run ends.", max_length=10
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Launch":

@@ -45,7 +45,12 @@ async def launch(
 ) -> Response:
     """Start a run of a deployed workflow, or of a stored plan."""
     options = events_pb2.RunOptions(
-        team=body.team, pool=body.pool, priority=body.priority, fail_fast=body.fail_fast, labels=body.labels
+        team=body.team,
+        pool=body.pool,
+        priority=body.priority,
+        fail_fast=body.fail_fast,
+        labels=body.labels,
+        notify=body.notify,
     )
     plan_hash = await _chosen(here, body, options)
     prepared = prepare(await here.client.plan(plan_hash), plan_hash, body)

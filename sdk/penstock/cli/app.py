@@ -18,6 +18,7 @@ from .doctor import doctor
 from .get import get
 from .history import compare, rebuild, stats
 from .inputs import RunCommand
+from .notifications import notifications
 from .registry import alias, deploy, types, workflows
 from .removal import gc, rm
 from .run import run
@@ -80,6 +81,7 @@ app.command()(doctor)
 app.command()(stats)
 app.command()(compare)
 app.command("rebuild-history")(rebuild)
+app.add_typer(notifications, name="notifications")
 
 
 @app.callback(invoke_without_command=True)

@@ -49,6 +49,14 @@ def run(
         list[str] | None,
         typer.Option("--label", metavar="NAME=VALUE", help="Attach this label to the run; repeatable."),
     ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--notify",
+            metavar="CHANNEL",
+            help="Tell this channel when the run ends; repeatable (docs/notifications.md).",
+        ),
+    ] = None,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Give an input by its name, whatever it is; repeatable."),
@@ -76,13 +84,18 @@ def run(
     if target is None or target in inputs.HELP_WORDS:
         print(ctx.get_help())
         return exits.SUCCEEDED if target else exits.USAGE
-    _refuse_undecodable([*ctx.args, *(input_ or []), *(label or []), team, pool])
+    _refuse_undecodable([*ctx.args, *(input_ or []), *(label or []), *(notify or []), team, pool])
     from penstock_proto.state_tracker.v1 import events_pb2
 
     from ..client.registered import is_reference
 
     options = events_pb2.RunOptions(
-        team=team, pool=pool, priority=priority, fail_fast=fail_fast, labels=_labels(label or [])
+        team=team,
+        pool=pool,
+        priority=priority,
+        fail_fast=fail_fast,
+        labels=_labels(label or []),
+        notify=notify,
     )
     job = Job(as_json=as_json, detach=detach, with_logs=with_logs, options=options)
     if is_reference(target):

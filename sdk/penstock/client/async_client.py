@@ -24,6 +24,7 @@ from .errors import Refused, ResultTimeout, RunCancelled, not_found
 from .history import AsyncHistory
 from .identity import user_name
 from .node_progress import NodeProgress, read_progress
+from .notifications import AsyncNotifications
 from .outputs import Output
 from .plans import Plans
 from .previews import ALL_JSON_BYTES, shown_with_previews
@@ -85,6 +86,8 @@ class AsyncClient:
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
         # Of all runs: search, comparisons, statistics.
         self.history = AsyncHistory(self._connection)
+        # Who is told when runs end: channels, rules, deliveries.
+        self.notifications = AsyncNotifications(self._connection, self._caller)
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,6 +126,7 @@ class AsyncClient:
         priority: int | None = None,
         fail_fast: bool | None = None,
         labels: Mapping[str, str] | None = None,
+        notify: Sequence[str] | None = None,
         **named: Any,
     ) -> Run:
         """Start a run of a workflow; `named` are the workflow's arguments.
@@ -132,11 +136,12 @@ class AsyncClient:
                 "digits@3", "digits@production".
             inputs: All arguments, for a workflow with one that has the name of an option; keywords are options then.
             run_id: Makes the call idempotent: the same id with the same inputs is the same run.
+            notify: Names of channels that are told when the run ends; see `Client.notifications`.
 
         Raises:
             CompileErrors, BadInputs, UnknownPool, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
         """
-        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels)
+        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels, notify)
         options = submission.run_options(given)
         if isinstance(workflow, str):
             form = await self.registry.form(workflow)
@@ -156,6 +161,7 @@ class AsyncClient:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
         user_code.refuse_clients()
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
+        await self.notifications.refuse_unknown(request.options.notify)
         _, warnings = await self._launch(prepared, request)
         run_uuid = uuid.UUID(bytes=request.run_id)
         return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)

@@ -18,6 +18,7 @@ from . import saving, submission
 from .async_client import AnyRun, AsyncClient
 from .history import History
 from .node_progress import NodeProgress
+from .notifications import Notifications
 from .outputs import Output
 from .previews import ALL_JSON_BYTES
 from .progress import Progress
@@ -46,6 +47,8 @@ class Client:
         self.registry = Registry(self._client.registry, self._call)
         # Of all runs: search, comparisons, statistics.
         self.history = History(self._client.history, self._call)
+        # Who is told when runs end: channels, rules, deliveries.
+        self.notifications = Notifications(self._client.notifications, self._call)
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +89,7 @@ class Client:
         priority: int | None = None,
         fail_fast: bool | None = None,
         labels: Mapping[str, str] | None = None,
+        notify: Sequence[str] | None = None,
         **named: Any,
     ) -> Run:
         """Start a run of a workflow, by itself or by its name in the registry; see AsyncClient.submit."""
@@ -100,6 +104,7 @@ class Client:
                 priority=priority,
                 fail_fast=fail_fast,
                 labels=labels,
+                notify=notify,
                 **named,
             )
         )

@@ -19,6 +19,7 @@ from penstock_proto.action_service.v1 import service_pb2_grpc as actions
 from penstock_proto.artifact_store.v1 import service_pb2_grpc as artifacts
 from penstock_proto.channels import open_channel
 from penstock_proto.history.v1 import service_pb2_grpc as history
+from penstock_proto.notifications.v1 import service_pb2_grpc as notifications
 from penstock_proto.registry.v1 import service_pb2_grpc as registry
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
@@ -45,6 +46,7 @@ _STUBS: dict[str, Any] = {
     "authority": cast(Any, access).AuthorityServiceStub,
     "registry": cast(Any, registry).RegistryServiceStub,
     "history": cast(Any, history).HistoryServiceStub,
+    "notifications": cast(Any, notifications).NotificationsServiceStub,
 }
 _CODES: dict[int, str] = {code.value[0]: code.name for code in _grpc.StatusCode}
 _OPTIONS = [
@@ -123,6 +125,7 @@ class Connection:
             "registry": [info.registry_address],
             "authority": [info.registry_address],
             "history": [info.history_address],
+            "notifications": [info.notifications_address],
             "action_service": list(info.action_services),
         }
         return [address for address in elsewhere[service] if address] or [self.address]

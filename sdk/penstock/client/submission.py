@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -143,10 +143,11 @@ def options_given(
     priority: int | None,
     fail_fast: bool | None,
     labels: Mapping[str, str] | None,
+    notify: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return the options of `submit` by name, those that are not given as None."""
     given: dict[str, Any] = {"run_id": run_id, "team": team, "pool": pool, "priority": priority}
-    return given | {"fail_fast": fail_fast, "labels": labels}
+    return given | {"fail_fast": fail_fast, "labels": labels, "notify": notify}
 
 
 def run_options(given: Mapping[str, Any]) -> events_pb2.RunOptions:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ARTIFACT_STORE = "artifact store"
     REGISTRY = "registry"
     HISTORY = "history"
+    NOTIFICATIONS = "notifications"
 
 
 @dataclass(slots=True)

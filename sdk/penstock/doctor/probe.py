@@ -104,6 +104,7 @@ async def _find(facts: Facts, info: tracker.InfoResponse, first: Process, budget
     processes.append(Process(Kind.ARTIFACT_STORE, info.artifact_address or first.address))
     processes.append(Process(Kind.REGISTRY, info.registry_address or first.address))
     processes.append(Process(Kind.HISTORY, info.history_address or first.address))
+    processes.append(Process(Kind.NOTIFICATIONS, info.notifications_address or first.address))
     _, *named = await asyncio.gather(
         _diagnose(first, budget), *(_pools(facts, address, budget) for address in action_services)
     )

@@ -62,6 +62,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         action_services: Sequence[str],
         registry_address: str,
         history_address: str,
+        notifications_address: str,
     ) -> None:
         self._info = api.InfoResponse(
             version=version("penstock-state-tracker"),
@@ -72,6 +73,7 @@ class StateTrackerService(StateTrackerServiceServicer):
             action_services=action_services,
             registry_address=registry_address,
             history_address=history_address,
+            notifications_address=notifications_address,
         )
         self._routing = routing
         self._histories = histories

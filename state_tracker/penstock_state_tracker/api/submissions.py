@@ -31,6 +31,7 @@ REQUESTS_MAX: Final = 1_000
 PROBLEMS_EACH_MAX, PROBLEMS_MAX = 20, 100
 NAME_CHARS_MAX: Final = 200
 LABELS_MAX: Final = 64
+CHANNELS_MAX: Final = 10
 CALLER_BYTES_MAX: Final = 4 * 1024
 OPTIONS_BYTES_MAX: Final = 8 * 1024
 # An event has to fit a message to everybody who follows the log.
@@ -299,6 +300,10 @@ def _check_request(request: api.SubmitRequest) -> None:
             f"the options have {len(options.labels)} labels and {options.ByteSize():,} bytes; "
             f"at most {LABELS_MAX} and {OPTIONS_BYTES_MAX:,} are taken"
         )
+    if len(options.notify) > CHANNELS_MAX:
+        raise BadRequest(f"at most {CHANNELS_MAX} channels can be told of a run, not {len(options.notify)}")
+    for channel in options.notify:
+        check_name("options.notify", channel)
 
 
 def check_caller(caller: ev.Caller) -> None:

@@ -136,7 +136,7 @@ class RunSubmitted(_message.Message):
     def __init__(self, plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., inputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., parent_run_id: _Optional[bytes] = ..., forked_from: _Optional[bytes] = ..., reused: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ...) -> None: ...
 
 class RunOptions(_message.Message):
-    __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version")
+    __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +152,7 @@ class RunOptions(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NOTIFY_FIELD_NUMBER: _ClassVar[int]
     team: str
     pool: str
     priority: int
@@ -160,7 +161,8 @@ class RunOptions(_message.Message):
     traceparent: str
     workflow: str
     workflow_version: int
-    def __init__(self, team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., fail_fast: _Optional[bool] = ..., labels: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[int] = ...) -> None: ...
+    notify: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., fail_fast: _Optional[bool] = ..., labels: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[int] = ..., notify: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ActionStarted(_message.Message):
     __slots__ = ("node", "item", "attempt", "grant", "worker")

@@ -33,7 +33,7 @@ class InfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class InfoResponse(_message.Message):
-    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services", "registry_address", "history_address")
+    __slots__ = ("version", "shards", "deployment_id", "artifact_folder", "artifact_address", "action_services", "registry_address", "history_address", "notifications_address")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class InfoResponse(_message.Message):
     ACTION_SERVICES_FIELD_NUMBER: _ClassVar[int]
     REGISTRY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     HISTORY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    NOTIFICATIONS_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     version: str
     shards: int
     deployment_id: str
@@ -50,7 +51,8 @@ class InfoResponse(_message.Message):
     action_services: _containers.RepeatedScalarFieldContainer[str]
     registry_address: str
     history_address: str
-    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ..., registry_address: _Optional[str] = ..., history_address: _Optional[str] = ...) -> None: ...
+    notifications_address: str
+    def __init__(self, version: _Optional[str] = ..., shards: _Optional[int] = ..., deployment_id: _Optional[str] = ..., artifact_folder: _Optional[str] = ..., artifact_address: _Optional[str] = ..., action_services: _Optional[_Iterable[str]] = ..., registry_address: _Optional[str] = ..., history_address: _Optional[str] = ..., notifications_address: _Optional[str] = ...) -> None: ...
 
 class PutPlanRequest(_message.Message):
     __slots__ = ("chunk", "caller")

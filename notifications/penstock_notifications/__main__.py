@@ -1,0 +1,37 @@
+"""`penstock-notifications`: one notifications service as a process of its own."""
+
+import sys
+
+from penstock_service import process
+from penstock_service.database import ABSENT, TROUBLE
+from penstock_service.process import Process, retry_until_available
+from penstock_service.state_trackers import deployment_of
+from penstock_stream.opening import open_stream
+
+from .app import Notifications
+from .settings import Settings
+
+
+async def start(settings: Settings, here: Process) -> None:
+    """Answer at once, and be ready when every shard is followed."""
+    deployment = await deployment_of(settings.state_trackers)
+    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
+    notifications = Notifications(
+        stream,
+        database_url=settings.database_url,
+        state_trackers=settings.state_trackers,
+        shards=range(deployment.shards),
+        sending=settings,
+    )
+    await here.serve(settings, notifications.register)
+    here.stop(notifications.stop)
+    await retry_until_available(notifications.start, ABSENT, "Postgres")
+    here.ready = lambda: notifications.is_ready
+
+
+def main() -> int:
+    return process.run(Settings, start, TROUBLE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

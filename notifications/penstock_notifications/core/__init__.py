@@ -1,0 +1,1 @@
+"""The pure core: which runs, which message, when again. No I/O, no clock."""

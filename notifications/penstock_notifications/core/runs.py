@@ -1,0 +1,145 @@
+"""Events of the logs in, ended runs out, with the positions from where to go on after a restart."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.wire import RUN_ID_BYTES
+
+FAILURE_CHARS_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a shard's log is taken.
+
+    Attributes:
+        from_seq: From here on the log has to be read again after a restart: runs were open.
+        taken_seq: Up to here, what is to be sent is in the outbox already.
+    """
+
+    from_seq: int
+    taken_seq: int
+
+
+@dataclass(slots=True)
+class Run:
+    """What a message says of a run, gathered while it is open."""
+
+    run_id: bytes
+    first_seq: int
+    submitted_us: int
+    workflow: str  # its qualified name
+    launched_as: str  # its name in the registry; empty if it was launched by its plan
+    plan: bytes
+    team: str
+    user: str
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    notify: tuple[str, ...] = ()
+    failed_node: int = -1
+    failure: str = ""
+    reason: str = ""  # of a cancellation
+    state: int = ev.RUN_STATE_RUNNING
+    ended_us: int = 0
+
+    @classmethod
+    def of(cls, run_id: bytes, seq: int, at_us: int, event: ev.RunSubmitted) -> "Run":
+        options = event.options
+        return cls(
+            run_id,
+            seq,
+            at_us,
+            event.plan_name,
+            options.workflow,
+            event.plan,
+            options.team or event.caller.team,
+            event.caller.user,
+            dict(options.labels),
+            tuple(dict.fromkeys(options.notify)),
+        )
+
+
+class Runs:
+    """The open runs of all shards. Ended ones are gathered until the outbox takes them."""
+
+    def __init__(self, marks: dict[int, Mark]) -> None:
+        self._marks = dict(marks)
+        # By shard, the oldest first.
+        self._open: dict[int, dict[bytes, Run]] = {}
+        self._positions: dict[int, int] = {}
+        self._moved: set[int] = set()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._open.values()))
+
+    def begin(self, shard: int, end_seq: int) -> int:
+        """Start with a shard whose log ends at a position; return the position after which it has to be read.
+
+        A shard that is new here, or whose log is shorter than it was, as after the restore of a backup, counts as taken
+        up to its end: nobody is told of what was long ago.
+        """
+        mark = self._marks.get(shard)
+        if mark is None or mark.taken_seq > end_seq:
+            mark = self._marks[shard] = Mark(1, end_seq)
+            self._moved.add(shard)
+        self._open[shard] = {}
+        self._positions[shard] = mark.from_seq - 1
+        return mark.from_seq - 1
+
+    def position(self, shard: int) -> int:
+        """Return the last position of a shard that was taken."""
+        return self._positions[shard]
+
+    def take(self, shard: int, seq: int, at_us: int, event: ev.Event) -> Run | None:
+        """Take a shard's next event; return the run that it ends, unless the outbox has had that already."""
+        if seq <= self._positions[shard]:
+            return None
+        self._positions[shard] = seq
+        self._moved.add(shard)
+        runs = self._open[shard]
+        kind = event.WhichOneof("kind")
+        if kind == "run_submitted":
+            if len(event.run_id) == RUN_ID_BYTES:
+                runs[event.run_id] = Run.of(event.run_id, seq, at_us, event.run_submitted)
+            return None
+        if (run := runs.get(event.run_id)) is None:  # its submission is not in the log any more
+            return None
+        if kind == "action_failed":
+            _note_failure(run, event.action_failed)
+        elif kind == "cancel_requested":
+            run.reason = _clean(event.cancel_requested.reason)
+        elif kind == "run_ended":
+            del runs[event.run_id]
+            run.state, run.ended_us = event.run_ended.state, at_us
+            if event.run_ended.failed_node >= 0:
+                run.failed_node = event.run_ended.failed_node
+            return run if seq > self._marks[shard].taken_seq and not event.run_ended.removed else None
+        return None
+
+    def skip(self, shard: int, seq: int) -> None:
+        """Go on after a position up to which the log is gone."""
+        if seq > self._positions[shard]:
+            self._positions[shard] = seq
+            self._moved.add(shard)
+
+    def take_marks(self) -> dict[int, Mark]:
+        """Return the marks of the shards that moved since the last call."""
+        marks: dict[int, Mark] = {}
+        for shard in self._moved:
+            position, runs = self._positions[shard], self._open[shard]
+            first = next(iter(runs.values())).first_seq if runs else position + 1
+            marks[shard] = self._marks[shard] = Mark(first, max(position, self._marks[shard].taken_seq))
+        self._moved.clear()
+        return marks
+
+
+def _note_failure(run: Run, event: ev.ActionFailed) -> None:
+    final = not event.HasField("retry_delay_s")
+    if final and run.failed_node < 0 and event.cause != ev.CAUSE_CANCELLED:
+        run.failed_node = event.node
+        failure = event.failure
+        run.failure = _clean(f"{failure.type}: {failure.message}" if failure.type else failure.message)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:FAILURE_CHARS_MAX]

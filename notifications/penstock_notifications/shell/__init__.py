@@ -1,0 +1,1 @@
+"""The shell: follows the logs, writes the outbox, empties it."""

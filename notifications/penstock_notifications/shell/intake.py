@@ -1,0 +1,162 @@
+"""Follows the logs from where the outbox is, and hands over the runs that end."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from penstock_observability import metrics
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_service.plans import Plans
+from penstock_stream.backlog import Backlog
+from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.messages import Events
+from penstock_stream.stream import EVENTS, Stream
+from penstock_stream.upstreams import StateTrackerUpstream, event_span
+
+from ..core.rules import is_anything_told
+from ..core.runs import Mark, Run, Runs
+from .writer import Writer
+
+WRITTEN_EVERY_S: Final = 0.5
+ENDED_PER_WRITE_MAX: Final = 1_000
+# A message without the node's name is better than none.
+PLAN_MAX_S: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+Names = tuple[str, ...]
+
+
+def node_names(data: bytes, plan_hash: bytes) -> Names:
+    """Return the names of a plan's nodes."""
+    return tuple(node.name for node in plan_pb2.Plan.FromString(data).nodes)
+
+
+class Intake:
+    """One stretch of writing: from the moment that this process may write the outbox until it may no longer.
+
+    Args:
+        wake: Called when there is something to send.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        upstreams: Sequence[StateTrackerUpstream],
+        shards: Collection[int],
+        plans: Plans[Names],
+        writer: Writer,
+        marks: dict[int, Mark],
+        wake: Callable[[], None],
+    ) -> None:
+        self._plans, self._writer, self._wake = plans, writer, wake
+        self._backlog = Backlog(upstreams)
+        self._runs = Runs(marks)
+        self._ended: list[Run] = []
+        self._begun: set[int] = set()
+        self._follower = Follower[Events](
+            stream=stream, topic=EVENTS, upstreams=upstreams, shards=shards, span=event_span, consumer=self
+        )
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every shard is followed."""
+        return self._follower.is_loaded
+
+    def lag(self) -> list[tuple[tuple[str, str], float]]:
+        """Return how many events of each shard were not taken yet."""
+        ends = self._backlog.ends
+        return [((EVENTS, str(shard)), end - self._runs.position(shard)) for shard, end in ends.items()]
+
+    async def run(self) -> None:
+        """Write until cancelled. Raises NotWriter, or an error of Postgres."""
+        catching_up = asyncio.create_task(self._backlog.catch_up())
+        unwatch = metrics.FOLLOWER_LAG.register(self.lag)
+        await self._follower.start()
+        try:
+            await self._work()
+        finally:
+            unwatch()
+            await self._follower.stop()
+            catching_up.cancel()
+            await asyncio.gather(catching_up, return_exceptions=True)
+
+    # What the follower calls
+
+    def apply(self, batch: Events, after_seq: int) -> bool:
+        """Let a batch wait."""
+        self._backlog.offer(batch)
+        return True
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Read the log from where the outbox is; of a snapshot only the position matters."""
+        shard, seq = snapshot.shard, snapshot.seq
+        if shard not in self._begun or self._backlog.ends[shard] > seq:
+            if shard in self._begun:
+                log.warning("the log of shard %d is shorter than it was, as after the restore of a backup", shard)
+            self._begun.add(shard)
+            self._backlog.begin(shard, self._runs.begin(shard, seq))
+        self._backlog.reaches(shard, seq)
+
+    def flush(self) -> None:
+        """Nothing: what waits is worked on by itself."""
+
+    # Inside
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + WRITTEN_EVERY_S
+        while True:
+            try:
+                async with asyncio.timeout_at(due_s):
+                    batches = await self._backlog.take()
+            except TimeoutError:
+                batches = []
+            for batch in batches:
+                self._take(batch)
+            if loop.time() >= due_s or len(self._ended) >= ENDED_PER_WRITE_MAX:
+                await self._write()
+                due_s = loop.time() + WRITTEN_EVERY_S
+            await asyncio.sleep(0)  # others of this process have their turn
+
+    async def _write(self) -> None:
+        # The marks are of this moment, and nothing is taken until they are written with what ended before them.
+        ended, marks = self._ended, self._runs.take_marks()
+        self._ended = []
+        if not ended and not marks:
+            await self._writer.verify()
+            return
+        if any(run.failed_node >= 0 for run in ended):
+            await self._have_plans(ended)
+        if await self._writer.write(ended, marks, self._node_name):
+            self._wake()
+
+    async def _have_plans(self, ended: Sequence[Run]) -> None:
+        rules = await self._writer.rules()
+        wanted = {run.plan for run in ended if run.failed_node >= 0 and is_anything_told(rules, [run])}
+        for plan in wanted:
+            try:
+                async with asyncio.timeout(PLAN_MAX_S):
+                    await self._plans.have(plan)
+            except TimeoutError:
+                return
+
+    def _node_name(self, run: Run) -> str:
+        if run.failed_node < 0:
+            return ""
+        names = self._plans.get(run.plan, ())
+        return names[run.failed_node] if run.failed_node < len(names) else f"node {run.failed_node}"
+
+    def _take(self, batch: Events) -> None:
+        shard, runs = batch.shard, self._runs
+        if batch.from_seq > runs.position(shard) + 1:
+            runs.skip(shard, batch.from_seq - 1)  # the log does not go back so far
+        for seq, event in enumerate(batch.events, batch.from_seq):
+            try:
+                run = runs.take(shard, seq, batch.recorded_at_us, event)
+            except Exception:
+                log.exception("event %d of shard %d is invalid; nobody is told of it", seq, shard)
+                continue
+            if run is not None:
+                self._ended.append(run)

@@ -1,0 +1,97 @@
+"""Writes the outbox: deliveries and positions in one transaction, so that nothing is lost or written twice."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from penstock_proto.notifications.v1 import service_pb2 as api
+from penstock_service.database import Connection, connect
+
+from ..core import messages
+from ..core.attempts import delivery_id
+from ..core.rules import KIND_OF_STATE, told
+from ..core.runs import Mark, Run
+from ..errors import NotWriter
+from ..store import channels, outbox
+from ..store.outbox import Written
+
+LOCK_KEY: Final = 0x70656E73_6E6F74
+SETTINGS: Final = {"application_name": "penstock-notifications"}
+POSITIONS = "SELECT shard, from_seq, taken_seq FROM penstock_notifications.positions"
+POSITION = """
+INSERT INTO penstock_notifications.positions (shard, from_seq, taken_seq)
+SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[])
+ON CONFLICT (shard) DO UPDATE SET from_seq = excluded.from_seq, taken_seq = excluded.taken_seq"""
+
+
+class Writer:
+    """The one connection that may write; Postgres holds the lock that says so for as long as it lives."""
+
+    def __init__(self, url: str, retry_s: float) -> None:
+        self._url, self._retry_s = url, retry_s
+        self._connection: Connection | None = None
+
+    async def acquire(self) -> dict[int, Mark] | None:
+        """Try to become the one that writes; return how far the logs are taken. None: another process is.
+
+        Raises one of `TROUBLE` while Postgres is unavailable.
+        """
+        self.release()
+        connection = self._connection = await connect(self._url, SETTINGS)
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+            self.release()
+            return None
+        rows = await connection.fetch(POSITIONS)
+        return {row["shard"]: Mark(row["from_seq"], row["taken_seq"]) for row in rows}
+
+    def release(self) -> None:
+        """Give the lock back; harmless when repeated."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def verify(self) -> None:
+        """Raise NotWriter if this process may write no longer."""
+        await self._held().fetchval("SELECT 1")
+
+    async def rules(self) -> Sequence[api.Rule]:
+        """Return the rules as they are now; raise NotWriter."""
+        return await channels.rules(self._held())
+
+    async def write(self, ended: Sequence[Run], marks: Mapping[int, Mark], node_name: Callable[[Run], str]) -> int:
+        """Write what is to be sent of ended runs, and how far the logs are taken, all or none; return how many.
+
+        Raises:
+            NotWriter: The lock is gone: begin again with `acquire`.
+        """
+        connection = self._held()
+        async with connection.transaction():
+            written = deliveries(await channels.rules(connection), ended, node_name) if ended else []
+            if written:
+                await outbox.add(connection, written, self._retry_s)
+            if marks:
+                columns = zip(
+                    *((shard, one.from_seq, one.taken_seq) for shard, one in sorted(marks.items())), strict=True
+                )
+                await connection.execute(POSITION, *map(list, columns))
+        return len(written)
+
+    def _held(self) -> Connection:
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise NotWriter("the connection to Postgres was lost")
+        return connection
+
+
+def deliveries(rules: Sequence[api.Rule], ended: Sequence[Run], node_name: Callable[[Run], str]) -> list[Written]:
+    """Return what is to be sent of ended runs."""
+    found: list[Written] = []
+    for run in ended:
+        channels_told = told(rules, run)
+        if not channels_told:
+            continue
+        kind = KIND_OF_STATE[run.state]
+        body = messages.body(run, kind, node_name(run))
+        for channel, rule in channels_told.items():
+            identity = delivery_id(run.run_id, kind, channel)
+            found.append(Written(run.run_id, kind, channel, identity, rule, run.workflow, run.team, body))
+    return found

@@ -1,0 +1,1 @@
+"""The tables: channels and rules, and the outbox."""

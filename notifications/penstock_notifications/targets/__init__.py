@@ -1,0 +1,1 @@
+"""One file for each kind of target, and which addresses may be called."""
