@@ -26,7 +26,7 @@ class Upstream(AsyncClient):
         self, prepared: Prepared, run_id: uuid.UUID, options: events_pb2.RunOptions, caller: events_pb2.Caller
     ) -> service_pb2.RunSummary:
         """Start a run; raise what `submit` raises."""
-        await self.notifications.refuse_unknown(options.notify)
+        await self.notifications.refuse_unknown(options.notify, options.team or caller.team)
         summary, _ = await self._launch(prepared, request(prepared, run_id, caller, options))
         return summary
 

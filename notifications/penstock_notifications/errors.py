@@ -19,6 +19,12 @@ class Unknown(NotificationsError):
     status = "NOT_FOUND"
 
 
+class NotAllowed(NotificationsError):
+    """The caller lacks a role; the text names it."""
+
+    status = "PERMISSION_DENIED"
+
+
 class InUse(NotificationsError):
     """Something else needs it; the text names what."""
 

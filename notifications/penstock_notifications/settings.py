@@ -43,15 +43,15 @@ class Sending(BaseSettings):
     )
     notify_timeout_s: float = Field(default=15.0, gt=0, le=60, description="Longest time that one attempt may take.")
     notify_retry_s: float = Field(
-        default=DAY_S, ge=0, le=30 * DAY_S, description="How long a delivery is tried again before it is dead."
+        default=DAY_S, ge=0, le=30 * DAY_S, description="Time for which a delivery is tried again before it is dead."
     )
     notify_keep_s: float = Field(
-        default=30 * DAY_S, ge=HOUR_S, description="How long deliveries that ended are kept in lists."
+        default=30 * DAY_S, ge=HOUR_S, description="Time for which deliveries that ended are kept in lists."
     )
     smtp: Address = Field(default="", description="HOST:PORT of the SMTP server. Default: e-mail is not sent.")
     smtp_tls: Literal["starttls", "tls", "none"] = Field(
         default="starttls",
-        description="How the connection to the SMTP server is encrypted. none: only for a server on this machine.",
+        description="Encryption of the connection to the SMTP server. none: only for a server on this machine.",
     )
     smtp_from: str = Field(default="", description="Sender of e-mail, such as penstock@example.org.")
     smtp_user: str = Field(default="", description="User at the SMTP server. Default: no sign-in.")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock_notifications.core import attempts, checks, messages
-from penstock_notifications.core.rules import told
+from penstock_notifications.core.rules import notified
 from penstock_notifications.core.runs import Mark, Run, Runs
 from penstock_notifications.errors import BadRequest, Undeliverable
 from penstock_notifications.settings import Sending
@@ -44,12 +44,12 @@ def test_rules() -> None:
         api.Rule(name="d", channel="named", kinds=ALL, workflow="train"),
         api.Rule(name="e", channel="others", kinds=ALL, team="search"),
     ]
-    assert told(rules, run()) == {"ops": "a", "shop": "c", "named": "d"}
-    assert told(rules, run(ev.RUN_STATE_SUCCEEDED)) == {"ops": "b", "shop": "c", "named": "d"}
-    assert told(rules, run(ev.RUN_STATE_CANCELLED, team="search", workflow="w", launched_as="")) == {"others": "e"}
+    assert notified(rules, run()) == {"ops": "a", "shop": "c", "named": "d"}
+    assert notified(rules, run(ev.RUN_STATE_SUCCEEDED)) == {"ops": "b", "shop": "c", "named": "d"}
+    assert notified(rules, run(ev.RUN_STATE_CANCELLED, team="search", workflow="w", launched_as="")) == {"others": "e"}
     # The run itself goes first, and a channel is told once.
-    assert told(rules, run(notify=("ops", "mine"))) == {"ops": "", "mine": "", "shop": "c", "named": "d"}
-    assert told(rules, run(99)) == {}
+    assert notified(rules, run(notify=("ops", "mine"))) == {"ops": "", "mine": "", "shop": "c", "named": "d"}
+    assert notified(rules, run(99)) == {}
 
 
 def test_runs_and_marks() -> None:
@@ -140,8 +140,8 @@ def test_no_header_can_be_injected(name: str, label: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "ftp://example.org/", "https://", "https://ada:secret@example.org/", "https://example.org/#part", "//example.org",
-        "https://example.org/a b", "https://example.org\\@evil.org/", "https://example.org:0/", "https://example.org:x/",
+        "ftp://example.org/", "https://", "https://ada:secret@example.org/", "https://example.org/#part",
+        "//example.org", "https://example.org/a b", "https://example.org\\@evil.org/", "https://example.org:0/", "https://example.org:x/",
         "https://exämple.org/", "https://example.org/\r\nHost: evil", "https://[::1/", "file:///etc/passwd",
         "https://example.org/" + "a" * 2_000,
     ],

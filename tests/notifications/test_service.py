@@ -208,7 +208,10 @@ async def test_a_dead_letter_is_seen_and_tried_again(database_url: str) -> None:
         await end_run(tracker, plan, notify=["ops", "nobody"])
         found = await wait_listed(stub, lambda rows: len(rows) == 2, states=[api.DELIVERY_STATE_DEAD])
         errors = {row.channel: row.error for row in found}
-        assert errors == {"ops": "127.0.0.1 answered with status 500", "nobody": "there is no channel nobody"}
+        assert errors == {
+            "ops": "127.0.0.1 answered with status 500",
+            "nobody": "unknown channel nobody for this team",
+        }
         assert (await stub.Status(api.StatusRequest())).dead == 2
         ops.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         (dead,) = await listed(stub, channel="ops")

@@ -49,7 +49,7 @@ class Launch(GivenInputs):
     fail_fast: bool = Field(default=False, description="Cancel the rest of the run at the first failure.")
     labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
     notify: list[Channel] = Field(
-        default_factory=list[str], description="Channels that are told when the run ends.", max_length=10
+        default_factory=list[str], description="Channels that get a message when the run ends.", max_length=10
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Which channels are told of an ended run."""
+"""Which channels are notified of an ended run."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -15,8 +15,8 @@ KIND_OF_STATE: Final[dict[int, api.Kind]] = {
 }
 
 
-def told(rules: Sequence[api.Rule], run: Run) -> dict[str, str]:
-    """Return the channels that are told, each with the rule that says so; "" stands for the run itself."""
+def notified(rules: Sequence[api.Rule], run: Run) -> dict[str, str]:
+    """Return the channels that are notified, each with the rule that says so; "" stands for the run itself."""
     kind = KIND_OF_STATE.get(run.state)
     if kind is None:
         return {}
@@ -27,9 +27,9 @@ def told(rules: Sequence[api.Rule], run: Run) -> dict[str, str]:
     return channels
 
 
-def is_anything_told(rules: Sequence[api.Rule], runs: Iterable[Run]) -> bool:
-    """Whether a channel is told of any of these runs."""
-    return any(told(rules, run) for run in runs)
+def is_anybody_notified(rules: Sequence[api.Rule], runs: Iterable[Run]) -> bool:
+    """Whether a channel is notified of any of these runs."""
+    return any(notified(rules, run) for run in runs)
 
 
 def _fits(rule: api.Rule, kind: api.Kind, run: Run) -> bool:

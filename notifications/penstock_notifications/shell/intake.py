@@ -14,7 +14,7 @@ from penstock_stream.messages import Events
 from penstock_stream.stream import EVENTS, Stream
 from penstock_stream.upstreams import StateTrackerUpstream, event_span
 
-from ..core.rules import is_anything_told
+from ..core.rules import is_anybody_notified
 from ..core.runs import Mark, Run, Runs
 from .writer import Writer
 
@@ -134,7 +134,7 @@ class Intake:
 
     async def _have_plans(self, ended: Sequence[Run]) -> None:
         rules = await self._writer.rules()
-        wanted = {run.plan for run in ended if run.failed_node >= 0 and is_anything_told(rules, [run])}
+        wanted = {run.plan for run in ended if run.failed_node >= 0 and is_anybody_notified(rules, [run])}
         for plan in wanted:
             try:
                 async with asyncio.timeout(PLAN_MAX_S):
@@ -156,7 +156,7 @@ class Intake:
             try:
                 run = runs.take(shard, seq, batch.recorded_at_us, event)
             except Exception:
-                log.exception("event %d of shard %d is invalid; nobody is told of it", seq, shard)
+                log.exception("event %d of shard %d is invalid; no message is sent for it", seq, shard)
                 continue
             if run is not None:
                 self._ended.append(run)

@@ -8,7 +8,7 @@ from penstock_service.database import Connection, connect
 
 from ..core import messages
 from ..core.attempts import delivery_id
-from ..core.rules import KIND_OF_STATE, told
+from ..core.rules import KIND_OF_STATE, notified
 from ..core.runs import Mark, Run
 from ..errors import NotWriter
 from ..store import channels, outbox
@@ -86,12 +86,12 @@ def deliveries(rules: Sequence[api.Rule], ended: Sequence[Run], node_name: Calla
     """Return what is to be sent of ended runs."""
     found: list[Written] = []
     for run in ended:
-        channels_told = told(rules, run)
-        if not channels_told:
+        of_run = notified(rules, run)
+        if not of_run:
             continue
         kind = KIND_OF_STATE[run.state]
         body = messages.body(run, kind, node_name(run))
-        for channel, rule in channels_told.items():
+        for channel, rule in of_run.items():
             identity = delivery_id(run.run_id, kind, channel)
             found.append(Written(run.run_id, kind, channel, identity, rule, run.workflow, run.team, body))
     return found

@@ -21,8 +21,11 @@ ON CONFLICT (name) DO UPDATE SET team = excluded.team, channel = excluded.channe
 RETURNING xmax = 0 AS is_new"""
 CHANNELS = """
 SELECT payload FROM penstock_notifications.channels
-WHERE ($1 = '' OR team = $1) AND (cardinality($2::text[]) = 0 OR name = ANY($2::text[])) ORDER BY name"""
-RULES = "SELECT payload FROM penstock_notifications.rules WHERE ($1 = '' OR team = $1) ORDER BY name"
+WHERE ($1::text[] IS NULL OR team = ANY($1::text[])) AND (cardinality($2::text[]) = 0 OR name = ANY($2::text[]))
+ORDER BY name"""
+RULES = """
+SELECT payload FROM penstock_notifications.rules
+WHERE $1::text[] IS NULL OR team = ANY($1::text[]) ORDER BY name"""
 USERS = "SELECT name FROM penstock_notifications.rules WHERE channel = $1 ORDER BY name LIMIT 10"
 
 
@@ -45,9 +48,11 @@ async def put_rule(database: Database, rule: api.Rule) -> bool:
         return await connection.fetchval(PUT_RULE, rule.name, rule.team, rule.channel, rule.SerializeToString())
 
 
-async def channels(database: Database, team: str = "", names: Sequence[str] = ()) -> list[api.Channel]:
-    """Return channels in alphabetical order."""
-    return [api.Channel.FromString(row["payload"]) for row in await database.fetch(CHANNELS, team, list(names))]
+async def channels(
+    database: Database, teams: Sequence[str] | None = None, names: Sequence[str] = ()
+) -> list[api.Channel]:
+    """Return channels of these teams, None: of all, in alphabetical order."""
+    return [api.Channel.FromString(row["payload"]) for row in await database.fetch(CHANNELS, teams, list(names))]
 
 
 async def channel(database: Database, name: str) -> api.Channel:
@@ -58,9 +63,17 @@ async def channel(database: Database, name: str) -> api.Channel:
     return found[0]
 
 
-async def rules(database: Database | Connection, team: str = "") -> list[api.Rule]:
-    """Return rules in alphabetical order."""
-    return [api.Rule.FromString(row["payload"]) for row in await database.fetch(RULES, team)]
+async def rule(database: Database, name: str) -> api.Rule:
+    """Return a rule; raise Unknown."""
+    payload = await database.fetchval("SELECT payload FROM penstock_notifications.rules WHERE name = $1", name)
+    if payload is None:
+        raise _no_rule(name)
+    return api.Rule.FromString(payload)
+
+
+async def rules(database: Database | Connection, teams: Sequence[str] | None = None) -> list[api.Rule]:
+    """Return rules of these teams, None: of all, in alphabetical order."""
+    return [api.Rule.FromString(row["payload"]) for row in await database.fetch(RULES, teams)]
 
 
 async def remove_channel(database: Database, name: str) -> None:
@@ -82,7 +95,7 @@ async def remove_channel(database: Database, name: str) -> None:
 async def remove_rule(database: Database, name: str) -> None:
     """Remove a rule; raise Unknown."""
     if await database.execute("DELETE FROM penstock_notifications.rules WHERE name = $1", name) == "DELETE 0":
-        raise Unknown(f"there is no rule {name!r}: `penstock notifications rules` lists what is there")
+        raise _no_rule(name)
 
 
 async def _refuse_too_many(connection: Connection, table: str, name: str, limit: int) -> None:
@@ -92,4 +105,8 @@ async def _refuse_too_many(connection: Connection, table: str, name: str, limit:
 
 
 def _no_channel(name: str) -> Unknown:
-    return Unknown(f"there is no channel {name!r}: `penstock notifications channels` lists what is there")
+    return Unknown(f"unknown channel {name!r}: `penstock notifications channels` lists what is there")
+
+
+def _no_rule(name: str) -> Unknown:
+    return Unknown(f"unknown rule {name!r}: `penstock notifications rules` lists what is there")

@@ -14,17 +14,18 @@ COUNTED_MAX: Final = 10_000
 ERROR_CHARS_MAX: Final = 500
 WAITING, DELIVERED, DEAD = api.DELIVERY_STATE_WAITING, api.DELIVERY_STATE_DELIVERED, api.DELIVERY_STATE_DEAD
 
-# What names a channel that does not exist is dead at once, and can be tried again when there is one.
+# What names an unknown channel, or another team's, is dead at once, and can be tried again.
 ADD = f"""
 INSERT INTO penstock_notifications.deliveries
     (run_id, kind, channel, id, rule, workflow, team, body, state, error, created_us, due_us, until_us)
 SELECT new.run_id, new.kind, new.channel, new.id, new.rule, new.workflow, new.team, new.body,
     CASE WHEN channels.name IS NULL THEN {DEAD} ELSE {WAITING} END,
-    CASE WHEN channels.name IS NULL THEN 'there is no channel ' || new.channel ELSE '' END,
+    CASE WHEN channels.name IS NULL THEN 'unknown channel ' || new.channel || ' for this team' ELSE '' END,
     {NOW}, {NOW}, {NOW} + $9::bigint
 FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])
     AS new (run_id, kind, channel, id, rule, workflow, team, body)
-LEFT JOIN penstock_notifications.channels ON channels.name = new.channel
+LEFT JOIN penstock_notifications.channels
+    ON channels.name = new.channel AND (new.rule <> '' OR channels.team IN ('', new.team))
 ON CONFLICT DO NOTHING"""
 # A few of each channel, so that one that does not answer holds up no other.
 CLAIM = f"""
@@ -42,7 +43,7 @@ UPDATE penstock_notifications.deliveries SET state = $3, error = $4, due_us = $5
 WHERE id = $1 AND attempts = $2 AND state = {WAITING}"""
 RETRY = f"""
 UPDATE penstock_notifications.deliveries SET state = {WAITING}, attempts = 0, due_us = {NOW}, until_us = {NOW} + $3
-WHERE state = {DEAD} AND (id = ANY($1::text[]) OR channel = $2)"""
+WHERE state = {DEAD} AND (id = ANY($1::text[]) OR channel = $2) AND ($4::text[] IS NULL OR team = ANY($4::text[]))"""
 REMOVE_OLD = f"""
 DELETE FROM penstock_notifications.deliveries WHERE id IN (
     SELECT id FROM penstock_notifications.deliveries
@@ -123,9 +124,11 @@ async def end(database: Database, claimed: Claimed, state: int, error: str, due_
     await database.execute(END, claimed.id, claimed.attempts, state, text, due_us)
 
 
-async def retry(database: Database, ids: Sequence[str], channel: str, retry_s: float) -> int:
-    """Let dead deliveries be tried again; return how many."""
-    done = await database.execute(RETRY, list(ids), channel or None, round(retry_s * SECOND_US))
+async def retry(
+    database: Database, ids: Sequence[str], channel: str, retry_s: float, teams: Sequence[str] | None
+) -> int:
+    """Let dead deliveries of these teams be tried again, None: of all; return how many."""
+    done = await database.execute(RETRY, list(ids), channel or None, round(retry_s * SECOND_US), teams)
     return int(done.rpartition(" ")[2])
 
 
@@ -141,9 +144,13 @@ async def counts(database: Database) -> tuple[int, int, float]:
 
 
 async def list_(
-    database: Database, request: api.ListDeliveriesRequest, before: tuple[int, str] | None, size: int
+    database: Database,
+    request: api.ListDeliveriesRequest,
+    before: tuple[int, str] | None,
+    size: int,
+    teams: Sequence[str] | None,
 ) -> list[api.Delivery]:
-    """Return deliveries, newest first."""
+    """Return deliveries of these teams, None: of all; newest first."""
     values: list[object] = [size]
     conditions: list[str] = []
 
@@ -158,6 +165,8 @@ async def list_(
         where("channel = {}", request.channel)
     if request.run_id:
         where("run_id = {}", request.run_id)
+    if teams is not None:
+        where("team = ANY({}::text[])", list(teams))
     if before is not None:
         where("(created_us, id) < ({}::bigint, {}::text)", *before)
     clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -25,7 +25,7 @@ DIALLED_MAX: Final = 3
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the Internet; an IPv6 address that stands for an IPv4 one is judged as that."""
+    """Return whether an address is public; an IPv6 address that stands for an IPv4 one is judged as that."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is None and address in NAT64:

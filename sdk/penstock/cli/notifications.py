@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 SHOWN_DELIVERIES = 20
 Team = Annotated[str, typer.Option("--team", help="List only those of this team.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the channel.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Use the channel of this name.")]
 
 notifications = typer.Typer(
-    help="Tell somebody when runs end: channels say where to, rules say of which runs.",
+    help="Send messages when runs end: channels say where to, rules say about which runs.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -56,7 +56,7 @@ def add_channel(
         str, typer.Option(metavar="URL", help="Send a POST of JSON to this https:// URL, as Standard Webhooks.")
     ] = "",
     secret: Annotated[
-        str, typer.Option(metavar="SECRET", help="Sign what the webhook gets with the secret of this name.")
+        str, typer.Option(metavar="SECRET", help="Use the secret of this name to sign what the webhook gets.")
     ] = "",
     email: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="Send e-mail to this address; repeatable.")
@@ -73,7 +73,7 @@ def add_channel(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Make a channel, or replace one.
+    """Create a channel, or replace one.
 
     Secrets are named here and never given: the notifications service reads them from its environment, where the secret
     hooks is the variable PENSTOCK_SECRET_HOOKS, or from files in PENSTOCK_SECRETS_FOLDER.
@@ -126,7 +126,7 @@ def test_channel(name: Name, as_json: AsJson = False, address: Address = None, d
 def rules(
     ctx: typer.Context, team: Team = "", as_json: AsJson = False, address: Address = None, data: Data = None
 ) -> int:
-    """List rules: which channel is told of which runs."""
+    """List rules: which channel gets messages about which runs."""
     if ctx.invoked_subcommand is not None:
         return exits.SUCCEEDED
 
@@ -146,23 +146,24 @@ def rules(
 
 @_rules.command("add")
 def add_rule(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the rule.")],
-    channel: Annotated[str, typer.Option(metavar="CHANNEL", help="Tell this channel.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Use the rule of this name.")],
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help="Send the messages to this channel.")],
     on: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="END", help="Tell of runs that end so: succeeded, failed, cancelled; repeatable (default: failed)."
+            metavar="END",
+            help="Send one for runs that end so: succeeded, failed, cancelled; repeatable (default: failed).",
         ),
     ] = None,
     workflow: Annotated[
-        str, typer.Option(help="Tell only of this workflow: its name in the registry, or its qualified name.")
+        str, typer.Option(help="Send them only for this workflow: its name in the registry, or its qualified name.")
     ] = "",
-    team: Annotated[str, typer.Option("--team", help="Tell only of runs of this team.")] = "",
+    team: Annotated[str, typer.Option("--team", help="Send them only for runs of this team.")] = "",
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Make a rule, or replace one."""
+    """Create a rule, or replace one."""
     from ..client.notifications import Rule
 
     asked = Rule(name, channel, tuple(on or ("failed",)), workflow, team)
@@ -173,7 +174,7 @@ def add_rule(
             terminal.json_out({**_rule(kept), "created": created})
         else:
             terminal.line(
-                f"rule {kept.name} {'made' if created else 'replaced'}: {kept.channel} is told of runs that "
+                f"rule {kept.name} {'made' if created else 'replaced'}: {kept.channel} gets a message about runs that "
                 f"{' or '.join(_ends(kept))}"
             )
         return exits.SUCCEEDED
@@ -183,7 +184,7 @@ def add_rule(
 
 @_rules.command("rm")
 def remove_rule(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the rule.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Use the rule of this name.")],
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
@@ -233,21 +234,21 @@ def deliveries(
 @notifications.command()
 def retry(
     messages: Annotated[
-        list[str] | None, typer.Argument(metavar="MESSAGE...", help="Try these dead messages again.")
+        list[str] | None, typer.Argument(metavar="MESSAGE...", help="Send these dead messages again.")
     ] = None,
-    channel: Annotated[str, typer.Option(help="Try all dead messages to this channel again.")] = "",
+    channel: Annotated[str, typer.Option(help="Send all dead messages to this channel again.")] = "",
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Try messages again that were given up."""
+    """Send messages again that were given up."""
 
     async def again(client: AsyncClient) -> int:
         count = await client.notifications.retry(messages or (), channel=channel)
         if as_json:
             terminal.json_out({"retried": count})
         else:
-            terminal.line(f"{count} {'message is' if count == 1 else 'messages are'} tried again")
+            terminal.line(f"{count} {'message is' if count == 1 else 'messages are'} sent again")
         return exits.SUCCEEDED
 
     return call_with_client(again, address, data)

@@ -98,6 +98,10 @@ Retention = Annotated[
         help="Remove runs that ended longer ago than this, such as 30d (default: keep all).",
     ),
 ]
+Notify = Annotated[
+    list[str] | None,
+    typer.Option("--notify", metavar="CHANNEL", help="Send a message to this channel when the run ends; repeatable."),
+]
 Detach = Annotated[bool, typer.Option("--detach", help="Start in the background; `penstock down` stops it.")]
 WithLogs = Annotated[bool, typer.Option("--logs", help="Show what the operators print.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, inputs, terminal
-from .options import Address, AsJson, Data, WithLogs
+from .options import Address, AsJson, Data, Notify, WithLogs
 from .show import json_bytes_max, last_lines, program
 
 if TYPE_CHECKING:
@@ -49,14 +49,7 @@ def run(
         list[str] | None,
         typer.Option("--label", metavar="NAME=VALUE", help="Attach this label to the run; repeatable."),
     ] = None,
-    notify: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--notify",
-            metavar="CHANNEL",
-            help="Tell this channel when the run ends; repeatable (docs/notifications.md).",
-        ),
-    ] = None,
+    notify: Notify = None,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Give an input by its name, whatever it is; repeatable."),
@@ -89,14 +82,8 @@ def run(
 
     from ..client.registered import is_reference
 
-    options = events_pb2.RunOptions(
-        team=team,
-        pool=pool,
-        priority=priority,
-        fail_fast=fail_fast,
-        labels=_labels(label or []),
-        notify=notify,
-    )
+    options = events_pb2.RunOptions(team=team, pool=pool, priority=priority, fail_fast=fail_fast, notify=notify)
+    options.labels.update(_labels(label or []))
     job = Job(as_json=as_json, detach=detach, with_logs=with_logs, options=options)
     if is_reference(target):
         return job.accompany(address, data, prepare=lambda client: _prepare_named(client, target, words, options))

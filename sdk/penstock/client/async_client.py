@@ -161,7 +161,7 @@ class AsyncClient:
         """Submit the result of `submission.prepare`; for inputs whose names are also options of `submit`."""
         user_code.refuse_clients()
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
-        await self.notifications.refuse_unknown(request.options.notify)
+        await self.notifications.refuse_unknown(request.options.notify, request.options.team or self._caller.team)
         _, warnings = await self._launch(prepared, request)
         run_uuid = uuid.UUID(bytes=request.run_id)
         return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)

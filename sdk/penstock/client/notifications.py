@@ -170,14 +170,15 @@ class AsyncNotifications:
         answer = await self._call("Status", api.StatusRequest())
         return NotificationsStatus(answer.lag_events, answer.waiting, answer.dead)
 
-    async def refuse_unknown(self, names: Sequence[str]) -> None:
-        """Raise Refused if one of the channels that a run names does not exist."""
+    async def refuse_unknown(self, names: Sequence[str], team: str) -> None:
+        """Raise Refused if one of the channels that a run names does not exist, or is another team's than the run's."""
         if not names:
             return
-        there = {channel.name for channel in await self.channels(names=names)}
+        there = {channel.name for channel in await self.channels(names=names) if channel.team in ("", team)}
         for name in names:
             if name not in there:
-                text = f"there is no channel {name!r}: `penstock notifications channels` lists what is there"
+                why = f"unknown channel {name!r} for the team {team!r}"
+                text = f"{why}: `penstock notifications channels` lists what is there"
                 raise Refused("INVALID_ARGUMENT", text)
 
     async def _call(self, method: str, request: Any) -> Any:

@@ -301,7 +301,7 @@ def _check_request(request: api.SubmitRequest) -> None:
             f"at most {LABELS_MAX} and {OPTIONS_BYTES_MAX:,} are taken"
         )
     if len(options.notify) > CHANNELS_MAX:
-        raise BadRequest(f"at most {CHANNELS_MAX} channels can be told of a run, not {len(options.notify)}")
+        raise BadRequest(f"at most {CHANNELS_MAX} channels can get a message about a run, not {len(options.notify)}")
     for channel in options.notify:
         check_name("options.notify", channel)
 
