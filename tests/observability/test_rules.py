@@ -153,6 +153,18 @@ CASES = {
         {f"penstock_registry_up{{{ONE}}}": "1x20"},
         "the registry at a:1 cannot reach its database: workflows cannot be deployed or run by name",
     ),
+    "PenstockNotificationsDead": Case(
+        {"penstock_notifications_dead{instance='a'}": "3x20", "penstock_notifications_dead{instance='b'}": "2x20"},
+        {"penstock_notifications_dead{instance='a'}": "0x20"},
+        "3 notifications were given up: somebody does not know that a run ended",
+        {},
+    ),
+    "PenstockNotificationsWait": Case(
+        {"penstock_notifications_oldest_waiting_seconds": "0+120x20"},
+        {"penstock_notifications_oldest_waiting_seconds": "0+30x20"},
+        "a notification has waited for 40m 0s",
+        {},
+    ),
     "PenstockArtifactDiskFull": Case(
         {f"penstock_artifact_disk_free_bytes{{{ONE}}}": f"{2**30}x20"}
         | {f"penstock_artifact_disk_bytes{{{ONE}}}": f"{2**35}x20"},

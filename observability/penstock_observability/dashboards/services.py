@@ -17,6 +17,7 @@ def services() -> Dashboard:
         "The REST API": _rest(),
         "Traces and artifacts": _outputs(),
         "The registry": _registry(),
+        "Notifications": _notifications(),
         "Processes": _processes(),
     }
     return dashboard("services", "Penstock: services", "The log, the streams, calls, the REST API and processes.", rows)
@@ -139,6 +140,21 @@ def _registry() -> list[Panel]:
             "Registry and its followers",
             {"{{instance}}, 1 is up": "penstock_registry_up", "followers": "sum(penstock_registry_followers)"},
         ),
+    ]
+
+
+def _notifications() -> list[Panel]:
+    return [
+        lines(
+            "Attempts to send per second",
+            {"{{target}} {{outcome}}": rate("penstock_notification_attempts_total", "target, outcome")},
+        ),
+        lines(
+            "Messages not delivered",
+            {"waiting": "max(penstock_notifications_waiting)", "dead": "max(penstock_notifications_dead)"},
+            text="Dead ones were given up: penstock notifications deliveries --state dead.",
+        ),
+        lines("Oldest message that waits", {"oldest": "max(penstock_notifications_oldest_waiting_seconds)"}, unit="s"),
     ]
 
 

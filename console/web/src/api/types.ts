@@ -227,6 +227,8 @@ export type Launch = {
   /** Cancel the rest of the run at the first failure. */
   fail_fast?: boolean;
   labels?: Record<string, unknown>;
+  /** Channels that get a message when the run ends. */
+  notify?: (string)[];
 };
 
 /** A run in a list, with figures as far as the history has them. */
