@@ -1,6 +1,7 @@
 """The service among the real others: from submitted runs to results, through restarts, takeovers and broken links."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -237,6 +238,30 @@ async def test_what_runs_is_not_granted_to_another_after_a_failover_that_the_log
                 runs.finish(next(iter(runs.held)))
                 assert await services.state(run_id) == RUN_STATE_SUCCEEDED
         assert not other.grants and len(runs.grants) == 1
+
+
+async def test_a_new_owner_waits_for_a_dependency_manager_that_is_behind(
+    services: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "penstock_stream.follower")
+    worker = FakeWorker(holds=lambda grant: grant.node == 0)
+    async with services.action_service("as-1") as first, connected(worker, first):
+        run_id = await services.run(chain(2))
+        await until(lambda: worker.held)
+        async with services.manager_that_stands_still() as behind:
+            worker.finish(next(iter(worker.held)))
+            assert await services.state(run_id) == RUN_STATE_SUCCEEDED
+            await until(lambda: not worker.unrecorded)
+            await first.stop()
+            worker.holds = lambda grant: False
+            async with services.action_service("as-2", dependency_managers=[behind.address]) as second:
+                await until(lambda: "default" in second.hosts)
+                worker.connect(second)
+                await until(lambda: "a Dependency Manager has read shard" in caplog.text)
+                behind.go_on()
+                await second.wait_loaded()
+                assert await services.state(await services.run(chain(1))) == RUN_STATE_SUCCEEDED
+    assert [(grant.run_id == run_id, grant.node) for grant in worker.grants] == [(True, 0), (True, 1), (False, 0)]
 
 
 async def test_workers_that_make_no_sense_are_refused(services: World) -> None:

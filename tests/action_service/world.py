@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_service import grpc_server
+from penstock_stream.local import LocalStream
 from penstock_stream.stream import Stream
 
 from tests.state_tracker.running import SHARDS, Running, running
@@ -31,12 +32,30 @@ class World:
         self.database_url = database_url
 
     @asynccontextmanager
-    async def action_service(self, owner: str = "as-1", **options: Any) -> AsyncGenerator[ActionService]:
+    async def manager_that_stands_still(self) -> AsyncGenerator[StandingStill]:
+        """Run another Dependency Manager, which knows the logs as they are now and hears nothing more."""
+        manager = DependencyManager(LocalStream(), [self.tracker.server.address], range(SHARDS))
+        server = grpc_server.server()
+        manager.register(server)
+        await server.start()
+        await manager.start()
+        await manager.wait_loaded()
+        standing = StandingStill(manager, server.address)
+        try:
+            yield standing
+        finally:
+            await server.stop(0)
+            await manager.stop()
+
+    @asynccontextmanager
+    async def action_service(
+        self, owner: str = "as-1", dependency_managers: Sequence[str] = (), **options: Any
+    ) -> AsyncGenerator[ActionService]:
         """Run an Action Service with its server until the block ends."""
         service = ActionService(
             self.tracker.stream,
             state_trackers=[self.tracker.server.address],
-            dependency_managers=[self.manager_address],
+            dependency_managers=dependency_managers or [self.manager_address],
             shards=range(SHARDS),
             database_url=self.database_url,
             owner=owner,
@@ -79,6 +98,21 @@ async def world(database_url: str, stream: Stream | None = None) -> AsyncGenerat
         finally:
             await server.stop(0)
             await manager.stop()
+
+
+class StandingStill:
+    """A Dependency Manager that does not ask for news until `go_on`."""
+
+    def __init__(self, manager: DependencyManager, address: str) -> None:
+        self.address = address
+        self._follower = manager._follower
+        for poll in self._follower._polls:
+            poll.cancel()
+
+    def go_on(self) -> None:
+        follower = self._follower
+        asked = zip(follower._upstreams, follower._ask_now, strict=True)
+        follower._polls = [asyncio.create_task(follower._poll(*each)) for each in asked]
 
 
 class FakeWorker:

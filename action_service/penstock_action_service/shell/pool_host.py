@@ -7,12 +7,14 @@ import logging
 import math
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Register
 from penstock_proto.dependency_manager.v1.actions_pb2 import ActionBatch
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_WORKER, Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report, ReportBatch
 from penstock_proto.wire import pieces
+from penstock_stream.errors import UpstreamAway
 from penstock_stream.follower import Follower, Snapshot
 from penstock_stream.messages import ShardReports
 from penstock_stream.stream import ACTIONS, REPORTS, Stream
@@ -34,6 +36,8 @@ TICK_S = 0.05
 SAY_EVERY_S = 10.0
 GRANT_BYTES_MAX = 3 * 2**20  # with the values of its inputs; a message to a worker may have 4 MiB
 RESENT_BATCHES_MAX = 8  # in one call
+# So long a new owner waits for a Dependency Manager that is behind: it would name attempts that have ended meanwhile.
+BEHIND_S_MAX = 10.0
 RESENDING_MAX = 4  # calls at the same time; the reports of others come up again later
 
 log = logging.getLogger(__name__)
@@ -70,11 +74,15 @@ class PoolHost:
         self._resending: set[asyncio.Task[None]] = set()
         self._taking: dict[int, asyncio.Task[None]] = {}  # large batches that are taken in steps, by shard
         self._catching_up: asyncio.Task[None] | None = None
+        self._heads: asyncio.Task[dict[int, int]] | None = None  # of the logs, as of the take-over
+        self._began_at = -math.inf
         self._is_open = True
         self._said_at = -math.inf
 
     async def start(self) -> None:
         """Begin to follow; returns at once."""
+        self._began_at = self._loop.time()
+        self._heads = asyncio.create_task(self._trackers.heads())
         await self._follower.start()
         self._catching_up = asyncio.create_task(self._catch_up())
         self._ticker = self._loop.call_later(TICK_S, self._tick)
@@ -98,7 +106,8 @@ class PoolHost:
         for session in list(self.sessions.values()):
             session.end()
         self.sessions.clear()
-        tasks = [task for task in (*self._resending, *self._taking.values(), self._catching_up) if task is not None]
+        once = [task for task in (self._catching_up, self._heads) if task is not None]
+        tasks: list[asyncio.Task[Any]] = [*self._resending, *self._taking.values(), *once]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,10 +128,22 @@ class PoolHost:
     async def load(self, snapshot: Snapshot) -> None:
         if (taking := self._taking.pop(snapshot.shard, None)) is not None:
             taking.cancel()
+        await self._check_covers_log(snapshot)
         # The follower knows what is new: it goes back where the stream led astray.
         self.core.go_back(snapshot.shard, snapshot.seq)
         now = self._loop.time()
         await self._step(self.core.snapshot_in_steps(snapshot.shard, snapshot.seq, snapshot.items, now))
+
+    async def _check_covers_log(self, snapshot: Snapshot) -> None:
+        """Raise UpstreamAway for a snapshot of a Dependency Manager that has not read the log up to the take-over.
+
+        It may name attempts whose end is recorded, and whose workers have therefore forgotten them: they would be
+        executed again. After `BEHIND_S_MAX` it is taken as it is: an attempt that is executed twice does less harm
+        than a pool that stands still, and its second end is not recorded.
+        """
+        seq = (await asyncio.shield(self._heads)).get(snapshot.shard, 0) if self._heads is not None else 0
+        if snapshot.seq < seq and self._loop.time() - self._began_at < BEHIND_S_MAX:
+            raise UpstreamAway(f"a Dependency Manager has read shard {snapshot.shard} to {snapshot.seq}, not to {seq}")
 
     def flush(self) -> None:
         """Do all that the core asks for."""

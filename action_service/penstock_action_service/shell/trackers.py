@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -59,6 +61,22 @@ class Trackers:
                 self._reader = (self._reader + 1) % len(self._stubs)
             raise TrackerAway(f"{error.code().name}: {error.details()}", too_large=too_large) from None
         return {(found.shard, found.seq): found.values for found in response.values}
+
+    async def heads(self) -> dict[int, int]:
+        """Return the last position of each shard's log; shards of which no State Tracker speaks now are left out."""
+        seqs: dict[int, int] = {}
+        answers = await asyncio.gather(*(self._heads(stub) for stub in self._stubs))
+        for head in itertools.chain.from_iterable(answers):
+            seqs[head.shard] = max(head.seq, seqs.get(head.shard, 0))
+        return seqs
+
+    async def _heads(self, stub: Any) -> Sequence[api.Head]:
+        try:
+            response: api.HeadsResponse = await stub.Heads(api.HeadsRequest(), timeout=CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            log.debug("a State Tracker does not tell its heads: %s: %s", error.code().name, error.details())
+            return ()
+        return response.heads
 
     async def report(self, batches: Sequence[ReportBatch]) -> Settled:
         """Send reports; return which are settled."""
