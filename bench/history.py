@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from penstock_history.api import lists, statistics
+from penstock_history.api import changes, lists, statistics
 from penstock_history.core import summary
 from penstock_history.core.figures import DAY_US, of_nodes
 from penstock_history.core.nodes import SUCCEEDED, Nodes
@@ -43,6 +43,8 @@ def made(number: int, runs: int, now_us: int, dice: random.Random) -> OpenRun:
     workflow = number % 50
     event = ev.RunSubmitted(plan=workflow.to_bytes(32, "big"), plan_name=f"shop:flow{workflow}", nodes=NODES)
     event.caller.user, event.options.team = f"user{dice.randrange(200)}", f"team{workflow % 20}"
+    if number % 2:
+        event.options.workflow, event.options.workflow_version = f"deployed{workflow}", 1
     if number % 5 == 0:
         event.options.labels["sweep"] = str(number // 500)
     run = OpenRun(uuid.UUID(int=dice.getrandbits(128)).bytes, 0, number + 1, at_us, event)
@@ -59,16 +61,16 @@ async def fill(url: str, count: int) -> list[bytes]:
     assert await writer.acquire() is not None
     runs, some = Runs({}), list[bytes]()
     for first in range(0, count, BATCH):
-        changes = runs.take_changes()
+        batch = runs.take_changes()
         for number in range(first, min(count, first + BATCH)):
             run = made(number, count, now_us, dice)
             operators = OPERATORS[number % 10 * 10 :][:NODES]
             runs.count(run, of_nodes(run.nodes, operators, (run.ended_us or 0) // DAY_US, run.workflow, run.team))
-            changes.ended.append(run)
+            batch.ended.append(run)
             if number % (count // 200 or 1) == 0:
                 some.append(run.run_id)
-        changes.figures.merge(runs.take_changes().figures)
-        await writer.write(changes, lambda plan, node: f"node {node}")
+        batch.figures.merge(runs.take_changes().figures)
+        await writer.write(batch, lambda plan, node: f"node {node}")
     writer.release()
     return some
 
@@ -115,7 +117,8 @@ async def measure(url: str, count: int) -> None:
     print(f"{count:,} runs written in {time.perf_counter() - began:.0f} s", flush=True)
     database = Database(url)
     await database.open()
-    await database.execute("VACUUM ANALYZE penstock_history.runs, penstock_history.labels")
+    for table in ("runs", "labels", "figures", "durations", "figures_by_month", "durations_by_month"):
+        await database.execute(f"VACUUM ANALYZE penstock_history.{table}")
 
     def listed(**wanted: Any) -> Callable[[int], Awaitable[Any]]:
         return lambda number: lists.runs(database, api.ListRunsRequest(filter=api.RunFilter(**wanted)))
@@ -130,10 +133,16 @@ async def measure(url: str, count: int) -> None:
     await report("by workflow, team and state", listed(workflow="shop:flow7", team="team3", states=[4]))
     await report("by user and state", listed(user="user33", states=[ev.RUN_STATE_CANCELLED]))
     await report("by part of the workflow's name", listed(search="FLOW49"))
+    await report("by name in the registry", listed(registered="deployed7"))
+    oldest = api.ListRunsRequest(order=api.RUN_ORDER_OLDEST)
+    await report("the oldest first", lambda n: lists.runs(database, oldest))
+    recent = api.ListChangesRequest(after=count - 1_000, limit=100)
+    await report("changes after a position", lambda n: changes.after(database, recent))
     await report("a team that does not exist", listed(team="none"))
-    await report("id by its beginning", lambda n: lists.find(database, some[n % len(some)].hex()[:12]))
-    await report("id by its end", lambda n: lists.find(database, some[n % len(some)].hex()[-8:]))
+    await report("runs by their ids", lambda n: lists.by_id(database, some[n % len(some) :][:1]))
     await report("counts by state", lambda n: lists.counts(database, api.CountRunsRequest()), 30)
+    labelled = api.CountRunsRequest(filter=api.RunFilter(labels={"sweep": "77"}))
+    await report("counts by state, of one label", lambda n: lists.counts(database, labelled), 30)
     today = int(time.time()) // 86_400
     for by in ([], ["workflow"], ["team"], ["operator"], ["day"]):
         asked = api.StatisticsRequest(from_day=today - DAYS, before_day=today + 1, by=by)

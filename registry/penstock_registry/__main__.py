@@ -5,6 +5,7 @@ import sys
 from penstock_access.rules import Of
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
+from penstock_service.errors import DatabaseAway
 from penstock_service.process import Process, retry_until_available
 
 from .app import Registry
@@ -16,7 +17,7 @@ async def start(settings: Settings, here: Process) -> None:
     """Answer once the tables are there."""
     registry = Registry(settings.database_url, settings.state_trackers, is_authority=settings.access)
     here.stop(registry.stop)
-    await retry_until_available(registry.start, ABSENT, "Postgres")
+    await retry_until_available(registry.start, (*ABSENT, DatabaseAway), "Postgres")
     await here.serve(settings, registry.register, {Of.WORKFLOW: registry.team_of})
     here.ready = lambda: registry.is_ready
 

@@ -61,11 +61,12 @@ class Registry:
         return self._is_up
 
     async def start(self) -> None:
-        """Bring the tables up to this version; raises what Postgres raises while it is unavailable."""
+        """Bring the tables up to this version; raises what Postgres raises while it is unavailable, or DatabaseAway."""
+        await self._stops.aclose()  # of an attempt that failed
         await migrate(self._url, packaged("penstock_registry"), schema=SCHEMA)
         for database in (self._writing, self._reading):
-            await database.open()
             self._stops.push_async_callback(database.close)
+            await database.open()
         await self.log.head()
         self._is_up = True
         self._stops.callback(measures.watch(lambda: self._is_up, lambda: self._service.followers))

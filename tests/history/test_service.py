@@ -7,14 +7,21 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from penstock_history.api import statistics
 from penstock_history.app import History
+from penstock_history.core.figures import Key
+from penstock_history.core.nodes import SUCCEEDED
+from penstock_history.core.runs import Changes
+from penstock_history.shell.writer import Writer
 from penstock_proto.history.v1 import service_pb2 as api
 from penstock_proto.history.v1 import service_pb2_grpc
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_service import channels, grpc_server
 from penstock_service.database import Database
+from penstock_service.migrations import migrate, packaged
 
+from tests.state_tracker.proxy import proxied
 from tests.state_tracker.running import (
     SHARDS,
     Running,
@@ -28,6 +35,8 @@ from tests.state_tracker.running import (
     wide,
 )
 from tests.waiting import WAIT_S
+
+FIGURES = ("figures", "durations", "figures_by_month", "durations_by_month")
 
 
 @asynccontextmanager
@@ -109,8 +118,6 @@ async def test_lists_filters_and_pages(database_url: str) -> None:
         assert paged == [run.run_id for run in found]
         counts = {one.state: one.runs for one in (await stub.CountRuns(api.CountRunsRequest())).counts}
         assert counts[ev.RUN_STATE_SUCCEEDED] == 6 and counts[ev.RUN_STATE_FAILED] == counts[ev.RUN_STATE_RUNNING] == 1
-        for part in (runs[0].hex()[:20], runs[0].hex()[-9:], runs[0].hex()):
-            assert list((await stub.FindRuns(api.FindRunsRequest(part=part))).run_ids) == [runs[0]]
         await tracker.report(succeeded(open_id, 0), succeeded(open_id, 1))
         (now,) = await listed(stub, 0, states=[ev.RUN_STATE_RUNNING]) or [(await _get(stub, open_id)).run]
         assert now.state == ev.RUN_STATE_SUCCEEDED and now.ended_at_us > now.submitted_at_us
@@ -182,7 +189,7 @@ async def _everything(url: str) -> dict[str, list[tuple[Any, ...]]]:
     try:
         return {
             table: sorted(_columns(row) for row in await database.fetch(f"SELECT * FROM penstock_history.{table}"))
-            for table in ("runs", "open_runs", "labels", "workflows", "figures", "durations")
+            for table in ("runs", "open_runs", "labels", "workflows", *FIGURES)
         }
     finally:
         await database.close()
@@ -217,7 +224,8 @@ async def test_one_writes_and_another_takes_over(database_url: str) -> None:
         ("ListRuns", api.ListRunsRequest(filter=api.RunFilter(states=[99])), "unknown run state 99"),  # type: ignore[list-item]
         ("ListRuns", api.ListRunsRequest(filter=api.RunFilter(workflow="a\0")), "zero byte"),
         ("ListRuns", api.ListRunsRequest(filter=api.RunFilter(from_us=-1)), "not a time"),
-        ("FindRuns", api.FindRunsRequest(part="xyz"), "not part of a run id"),
+        ("ListChanges", api.ListChangesRequest(after=-1), "invalid position"),
+        ("ListRuns", api.ListRunsRequest(after=api.RunPlace(run_id=b"1")), "invalid run id"),
         ("GetRun", api.GetRunRequest(run_id=b"1"), "invalid run id"),
         ("Compare", api.CompareRequest(run_ids=[b"1" * 16]), "2 to 20 runs"),
         ("ListNodes", api.ListNodesRequest(run_id=b"1" * 16, statuses=["odd"]), "unknown status 'odd'"),
@@ -247,3 +255,93 @@ async def test_a_token_belongs_to_its_question(database_url: str) -> None:
             await _get(stub, b"0" * 16)
         assert status(missing.value) == "NOT_FOUND"
         assert (await tracker.stub.GetRun(st.GetRunRequest(run_id=(await listed(stub, 2))[0].run_id))).run.nodes == 1
+
+
+async def test_changes_after_a_position_and_removed_runs(database_url: str) -> None:
+    async with running(database_url) as tracker, history(tracker, database_url) as stub:
+        plan = chain(1)
+        await tracker.put(plan)
+        kept, gone = await whole(tracker, plan, 1, labels={"a": "b"}), await whole(tracker, plan, 1, labels={"a": "b"})
+        await listed(stub, 2, states=[ev.RUN_STATE_SUCCEEDED])
+        every = await stub.ListChanges(api.ListChangesRequest(limit=1))
+        assert every.more and len(every.runs) == 1
+        rest = await stub.ListChanges(api.ListChangesRequest(after=every.position))
+        assert {run.run_id for run in [*every.runs, *rest.runs]} == {kept, gone} and not rest.more
+        position = (await stub.ListRuns(api.ListRunsRequest(page_size=1))).position
+        assert position >= rest.position
+        await tracker.stub.RemoveRun(st.RemoveRunRequest(run_id=gone))
+        assert [run.run_id for run in await listed(stub, 1)] == [kept]
+        assert [run.run_id for run in await listed(stub, 1, labels={"a": "b"})] == [kept]
+        news = await stub.ListChanges(api.ListChangesRequest(after=position))
+        assert (list(news.runs), list(news.removed)) == ([], [gone])
+        assert (await stub.Statistics(api.StatisticsRequest())).rows[0].succeeded == 2, "it did run"
+        await stub.Rebuild(api.RebuildRequest())
+        await until(stub, lambda status: status.runs >= 0 and not status.lag.events)
+        assert [run.run_id for run in await listed(stub, 1)] == [kept]
+        oldest = api.ListRunsRequest(order=api.RUN_ORDER_OLDEST, page_size=1)
+        assert [run.run_id for run in (await stub.ListRuns(oldest)).runs] == [kept]
+
+
+async def test_writing_goes_on_wherever_its_line_is_cut(database_url: str) -> None:
+    async with (
+        running(database_url) as tracker,
+        proxied(database_url) as (url, proxy),
+        history(tracker, url),
+    ):
+        plan = chain(1)
+        await tracker.put(plan)
+        for place in range(6):  # the statements by which a process becomes the one that writes are among these
+            proxy.passed, proxy.cut_answers = place, 2
+            run_id = await whole(tracker, plan, 1)
+            await wait_written(database_url, run_id)
+        assert proxy.cuts
+
+
+async def wait_written(url: str, run_id: bytes) -> None:
+    database = Database(url)
+    await database.open()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not await database.fetchval("SELECT 1 FROM penstock_history.runs WHERE run_id = $1", run_id):
+                await asyncio.sleep(0.05)
+    finally:
+        await database.close()
+
+
+async def test_many_rows_of_statistics_have_their_own_durations(database_url: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(statistics, "ROWS_MAX", 1)
+    async with running(database_url) as tracker, history(tracker, database_url) as stub:
+        plan, other = chain(2), wide(1, name="shop:train")
+        for each in (plan, other):
+            await tracker.put(each)
+        await whole(tracker, plan, 2)
+        await whole(tracker, other, 1)
+        await listed(stub, 2, states=[ev.RUN_STATE_SUCCEEDED])
+        found = await stub.Statistics(api.StatisticsRequest(by=["workflow"]))
+        (row,) = found.rows
+        assert found.more and row.succeeded == 1 and row.p50_us > 0
+
+
+@pytest.mark.parametrize(("first", "before"), [(0, 0), (31, 59), (30, 60), (31, 58), (15, 45), (40, 50), (0, 400)])
+async def test_months_and_days_add_up_to_the_same(database_url: str, first: int, before: int) -> None:
+    await migrate(database_url, packaged("penstock_history"), "penstock_history")
+    writer, changes = Writer(database_url), Changes()
+    assert await writer.acquire() is not None
+    for day in range(0, 400, 3):
+        for operator in ("", "m:f"):
+            changes.figures.of(Key(day, "m:w", f"team{day % 2}", operator)).count(SUCCEEDED, 1, 1_000 * (day + 1))
+    await writer.write(changes, lambda plan, node: "")
+    writer.release()
+    database = Database(database_url)
+    await database.open()
+    try:
+        for by in ([], ["team"], ["operator", "workflow"]):
+            asked = api.StatisticsRequest(from_day=first, before_day=before or 401, by=by)
+            by_day = api.StatisticsRequest(from_day=first, before_day=before or 401, by=[*by, "day"])
+            found, _ = await statistics.rows(database, asked)
+            days, _ = await statistics.rows(database, by_day)
+            assert sum(row.succeeded for row in found) == sum(row.succeeded for row in days)
+            assert sum(row.busy_us for row in found) == sum(row.busy_us for row in days)
+            assert all(row.p95_us for row in found if row.succeeded)
+    finally:
+        await database.close()

@@ -13,16 +13,14 @@ from penstock_proto.artifact_store.v1 import service_pb2
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ..edge.answers import IMMUTABLE, answer
+from ..edge.answers import BYTES, IMMUTABLE, OCTETS, answer
 from ..edge.bodies import check_type, chunks
 from ..edge.problems import Problem
 from ..edge.ranges import Part, is_current, part_of
 from . import models
 from .context import ArtifactHash, Context, Here
 
-OCTETS: Final = "application/octet-stream"
 CHUNK_BYTES: Final = 2**20
-BYTES: Final[dict[str, Any]] = {OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "All of it.", "content": BYTES},
     206: {"description": "A part of it.", "content": BYTES},
@@ -61,10 +59,10 @@ async def head_artifact(here: Here, request: Request, artifact: ArtifactHash) ->
 )
 async def put_artifact(here: Here, request: Request, artifact: ArtifactHash) -> Response:
     """Store bytes durably under their SHA-256."""
+    check_type(request, OCTETS)
     connection, name = here.client.connection, bytes.fromhex(artifact)
     asked = service_pb2.MissingRequest(artifacts=[name])
     missing = (await connection.call("artifact_store", "Missing", asked)).artifacts
-    check_type(request, OCTETS)
     body = chunks(request, OCTETS, here.artifact_bytes_max)
     stored = await _put(connection, name, body)
     location = f"/v1/artifacts/{artifact}"

@@ -15,7 +15,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ..edge.answers import shown_time
+from ..edge.answers import STREAMED, shown_time
 from ..edge.problems import Fault, Problem
 from ..edge.ranges import part_of
 from .context import NAME_CHARS_MAX, NAME_PATTERN, Context, Here, NodeName, RunId
@@ -23,7 +23,6 @@ from .context import NAME_CHARS_MAX, NAME_PATTERN, Context, Here, NodeName, RunI
 TAIL_MAX: Final = 10_000
 LINES: Final = "application/x-ndjson"
 TEXT: Final = "text/plain; charset=utf-8"
-HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 LINES_RESPONSE: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "One JSON object a line: `node`, `attempt`, `at`, `text`.",
@@ -51,7 +50,7 @@ async def list_lines(
     if node:
         _index(await here.client.plan(summary.plan), node)
     lines = _lines(here, run, node or None, follow, q.lower())
-    return StreamingResponse(_last(lines, tail) if tail else lines, headers=HEADERS, media_type=LINES)
+    return StreamingResponse(_last(lines, tail) if tail else lines, headers=STREAMED, media_type=LINES)
 
 
 @router.get(
@@ -74,7 +73,7 @@ async def get_log(
     summary = await here.client.summary(run)
     index = _index(await here.client.plan(summary.plan), node)
     text = await _text(here, summary.run_id, index, attempt)
-    headers = {**HEADERS, "Accept-Ranges": "bytes"}
+    headers = {**STREAMED, "Accept-Ranges": "bytes"}
     part = part_of(request, "", len(text))
     if part is None:
         return Response(text, 200, headers, TEXT)

@@ -15,7 +15,7 @@ from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import shard_of
 from starlette.responses import RedirectResponse, Response
 
-from ..edge.answers import JSON_TYPE, answer, shown_time
+from ..edge.answers import JSON_TYPE, OCTETS, answer, shown_time
 from ..edge.problems import Problem
 from . import fields, models, shown
 from .context import NAME_PATTERN, Context, Here, NodeName, OutputName, RunId
@@ -29,7 +29,6 @@ TIMELINE_MAX: Final = 5_000
 ATTEMPTS_SHOWN_MAX: Final = 20
 # JSON arguments up to this size are shown whole.
 JSON_BYTES_MAX: Final = 64 * 1024
-OCTETS: Final = "application/octet-stream"
 
 router = APIRouter(prefix="/v1", tags=["nodes"])
 

@@ -19,15 +19,13 @@ from penstock_proto.plan.v1 import plan_pb2
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..edge.answers import answer
+from ..edge.answers import BYTES, OCTETS, answer
 from ..edge.bodies import read
 from ..edge.problems import Problem
 from ..edge.ranges import is_current
 from . import models, shown
 from .context import Caller, Context, Here, PlanHash
 
-OCTETS: Final = "application/octet-stream"
-BYTES: Final[dict[str, Any]] = {OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 SVG: Final = "image/svg+xml"
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 VERSION: Final = version("penstock-gateway")
@@ -48,9 +46,7 @@ NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Th
     "/plans",
     status_code=201,
     response_model=models.StoredPlan,
-    openapi_extra={
-        "requestBody": {"required": True, "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
-    },
+    openapi_extra={"requestBody": {"required": True, "content": BYTES}},
 )
 async def store_plan(here: Here, caller: Caller, request: Request) -> Response:
     """Store a compiled plan: the bytes of a `penstock.plan.v1.Plan`. Store its bundle, an artifact, before."""

@@ -9,6 +9,7 @@ from penstock.client.run_id import parse_run_id
 from penstock_proto.state_tracker.v1.events_pb2 import RunState
 from starlette.responses import Response, StreamingResponse
 
+from ..edge.answers import STREAMED
 from ..edge.problems import Problem
 from ..live.run_changes import Wanted
 from ..live.watching import Watched, Watcher
@@ -18,7 +19,6 @@ from .run_filters import Filter
 EVENT_STREAM: Final = "text/event-stream"
 RUNS_MAX: Final = 50
 SEQ_MAX: Final = 2**62
-HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 EVENT: Final = {
     "type": "object",
     "properties": {
@@ -98,7 +98,7 @@ async def stream_runs(
     # A position of a history that was made again from the logs is unknown now.
     begin = now if position is None else min(position, now)
     stream = here.run_changes.stream(Wanted(wanted.has, states), begin)
-    return StreamingResponse(stream, headers=HEADERS, media_type=EVENT_STREAM)
+    return StreamingResponse(stream, headers=STREAMED, media_type=EVENT_STREAM)
 
 
 async def _streamed(here: Context, runs: Sequence[str], position: str) -> Response:
@@ -112,4 +112,4 @@ async def _streamed(here: Context, runs: Sequence[str], position: str) -> Respon
         return Response(status_code=204)
     plans = await asyncio.gather(*(here.client.plan(run.plan) for run in summaries))
     watched = [Watched(*one) for one in zip(ids, plans, seqs, strict=True)]
-    return StreamingResponse(Watcher(here.feeds, watched).stream(), headers=HEADERS, media_type=EVENT_STREAM)
+    return StreamingResponse(Watcher(here.feeds, watched).stream(), headers=STREAMED, media_type=EVENT_STREAM)

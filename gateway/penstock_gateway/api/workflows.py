@@ -5,7 +5,16 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query
 from penstock.client import Refused
-from penstock.client.registered import LATEST, Change, Reference, WorkflowVersion, parse_reference, ref_of, version_of
+from penstock.client.registered import (
+    LATEST,
+    Change,
+    Reference,
+    WorkflowInfo,
+    WorkflowVersion,
+    info_of,
+    parse_reference,
+    version_of,
+)
 from penstock.client.uploads import Outgoing
 from penstock_proto.registry.v1 import events_pb2, service_pb2
 from starlette.responses import Response
@@ -55,13 +64,13 @@ async def list_workflows(
     )
     found = await here.client.connection.call("registry", "List", request)
     next_page = here.pages.token(found.next_page_token, filters)
-    return answer({"workflows": [_entry(one) for one in found.entries], "next": next_page})
+    return answer({"workflows": [_info(info_of(one)) for one in found.entries], "next": next_page})
 
 
 @router.get("/workflows/{name:part}", response_model=models.Workflow)
 async def get_workflow(here: Here, name: Name) -> Response:
     """Get a deployed workflow with its aliases."""
-    return answer(_entry((await _get(here, Reference(name))).entry))
+    return answer(_info(await here.client.registry.workflow(name)))
 
 
 @router.get("/workflows/{name:part}/versions", response_model=models.Versions)
@@ -108,7 +117,7 @@ async def publish(
 @router.get("/workflows/{name:part}/versions/{which:part}", response_model=models.Version)
 async def get_version(here: Here, name: Name, which: Which) -> Response:
     """Get a version of a workflow: by its number, by an alias, or the latest."""
-    return answer(_version(version_of((await _get(here, _reference(name, which))).version)))
+    return answer(_version(await here.client.registry.version(str(_reference(name, which)))))
 
 
 @router.get("/workflows/{name:part}/versions/{which:part}/form", response_model=models.Form)
@@ -179,22 +188,17 @@ async def _change(here: Context, method: str, request: Any) -> Any:
         raise
 
 
-async def _get(here: Context, reference: Reference) -> service_pb2.GetResponse:
-    request = service_pb2.GetRequest(ref=ref_of(reference))
-    return await here.client.connection.call("registry", "Get", request)
-
-
 def _reference(name: str, which: str) -> Reference:
     return parse_reference(name if which == LATEST else f"{name}@{which}")
 
 
-def _entry(one: service_pb2.Entry) -> dict[str, Any]:
+def _info(one: WorkflowInfo) -> dict[str, Any]:
     return {
         "name": one.name,
         "team": one.team,
         "doc": one.doc,
         "latest": one.latest,
-        "aliases": {alias.alias: alias.version for alias in one.aliases},
+        "aliases": dict(one.aliases),
         "updated_at": shown_time(one.updated_at_us),
     }
 

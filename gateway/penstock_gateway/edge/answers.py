@@ -9,6 +9,11 @@ import msgspec
 from starlette.responses import Response
 
 JSON_TYPE: Final = "application/json"
+OCTETS: Final = "application/octet-stream"
+# Of what is sent as it comes: no proxy may gather it.
+STREAMED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+# How OpenAPI describes bytes.
+BYTES: Final[dict[str, Any]] = {OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Of what is named by the hash of its bytes.
 IMMUTABLE: Final = "private, max-age=31536000, immutable"

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from . import strict_json
+from .answers import JSON_TYPE
 from .problems import Fault, Problem, escaped
 
 JSON_BYTES_MAX: Final = 2**20
-JSON_TYPE: Final = "application/json"
 # Models of bodies, by name, for OpenAPI.
 BODIES: Final[dict[str, type[BaseModel]]] = {}
 

@@ -32,7 +32,6 @@ class Feed:
         self.run_id, self.plan = run_id, plan
         # Position up to which messages were dropped.
         self.floor = 0
-        self.seq = 0
         # All that was recorded when the feed began has been read.
         self.is_current = False
         # No more will come: the run has ended, or the State Tracker cannot be reached.
@@ -105,7 +104,6 @@ class Feed:
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
         self._kept_bytes += len(message.data)
-        self.seq = message.seq
         while self._kept_bytes > KEPT_BYTES_MAX and len(self._kept) > 1:
             dropped = self._kept.popleft()
             self._kept_bytes -= len(dropped.data)

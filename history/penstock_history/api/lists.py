@@ -1,4 +1,4 @@
-"""Queries over all runs: lists, counts, ids. Each list follows an index and reads no more than it returns."""
+"""Queries over all runs: lists and counts. Each list follows an index and reads no more than it returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,10 +26,6 @@ LABELS_MAX: Final = 16
 TEXT_CHARS_MAX: Final = 1_000
 WORKFLOWS_MAX: Final = 1_000  # that a search may match
 COUNTED_MAX: Final = 10_000
-FOUND_MAX: Final = 20
-ID_DIGITS: Final = 32
-END_DIGITS: Final = 12
-ENDING_ROWS_MAX: Final = 1_000
 
 FIELDS: Final = (
     "run_id, submitted_us, ended_us, workflow, plan, team, caller, options, state, shard, first_seq, last_seq, nodes, "
@@ -124,28 +120,6 @@ async def by_id(database: Database, run_ids: Sequence[bytes], more: str = "") ->
         query = f"SELECT {FIELDS}{more} FROM {table} WHERE run_id = ANY($1::uuid[])"
         rows |= {row["run_id"]: row for row in await database.fetch(query, list(run_ids))}
     return rows
-
-
-async def find(database: Database, part: str) -> list[bytes]:
-    """Return the runs whose ids begin or end with these hexadecimal digits, newest first, at most FOUND_MAX."""
-    digits = part.replace("-", "").lower()
-    if not 0 < len(digits) <= ID_DIGITS or set(digits) - set("0123456789abcdef"):
-        raise BadRequest(f"{part[:64]!r} is not part of a run id: expected 1 to {ID_DIGITS} hexadecimal digits")
-    first, last = (bytes.fromhex(digits.ljust(ID_DIGITS, fill)) for fill in "0f")
-    reverse = digits[-END_DIGITS:][::-1]
-    rows_max = ENDING_ROWS_MAX if len(digits) > END_DIGITS else FOUND_MAX
-    found: set[bytes] = set()
-    for table in TABLES:
-        beginning = f"SELECT run_id FROM {table} WHERE run_id BETWEEN $1 AND $2 ORDER BY run_id DESC LIMIT {FOUND_MAX}"
-        word = "reverse(right(run_id::text, 12))"
-        ending = f"SELECT run_id FROM {table} WHERE {word} ~>=~ $1 AND {word} ~<~ $2 LIMIT $3"
-        rows = [
-            *await database.fetch(beginning, first, last),
-            *await database.fetch(ending, reverse, reverse + "g", rows_max),  # "g" follows every digit
-        ]
-        ids: list[bytes] = [row["run_id"] for row in rows]
-        found.update(run_id for run_id in ids if run_id.hex().startswith(digits) or run_id.hex().endswith(digits))
-    return sorted(found, reverse=True)[:FOUND_MAX]
 
 
 def record(row: Row) -> api.RunRecord:

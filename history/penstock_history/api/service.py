@@ -57,9 +57,6 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
     async def CountRuns(self, request: api.CountRunsRequest, context: Any) -> api.CountRunsResponse:
         return api.CountRunsResponse(counts=await lists.counts(self._database, request), lag=self._lag())
 
-    async def FindRuns(self, request: api.FindRunsRequest, context: Any) -> api.FindRunsResponse:
-        return api.FindRunsResponse(run_ids=await lists.find(self._database, request.part))
-
     async def GetRun(self, request: api.GetRunRequest, context: Any) -> api.GetRunResponse:
         (row,) = await self._rows([request.run_id])
         found = await self._outline(row["plan"])

@@ -1,12 +1,25 @@
 """Figures by day, workflow, team and operator: what statistics are added up from."""
 
+import datetime
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from .buckets import bucket_of
 from .nodes import CANCELLED, FAILED, SKIPPED, SUCCEEDED, Nodes
 
+EPOCH: Final = datetime.date(1970, 1, 1)
 DAY_US: Final = 86_400_000_000
+
+
+def month_of(day: int) -> int:
+    """Return the month of a day, both counted from 1970-01 in UTC."""
+    at = EPOCH + datetime.timedelta(days=day)
+    return (at.year - EPOCH.year) * 12 + at.month - 1
+
+
+def first_day_of(month: int) -> int:
+    """Return the first day of a month."""
+    return (datetime.date(EPOCH.year + month // 12, month % 12 + 1, 1) - EPOCH).days
 
 
 class Key(NamedTuple):

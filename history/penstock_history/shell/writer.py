@@ -6,6 +6,7 @@ from typing import Any, Final
 from penstock_proto.state_tracker.v1.events_pb2 import RunOptions
 from penstock_service.database import Connection, connect
 
+from ..core.figures import Sums, month_of
 from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
 from ..core.open_run import OpenRun
 from ..core.runs import Changes, Mark
@@ -58,24 +59,28 @@ INSERT INTO penstock_history.labels (name, value, submitted_us, run_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) ON CONFLICT DO NOTHING"""
 NAME = """
 INSERT INTO penstock_history.workflows (workflow) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"""
+# Filled in: the table, and its column of time.
 COUNT = """
-INSERT INTO penstock_history.figures AS known
-    (day, workflow, team, operator, succeeded, failed, cancelled, skipped, retries, busy_us)
+INSERT INTO penstock_history.{0} AS known
+    ({1}, workflow, team, operator, succeeded, failed, cancelled, skipped, retries, busy_us)
 SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[],
     $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
-ON CONFLICT (day, workflow, team, operator) DO UPDATE SET
+ON CONFLICT (operator, {1}, workflow, team) DO UPDATE SET
     succeeded = known.succeeded + excluded.succeeded, failed = known.failed + excluded.failed,
     cancelled = known.cancelled + excluded.cancelled, skipped = known.skipped + excluded.skipped,
     retries = known.retries + excluded.retries, busy_us = known.busy_us + excluded.busy_us"""
 MEASURE = """
-INSERT INTO penstock_history.durations AS known (day, workflow, team, operator, bucket, count)
+INSERT INTO penstock_history.{0} AS known ({1}, workflow, team, operator, bucket, count)
 SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
-ON CONFLICT (day, workflow, team, operator, bucket) DO UPDATE SET count = known.count + excluded.count"""
+ON CONFLICT (operator, {1}, workflow, team, bucket) DO UPDATE SET count = known.count + excluded.count"""
 POSITION = """
 INSERT INTO penstock_history.positions (shard, from_seq, taken_seq)
 SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[])
 ON CONFLICT (shard) DO UPDATE SET from_seq = excluded.from_seq, taken_seq = excluded.taken_seq"""
-TABLES: Final = ("runs", "open_runs", "labels", "workflows", "figures", "durations", "positions")
+TABLES: Final = (
+    "runs", "open_runs", "labels", "workflows", "figures", "durations", "figures_by_month", "durations_by_month",
+    "positions",
+)  # fmt: skip
 
 
 class Writer:
@@ -156,7 +161,7 @@ class Writer:
             await connection.execute(LABEL, names, values, *places)
         if new := sorted({name for run in runs for name in _names(run)} - self._workflows):
             await connection.execute(NAME, new)
-        await _write_figures(connection, changes)
+        await _write_figures(connection, changes.figures)
         if changes.marks:
             marks = sorted(changes.marks.items())
             columns = zip(*((shard, mark.from_seq, mark.taken_seq) for shard, mark in marks), strict=True)
@@ -191,16 +196,24 @@ async def _write_removals(connection: Connection, changes: Changes, change: int)
         await connection.execute(REMOVED_UP_TO, changes.removed_us)
 
 
-async def _write_figures(connection: Connection, changes: Changes) -> None:
-    # In one order for every writer.
-    figures = sorted(changes.figures.items())
-    if not figures:
+async def _write_figures(connection: Connection, sums: Sums) -> None:
+    await _add(connection, sums, "figures", "durations", "day")
+    months = Sums()
+    for key, figures in sums.items():
+        months.of(key._replace(day=month_of(key.day))).add(figures)
+    await _add(connection, months, "figures_by_month", "durations_by_month", "month")
+
+
+async def _add(connection: Connection, sums: Sums, figures: str, durations: str, column: str) -> None:
+    """Add sums to the tables of days or of months, in one order for every writer."""
+    ordered = sorted(sums.items())
+    if not ordered:
         return
-    counted = [(*key, f.succeeded, f.failed, f.cancelled, f.skipped, f.retries, f.busy_us) for key, f in figures]
-    await connection.execute(COUNT, *map(list, zip(*counted, strict=True)))
-    measured = [(*key, bucket, count) for key, f in figures for bucket, count in sorted(f.buckets.items())]
+    counted = [(*key, f.succeeded, f.failed, f.cancelled, f.skipped, f.retries, f.busy_us) for key, f in ordered]
+    await connection.execute(COUNT.format(figures, column), *map(list, zip(*counted, strict=True)))
+    measured = [(*key, bucket, count) for key, f in ordered for bucket, count in sorted(f.buckets.items())]
     if measured:
-        await connection.execute(MEASURE, *map(list, zip(*measured, strict=True)))
+        await connection.execute(MEASURE.format(durations, column), *map(list, zip(*measured, strict=True)))
 
 
 def _emptied() -> NotWriter:

@@ -105,8 +105,6 @@ def move(
     expected: int | None,
     known: Known,
     interfaces: Mapping[int, Interface],
-    *,
-    kind: "EntryKind" = EntryKind.ENTRY_KIND_WORKFLOW,
 ) -> AliasMoved | None:
     """Point an alias at a version, or with version 0 remove it; None if it is there already.
 
@@ -126,4 +124,11 @@ def move(
         raise TooManyAliases(f"{name!r} has {ALIASES_MAX} aliases, which is the limit: remove one first")
     both = found in interfaces and version in interfaces
     changes = input_changes(interfaces[found], interfaces[version]) if both else []
-    return AliasMoved(entry_kind=kind, name=name, alias=alias, version=version, from_version=found, changes=changes)
+    return AliasMoved(
+        entry_kind=EntryKind.ENTRY_KIND_WORKFLOW,
+        name=name,
+        alias=alias,
+        version=version,
+        from_version=found,
+        changes=changes,
+    )

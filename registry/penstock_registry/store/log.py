@@ -22,7 +22,7 @@ LOCK = """
 SELECT seq, set_config('idle_in_transaction_session_timeout', '10s', true) FROM penstock_registry.head FOR UPDATE"""
 ADVANCE = """
 UPDATE penstock_registry.head SET seq = seq + $1, recorded_at = greatest(recorded_at, clock_timestamp())
-RETURNING seq, (extract(epoch FROM recorded_at) * 1000000)::bigint AS recorded_at_us"""
+RETURNING seq"""
 APPEND = """
 INSERT INTO penstock_registry.events (seq, recorded_at, payload)
 SELECT new.seq, head.recorded_at, payload
@@ -40,16 +40,14 @@ class Turn:
         self.connection = connection
         # The end of the log.
         self.seq = seq
-        self.recorded_at_us = 0
         self.events: Sequence[RegistryEvent] = ()
 
     async def append(self, events: Sequence[RegistryEvent]) -> None:
         """Append events and change the tables accordingly."""
         if not events:
             return
-        row: Row = await self.connection.fetchrow(ADVANCE, len(events))
         first = self.seq + 1
-        self.seq, self.recorded_at_us = row["seq"], row["recorded_at_us"]
+        self.seq = await self.connection.fetchval(ADVANCE, len(events))
         payloads = [event.SerializeToString() for event in events]
         await self.connection.execute(APPEND, list(range(first, self.seq + 1)), payloads)
         await tables.apply(self.connection, first, events)

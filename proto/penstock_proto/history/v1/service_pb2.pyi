@@ -196,18 +196,6 @@ class StateCount(_message.Message):
     capped: bool
     def __init__(self, state: _Optional[_Union[_events_pb2.RunState, str]] = ..., runs: _Optional[int] = ..., capped: _Optional[bool] = ...) -> None: ...
 
-class FindRunsRequest(_message.Message):
-    __slots__ = ("part",)
-    PART_FIELD_NUMBER: _ClassVar[int]
-    part: str
-    def __init__(self, part: _Optional[str] = ...) -> None: ...
-
-class FindRunsResponse(_message.Message):
-    __slots__ = ("run_ids",)
-    RUN_IDS_FIELD_NUMBER: _ClassVar[int]
-    run_ids: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, run_ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
-
 class GetRunRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

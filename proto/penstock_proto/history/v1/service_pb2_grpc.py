@@ -49,11 +49,6 @@ class HistoryServiceStub:
                 request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
-        self.FindRuns = channel.unary_unary(
-                '/penstock.history.v1.HistoryService/FindRuns',
-                request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsRequest.SerializeToString,
-                response_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsResponse.FromString,
-                _registered_method=True)
         self.GetRun = channel.unary_unary(
                 '/penstock.history.v1.HistoryService/GetRun',
                 request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.GetRunRequest.SerializeToString,
@@ -105,13 +100,6 @@ class HistoryServiceServicer:
 
     def ListChanges(self, request, context):
         """What became different in these lists after a position: runs as they are now, and those that were removed.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def FindRuns(self, request, context):
-        """Runs by the beginning or the end of their ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,11 +164,6 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesRequest.FromString,
                     response_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesResponse.SerializeToString,
-            ),
-            'FindRuns': grpc.unary_unary_rpc_method_handler(
-                    servicer.FindRuns,
-                    request_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsRequest.FromString,
-                    response_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsResponse.SerializeToString,
             ),
             'GetRun': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRun,
@@ -294,33 +277,6 @@ class HistoryService:
             '/penstock.history.v1.HistoryService/ListChanges',
             penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesRequest.SerializeToString,
             penstock__proto_dot_history_dot_v1_dot_service__pb2.ListChangesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def FindRuns(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/penstock.history.v1.HistoryService/FindRuns',
-            penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsRequest.SerializeToString,
-            penstock__proto_dot_history_dot_v1_dot_service__pb2.FindRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,
