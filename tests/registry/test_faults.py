@@ -6,14 +6,16 @@ import asyncio
 import importlib
 import pkgutil
 import re
+from contextlib import suppress
 from types import ModuleType
 
 import pytest
 from penstock_proto.registry.v1 import service_pb2 as api
 from penstock_registry import store
-from penstock_registry.app import SCHEMA
+from penstock_registry.app import SCHEMA, Registry
 from penstock_registry.store import tables
-from penstock_service.database import Connection, connect
+from penstock_service.database import TROUBLE, Connection, connect
+from penstock_service.errors import DatabaseAway
 from penstock_service.migrations import migrate, packaged
 
 from tests.registry.running import plan, refusal, serving, with_record
@@ -23,6 +25,8 @@ from tests.waiting import WAIT_S
 
 # A deploy with a type and an alias makes fewer statements than this.
 STATEMENTS_MAX = 40
+# Besides the observer's own.
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 # In the order in which their rows can be made.
 TABLES = ("entries", "versions", "aliases", "links", "forms")
 
@@ -186,3 +190,23 @@ def list_migrations() -> list[str]:
 
     folder = files("penstock_registry") / "migrations"
     return [one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".sql")]
+
+
+async def test_a_start_that_is_cut_keeps_no_connections(database_url: str) -> None:
+    await migrate(database_url, packaged("penstock_registry"), schema=SCHEMA)
+    observer = await connect(database_url)
+    async with proxied(database_url) as (url, proxy):
+        for place in range(STATEMENTS_MAX):
+            registry = Registry(url, ["127.0.0.1:1"])
+            cuts, proxy.passed, proxy.cut_answers = proxy.cuts, place, 1
+            async with asyncio.timeout(WAIT_S):
+                while not registry.is_ready:
+                    with suppress(DatabaseAway, *TROUBLE):
+                        await registry.start()
+                await registry.stop()
+                while await observer.fetchval(CONNECTIONS):
+                    await asyncio.sleep(0.05)
+            if proxy.cuts == cuts:
+                break  # beyond the last statement
+        assert proxy.cuts
+    await observer.close()

@@ -44,11 +44,11 @@ async def result(
         outputs = await here.client.outputs_json(run, previews=True, json_bytes_max=PREVIEWED_JSON_BYTES_MAX)
     elif state is RunState.SUCCEEDED:
         outputs = expressions.as_json(plan, expressions.recorded(ended.outputs), shown.value)
-    failure = _failure(plan, ended) if state is RunState.FAILED else None
+    failure = failure_of(plan, ended) if state is RunState.FAILED else None
     return answer({"run": run, "state": state.value, "outputs": outputs, "failure": failure})
 
 
-def _failure(plan: plan_pb2.Plan, ended: service_pb2.RunResult) -> dict[str, Any] | None:
+def failure_of(plan: plan_pb2.Plan, ended: service_pb2.RunResult) -> dict[str, Any] | None:
     if not 0 <= ended.failed_node < len(plan.nodes):
         return None
     node, failed = node_view(plan, ended.failed_node), ended.failure
