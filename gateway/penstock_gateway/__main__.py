@@ -26,6 +26,7 @@ async def start(settings: Settings, here: Process) -> None:
         artifact_store=settings.artifact_store,
         registry=settings.registry,
         artifact_bytes_max=settings.artifact_bytes_max,
+        upload_bytes_max=settings.upload_bytes_max,
     )
     here.stop(gateway.stop)
     await process.retry_until_available(gateway.start, (Unreachable,), "the State Tracker")

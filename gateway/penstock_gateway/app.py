@@ -9,7 +9,21 @@ from fastapi.exceptions import RequestValidationError
 from penstock.client import ClientError
 from starlette.exceptions import HTTPException
 
-from .api import artifacts, deployment, logs, nodes, past, plans, pools, results, runs, shown, streams, workflows
+from .api import (
+    artifacts,
+    deployment,
+    logs,
+    nodes,
+    past,
+    plans,
+    pools,
+    results,
+    runs,
+    shown,
+    streams,
+    uploads,
+    workflows,
+)
 from .api.context import Context
 from .api.description import describe
 from .edge import console
@@ -21,12 +35,26 @@ from .errors import GatewayError
 from .live.feeds import Feeds
 from .live.run_changes import RunChanges
 from .live.views import Views
-from .settings import ARTIFACT_BYTES_MAX
+from .settings import ARTIFACT_BYTES_MAX, UPLOAD_BYTES_MAX
 from .upstream import Upstream
 
 ROUTERS: Final[Sequence[APIRouter]] = tuple(
     part.router
-    for part in (workflows, runs, past, results, nodes, logs, streams, plans, artifacts, pools, deployment, console)
+    for part in (
+        workflows,
+        runs,
+        past,
+        results,
+        nodes,
+        logs,
+        streams,
+        plans,
+        artifacts,
+        uploads,
+        pools,
+        deployment,
+        console,
+    )
 )
 
 
@@ -51,6 +79,7 @@ class Gateway:
         artifact_store: str = "",
         registry: str = "",
         artifact_bytes_max: int = ARTIFACT_BYTES_MAX,
+        upload_bytes_max: int = UPLOAD_BYTES_MAX,
     ) -> None:
         self._client = Upstream(state_tracker, program=f"penstock-gateway/{version('penstock-gateway')}")
         self._client.connection.places.update(
@@ -60,7 +89,7 @@ class Gateway:
         )
         self._feeds = Feeds(self._client)
         self._run_changes = RunChanges(self._client.ask_history, shown.listed)
-        self._artifact_bytes_max = artifact_bytes_max
+        self._artifact_bytes_max, self._upload_bytes_max = artifact_bytes_max, upload_bytes_max
         self._app = make_app()
         self._server = HttpServer(Guard(self._app, hosts, origins), host, port)
 
@@ -81,6 +110,7 @@ class Gateway:
             deployment_id=found.deployment_id,
             shards=found.shards,
             artifact_bytes_max=self._artifact_bytes_max,
+            upload_bytes_max=self._upload_bytes_max,
         )
         await self._server.start()
 

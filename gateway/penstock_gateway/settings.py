@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 HTTP_PORT: Final = 7780
 ARTIFACT_BYTES_MAX: Final = 64 * 2**30
+UPLOAD_BYTES_MAX: Final = 2 * 2**30
 
 
 class Settings(ServiceSettings):
@@ -42,6 +43,14 @@ class Settings(ServiceSettings):
     )
     artifact_bytes_max: int = Field(
         default=ARTIFACT_BYTES_MAX, ge=1, le=2**50, description="Largest artifact that can be uploaded."
+    )
+
+    upload_bytes_max: int = Field(
+        default=UPLOAD_BYTES_MAX,
+        ge=1,
+        le=2**50,
+        description="Largest file that can be posted for an input. It is kept in the folder for temporary files until "
+        "all of it is there.",
     )
 
     @model_validator(mode="after")

@@ -69,6 +69,16 @@ def gated(gate: str, width: int = 4) -> int:
     return add([hold(gate, each) for each in range(4)])
 
 
+@operator(cpu=0.1, memory=0)
+def read(file: Path) -> str:
+    return f"{file.name}: {file.read_text()}"
+
+
+@workflow
+def reading(file: Path) -> str:
+    return read(file)
+
+
 @workflow
 def failing(n: int = 1) -> int:
     return add([fail(n), double(n)])
@@ -104,7 +114,13 @@ class Programs:
             gate = self._folder / "gate"
             gate.mkdir(exist_ok=True)
             (gate / "open").touch()
-            inputs = {"doubled": {"n": 1}, "gated": {"gate": str(gate)}, "echo": {"value": 1}}.get(name, {})
+            every: dict[str, dict[str, Any]] = {
+                "doubled": {"n": 1},
+                "gated": {"gate": str(gate)},
+                "echo": {"value": 1},
+                "reading": {"file": self.file},
+            }
+            inputs = every.get(name, {})
             self._plans[name] = self.submit(name, **inputs).plan_hash.hex()
         return self._plans[name]
 

@@ -108,3 +108,25 @@ def test_a_log_is_had_by_its_bytes(rest: httpx.Client, programs: Programs) -> No
     assert seen == whole.content
     assert rest.get(path, headers={"Range": f"bytes={len(seen)}-"}).status_code == 416
     assert rest.get(path.replace("/1/", "/2/")).content == b""
+
+
+def test_a_file_is_uploaded_and_read_by_an_operator(rest: httpx.Client, programs: Programs) -> None:
+    content = b"some text"
+    params = {"name": "notes ü.txt", "sha256": hashlib.sha256(content).hexdigest()}
+    headers = {"Content-Type": "application/octet-stream"}
+    stored = rest.post("/artifacts", params=params, content=content, headers=headers)
+    assert stored.status_code == 201, stored.text
+    body = {"plan": programs.plan("reading"), "artifacts": {"file": stored.json()["input"]}}
+    launched = rest.post("/runs", json=body)
+    assert launched.status_code == 201, launched.text
+    assert programs.ended(launched.json()["run"])["outputs"] == {"result": "notes ü.txt: some text"}
+    other = rest.post("/artifacts", params=params, content=b"other text", headers=headers)
+    assert (other.status_code, other.json()["type"]) == (409, "/v1/problems/conflict")
+    for name in ("..", "ü" * 200):
+        refused = rest.post("/artifacts", params={"name": name}, content=content, headers=headers)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "query parameter name"), name
+    plain = rest.post("/artifacts", content=content, headers=headers).json()
+    assert (
+        plain["input"]["artifact"] == params["sha256"]
+        and rest.get(plain["href"].removeprefix("/v1")).content == content
+    )

@@ -64,7 +64,7 @@ async def put_artifact(here: Here, request: Request, artifact: ArtifactHash) -> 
     asked = service_pb2.MissingRequest(artifacts=[name])
     missing = (await connection.call("artifact_store", "Missing", asked)).artifacts
     body = chunks(request, OCTETS, here.artifact_bytes_max)
-    stored = await _put(connection, name, body)
+    stored = await put(connection, name, body)
     location = f"/v1/artifacts/{artifact}"
     shown = {"artifact": artifact, "size_bytes": stored.size_bytes, "href": location}
     return answer(shown, 201 if missing else 200, {"Location": location})
@@ -126,7 +126,7 @@ async def _messages(connection: Connection, artifact: bytes, offset: int) -> Asy
                 yield message
 
 
-async def _put(connection: Connection, artifact: bytes, body: AsyncIterator[bytes]) -> service_pb2.PutResponse:
+async def put(connection: Connection, artifact: bytes, body: AsyncIterator[bytes]) -> service_pb2.PutResponse:
     """Pass a body on as it comes. It comes once: a failure is not retried here, but by the client."""
     refused: list[Problem] = []
 

@@ -30,6 +30,8 @@ CLIENT: Final = "penstock-gateway"
 # Laid-out plans, and sizes of artifacts, that are remembered.
 GRAPHS_MAX: Final = 32
 SIZES_MAX: Final = 10_000
+# Files that are taken at once: each is written to a disk of the gateway first.
+UPLOADS_MAX: Final = 16
 
 
 class _Part(Convertor[str]):
@@ -61,10 +63,12 @@ class Context:
     deployment_id: str
     shards: int
     artifact_bytes_max: int
+    upload_bytes_max: int
     views: Views
     run_changes: RunChanges
     graphs: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered[dict[str, Any]](GRAPHS_MAX))
     sizes: Remembered[int] = field(default_factory=lambda: Remembered[int](SIZES_MAX))
+    uploading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_MAX))
     # Held by the one look at the deployment that goes on.
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)
 

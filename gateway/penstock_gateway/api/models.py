@@ -388,6 +388,18 @@ class StoredArtifact(Body):
     href: str
 
 
+class StoredInput(Body):
+    artifact: HashText
+    codec: str
+    type: str
+    size_bytes: int
+
+
+class UploadedInput(Body):
+    input: StoredInput = Field(description="Pass it on in `artifacts` of a launch.")
+    href: str
+
+
 class Resources(Body):
     cpu: float
     gpu: int

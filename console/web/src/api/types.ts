@@ -561,6 +561,13 @@ export type StoredArtifact = {
   href: string;
 };
 
+export type StoredInput = {
+  artifact: string;
+  codec: string;
+  type: string;
+  size_bytes: number;
+};
+
 export type StoredPlan = {
   plan: string;
   workflow: string;
@@ -585,6 +592,12 @@ export type TimelineNode = {
   operator: string;
   state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
   attempts: (Attempt)[];
+};
+
+export type UploadedInput = {
+  /** Pass it on in `artifacts` of a launch. */
+  input: StoredInput;
+  href: string;
 };
 
 /** One value: `json` if it is small JSON, or an artifact at `href`. */
