@@ -17,12 +17,11 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import deaths, keeper_records, leftovers, machine, reports
+from . import deaths, keeper_records, machine, reports
 from .channel import MESSAGE_BYTES_MAX
 from .child_process import LINUX, Binding, ChildProcess, child_answer, setup_of
 from .downloads import Prepared, Unavailable
 from .executor import Context, Stage
-from .gpus import visible_gpus
 from .keeper_link import KeeperLink
 from .keeper_records import Record
 from .slots import AHEAD_MAX
@@ -49,7 +48,7 @@ class ProcessExecutor:
         self, *, cpu_milli: int | None = None, memory_bytes: int | None = None, gpus: Sequence[str] | None = None
     ) -> None:
         """What is not given is what this machine has; `gpus` as CUDA_VISIBLE_DEVICES names them."""
-        self._gpus = tuple(visible_gpus() if gpus is None else gpus)
+        self._gpus = tuple(machine.visible_gpus() if gpus is None else gpus)
         self._capacity = machine.resources(cpu_milli, memory_bytes, len(self._gpus))
         self._warm = Warm(self._gpus, max(1, -(-self._capacity.cpu_milli // 1000)))
         self._children: dict[int, ChildProcess] = {}  # all that live, by number
@@ -76,7 +75,7 @@ class ProcessExecutor:
         keeper = KeeperLink(self._folder, GRACE_S, self._on_record, self._on_keeper_lost)
         await keeper.open()
         self._keeper = keeper
-        self._oom_kills = leftovers.oom_kills()
+        self._oom_kills = machine.oom_kills()
         self._prepared = Prepared(context, self._on_prepared)
         self._fill_up()
 
@@ -447,7 +446,7 @@ class ProcessExecutor:
     def _death(self, grant: Grant, child: ChildProcess, code: int) -> Report:
         """The action's process ended by itself, or was killed by somebody else, or by `stop`."""
         out_of_memory = False
-        if code == -signal.SIGKILL and not child.killed_for and (kills := leftovers.oom_kills()) > self._oom_kills:
+        if code == -signal.SIGKILL and not child.killed_for and (kills := machine.oom_kills()) > self._oom_kills:
             self._oom_kills, out_of_memory = kills, True
         return deaths.report(grant, self._context.worker, child, code, out_of_memory)
 

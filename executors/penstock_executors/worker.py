@@ -19,7 +19,7 @@ from penstock_service.settings import BadAddress, UnsafeBind, is_loopback, split
 from . import own_folder
 from .errors import ExecutorError
 from .executor import Executor, load_executor
-from .gpus import visible_gpus
+from .machine import visible_gpus
 from .remote import Place, RemoteWorker
 
 DRAIN_S: Final = 60.0
