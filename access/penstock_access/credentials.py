@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 HEADER: Final = "authorization"
@@ -20,24 +18,6 @@ Header = Callable[[], str]
 # Returns an access token and how long it lasts, in seconds.
 Exchange = Callable[[str], Awaitable[tuple[str, float]]]
 
-# Of the request that is being answered, in a program that calls on with the tokens of its own callers.
-_PASSED: Final[ContextVar[str | None]] = ContextVar("penstock_token", default=None)
-
-
-@contextmanager
-def pass_on(token: str) -> Generator[None]:
-    """Let calls of this context carry the token of its caller; empty: none at all."""
-    reset = _PASSED.set(token)
-    try:
-        yield
-    finally:
-        _PASSED.reset(reset)
-
-
-def passed() -> str | None:
-    """Return the token that is passed on; None where there is no caller whose token could be."""
-    return _PASSED.get()
-
 
 class Credential:
     """A token as it was given: an access token, or an API token that is exchanged for one again and again."""
@@ -49,6 +29,11 @@ class Credential:
         self._lock = asyncio.Lock()
 
     @property
+    def is_given(self) -> bool:
+        """Whether there is a token at all."""
+        return bool(self._given)
+
+    @property
     def is_exchanged(self) -> bool:
         return self._given.startswith(API_TOKEN)
 
@@ -58,8 +43,7 @@ class Credential:
         return self.is_exchanged and time.monotonic() >= self._renew_at
 
     def __call__(self) -> str:
-        token = passed()
-        return self._token if token is None else token
+        return self._token
 
     async def renew(self, exchange: Exchange) -> None:
         """Exchange it if that is due; raises what `exchange` raises."""

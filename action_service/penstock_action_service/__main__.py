@@ -2,10 +2,12 @@
 
 import sys
 
+from penstock_access.rules import Of
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
+from penstock_service.guard import by_run
 from penstock_service.process import Process, retry_until_available
-from penstock_service.state_trackers import deployment_of
+from penstock_service.state_trackers import RunTeams, deployment_of
 from penstock_stream.opening import open_stream
 
 from .app import ActionService
@@ -29,7 +31,9 @@ async def start(settings: Settings, here: Process) -> None:
         weights=settings.team_weights,
         worker_lease_s=settings.worker_lease_s,
     )
-    server = await here.serve(settings, service.register)
+    teams = RunTeams(settings.state_trackers)
+    here.stop(teams.close)
+    server = await here.serve(settings, service.register, {Of.RUN: by_run(teams.of)})
     if not settings.advertise:
         service.address = server.address
     here.stop(service.stop)

@@ -2,9 +2,12 @@
 
 import sys
 
+from penstock_access.rules import Of
 from penstock_proto.artifact_store.v1 import service_pb2
 from penstock_service import grpc_server, process
+from penstock_service.guard import by_run
 from penstock_service.process import Process
+from penstock_service.state_trackers import RunTeams
 
 from . import measures
 from .errors import ArtifactStoreError
@@ -23,7 +26,9 @@ async def start(settings: Settings, here: Process) -> None:
         add_to_server(store, server.grpc)
         server.serves(service_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
 
-    await here.serve(settings, register)
+    teams = RunTeams(settings.state_trackers)
+    here.stop(teams.close)
+    await here.serve(settings, register, {Of.RUN: by_run(teams.of)})
 
 
 def main() -> int:

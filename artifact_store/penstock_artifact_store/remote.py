@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import grpc
+from penstock_access.credentials import Channel, Header
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
 from penstock_proto.artifact_store.v1 import service_pb2_grpc
 from penstock_proto.channels import open_blocking_channel
@@ -39,10 +40,14 @@ RETRIED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEE
 class RemoteStore:
     """Bytes are fetched once and kept in the cache; what is put is in the cache, and durable remotely on return."""
 
-    def __init__(self, address: str, cache: LocalStore, tls: Tls | None = None) -> None:
-        """`address` is "host:port"; the connection is made when it is first used. Raises TlsError."""
+    def __init__(self, address: str, cache: LocalStore, tls: Tls | None = None, token: Header | None = None) -> None:
+        """`address` is "host:port"; the connection is made when it is first used. `token`: of its calls.
+
+        Raises TlsError.
+        """
         self.address, self._cache = address, cache
-        self._channel = open_blocking_channel(address, OPTIONS, tls)
+        channel = open_blocking_channel(address, OPTIONS, tls)
+        self._channel: Any = channel if token is None else Channel(channel, token)
         self._stub: Any = service_pb2_grpc.ArtifactStoreServiceStub(self._channel)
 
     def __repr__(self) -> str:

@@ -52,6 +52,7 @@ class Agent:
         pool: str = "default",
         grace_s: float = GRACE_S,
         store_address: str = "",
+        token_file: str = "",
         labels: Mapping[str, str] | None = None,
         linger_s: float = 0.0,
     ) -> None:
@@ -67,7 +68,7 @@ class Agent:
         self.worker, self.pool = worker, pool
         self._executor = executor
         kept = scratch / "runs"
-        self._context = Context(worker, scratch, kept, store, plan, self._on_reports, output, store_address)
+        self._context = Context(worker, scratch, kept, store, plan, self._on_reports, output, store_address, token_file)
         self._scratch = ScratchFolders(kept, store, ended_runs)
         self._send_reports = send_reports
         self._grace_s = grace_s

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -44,8 +45,13 @@ def _remote(setup: Setup, cache: LocalStore) -> "RemoteStore":
     from penstock_artifact_store.remote import RemoteStore  # brings grpc, which most workers' processes do without
     from penstock_proto.tls import Tls
 
+    from .worker_token import read_token
+
     # The environment of operators has nothing that is Penstock's.
-    return RemoteStore(setup.store_address, cache, Tls(setup.tls_ca, setup.tls_certificate, setup.tls_key))
+    files = Tls(setup.tls_ca, setup.tls_certificate, setup.tls_key)
+    return RemoteStore(
+        setup.store_address, cache, files, partial(read_token, setup.token_file) if setup.token_file else None
+    )
 
 
 class Stopped(BaseException):

@@ -178,4 +178,5 @@ def setup_of(context: Context, plans: Path, bundle: str, grace_s: float) -> Setu
         tls_ca=files.ca,
         tls_certificate=files.certificate,
         tls_key=files.key,
+        token_file=context.token_file,
     )

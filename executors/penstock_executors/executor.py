@@ -61,6 +61,7 @@ class Context:
     report: Callable[[list[Report]], None]  # terminal reports, of grants in any order; never called from within `start`
     output: Output
     store_address: str = ""  # of the artifact service that `store` is a cache of; empty: it is the store itself
+    token_file: str = ""  # with the token for it; empty: none is needed
 
 
 class Stage(NamedTuple):

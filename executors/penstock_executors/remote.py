@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
+from penstock_access.credentials import Channel, Credential
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store.remote import RemoteStore
 from penstock_proto import tls
@@ -31,6 +32,7 @@ from .executor import Executor
 from .output_upload import RemotePrinted
 from .report_queue import Outgoing
 from .trackers import Trackers
+from .worker_token import WorkerToken
 
 HEARTBEATS_A_LEASE: Final = 3
 # A message costs more than a report: those of a busy worker go together.
@@ -72,6 +74,10 @@ class Place:
     artifacts: str = ""
     artifact_folder: Path | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
+    # Of the worker, where access control is on.
+    credential: Credential = field(default_factory=Credential)
+    # HOST:PORT at which the token is exchanged; empty: as a State Tracker says.
+    authority: str = ""
 
 
 class RemoteWorker:
@@ -85,6 +91,13 @@ class RemoteWorker:
         self._agent: Agent | None = None
         self._printed: RemotePrinted | None = None
         self._channels: dict[str, Any] = {}
+        self._token = WorkerToken(
+            place.credential,
+            self._folder / "token",
+            place.authority,
+            place.state_trackers or (place.connect,),
+            self._channel,
+        )
         self._outgoing: Outgoing | None = None
         self._is_draining = False
         self._refused_until: float | None = None  # after which a name that is still taken is given up
@@ -96,6 +109,7 @@ class RemoteWorker:
     async def run(self) -> None:
         """Work until `drain` has ended or the task is cancelled."""
         address, delay_s = self._place.connect, RECONNECT_MIN_S
+        keeping = asyncio.create_task(self._token.keep(), name="token")
         try:
             while not self._gone.is_set():
                 try:
@@ -112,6 +126,7 @@ class RemoteWorker:
                     await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
                     delay_s = min(2 * delay_s, RECONNECT_MAX_S)
         finally:
+            keeping.cancel()
             await self._close()
 
     def leave(self) -> None:
@@ -153,6 +168,8 @@ class RemoteWorker:
             return address
         if code == _grpc.StatusCode.FAILED_PRECONDITION and (owner := trailers.get(OWNER_TRAILER)):
             return owner
+        if code == _grpc.StatusCode.UNAUTHENTICATED and not self._place.credential.is_given:
+            raise ExecutorError(f"{error.details()}; the token of a worker is made by `penstock tokens create --pool`")
         if code in (_grpc.StatusCode.INVALID_ARGUMENT, _grpc.StatusCode.PERMISSION_DENIED):
             raise ExecutorError(f"the Action Service at {address} rejected this worker: {error.details()}")
         why = tls.failure(str(error.details()), tls.chosen()) or error.details()
@@ -170,6 +187,7 @@ class RemoteWorker:
 
     async def _session(self, address: str) -> None:
         """One stream, from its start to its end."""
+        await self._token.renew()
         if self._agent is None:
             await self._open(address)
         agent = self._agent
@@ -223,7 +241,7 @@ class RemoteWorker:
         if self._place.artifact_folder is not None:
             store, store_address = LocalStore(self._place.artifact_folder), ""
         else:
-            store = RemoteStore(artifacts, LocalStore(self._folder / "artifacts"))
+            store = RemoteStore(artifacts, LocalStore(self._folder / "artifacts"), token=self._place.credential)
             store_address = artifacts
 
         self._printed = RemotePrinted(self._channel(artifacts))
@@ -233,6 +251,7 @@ class RemoteWorker:
             executor=self._executor,
             store=store,
             store_address=store_address,
+            token_file=self._token.file,
             plan=trackers.plan,
             read_values=trackers.values,
             send_reports=self._send_reports,
@@ -265,7 +284,7 @@ class RemoteWorker:
 
     def _channel(self, address: str) -> Any:
         if address not in self._channels:
-            self._channels[address] = open_channel(address, OPTIONS)
+            self._channels[address] = Channel(open_channel(address, OPTIONS), self._place.credential)
         return self._channels[address]
 
     async def _close(self) -> None:

@@ -26,13 +26,14 @@ from .api import (
 )
 from .api.context import Context
 from .api.description import describe
+from .callers import Callers
 from .edge import console
 from .edge.guard import Guard
 from .edge.pages import Pages
 from .edge.problems import handle_error
 from .edge.server import HttpServer
 from .errors import GatewayError
-from .live.feeds import Feeds
+from .live.feeds import Feeds, Room
 from .live.run_changes import RunChanges
 from .live.views import Views
 from .settings import ARTIFACT_BYTES_MAX, UPLOAD_BYTES_MAX
@@ -81,15 +82,18 @@ class Gateway:
         artifact_bytes_max: int = ARTIFACT_BYTES_MAX,
         upload_bytes_max: int = UPLOAD_BYTES_MAX,
     ) -> None:
-        self._client = Upstream(state_tracker, program=f"penstock-gateway/{version('penstock-gateway')}")
-        self._client.connection.places.update(
-            action_service=list(action_services),
-            artifact_store=[artifact_store] if artifact_store else [],
-            registry=[registry] if registry else [],
-        )
-        self._feeds = Feeds(self._client)
-        self._run_changes = RunChanges(self._client.ask_history, shown.listed)
+        self._state_tracker = state_tracker
+        self._places = {
+            "action_service": list(action_services),
+            "artifact_store": [artifact_store] if artifact_store else [],
+            "registry": [registry] if registry else [],
+        }
+        self._client = self._connect("")
+        self._room = Room()
+        self._callers = Callers(self._context)
         self._artifact_bytes_max, self._upload_bytes_max = artifact_bytes_max, upload_bytes_max
+        self._pages: Pages | None = None
+        self._deployment_id, self._shards = "", 0
         self._app = make_app()
         self._server = HttpServer(Guard(self._app, hosts, origins), host, port)
 
@@ -101,25 +105,38 @@ class Gateway:
     async def start(self) -> None:
         """Listen, once a State Tracker has said which deployment this is; raise PortInUse, Unreachable."""
         found = await self._client.info()
-        self._app.state.context = Context(
-            client=self._client,
-            pages=Pages(found.deployment_id),
-            feeds=self._feeds,
-            views=Views(self._client),
-            run_changes=self._run_changes,
-            deployment_id=found.deployment_id,
-            shards=found.shards,
-            artifact_bytes_max=self._artifact_bytes_max,
-            upload_bytes_max=self._upload_bytes_max,
-        )
+        self._pages = Pages(found.deployment_id)
+        self._deployment_id, self._shards = found.deployment_id, found.shards
+        self._app.state.callers = self._callers
         await self._server.start()
 
     async def stop(self) -> None:
         """End the streams of events, answer what is being answered, and close."""
-        await self._feeds.close()
-        await self._run_changes.close()
+        await self._callers.close()
         await self._server.stop()
         await self._client.close()
+
+    def _connect(self, token: str) -> Upstream:
+        program = f"penstock-gateway/{version('penstock-gateway')}"
+        client = Upstream(self._state_tracker, program=program, token=token)
+        client.connection.places.update(self._places)
+        return client
+
+    def _context(self, token: str) -> Context:
+        """Return what requests with a token work with: the calls that they cause carry it unchanged."""
+        assert self._pages is not None, "requests come after the start"
+        client = self._connect(token)
+        return Context(
+            client=client,
+            pages=self._pages,
+            feeds=Feeds(client, self._room),
+            views=Views(client),
+            run_changes=RunChanges(client.ask_history, shown.listed),
+            deployment_id=self._deployment_id,
+            shards=self._shards,
+            artifact_bytes_max=self._artifact_bytes_max,
+            upload_bytes_max=self._upload_bytes_max,
+        )
 
 
 def make_app() -> FastAPI:
@@ -127,7 +144,8 @@ def make_app() -> FastAPI:
     app = FastAPI(
         title="Penstock",
         version=version("penstock-gateway"),
-        description="Launch, watch, search and cancel runs of machine-learning workflows.",
+        description="Launch, watch, search and cancel runs of machine-learning workflows. Where access control is on, "
+        "every request carries `Authorization: Bearer TOKEN` with an API token or an access token.",
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,

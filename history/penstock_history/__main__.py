@@ -2,8 +2,10 @@
 
 import sys
 
+from penstock_access.rules import Of
 from penstock_service import process
 from penstock_service.database import ABSENT, TROUBLE
+from penstock_service.guard import by_run
 from penstock_service.process import Process, retry_until_available
 from penstock_service.state_trackers import deployment_of
 from penstock_stream.opening import open_stream
@@ -22,7 +24,7 @@ async def start(settings: Settings, here: Process) -> None:
         state_trackers=settings.state_trackers,
         shards=range(deployment.shards),
     )
-    await here.serve(settings, history.register)
+    await here.serve(settings, history.register, {Of.RUN: by_run(history.team_of)})
     here.stop(history.stop)
     await retry_until_available(history.start, ABSENT, "Postgres")
     here.ready = lambda: history.is_ready

@@ -14,6 +14,7 @@ from penstock_service.process import retry_until_available
 from penstock_stream.stream import Stream
 from penstock_stream.upstreams import StateTrackerUpstream
 
+from .api import lists
 from .api.service import Service
 from .core.runs import Mark
 from .errors import NotWriter
@@ -56,6 +57,10 @@ class History:
         generated: Any = service_pb2_grpc
         generated.add_HistoryServiceServicer_to_server(service, server.grpc)
         server.serves(service_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name)
+
+    async def team_of(self, run_id: bytes) -> str | None:
+        """Return the team of a run; None if there is no such run."""
+        return await lists.team_of(self._database, run_id)
 
     async def start(self) -> None:
         """Bring the tables up to this version, and begin. Raises an error of Postgres, MigrationFailed."""

@@ -52,3 +52,12 @@ class PlanNotRead(ServiceError):
     def __init__(self, plan_hash: bytes, reason: str) -> None:
         super().__init__(f"plan {plan_hash.hex()[:12]} cannot be read: {reason}")
         self.plan_hash = plan_hash
+
+
+class RunTeamUnknown(ServiceError, Answer):
+    """No State Tracker says which team a run belongs to."""
+
+    status = "UNAVAILABLE"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no State Tracker says which team the run belongs to: {why}")

@@ -20,12 +20,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
+from penstock_access.credentials import Channel
 from penstock_proto import tls
 from penstock_proto.action_service.v1 import service_pb2, service_pb2_grpc
 from penstock_proto.channels import open_blocking_channel
 from penstock_service.health import is_ready
 
 from . import certificates, compose
+from .access import SERVICE_KEY, Secured
 from .compose import Described
 from .errors import NotStarted, StackError
 from .kafka import EmbeddedKafka
@@ -59,6 +61,10 @@ class Instance:
         if self.process is None:
             raise NotStarted(f"{self.name} is not running")
         return self.process.pid
+
+    def set(self, variables: Mapping[str, str]) -> None:
+        """Let the process have these variables from its next start on."""
+        self._environment |= variables
 
     def start(self) -> None:
         script = Path(sys.executable).with_name(self._command[0])
@@ -113,6 +119,7 @@ class Topology:
         cpu: Cores that each worker offers; what the file says if not given.
         extra: More variables of the environment, for all services.
         encrypted: Give every process a certificate, and accept no caller without one.
+        access: Whether services verify who calls.
     """
 
     def __init__(
@@ -125,7 +132,9 @@ class Topology:
         extra: Mapping[str, str] | None = None,
         port: int = 0,
         encrypted: bool = False,
+        access: bool = False,
     ) -> None:
+        self._access = Secured(folder.absolute()) if access else None
         self.folder = folder.absolute()
         self.postgres = EmbeddedPostgres(self.folder / "postgres")
         self.kafka = EmbeddedKafka(self.folder / "kafka")
@@ -185,8 +194,18 @@ class Topology:
         for name, one in used.items():
             for number, ports in enumerate(hosts[name]):
                 self._add(one, number, ports)
-        for instance in self.instances.values():
+        services = [one for one in self.instances.values() if one.health]
+        for instance in services:
+            if self._access is not None:
+                instance.set(self._access.of_service(self.addresses("registry")[0]))
             instance.start()
+        if self._access is not None:  # their tokens come from the authority
+            self.wait_ready(workers=False)
+        for instance in self.instances.values():
+            if not instance.health:
+                if self._access is not None:
+                    instance.set(self._access.of_worker(self.address, self.addresses("registry")[0], self.tls))
+                instance.start()
         self.wait_ready()
 
     def stop(self) -> None:
@@ -210,7 +229,12 @@ class Topology:
 
     def workers(self) -> int:
         """Return how many workers are connected, to whichever Action Service."""
-        return sum(_workers(address, self.tls) for address in self.addresses("action-service"))
+        token = self.token()
+        return sum(_workers(address, self.tls, token) for address in self.addresses("action-service"))
+
+    def token(self) -> str:
+        """Return a token of a service, valid for minutes, by which the deployment is set up; empty without access."""
+        return "" if self._access is None else self._access.token()
 
     def _described(self) -> dict[str, Described]:
         """Read the file; return the services that run here."""
@@ -287,9 +311,10 @@ def _outer_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
 
 
-def _workers(address: str, files: tls.Tls) -> int:
+def _workers(address: str, files: tls.Tls, token: str) -> int:
     stubs: Any = service_pb2_grpc
-    with open_blocking_channel(address, [("grpc.enable_http_proxy", 0)], files) as channel:
+    made = open_blocking_channel(address, [("grpc.enable_http_proxy", 0)], files)
+    with Channel(made, lambda: token) as channel:
         try:
             answer: Any = stubs.ActionServiceStub(channel).ListWorkers(service_pb2.ListWorkersRequest(), timeout=5.0)
         except grpc.RpcError:
@@ -326,6 +351,7 @@ def main() -> int:
         help="Run this many instances of a service.",
     )
     parser.add_argument("--tls", action="store_true", help="Use TLS, and refuse callers without a certificate.")
+    parser.add_argument("--access", action="store_true", help="Let services verify who calls: docs/access.md.")
     chosen = parser.parse_args()
     # As root, Postgres runs as another user, who has to reach the folder.
     folder = chosen.data or Path(tempfile.mkdtemp(prefix="penstock-suite-"))
@@ -342,6 +368,7 @@ def main() -> int:
             cpu=chosen.cpu,
             port=chosen.port,
             encrypted=chosen.tls,
+            access=chosen.access,
         )
         with suite:
             _announce(suite)
@@ -377,6 +404,9 @@ def _announce(suite: Topology) -> None:
     if suite.tls.is_used:
         for name, path in ((tls.CA, suite.tls.ca), (tls.CERTIFICATE, suite.tls.certificate), (tls.KEY, suite.tls.key)):
             print(f"  export {name}={path}", file=sys.stderr)
+    if suite.token():
+        key = suite.folder / SERVICE_KEY
+        print(f"  export PENSTOCK_TOKEN=$({sys.executable} -m penstock_access token {key})", file=sys.stderr)
     print(f"  {penstock} run examples/hello.py", file=sys.stderr)
     print(f"  {penstock} workers", file=sys.stderr)
     for name, instance in suite.instances.items():

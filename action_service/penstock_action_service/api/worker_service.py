@@ -6,8 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from penstock_access import calling
+from penstock_access.principal import Kind
 from penstock_proto.action_service.v1 import worker_pb2_grpc
 from penstock_proto.action_service.v1.worker_pb2 import ConnectRequest, ConnectResponse, Register
+from penstock_proto.wire import DEFAULT_POOL
+from penstock_service.guard import Denied
 
 from ..errors import BadWorker, SessionClosed
 from ..shell.orders import Orders
@@ -29,6 +33,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self, request_iterator: AsyncIterator[ConnectRequest], context: Any
     ) -> AsyncIterator[ConnectResponse]:
         register = await _first(request_iterator)
+        _check_pool(register)
         outgoing = Outgoing()
         session: Session | None = None
 
@@ -49,6 +54,13 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         if isinstance(outcome, BadWorker):
             raise outcome
         raise SessionClosed(register.worker)
+
+
+def _check_pool(register: Register) -> None:
+    """Raise Denied where the worker's token is for another pool."""
+    caller, pool = calling.caller(), register.pool or DEFAULT_POOL
+    if caller is not None and caller.kind is Kind.WORKER and caller.pool != pool:
+        raise Denied(f"the token of this worker is for pool {caller.pool!r}, not for {pool!r}")
 
 
 async def _first(requests: AsyncIterator[ConnectRequest]) -> Register:

@@ -2,10 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Path
 from penstock.client.identity import user_name
+from penstock_access.credentials import HEADER, bearer
 from penstock_proto.state_tracker.v1 import events_pb2
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -74,7 +75,7 @@ class Context:
 
 
 def _context(request: Request) -> Context:
-    return cast(Context, request.app.state.context)
+    return request.app.state.callers.context(bearer(request.headers.get(HEADER, "")))
 
 
 def _caller(
@@ -83,8 +84,8 @@ def _caller(
         str,
         Header(
             alias="Penstock-User",
-            description="Name of the user, recorded with what the request causes; nobody checks it yet. "
-            "Default: the user that the gateway runs as.",
+            description="Name of the user, recorded with what the request causes. Without access control nobody "
+            "checks it; with access control the name of the token takes its place.",
             max_length=NAME_CHARS_MAX,
             pattern=r"^[ -~]*$",
         ),

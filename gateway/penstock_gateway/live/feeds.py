@@ -110,11 +110,18 @@ class Feed:
             self.floor = dropped.seq
 
 
-class Feeds:
-    """Feeds by run; one that nobody watches any longer ends."""
+class Room:
+    """How many watchers there are in the whole process."""
 
-    def __init__(self, client: Upstream) -> None:
-        self._client = client
+    def __init__(self) -> None:
+        self.watchers = 0
+
+
+class Feeds:
+    """Feeds by run; one that nobody watches any longer ends. All of them use one client, and so one token."""
+
+    def __init__(self, client: Upstream, room: Room | None = None) -> None:
+        self._client, self._room = client, room or Room()
         self._feeds: dict[uuid.UUID, Feed] = {}
         self._watchers = 0
         self._ending: set[asyncio.Task[None]] = set()
@@ -124,10 +131,16 @@ class Feeds:
         ]
         self.is_closing = False
 
+    @property
+    def is_watched(self) -> bool:
+        return self._watchers > 0
+
     def check_room(self) -> None:
         """Raise TooManyWatchers if no more may watch."""
-        if self._watchers >= WATCHERS_MAX or self.is_closing:
-            raise TooManyWatchers(f"this gateway serves {self._watchers} streams of events, and no more; retry later")
+        if self._room.watchers >= WATCHERS_MAX or self.is_closing:
+            raise TooManyWatchers(
+                f"this gateway serves {self._room.watchers} streams of events, and no more; retry later"
+            )
 
     @contextmanager
     def watched(self, run_id: uuid.UUID, plan: plan_pb2.Plan, watcher: asyncio.Event) -> Generator[Feed]:
@@ -137,11 +150,13 @@ class Feeds:
         if feed is None or (feed.is_closed and feed.failure is not None):
             feed = self._feeds[run_id] = Feed(self._client, run_id, plan)
         self._watchers += 1
+        self._room.watchers += 1
         feed.watchers.add(watcher)
         try:
             yield feed
         finally:
             self._watchers -= 1
+            self._room.watchers -= 1
             feed.watchers.discard(watcher)
             if not feed.watchers:
                 if self._feeds.get(run_id) is feed:

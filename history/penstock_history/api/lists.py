@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from penstock_access import calling
 from penstock_proto.history.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import RUN_ID_BYTES
@@ -122,6 +123,12 @@ async def by_id(database: Database, run_ids: Sequence[bytes], more: str = "") ->
     return rows
 
 
+async def team_of(database: Database, run_id: bytes) -> str | None:
+    """Return the team of a run; None if there is no such run."""
+    row = (await by_id(database, [run_id])).get(run_id)
+    return None if row is None else row["team"]
+
+
 def record(row: Row) -> api.RunRecord:
     """Return what a row says of a run."""
     counts = api.Counts(
@@ -170,7 +177,10 @@ async def _where(database: Database, wanted: api.RunFilter) -> Condition | None:
         raise BadRequest(f"a text to look for has at most {TEXT_CHARS_MAX} characters, none of them a zero byte")
     if len(wanted.labels) > LABELS_MAX:
         raise BadRequest(f"at most {LABELS_MAX} labels can be looked for at once, not {len(wanted.labels)}")
-    for column, text in (("workflow", wanted.workflow), ("team", wanted.team), ("user_name", wanted.user)):
+    teams = calling.narrowed(wanted.team)
+    if teams is not None:
+        condition.also(f"runs.team = {condition.value(teams[0])}" if len(teams) == 1 else _among(condition, teams))
+    for column, text in (("workflow", wanted.workflow), ("user_name", wanted.user)):
         if text:
             condition.also(f"runs.{column} = {condition.value(text)}")
     if wanted.registered:  # in the words of the index, which has only these
@@ -192,6 +202,10 @@ async def _where(database: Database, wanted: api.RunFilter) -> Condition | None:
     if wanted.before_us:
         condition.also(f"runs.submitted_us < {condition.value(_time(wanted.before_us))}")
     return condition
+
+
+def _among(condition: Condition, teams: list[str]) -> str:
+    return f"runs.team = ANY({condition.value(teams)}::text[])"
 
 
 def _time(at_us: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from penstock_access import calling
 from penstock_plan.graph import PlanGraph
 from penstock_proto.history.v1 import service_pb2 as api
 from penstock_proto.history.v1 import service_pb2_grpc
@@ -153,7 +154,7 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
                 raise BadRequest(f"invalid run id: expected a UUID of {RUN_ID_BYTES} bytes, not {len(run_id)}")
         rows = await lists.by_id(self._database, run_ids, DETAILS)
         for run_id in run_ids:
-            if run_id not in rows:
+            if run_id not in rows or not calling.sees(rows[run_id]["team"]):
                 raise RunNotFound(run_id)
         return [rows[run_id] for run_id in run_ids]
 

@@ -3,6 +3,7 @@
 import time
 from typing import Any, Final, NamedTuple
 
+from penstock_access import calling
 from penstock_proto.history.v1 import service_pb2 as api
 from penstock_service.database import Database, Row
 
@@ -85,9 +86,12 @@ def _by(request: api.StatisticsRequest) -> list[str]:
 
 def _where(request: api.StatisticsRequest, by: list[str]) -> Condition:
     where = Condition()
-    for column in ("workflow", "team", "operator"):
+    for column in ("workflow", "operator"):
         if text := getattr(request, column):
             where.also(f"{column} = {where.value(_text(text))}")
+    teams = calling.narrowed(_text(request.team))
+    if teams is not None:
+        where.also(f"team = ANY({where.value(teams)}::text[])")
     if not request.operator:
         where.also("operator <> ''" if "operator" in by else "operator = ''")
     return where

@@ -17,6 +17,11 @@ def workflow(name: str, version: int) -> str:
     return f"workflow:{name}@{version}"
 
 
+def workflow_name(thing: str) -> str:
+    """Return the name of the workflow that a thing is a version of; empty if it is another kind of thing."""
+    return thing.removeprefix("workflow:").rpartition("@")[0] if thing.startswith("workflow:") else ""
+
+
 def type_(name: str, version: int) -> str:
     return f"type:{name}@{version}"
 

@@ -12,6 +12,7 @@ from penstock_service.database import Connection, Database, Row
 
 from ..core.decisions import Known, KnownType
 from ..core.interface import Definition
+from ..core.links import workflow_name
 from ..core.names import kind_of, search_query
 from ..errors import NotFound
 from . import tables
@@ -22,6 +23,8 @@ US = "(extract(epoch FROM {}) * 1000000)::bigint"
 SAME = "SELECT version FROM penstock_registry.versions WHERE kind = $1 AND name = $2 AND hash = $3"
 KNOWN = "SELECT team, latest FROM penstock_registry.entries WHERE kind = $1 AND name = $2"
 TEAM = "SELECT team FROM penstock_registry.entries WHERE kind = $1 AND name = $2"
+AMONG = """
+SELECT name FROM penstock_registry.entries WHERE kind = $1 AND name = ANY($2::text[]) AND team = ANY($3::text[])"""
 ALIASES = "SELECT alias, version FROM penstock_registry.aliases WHERE kind = $1 AND name = $2"
 PAYLOADS = """
 SELECT version, payload FROM penstock_registry.versions JOIN penstock_registry.events USING (seq)
@@ -159,10 +162,25 @@ async def form(database: Database, version: api.Version) -> str:
 async def linked(database: Database, thing: str, count: int) -> api.LinksResponse:
     """Return the neighbours of a thing in both directions."""
     uses, used_by = await database.fetch(USES, thing, count), await database.fetch(USED_BY, thing, count)
+    hidden = await _hidden(database, {thing, *(row["thing"] for row in (*uses, *used_by))})
+    if thing in hidden:
+        return api.LinksResponse()
+    uses, used_by = ([row for row in rows if row["thing"] not in hidden] for rows in (uses, used_by))
     return api.LinksResponse(
         uses=[api.Link(thing=row["thing"], relation=row["relation"]) for row in uses],
         used_by=[api.Link(thing=row["thing"], relation=row["relation"]) for row in used_by],
     )
+
+
+async def _hidden(database: Database, things: set[str]) -> set[str]:
+    """Return the workflows among some things that the caller may not see."""
+    teams = calling.visible_teams()
+    names = {thing: name for thing in things if (name := workflow_name(thing))}
+    if teams is None or not names:
+        return set()
+    rows = await database.fetch(AMONG, EntryKind.ENTRY_KIND_WORKFLOW, sorted(set(names.values())), sorted(teams))
+    seen = {row["name"] for row in rows}
+    return {thing for thing, name in names.items() if name not in seen}
 
 
 def _missing(found: api.Entry, ref: api.Ref) -> NotFound:

@@ -11,6 +11,7 @@ import typer
 from typer import TyperException
 
 from . import exits
+from .access import audit, teams, tokens, whoami
 from .certs import init, issue
 from .compile import check, compile_
 from .diff import diff
@@ -60,7 +61,7 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(worker)
-_certs = typer.Typer(help="Use a small authority of your own for the certificates of TLS between services.")
+_certs = typer.Typer(help="Create certificates for TLS between services.")
 _certs.command()(init)
 _certs.command()(issue)
 app.add_typer(_certs, name="certs")
@@ -82,6 +83,10 @@ app.command()(stats)
 app.command()(compare)
 app.command("rebuild-history")(rebuild)
 app.add_typer(notifications, name="notifications")
+app.command()(whoami)
+app.add_typer(tokens, name="tokens")
+app.add_typer(teams, name="teams")
+app.command()(audit)
 
 
 @app.callback(invoke_without_command=True)

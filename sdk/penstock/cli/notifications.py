@@ -21,7 +21,7 @@ Team = Annotated[str, typer.Option("--team", help="List only those of this team.
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Use the channel of this name.")]
 
 notifications = typer.Typer(
-    help="Send messages when runs end: channels say where to, rules say about which runs.",
+    help="Send messages when runs end, by channels and rules.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )

@@ -10,6 +10,18 @@ import typer
 from ..client.discovery import PORT
 from .options import Cpu, DrainSeconds, Gpu, Memory
 
+MetricsListen = Annotated[
+    str, typer.Option(envvar="PENSTOCK_METRICS_LISTEN", help="Serve Prometheus metrics at /metrics on this HOST:PORT.")
+]
+Authority = Annotated[
+    str,
+    typer.Option(
+        envvar="PENSTOCK_AUTHORITY",
+        metavar="HOST:PORT",
+        help="Use this registry for the token (default: as the stack says).",
+    ),
+]
+
 
 def worker(
     connect: Annotated[
@@ -35,10 +47,7 @@ def worker(
         list[str] | None,
         typer.Option(metavar="HOST:PORT", help="Use this State Tracker; repeatable (default: as the stack says)."),
     ] = None,
-    metrics_listen: Annotated[
-        str,
-        typer.Option(envvar="PENSTOCK_METRICS_LISTEN", help="Serve Prometheus metrics at /metrics on this HOST:PORT."),
-    ] = "",
+    metrics_listen: MetricsListen = "",
     allow_insecure_bind: Annotated[
         bool,
         typer.Option(
@@ -47,6 +56,7 @@ def worker(
             help="Let other machines read the metrics, unprotected; use it only on a private network.",
         ),
     ] = False,
+    authority: Authority = "",
     drain_s: DrainSeconds = 60.0,
 ) -> int:
     """Execute operators here, for services on another host.
@@ -55,6 +65,7 @@ def worker(
     it drains: running actions finish, no new ones are accepted.
     """
     from ..client.discovery import data_folder
+    from ..client.tokens import found_credential
     from ..declare.options import memory_bytes
     from ..errors import PenstockError
 
@@ -73,6 +84,8 @@ def worker(
         artifacts=artifacts,
         artifact_folder=artifact_folder,
         labels=_labels(label or []),
+        credential=found_credential(),
+        authority=authority,
     )
     resources = Resources(cpu_milli=round((cpu or 0) * 1000), memory_bytes=memory_bytes(memory) or 0)
     return working.run(

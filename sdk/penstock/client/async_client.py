@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from penstock_access.credentials import Credential
 from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
@@ -18,6 +17,7 @@ from penstock_proto.wire import DEFAULT_POOL, INPUTS_NODE
 
 from ..declare import user_code
 from . import capacity, expressions, outputs, printed, removal, saving, submission, uploads
+from .access import AsyncAccess
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
 from .errors import Refused, ResultTimeout, RunCancelled, not_found
@@ -37,7 +37,7 @@ from .run_search import run_with
 from .runs import LogLine, Run, RunInfo, RunList, list_runs, run_info
 from .saving import Saved
 from .submit_queue import Submitting
-from .tokens import found_credential
+from .tokens import credential_of
 from .values import Artifacts, decode_outputs
 from .view import RunState, RunView, run_state
 
@@ -58,7 +58,7 @@ class AsyncClient:
         team: Team of runs that are submitted without one.
         program: Name and version of the calling program, recorded with its runs.
         patience_s: How long an unavailable service is retried before `Unreachable` is raised.
-        token: API token or access token; by default $PENSTOCK_TOKEN, then the file of `penstock whoami`.
+        token: API token or access token; by default $PENSTOCK_TOKEN, then the file that docs/access.md names.
     """
 
     def __init__(
@@ -72,8 +72,7 @@ class AsyncClient:
         token: str | None = None,
     ) -> None:
         user_code.refuse_clients()
-        credential = found_credential() if token is None else Credential(token)
-        self._connection = Connection(choose_address(address, data), patience_s, credential)
+        self._connection = Connection(choose_address(address, data), patience_s, credential_of(token))
         self._submitting = Submitting(self._connection)
         self._capacity = capacity.Capacity(self._connection)
         self._results = Results(self._connection)
@@ -84,6 +83,7 @@ class AsyncClient:
             user=user_name(), team=team, client=program or f"penstock-python/{version('penstock')}"
         )
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
+        self.access = AsyncAccess(self._connection)
         # Of all runs: search, comparisons, statistics.
         self.history = AsyncHistory(self._connection)
         # Who is told when runs end: channels, rules, deliveries.

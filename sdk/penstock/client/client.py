@@ -15,6 +15,7 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
 from ..declare import user_code
 from . import saving, submission
+from .access import Access
 from .async_client import AnyRun, AsyncClient
 from .history import History
 from .node_progress import NodeProgress
@@ -36,15 +37,23 @@ class Client:
     """Use it as `with Client() as client`, from any thread. Arguments and methods are those of AsyncClient."""
 
     def __init__(
-        self, address: str | None = None, *, data: Path | None = None, team: str = "", program: str = ""
+        self,
+        address: str | None = None,
+        *,
+        data: Path | None = None,
+        team: str = "",
+        program: str = "",
+        token: str | None = None,
     ) -> None:
         user_code.refuse_clients()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="penstock-client", daemon=True)
         self._thread.start()
-        self._client = AsyncClient(address, data=data, team=team, program=program)
+        self._client = AsyncClient(address, data=data, team=team, program=program, token=token)
         # Workflows by name: deploy, find, point aliases at versions.
         self.registry = Registry(self._client.registry, self._call)
+        # Tokens, members of teams, the audit; where access control is on.
+        self.access = Access(self._client.access, self._call)
         # Of all runs: search, comparisons, statistics.
         self.history = History(self._client.history, self._call)
         # Who is told when runs end: channels, rules, deliveries.

@@ -11,7 +11,7 @@ from typing import Any, cast
 import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
 from google.protobuf.message import Message
-from penstock_access.credentials import Channel, Credential, passed
+from penstock_access.credentials import Channel, Credential
 from penstock_proto import tls
 from penstock_proto.access.v1 import service_pb2 as access_pb2
 from penstock_proto.access.v1 import service_pb2_grpc as access
@@ -154,7 +154,7 @@ class Connection:
 
     async def authorize(self) -> None:
         """Exchange an API token for an access token where that is due; raise Refused, Unreachable."""
-        if self.credential.is_due and passed() is None:
+        if self.credential.is_due:
             await self.credential.renew(self._exchange)
 
     async def _exchange(self, api_token: str) -> tuple[str, float]:

@@ -42,3 +42,8 @@ def found_credential() -> Credential:
         return Credential()
     except (OSError, UnicodeDecodeError) as error:
         raise BadTokenFile(f"cannot read the token in {path}: {error}") from None
+
+
+def credential_of(token: str | None) -> Credential:
+    """Return the token of a client: the given one, or without one that of `found_credential`."""
+    return found_credential() if token is None else Credential(token)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Setup(_message.Message):
-    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address", "grace_s", "scratch", "tls_ca", "tls_certificate", "tls_key")
+    __slots__ = ("worker", "store", "plans", "bundle", "gpus", "store_address", "grace_s", "scratch", "tls_ca", "tls_certificate", "tls_key", "token_file")
     WORKER_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
     PLANS_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Setup(_message.Message):
     TLS_CA_FIELD_NUMBER: _ClassVar[int]
     TLS_CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     TLS_KEY_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FILE_FIELD_NUMBER: _ClassVar[int]
     worker: str
     store: str
     plans: str
@@ -31,7 +32,8 @@ class Setup(_message.Message):
     tls_ca: str
     tls_certificate: str
     tls_key: str
-    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ..., grace_s: _Optional[float] = ..., scratch: _Optional[str] = ..., tls_ca: _Optional[str] = ..., tls_certificate: _Optional[str] = ..., tls_key: _Optional[str] = ...) -> None: ...
+    token_file: str
+    def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ..., grace_s: _Optional[float] = ..., scratch: _Optional[str] = ..., tls_ca: _Optional[str] = ..., tls_certificate: _Optional[str] = ..., tls_key: _Optional[str] = ..., token_file: _Optional[str] = ...) -> None: ...
 
 class FromChild(_message.Message):
     __slots__ = ("report", "output_end_bytes", "ready", "unfit")

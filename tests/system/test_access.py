@@ -1,0 +1,104 @@
+"""The whole suite as processes with access control: what people may do, over the CLI, Python and REST."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from penstock import Client
+from penstock.client import ClientError
+from penstock.compiler.loader import load_workflow
+from penstock_stack.topology import Topology
+
+from tests.waiting import WAIT_S, wait_for
+
+PROGRAM = """
+from penstock import operator, workflow
+
+
+@operator(cpu=0.1, memory=0)
+def make(n: int) -> bytes:
+    print("making", n)
+    return b"x" * n
+
+
+@operator(cpu=0.1, memory=0)
+def total(data: bytes) -> int:
+    return len(data)
+
+
+@workflow
+def sized(n: int) -> int:
+    return total(make(n))
+"""
+
+
+class Place:
+    def __init__(self, suite: Topology, folder: Path) -> None:
+        self.suite, self.folder = suite, folder
+        self.http = next(one.http for one in suite.instances.values() if one.http)
+
+    def cli(self, token: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("penstock")), *words]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+        environment |= {"PENSTOCK_ADDRESS": self.suite.address, "PENSTOCK_TOKEN": token}
+        return subprocess.run(command, env=environment, cwd=self.folder, text=True, capture_output=True, timeout=WAIT_S)
+
+    def ok(self, token: str, *words: str) -> Any:
+        done = self.cli(token, *words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def rest(self, token: str, path: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.get(f"http://{self.http}/v1{path}", headers=headers, timeout=60)
+
+    def member(self, name: str, team: str, role: str) -> str:
+        """Return the API token of somebody new."""
+        setup = self.suite.token()
+        self.ok(setup, "teams", "set", team, f"local|{name}", role)
+        return str(self.ok(setup, "tokens", "create", "--subject", f"local|{name}")["token"])
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    # Postgres, as another user if this is root, has to reach it.
+    folder = Path(tempfile.mkdtemp(prefix="penstock-access-"))
+    folder.chmod(0o755)
+    (folder / "program.py").write_text(PROGRAM)
+    try:
+        with Topology(folder / "suite", cpu=1, access=True) as suite:
+            yield Place(suite, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_run_of_one_team_from_launch_to_result_and_nothing_of_it_for_another(place: Place) -> None:
+    ada, eve = place.member("ada", "vision", "launcher"), place.member("eve", "ads", "admin")
+    with Client(place.suite.address, token=ada) as client:
+        run = client.submit(load_workflow(f"{place.folder / 'program.py'}:sized"), n=100_000)
+        assert client.result(run, timeout_s=WAIT_S) == 100_000
+        info = client.get(run)
+        assert (info.team, info.user) == ("vision", "ada")
+        assert wait_for(lambda: [line.text for line in client.logs(run, follow=False)]) == ["making 100000"]
+        wait_for(lambda: [one.id for one in client.history.runs()] == [run.id])
+    with Client(place.suite.address, token=eve) as other:
+        for ask in (other.get, other.view, other.cancel, lambda one: list(other.logs(one, follow=False))):
+            with pytest.raises(ClientError, match=r"unknown run|not found"):
+                ask(run.id)
+        assert not other.list() and not other.history.runs()
+    for path in (f"/runs/{run.id}", f"/runs/{run.id}/nodes", f"/runs/{run.id}/result", f"/runs/{run.id}/stream"):
+        assert place.rest(ada, path).status_code == 200, path
+        assert place.rest(eve, path).status_code == 404, path
+        # Again after the gateway has seen it for somebody who may.
+        assert place.rest("", path).status_code == 401, path
+        assert place.rest("pst_0123456789abcdef_" + "A" * 43, path).status_code == 401, path
