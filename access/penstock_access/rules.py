@@ -124,6 +124,8 @@ RULES: Final[dict[str, Rule]] = {
     "RegistryService/Read": SERVICES,
     "RegistryService/Heads": SERVICES,
     "AuthorityService/Exchange": OPEN,
+    "AuthorityService/SignIn": OPEN,
+    "AuthorityService/Provider": OPEN,
     "AuthorityService/Keys": OPEN,
     "AuthorityService/WhoAmI": Rule(Of.ANY, Role.NONE, workers=True),
     "AuthorityService/CreateToken": Rule(Of.ANY, Role.NONE),

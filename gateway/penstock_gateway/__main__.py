@@ -3,7 +3,7 @@
 import sys
 
 from penstock.client import Unreachable
-from penstock_service import grpc_server, process
+from penstock_service import certificates, grpc_server, process
 from penstock_service.process import Process
 from penstock_service.settings import split_address
 
@@ -14,6 +14,8 @@ from .settings import Settings
 
 async def start(settings: Settings, here: Process) -> None:
     """Answer over HTTP as soon as a State Tracker responds."""
+    if settings.tls_of_http is not None:
+        certificates.check(settings.tls_of_http)
     await here.serve(settings, _health_alone)
     host, port = split_address(settings.http_listen)
     gateway = Gateway(
@@ -27,6 +29,8 @@ async def start(settings: Settings, here: Process) -> None:
         registry=settings.registry,
         artifact_bytes_max=settings.artifact_bytes_max,
         upload_bytes_max=settings.upload_bytes_max,
+        sign_in=settings.read_sign_in(),
+        tls=settings.tls_of_http,
     )
     here.stop(gateway.stop)
     await process.retry_until_available(gateway.start, (Unreachable,), "the State Tracker")

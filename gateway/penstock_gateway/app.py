@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from penstock.client import ClientError
+from penstock_proto.tls import Tls
 from starlette.exceptions import HTTPException
 
 from .api import (
@@ -19,6 +21,7 @@ from .api import (
     pools,
     results,
     runs,
+    session,
     shown,
     streams,
     uploads,
@@ -32,6 +35,7 @@ from .edge.guard import Guard
 from .edge.pages import Pages
 from .edge.problems import handle_error
 from .edge.server import HttpServer
+from .edge.sign_in import SignIn, SignInOptions
 from .errors import GatewayError
 from .live.feeds import Feeds, Room
 from .live.run_changes import RunChanges
@@ -54,6 +58,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
         uploads,
         pools,
         deployment,
+        session,
         console,
     )
 )
@@ -66,6 +71,8 @@ class Gateway:
         state_tracker: HOST:PORT of a State Tracker, or of an embedded stack.
         hosts, origins: As `http_hosts` and `http_origins` of the settings.
         action_services, artifact_store, registry: Where they are, unless the State Tracker says so.
+        sign_in: How people sign in with a browser; None: they do not.
+        tls: Certificate and key for HTTPS; None: HTTP.
     """
 
     def __init__(
@@ -81,6 +88,8 @@ class Gateway:
         registry: str = "",
         artifact_bytes_max: int = ARTIFACT_BYTES_MAX,
         upload_bytes_max: int = UPLOAD_BYTES_MAX,
+        sign_in: SignInOptions | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._state_tracker = state_tracker
         self._places = {
@@ -95,7 +104,9 @@ class Gateway:
         self._pages: Pages | None = None
         self._deployment_id, self._shards = "", 0
         self._app = make_app()
-        self._server = HttpServer(Guard(self._app, hosts, origins), host, port)
+        self._app.state.sign_in = None if sign_in is None else SignIn(sign_in)
+        own = [] if sign_in is None else [urlsplit(sign_in.url).hostname or ""]
+        self._server = HttpServer(Guard(self._app, [*hosts, *own], origins), host, port, tls)
 
     @property
     def address(self) -> str:

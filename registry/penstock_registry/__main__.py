@@ -15,7 +15,9 @@ from .settings import Settings
 
 async def start(settings: Settings, here: Process) -> None:
     """Answer once the tables are there."""
-    registry = Registry(settings.database_url, settings.state_trackers, is_authority=settings.access)
+    registry = Registry(
+        settings.database_url, settings.state_trackers, is_authority=settings.access, people=settings.people
+    )
     here.stop(registry.stop)
     await retry_until_available(registry.start, (*ABSENT, DatabaseAway), "Postgres")
     await here.serve(settings, registry.register, {Of.WORKFLOW: registry.team_of})

@@ -23,7 +23,7 @@ from . import measures
 from .api.service import RegistryService
 from .authority.audit import Audit
 from .authority.issuing import Issuer
-from .authority.service import AuthorityService
+from .authority.service import AuthorityService, People
 from .plans import Plans
 from .store import names as stored
 from .store.log import Log
@@ -42,15 +42,24 @@ class Registry:
     Args:
         state_trackers: HOST:PORT of each.
         is_authority: It issues access tokens.
+        people: How people sign in; None: only API tokens are known.
     """
 
-    def __init__(self, database_url: str, state_trackers: Sequence[str], *, is_authority: bool = False) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        state_trackers: Sequence[str],
+        *,
+        is_authority: bool = False,
+        people: People | None = None,
+    ) -> None:
         self._url = database_url
         self._writing, self._reading = Database(database_url, WRITING), Database(database_url, LOOKING)
         self.log = Log(self._writing, self._reading)
         self._plans = Plans(state_trackers)
         self._service = RegistryService(self.log, self._reading, self._plans)
         self._state_trackers, self._is_authority = state_trackers, is_authority
+        self._people = people
         self._deployment = ""
         self._stops = AsyncExitStack()
         self._is_up = False
@@ -87,7 +96,7 @@ class Registry:
             audit = Audit(self._writing)
             self.issuer = Issuer(self._writing, audit, self._deployment_id)
             generated_access: Any = access_grpc
-            service = AuthorityService(self._writing, self.issuer, audit)
+            service = AuthorityService(self._writing, self.issuer, audit, self._people)
             generated_access.add_AuthorityServiceServicer_to_server(service, server.grpc)
             server.serves(access_pb2.DESCRIPTOR.services_by_name["AuthorityService"].full_name)
 

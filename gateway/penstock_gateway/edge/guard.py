@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .problems import REQUEST_ID, Problem, answer_problem, handle_error
+from .sign_in import SESSION_COOKIE
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS: Final = (
@@ -21,6 +22,8 @@ HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+# Any value; requests that change something by a session have it.
+CSRF_HEADER: Final = "penstock-csrf"
 # In metrics, of what no route matches.
 NO_ROUTE: Final = "none"
 
@@ -62,7 +65,7 @@ class Guard:
             is_answered = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
-            problem = self._problem(request)
+            problem = self._problem(request) or _use_session(request)
             if problem is not None:
                 await answer_problem(request, problem)(scope, receive, send_safely)
             else:
@@ -94,6 +97,22 @@ class Guard:
 
     def _is_own(self, origin: str, host: str) -> bool:
         return origin.lower() in self._origins or urlsplit(origin.lower()).netloc == host.lower()
+
+
+def _use_session(request: Request) -> Problem | None:
+    """Let the session of a browser's cookie be the token of its request, unless that has one of its own.
+
+    Browsers send cookies whoever made the page. Only a page of this origin can add a header of its own.
+    """
+    token = request.cookies.get(SESSION_COOKIE, "")
+    if not token or "authorization" in request.headers:
+        return None
+    if request.method not in SAFE_METHODS and CSRF_HEADER not in request.headers:
+        return Problem(
+            "foreign-origin", f"a request with a session that changes something needs the header {CSRF_HEADER}"
+        )
+    request.scope["headers"] = [*request.scope["headers"], (b"authorization", f"Bearer {token}".encode("latin-1"))]
+    return None
 
 
 def _host_name(host: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any, Final
 
 import uvicorn
+from penstock_proto.tls import Renewal, Tls
 from penstock_service.errors import PortInUse, ServiceError
 
 STOP_GRACE_S: Final = 2
@@ -15,6 +16,7 @@ BACKLOG: Final = 2048
 # Requests and streams at once; more are answered 503.
 CONCURRENT_MAX: Final = 10_000
 STARTED_LOOK_S: Final = 0.01
+RENEW_LOOK_S: Final = 1.0
 
 
 class _Server(uvicorn.Server):
@@ -27,7 +29,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an application until it is stopped. `port` 0 takes a free one."""
 
-    def __init__(self, app: Any, host: str, port: int) -> None:
+    def __init__(self, app: Any, host: str, port: int, tls: Tls | None = None) -> None:
         self._host, self.port = host, port
         config = uvicorn.Config(
             app,
@@ -43,7 +45,11 @@ class HttpServer:
             timeout_graceful_shutdown=STOP_GRACE_S,
             limit_concurrency=CONCURRENT_MAX,
         )
+        if tls is not None:
+            config.ssl_certfile, config.ssl_keyfile = tls.certificate, tls.key
+        self._tls, self._config = tls, config
         self._server = _Server(config)
+        self._renewing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -61,9 +67,22 @@ class HttpServer:
                 self._task.result()
                 raise ServiceError(f"the HTTP server on {self.address} did not start")
             await asyncio.sleep(STARTED_LOOK_S)
+        if self._tls is not None:
+            self._renewing = asyncio.create_task(self._renew(Renewal(self._tls)), name="http certificate")
+
+    async def _renew(self, renewal: Renewal) -> None:
+        """Give new connections the certificate as it is then, until cancelled."""
+        tls, context = self._tls, self._config.ssl
+        assert tls is not None and context is not None, "uvicorn has made it"
+        while True:
+            await asyncio.sleep(RENEW_LOOK_S)
+            if renewal.has_new():
+                context.load_cert_chain(tls.certificate, tls.key)
 
     async def stop(self) -> None:
         """Answer what is being answered, then close."""
+        if self._renewing is not None:
+            self._renewing.cancel()
         task, self._task = self._task, None
         if task is not None:
             self._server.should_exit = True

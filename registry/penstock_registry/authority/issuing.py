@@ -68,7 +68,7 @@ class Issuer:
         """Return the access token of somebody who has signed in, and how many seconds it lasts."""
         subjects = [identity.key, *(f"group|{group}" for group in identity.groups)]
         principal = await self._with_roles(identity.key, subjects, identity.name, identity.source, uuid.uuid4().hex)
-        await self._note_sign_in(principal)
+        await self._note_sign_in(principal.subject, principal.source, principal.credential)
         return await self._sign(principal, ACCESS_S)
 
     async def exchange_api_token(self, token: str) -> tuple[str, int]:
@@ -87,9 +87,20 @@ class Issuer:
                 credential=row["id"],
             )  # fmt: skip
             return await self._sign(principal, min(WORKER_S, left_s))
-        name = row["subject"].rpartition("|")[2]
-        principal = await self._with_roles(row["subject"], [row["subject"]], name, "api_token", row["id"])
+        is_session = row["source"] != "api_token"
+        name = row["name"] if is_session else row["subject"].rpartition("|")[2]
+        subjects = [row["subject"], *(f"group|{group}" for group in row["groups"])]
+        principal = await self._with_roles(row["subject"], subjects, name, row["source"], row["id"])
         return await self._sign(limited(principal, row["teams"], Role(row["role"])), min(ACCESS_S, left_s))
+
+    async def begin_session(self, identity: Identity, lasts_s: int) -> tuple[str, Row]:
+        """Return the token of a new session and its row."""
+        token_id, token, digest = new_api_token()
+        row = await store.begin_session(
+            self._database, token_id, digest, identity.key, identity.name, identity.groups, lasts_s
+        )
+        await self._note_sign_in(identity.key, identity.source, token_id)
+        return token, row
 
     async def jwks(self) -> str:
         """Return the public keys as a JSON Web Key Set."""
@@ -135,10 +146,10 @@ class Issuer:
                 self._read_at = time.monotonic()
             return self._keys
 
-    async def _note_sign_in(self, principal: Principal) -> None:
+    async def _note_sign_in(self, subject: str, source: str, credential: str) -> None:
         entry = api.AuditEntry(
-            at_us=int(time.time() * 1e6), what="signed_in", subject=principal.subject, credential=principal.credential,
-            service="penstock-registry", action=principal.source,
+            at_us=int(time.time() * 1e6), what="signed_in", subject=subject, credential=credential,
+            service="penstock-registry", action=source,
         )  # fmt: skip
         await self._audit.append([entry])
 

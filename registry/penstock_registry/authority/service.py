@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from penstock_access import calling
@@ -11,11 +12,13 @@ from penstock_proto.access.v1 import service_pb2 as api
 from penstock_proto.access.v1 import service_pb2_grpc
 from penstock_service.database import Database
 from penstock_service.guard import Denied
+from penstock_service.verifier import Unauthenticated
 
 from ..errors import BadRequest, NotFound
 from . import store
 from .audit import NEWEST, Audit
 from .issuing import Issuer, new_api_token
+from .provider import SignIn
 
 DAY_S: Final = 86_400
 LASTS_S, LASTS_S_MAX = 90 * DAY_S, 366 * DAY_S
@@ -26,13 +29,50 @@ NOTES_MAX: Final = 1_000
 PAGE, PAGE_MAX = 50, 500
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """How people sign in.
+
+    Attributes:
+        session_s: How long a session lasts.
+        command_line_client: Id of the command line at the identity provider; empty: it does not sign in.
+        scopes: That are asked of the provider.
+    """
+
+    sign_in: SignIn
+    session_s: int
+    command_line_client: str = ""
+    scopes: str = ""
+
+
 class AuthorityService(service_pb2_grpc.AuthorityServiceServicer):
-    def __init__(self, database: Database, issuer: Issuer, audit: Audit) -> None:
+    def __init__(self, database: Database, issuer: Issuer, audit: Audit, people: People | None = None) -> None:
         self._database, self._issuer, self._audit = database, issuer, audit
+        self._people = people
 
     async def Exchange(self, request: api.ExchangeRequest, context: Any) -> api.ExchangeResponse:
         token, lasts_s = await self._issuer.exchange_api_token(request.api_token)
         return api.ExchangeResponse(access_token=token, expires_in_s=lasts_s)
+
+    async def SignIn(self, request: api.SignInRequest, context: Any) -> api.SignInResponse:
+        if self._people is None:
+            raise BadRequest("this deployment has no identity provider: use an API token")
+        try:
+            identity = await self._people.sign_in.identity(request.id_token, request.nonce)
+        except Unauthenticated as error:
+            await self._note("denied", "AuthorityService/SignIn", str(error))
+            raise
+        token, row = await self._issuer.begin_session(identity, self._people.session_s)
+        return api.SignInResponse(secret=token, token=store.described(row))
+
+    async def Provider(self, request: api.ProviderRequest, context: Any) -> api.ProviderResponse:
+        if (people := self._people) is None:
+            return api.ProviderResponse()
+        return api.ProviderResponse(
+            issuer=people.sign_in.expected.issuer,
+            command_line_client=people.command_line_client,
+            scopes=people.scopes,
+        )
 
     async def Keys(self, request: api.KeysRequest, context: Any) -> api.KeysResponse:
         return api.KeysResponse(jwks_json=await self._issuer.jwks(), deployment_id=await self._issuer.deployment_id())
@@ -124,9 +164,10 @@ class AuthorityService(service_pb2_grpc.AuthorityServiceServicer):
         return api.AuditResponse(entries=entries, next_page_token=token)
 
     async def _note(self, what: str, action: str, detail: str, team: str = "") -> None:
-        me = _caller()
+        me = calling.caller()
         entry = api.AuditEntry(
-            at_us=int(time.time() * 1e6), what=what, subject=me.subject, credential=me.credential,
+            at_us=int(time.time() * 1e6), what=what, subject=me.subject if me else "",
+            credential=me.credential if me else "",
             service="penstock-registry", action=action, team=team, detail=detail,
         )  # fmt: skip
         await self._audit.append([entry])

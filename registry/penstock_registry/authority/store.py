@@ -32,7 +32,7 @@ ON CONFLICT (team, subject) DO UPDATE SET role = excluded.role"""
 REMOVE_MEMBER = "DELETE FROM penstock_access.members WHERE team = $1 AND subject = $2"
 
 TOKEN_COLUMNS = f"""
-id, hash, subject, name, teams, role, pool, expires_at > now() AND revoked_at IS NULL AS is_valid,
+id, hash, subject, name, teams, role, pool, source, groups, expires_at > now() AND revoked_at IS NULL AS is_valid,
     {US.format("created_at")} AS created_us, {US.format("expires_at")} AS expires_us,
     {US.format("used_at")} AS used_us, {US.format("revoked_at")} AS revoked_us"""
 CREATE = f"""
@@ -46,13 +46,30 @@ TOKEN = f"SELECT {TOKEN_COLUMNS} FROM penstock_access.tokens WHERE id = $1"
 TOKENS = f"""
 SELECT {TOKEN_COLUMNS} FROM penstock_access.tokens WHERE $1 = '' OR subject = $1
 ORDER BY tokens.created_at DESC, id LIMIT $2"""
+# Of a person's sessions, the newest stay; those that ended long ago are forgotten.
+BEGIN_SESSION = f"""
+WITH old AS (
+    UPDATE penstock_access.tokens SET revoked_at = now() WHERE id IN (
+        SELECT id FROM penstock_access.tokens
+        WHERE subject = $3 AND source = 'oidc' AND revoked_at IS NULL AND expires_at > now()
+        ORDER BY tokens.created_at DESC OFFSET $7 - 1)
+), forgotten AS (
+    DELETE FROM penstock_access.tokens
+    WHERE source = 'oidc' AND subject = $3 AND expires_at < now() - interval '7 days'
+)
+INSERT INTO penstock_access.tokens (id, hash, subject, name, teams, role, pool, source, groups, expires_at)
+VALUES ($1, $2, $3, $4, '{{}}', 0, '', 'oidc', $5, now() + $6::bigint * interval '1 second')
+RETURNING {TOKEN_COLUMNS}"""
 REVOKE = f"""
 UPDATE penstock_access.tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING {TOKEN_COLUMNS}"""
-COUNT = "SELECT count(*) FROM penstock_access.tokens WHERE subject = $1 AND revoked_at IS NULL AND expires_at > now()"
+COUNT = """
+SELECT count(*) FROM penstock_access.tokens
+WHERE subject = $1 AND source = 'api_token' AND revoked_at IS NULL AND expires_at > now()"""
 
 KEYS_KEPT: Final = 8
 MEMBERS_MAX: Final = 10_000
 TOKENS_LISTED_MAX: Final = 10_000
+SESSIONS_MAX: Final = 20
 
 
 async def keys(database: Database) -> Sequence[Row]:
@@ -90,6 +107,13 @@ async def create(database: Database, token_id: str, digest: bytes, wanted: Mappi
     )  # fmt: skip
 
 
+async def begin_session(
+    database: Database, token_id: str, digest: bytes, subject: str, name: str, groups: Sequence[str], lasts_s: int
+) -> Row:
+    """Keep the token of a person who signed in, and end the oldest of too many sessions; return its row."""
+    return await database.fetchrow(BEGIN_SESSION, token_id, digest, subject, name, list(groups), lasts_s, SESSIONS_MAX)
+
+
 async def token(database: Database, token_id: str) -> Row:
     """Return a token's row; None if there is none."""
     return await database.fetchrow(TOKEN, token_id)
@@ -119,5 +143,5 @@ def described(row: Row) -> api.ApiToken:
     return api.ApiToken(
         id=row["id"], subject=row["subject"], name=row["name"], teams=row["teams"], role=row["role"], pool=row["pool"],
         created_at_us=row["created_us"], expires_at_us=row["expires_us"], used_at_us=row["used_us"],
-        revoked_at_us=row["revoked_us"],
+        revoked_at_us=row["revoked_us"], source=row["source"],
     )  # fmt: skip

@@ -19,6 +19,7 @@ from .doctor import doctor
 from .get import get
 from .history import compare, rebuild, stats
 from .inputs import RunCommand
+from .login import login, logout
 from .notifications import notifications
 from .registry import alias, deploy, types, workflows
 from .removal import gc, rm
@@ -61,6 +62,8 @@ app.command()(up)
 app.command()(down)
 app.command()(status)
 app.command()(worker)
+app.command()(login)
+app.command()(logout)
 _certs = typer.Typer(help="Create certificates for TLS between services.")
 _certs.command()(init)
 _certs.command()(issue)

@@ -265,6 +265,11 @@ export type ListedRun = {
   failure_text: string | null;
 };
 
+export type Membership = {
+  team: string;
+  role: "viewer" | "launcher" | "operator" | "admin";
+};
+
 /** Where an alias is to point. */
 export type MoveAlias = {
   version: number;
@@ -524,6 +529,18 @@ export type Runs = {
   position: number | null;
   /** Databases that do not respond: their runs are missing. */
   databases_away: number;
+};
+
+/** Who calls. Attributes: access: Whether callers are verified at all. source: How the caller is known, such as `oidc` or `api_token`. sign_in: Path that a browser opens to sign in. */
+export type Session = {
+  access: boolean;
+  signed_in: boolean;
+  subject: string | null;
+  name: string | null;
+  source: string | null;
+  deployment_admin: boolean;
+  teams: (Membership)[];
+  sign_in: string | null;
 };
 
 export type StateCount = {

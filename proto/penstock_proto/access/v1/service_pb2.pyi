@@ -34,6 +34,36 @@ class ExchangeResponse(_message.Message):
     expires_in_s: int
     def __init__(self, access_token: _Optional[str] = ..., expires_in_s: _Optional[int] = ...) -> None: ...
 
+class SignInRequest(_message.Message):
+    __slots__ = ("id_token", "nonce")
+    ID_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    id_token: str
+    nonce: str
+    def __init__(self, id_token: _Optional[str] = ..., nonce: _Optional[str] = ...) -> None: ...
+
+class SignInResponse(_message.Message):
+    __slots__ = ("secret", "token")
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    secret: str
+    token: ApiToken
+    def __init__(self, secret: _Optional[str] = ..., token: _Optional[_Union[ApiToken, _Mapping]] = ...) -> None: ...
+
+class ProviderRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ProviderResponse(_message.Message):
+    __slots__ = ("issuer", "command_line_client", "scopes")
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_LINE_CLIENT_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    issuer: str
+    command_line_client: str
+    scopes: str
+    def __init__(self, issuer: _Optional[str] = ..., command_line_client: _Optional[str] = ..., scopes: _Optional[str] = ...) -> None: ...
+
 class KeysRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -77,7 +107,7 @@ class Membership(_message.Message):
     def __init__(self, team: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ...) -> None: ...
 
 class ApiToken(_message.Message):
-    __slots__ = ("id", "subject", "name", "teams", "role", "pool", "created_at_us", "expires_at_us", "used_at_us", "revoked_at_us")
+    __slots__ = ("id", "subject", "name", "teams", "role", "pool", "created_at_us", "expires_at_us", "used_at_us", "revoked_at_us", "source")
     ID_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +118,7 @@ class ApiToken(_message.Message):
     EXPIRES_AT_US_FIELD_NUMBER: _ClassVar[int]
     USED_AT_US_FIELD_NUMBER: _ClassVar[int]
     REVOKED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     id: str
     subject: str
     name: str
@@ -98,7 +129,8 @@ class ApiToken(_message.Message):
     expires_at_us: int
     used_at_us: int
     revoked_at_us: int
-    def __init__(self, id: _Optional[str] = ..., subject: _Optional[str] = ..., name: _Optional[str] = ..., teams: _Optional[_Iterable[str]] = ..., role: _Optional[_Union[Role, str]] = ..., pool: _Optional[str] = ..., created_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., used_at_us: _Optional[int] = ..., revoked_at_us: _Optional[int] = ...) -> None: ...
+    source: str
+    def __init__(self, id: _Optional[str] = ..., subject: _Optional[str] = ..., name: _Optional[str] = ..., teams: _Optional[_Iterable[str]] = ..., role: _Optional[_Union[Role, str]] = ..., pool: _Optional[str] = ..., created_at_us: _Optional[int] = ..., expires_at_us: _Optional[int] = ..., used_at_us: _Optional[int] = ..., revoked_at_us: _Optional[int] = ..., source: _Optional[str] = ...) -> None: ...
 
 class CreateTokenRequest(_message.Message):
     __slots__ = ("subject", "name", "teams", "role", "pool", "expires_in_s")

@@ -40,6 +40,16 @@ class AuthorityServiceStub:
                 request_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ExchangeRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ExchangeResponse.FromString,
                 _registered_method=True)
+        self.SignIn = channel.unary_unary(
+                '/penstock.access.v1.AuthorityService/SignIn',
+                request_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.SignInRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.SignInResponse.FromString,
+                _registered_method=True)
+        self.Provider = channel.unary_unary(
+                '/penstock.access.v1.AuthorityService/Provider',
+                request_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ProviderRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ProviderResponse.FromString,
+                _registered_method=True)
         self.Keys = channel.unary_unary(
                 '/penstock.access.v1.AuthorityService/Keys',
                 request_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.KeysRequest.SerializeToString,
@@ -98,6 +108,21 @@ class AuthorityServiceServicer:
 
     def Exchange(self, request, context):
         """Gives an access token for an API token. UNAUTHENTICATED: the token is unknown, expired or revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignIn(self, request, context):
+        """Begins a session of a person, who has an ID token of the identity provider. The session's token is used like an API
+        token, and revoked to sign out. UNAUTHENTICATED: the ID token is not accepted. UNAVAILABLE: the provider is away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Provider(self, request, context):
+        """Where people sign in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,6 +206,16 @@ def add_AuthorityServiceServicer_to_server(servicer, server):
                     request_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ExchangeRequest.FromString,
                     response_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ExchangeResponse.SerializeToString,
             ),
+            'SignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignIn,
+                    request_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.SignInRequest.FromString,
+                    response_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.SignInResponse.SerializeToString,
+            ),
+            'Provider': grpc.unary_unary_rpc_method_handler(
+                    servicer.Provider,
+                    request_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ProviderRequest.FromString,
+                    response_serializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.ProviderResponse.SerializeToString,
+            ),
             'Keys': grpc.unary_unary_rpc_method_handler(
                     servicer.Keys,
                     request_deserializer=penstock__proto_dot_access_dot_v1_dot_service__pb2.KeysRequest.FromString,
@@ -260,6 +295,60 @@ class AuthorityService:
             '/penstock.access.v1.AuthorityService/Exchange',
             penstock__proto_dot_access_dot_v1_dot_service__pb2.ExchangeRequest.SerializeToString,
             penstock__proto_dot_access_dot_v1_dot_service__pb2.ExchangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.access.v1.AuthorityService/SignIn',
+            penstock__proto_dot_access_dot_v1_dot_service__pb2.SignInRequest.SerializeToString,
+            penstock__proto_dot_access_dot_v1_dot_service__pb2.SignInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Provider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.access.v1.AuthorityService/Provider',
+            penstock__proto_dot_access_dot_v1_dot_service__pb2.ProviderRequest.SerializeToString,
+            penstock__proto_dot_access_dot_v1_dot_service__pb2.ProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,115 @@
+"""Who calls, and the sessions of people: they sign in with the identity provider, and a cookie stands for them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Query
+from penstock.client import Refused
+from penstock_access.principal import Role
+from penstock_proto.access.v1 import service_pb2 as api
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ..edge.answers import answer
+from ..edge.problems import Problem
+from ..edge.sign_in import (
+    CALLBACK,
+    PENDING_COOKIE,
+    PENDING_S,
+    SESSION_COOKIE,
+    SIGN_IN,
+    TEXT_CHARS_MAX,
+    SignIn,
+    cookie,
+    local_path,
+    packed,
+    unpacked,
+)
+from . import models
+from .context import Here
+
+router = APIRouter(tags=["session"])
+
+Text = Annotated[str, Query(max_length=TEXT_CHARS_MAX)]
+
+
+@router.get("/v1/session", response_model=models.Session)
+async def get_session(here: Here, request: Request) -> Response:
+    """Say who calls, and with which roles; and where to sign in, if nobody has.
+
+    Without access control everybody may do everything, and `access` is false.
+    """
+    body: dict[str, Any] = {
+        "access": True,
+        "signed_in": False,
+        "subject": None,
+        "name": None,
+        "source": None,
+        "deployment_admin": False,
+        "teams": [],
+        "sign_in": SIGN_IN if request.app.state.sign_in is not None else None,
+    }
+    try:
+        me = await here.client.connection.call("authority", "WhoAmI", api.WhoAmIRequest())
+    except Refused as error:
+        if error.code not in ("UNAUTHENTICATED", "UNIMPLEMENTED"):
+            raise
+        return answer(body | {"access": error.code == "UNAUTHENTICATED"})
+    teams = [{"team": one.team, "role": Role(one.role).word} for one in me.teams]
+    found = {"subject": me.subject, "name": me.name, "source": me.source, "deployment_admin": me.deployment_admin}
+    return answer(body | found | {"signed_in": True, "teams": teams})
+
+
+@router.delete("/v1/session", status_code=204, response_class=Response)
+async def sign_out(here: Here, request: Request) -> Response:
+    """Sign out: end the session of the cookie, and remove it. Tokens given for it end within five minutes."""
+    if token := request.cookies.get(SESSION_COOKIE, ""):
+        try:
+            await here.client.connection.call("authority", "RevokeToken", api.RevokeTokenRequest(id=_id(token)))
+        except Refused as error:
+            if error.code not in ("UNAUTHENTICATED", "NOT_FOUND"):  # it has ended already
+                raise
+    return Response(status_code=204, headers={"Set-Cookie": cookie(SESSION_COOKIE, "", 0)})
+
+
+@router.get(SIGN_IN, include_in_schema=False)
+async def begin(request: Request, back: Annotated[str, Query(alias="return")] = "/") -> Response:
+    """Send the browser to the identity provider."""
+    where, pending = await _sign_in(request).begin(local_path(back))
+    return _redirect(where, cookie(PENDING_COOKIE, packed(pending), PENDING_S))
+
+
+@router.get(CALLBACK, include_in_schema=False)
+async def finish(
+    here: Here, request: Request, code: Text = "", state: Text = "", iss: Text = "", error: Text = ""
+) -> Response:
+    """Begin the session of who comes back from the identity provider."""
+    pending = unpacked(request.cookies.get(PENDING_COOKIE, ""))
+    if error or not code:
+        raise Problem("denied", f"the identity provider did not sign you in: {error or 'it gave no code'}")
+    id_token = await _sign_in(request).finish(pending, code, state, iss)
+    message = api.SignInRequest(id_token=id_token, nonce=pending.nonce)
+    begun: api.SignInResponse = await here.client.connection.call("authority", "SignIn", message)
+    lasts_s = max(1, int(begun.token.expires_at_us / 1e6 - time.time()))
+    return _redirect(pending.back, cookie(SESSION_COOKIE, begun.secret, lasts_s), cookie(PENDING_COOKIE, "", 0))
+
+
+def _sign_in(request: Request) -> SignIn:
+    found = cast("SignIn | None", request.app.state.sign_in)
+    if found is None:
+        raise Problem("not-found", "nobody signs in here: set PENSTOCK_OIDC_ISSUER at the gateway")
+    return found
+
+
+def _id(token: str) -> str:
+    """Return the part of a token that is not secret."""
+    return token.split("_")[1] if token.count("_") > 1 else ""
+
+
+def _redirect(where: str, *cookies: str) -> Response:
+    response = RedirectResponse(where, 303, {"Cache-Control": "no-store"})
+    for one in cookies:
+        response.headers.append("Set-Cookie", one)
+    return response
