@@ -23,6 +23,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker_grpc
 from penstock_registry.app import Registry
 from penstock_registry.authority.issuing import Identity
+from penstock_registry.authority.service import People
 from penstock_service import channels, grpc_server
 from penstock_service.denials import Denials
 from penstock_service.guard import Guard, by_run
@@ -89,8 +90,8 @@ class Secured:
 
 
 @asynccontextmanager
-async def secured(url: str) -> AsyncGenerator[Secured]:
-    """Run a State Tracker and a registry until the block ends."""
+async def secured(url: str, people: People | None = None) -> AsyncGenerator[Secured]:
+    """Run a State Tracker and a registry until the block ends; `people` sign in, if given."""
     async with AsyncExitStack() as stops:
         key = Ed25519PrivateKey.generate()
         token = ServiceTokens(key, "tests")
@@ -104,7 +105,7 @@ async def secured(url: str) -> AsyncGenerator[Secured]:
         tracker = StateTracker([url], stream, "tests", address, 4)
         stops.push_async_callback(tracker.stop)
         await tracker.start()
-        registry = Registry(url, [address], is_authority=True)
+        registry = Registry(url, [address], is_authority=True, people=people)
         stops.push_async_callback(registry.stop)
         await registry.start()
         verifier = Verifier(key.public_key(), fetch_from(address))

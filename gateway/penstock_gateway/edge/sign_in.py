@@ -9,7 +9,6 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -105,11 +104,12 @@ class SignIn:
         return token
 
     async def _provider(self) -> Provider:
-        """Return how the provider describes itself; while it is away, as it did before."""
-        if time.monotonic() - self._described_at > DESCRIBED_FOR_S or self._described is None:
-            self._described = await _asked(provider.describe, self._options.issuer)
+        """Return how the provider describes itself; raise Problem."""
+        found = self._described
+        if found is None or time.monotonic() - self._described_at > DESCRIBED_FOR_S:
+            found = self._described = await _asked(provider.describe, self._options.issuer)
             self._described_at = time.monotonic()
-        return self._described
+        return found
 
 
 async def _asked(ask: Any, *arguments: Any) -> Any:
@@ -135,9 +135,7 @@ def unpacked(text: str) -> Pending:
 
 def cookie(name: str, value: str, lasts_s: int) -> str:
     """Return the header that sets a cookie, or with 0 seconds removes it."""
-    made = SimpleCookie({name: value})
-    made[name].update({"path": "/", "secure": True, "httponly": True, "samesite": "Lax", "max-age": str(lasts_s)})
-    return made[name].OutputString()
+    return f"{name}={value}; Path=/; Max-Age={lasts_s}; Secure; HttpOnly; SameSite=Lax"
 
 
 def local_path(back: str) -> str:
