@@ -44,7 +44,10 @@ class Settings(ServiceSettings):
         default="openid profile email", description="Scopes that `penstock login` asks for, separated by spaces."
     )
     session_hours: int = Field(
-        default=12, ge=1, le=720, description="How long a person stays signed in. Groups are told at each sign-in."
+        default=12,
+        ge=1,
+        le=720,
+        description="A session ends after this time. The groups of a person are those of the last sign-in.",
     )
 
     @field_validator("oidc_issuer")

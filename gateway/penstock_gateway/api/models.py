@@ -133,30 +133,6 @@ class Info(Body):
     deployment: str
 
 
-class Membership(Body):
-    team: str
-    role: Literal["viewer", "launcher", "operator", "admin"]
-
-
-class Session(Body):
-    """Who calls.
-
-    Attributes:
-        access: Whether callers are verified at all.
-        source: How the caller is known, such as `oidc` or `api_token`.
-        sign_in: Path that a browser opens to sign in.
-    """
-
-    access: bool
-    signed_in: bool
-    subject: str | None
-    name: str | None
-    source: str | None
-    deployment_admin: bool
-    teams: list[Membership]
-    sign_in: str | None
-
-
 class Health(Body):
     status: Literal["ok"]
 

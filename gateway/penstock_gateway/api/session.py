@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query
 from penstock.client import Refused
@@ -27,15 +27,40 @@ from ..edge.sign_in import (
     packed,
     unpacked,
 )
-from . import models
 from .context import Here
+from .fields import Body
+
+
+class Membership(Body):
+    team: str
+    role: Literal["viewer", "launcher", "operator", "admin"]
+
+
+class Session(Body):
+    """Who calls.
+
+    Attributes:
+        access: Whether callers are verified at all.
+        source: How the caller is known, such as `oidc` or `api_token`.
+        sign_in: Path that a browser opens to sign in.
+    """
+
+    access: bool
+    signed_in: bool
+    subject: str | None
+    name: str | None
+    source: str | None
+    deployment_admin: bool
+    teams: list[Membership]
+    sign_in: str | None
+
 
 router = APIRouter(tags=["session"])
 
 Text = Annotated[str, Query(max_length=TEXT_CHARS_MAX)]
 
 
-@router.get("/v1/session", response_model=models.Session)
+@router.get("/v1/session", response_model=Session)
 async def get_session(here: Here, request: Request) -> Response:
     """Say who calls, and with which roles; and where to sign in, if nobody has.
 
