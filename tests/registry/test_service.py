@@ -11,6 +11,7 @@ from penstock_plan import plan_hash
 from penstock_proto.registry.v1 import events_pb2 as ev
 from penstock_proto.registry.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.events_pb2 import Caller
+from penstock_registry.store import names as stored
 
 from tests.registry.running import CALLER, Client, outcomes, plan, refusal, registering, serving, with_record
 from tests.state_tracker.running import running
@@ -295,3 +296,18 @@ async def test_the_plan_is_asked_for_only_where_it_is_new_and_a_tracker_that_is_
         assert (await client.publish(plan(1))).version.version == 1
         code, text = await refusal(client.publish(plan(2)))
         assert (code, text.startswith("no State Tracker has sent the plan")) == ("UNAVAILABLE", True)
+
+
+async def test_a_search_finds_what_is_far_down_the_alphabet(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = stored.NEAR.replace(f"LIMIT {stored.NEAR_ROWS}", "LIMIT 3")
+    monkeypatch.setattr(stored, "NEAR", near)
+    async with registering(database_url) as registry:
+        data = plan(name="m:w")
+        for name in ("alpha-train", "beta", "gamma", "omega-train", "zeta-train"):
+            await registry.publish(data, name, team="t")
+        assert await registry.names("train") == ["alpha-train", "omega-train", "zeta-train"]
+        first = await registry.stub.List(api.ListRequest(query="train", page_size=2))
+        assert [entry.name for entry in first.entries] == ["alpha-train", "omega-train"]
+        after = api.ListRequest(query="train", page_size=2, page_token=first.next_page_token)
+        assert [entry.name for entry in (await registry.stub.List(after)).entries] == ["zeta-train"]
+        assert await registry.names("train", team="others") == await registry.names("nothing") == []

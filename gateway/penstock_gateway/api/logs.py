@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..edge.answers import STREAMED, shown_time
-from ..edge.problems import Fault, Problem
+from ..edge.problems import Problem
 from ..edge.ranges import part_of
 from .context import NAME_CHARS_MAX, NAME_PATTERN, Context, Here, NodeName, RunId
 
@@ -40,16 +40,14 @@ async def list_lines(
     run: RunId,
     node: Annotated[str, Query(max_length=255, pattern=NAME_PATTERN)] = "",
     follow: Annotated[bool, Query(description="Go on with what is printed later, until the run ends.")] = False,
-    tail: Annotated[int, Query(ge=0, le=TAIL_MAX, description="Only the last lines; 0: all. Not with `follow`.")] = 0,
+    tail: Annotated[int, Query(ge=0, le=TAIL_MAX, description="Only the last lines, and nothing later; 0: all.")] = 0,
     q: Annotated[str, Query(max_length=NAME_CHARS_MAX, description="Only lines with this text, in any case.")] = "",
 ) -> Response:
     """List the lines that the operators of a run printed, or those of one node."""
-    if tail and follow:
-        raise Problem("invalid", "tail and follow exclude each other", [Fault("query parameter tail", "with follow")])
     summary = await here.client.summary(run)
     if node:
         _index(await here.client.plan(summary.plan), node)
-    lines = _lines(here, run, node or None, follow, q.lower())
+    lines = _lines(here, run, node or None, follow and not tail, q.lower())
     return StreamingResponse(_last(lines, tail) if tail else lines, headers=STREAMED, media_type=LINES)
 
 
