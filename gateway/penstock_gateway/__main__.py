@@ -8,6 +8,7 @@ from penstock_service.process import Process
 from penstock_service.settings import split_address
 
 from .app import Gateway
+from .edge.triggers import read_triggers
 from .errors import GatewayError
 from .settings import Settings
 
@@ -31,6 +32,7 @@ async def start(settings: Settings, here: Process) -> None:
         upload_bytes_max=settings.upload_bytes_max,
         sign_in=settings.read_sign_in(),
         tls=settings.tls_of_http,
+        triggers=read_triggers(settings.triggers),
     )
     here.stop(gateway.stop)
     await process.retry_until_available(gateway.start, (Unreachable,), "the State Tracker")

@@ -1,7 +1,8 @@
 """The gateway, assembled: one per process, on one event loop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from .api import (
     session,
     shown,
     streams,
+    triggers,
     uploads,
     workflows,
 )
@@ -36,6 +38,7 @@ from .edge.pages import Pages
 from .edge.problems import handle_error
 from .edge.server import HttpServer
 from .edge.sign_in import SignIn, SignInOptions
+from .edge.triggers import Trigger
 from .errors import GatewayError
 from .live.feeds import Feeds, Room
 from .live.run_changes import RunChanges
@@ -56,6 +59,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
         plans,
         artifacts,
         uploads,
+        triggers,
         pools,
         deployment,
         session,
@@ -90,6 +94,7 @@ class Gateway:
         upload_bytes_max: int = UPLOAD_BYTES_MAX,
         sign_in: SignInOptions | None = None,
         tls: Tls | None = None,
+        triggers: Mapping[str, Trigger] = MappingProxyType({}),
     ) -> None:
         self._state_tracker = state_tracker
         self._places = {
@@ -99,6 +104,7 @@ class Gateway:
         }
         self._client = self._connect("")
         self._room = Room()
+        self._triggers = triggers
         self._callers = Callers(self._context)
         self._artifact_bytes_max, self._upload_bytes_max = artifact_bytes_max, upload_bytes_max
         self._pages: Pages | None = None
@@ -147,6 +153,7 @@ class Gateway:
             shards=self._shards,
             artifact_bytes_max=self._artifact_bytes_max,
             upload_bytes_max=self._upload_bytes_max,
+            triggers=self._triggers,
         )
 
 

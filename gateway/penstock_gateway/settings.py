@@ -87,6 +87,10 @@ class Settings(ServiceSettings):
         "all of it is there.",
     )
 
+    triggers: str = Field(
+        default="", description="Path of a TOML file with triggers: deliveries of other programs that start runs."
+    )
+
     @model_validator(mode="after")
     def _http_closed(self) -> "Settings":
         """Refuse an address that others reach, unless that is wanted."""

@@ -1,6 +1,7 @@
 """What routes have in common: what they work with, and the parameters of their paths."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -13,6 +14,7 @@ from starlette.requests import Request
 
 from ..edge.pages import Pages
 from ..edge.remembered import Remembered
+from ..edge.triggers import Trigger
 from ..live.feeds import Feeds
 from ..live.run_changes import RunChanges
 from ..live.views import Views
@@ -67,6 +69,7 @@ class Context:
     upload_bytes_max: int
     views: Views
     run_changes: RunChanges
+    triggers: Mapping[str, Trigger]
     graphs: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered[dict[str, Any]](GRAPHS_MAX))
     sizes: Remembered[int] = field(default_factory=lambda: Remembered[int](SIZES_MAX))
     uploading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_MAX))

@@ -44,6 +44,12 @@ async def launch(
     ] = "",
 ) -> Response:
     """Start a run of a deployed workflow, or of a stored plan."""
+    run = await start(here, caller, body, key)
+    return answer(shown.run(run), 201, {"Location": f"/v1/runs/{shown_run(run.run_id)}"})
+
+
+async def start(here: Context, caller: events_pb2.Caller, body: requests.Launch, key: str) -> service_pb2.RunSummary:
+    """Start a run; the same key of the same user is the same run."""
     options = events_pb2.RunOptions(
         team=body.team,
         pool=body.pool,
@@ -55,8 +61,7 @@ async def launch(
     plan_hash = await _chosen(here, body, options)
     prepared = prepare(await here.client.plan(plan_hash), plan_hash, body)
     run_id = run_id_of(here.deployment_id, caller.user, key)
-    run = await here.client.launch(prepared, run_id, options, caller)
-    return answer(shown.run(run), 201, {"Location": f"/v1/runs/{shown_run(run.run_id)}"})
+    return await here.client.launch(prepared, run_id, options, caller)
 
 
 @router.get("/runs", response_model=models.Runs)

@@ -59,16 +59,21 @@ def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
 
 def checked(model: type[Model], data: bytes) -> Model:
     """Return the model that JSON stands for; raise Problem, which names each fault by its JSON pointer."""
-    try:
-        tree = strict_json.parse(data)
-    except strict_json.BadJson as error:
-        raise Problem("malformed", str(error)) from None
+    tree = parsed(data)
     try:
         return model.model_validate(tree, strict=True)
     except ValidationError as error:
         faults = [Fault(_pointer(one["loc"]), one["msg"]) for one in error.errors(include_url=False)]
         text = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults)
         raise Problem("invalid", text, faults) from None
+
+
+def parsed(data: bytes) -> Any:
+    """Return what JSON stands for; raise Problem."""
+    try:
+        return strict_json.parse(data)
+    except strict_json.BadJson as error:
+        raise Problem("malformed", str(error)) from None
 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
