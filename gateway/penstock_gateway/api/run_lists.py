@@ -14,7 +14,8 @@ from .run_filters import RunFilter
 
 # The newest runs that the State Tracker is asked for: a history further behind may lack some on the first page.
 FRESH_MIN: Final = 100
-PAST, TRACKED = "h", "t"  # what a page token is of
+# Of what a page is, as its token says: of the history, of both, or of the State Tracker alone.
+PAST, FRESH, TRACKED = "h", "f", "t"
 
 Place = tuple[int, bytes]
 
@@ -41,7 +42,7 @@ async def page(here: Context, wanted: RunFilter, limit: int, token: str, *, is_o
     """Return a page of runs by the time of their submission."""
     if not token.startswith(TRACKED):
         try:
-            return await _past_page(here, wanted, limit, token[1:], is_oldest)
+            return await _past_page(here, wanted, limit, token, is_oldest)
         except Unreachable:
             if token or is_oldest or not wanted.is_simple:
                 raise
@@ -117,21 +118,36 @@ def record_of(summary: tracker.RunSummary) -> history.RunRecord:
 
 
 async def _past_page(here: Context, wanted: RunFilter, limit: int, token: str, is_oldest: bool) -> Listed:
+    """Return a page of the history; of what the State Tracker lists as newest, of both."""
+    kind, after = token[:1], _read_place(token[1:]) if token else None
     request = history.ListRunsRequest(filter=wanted.of_history(), page_size=limit)
     request.order = history.RUN_ORDER_OLDEST if is_oldest else history.RUN_ORDER_NEWEST
-    if token:
-        at, _, run = token.partition("-")
-        request.after.CopyFrom(history.RunPlace(submitted_at_us=int(at), run_id=bytes.fromhex(run)))
+    if after is not None:
+        request.after.CopyFrom(history.RunPlace(submitted_at_us=after[0], run_id=after[1]))
     found: history.ListRunsResponse = await here.client.ask_history("ListRuns", request)
-    runs, away = list(found.runs), 0
-    if not token and not is_oldest:
+    runs, away, floor = list(found.runs), 0, None
+    is_more = bool(found.next_page_token)
+    if kind != PAST and not is_oldest:
         fresh = await tracked(here, wanted, max(limit, FRESH_MIN))
         away = fresh.databases_away
         last = fresh.runs[-1] if fresh.next_page_token else None
         floor = (last.submitted_at_us, last.run_id) if last is not None else (0, b"")
-        runs = united(found.runs, fresh.runs, wanted, None if away else floor)
-    is_more = len(runs) > limit or bool(found.next_page_token)
-    last_of_all = max if is_oldest else min
-    end = place_of(runs[:limit][-1]) if len(runs) >= limit else last_of_all(map(place_of, found.runs), default=(0, b""))
+        newer = [run for run in fresh.runs if after is None or (run.submitted_at_us, run.run_id) < after]
+        runs = united(found.runs, newer, wanted, None if away else floor)
+        # The history may lack what comes next.
+        is_more = is_more or (last is not None and found.lag.events != 0)
+    is_more = is_more or len(runs) > limit
+    if len(runs) >= limit:
+        end = place_of(runs[limit - 1])
+    else:  # some were removed, or the history lacks some
+        places = [*map(place_of, found.runs), *([floor] if floor is not None else [])]
+        end = (max if is_oldest else min)(places, default=(0, b""))
+    next_kind = FRESH if floor is not None and end > floor else PAST
     lag = found.lag.events if found.lag.events >= 0 else None
-    return Listed(runs[:limit], f"{PAST}{end[0]}-{end[1].hex()}" if is_more else "", lag, found.position, away)
+    next_token = f"{next_kind}{end[0]}-{end[1].hex()}" if is_more else ""
+    return Listed(runs[:limit], next_token, lag, found.position, away)
+
+
+def _read_place(text: str) -> Place:
+    at, _, run = text.partition("-")
+    return int(at), bytes.fromhex(run)
