@@ -77,8 +77,13 @@ class Context:
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+def context_of(request: Request, token: str) -> Context:
+    """Return what calls with a token work with."""
+    return request.app.state.callers.context(token)
+
+
 def _context(request: Request) -> Context:
-    return request.app.state.callers.context(bearer(request.headers.get(HEADER, "")))
+    return context_of(request, bearer(request.headers.get(HEADER, "")))
 
 
 def _caller(

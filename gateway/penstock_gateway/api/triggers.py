@@ -14,7 +14,7 @@ from ..edge.bodies import JSON_BYTES_MAX, parsed, read
 from ..edge.problems import Problem
 from ..edge.triggers import NAME_PATTERN, NotReal, check
 from . import models, requests, shown
-from .context import CLIENT, Here
+from .context import CLIENT, Here, context_of
 from .runs import start
 
 BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": {JSON_TYPE: {"schema": {}}}}}
@@ -37,6 +37,8 @@ async def deliver(
         delivery = check(request.headers, data, keys, time.time())
     except NotReal as error:
         raise Problem("unauthenticated", str(error)) from None
+    if token := await asyncio.to_thread(chosen.token):
+        here = context_of(request, token)
     body = parsed(data)
     inputs = {chosen.input: body} if chosen.input else body
     if not isinstance(inputs, dict):

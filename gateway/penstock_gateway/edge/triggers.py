@@ -40,6 +40,7 @@ class Trigger(BaseModel):
         workflow: NAME, NAME@VERSION or NAME@ALIAS.
         secret_file: Holds the secret, whsec_ and base64; several lines are several secrets, each of which is valid.
         input: The input that gets the whole body; empty: the fields of the body are the inputs.
+        token_file: Holds the API token that the runs are started with, where access control is on.
         team: Of the runs; empty: the team of the workflow.
     """
 
@@ -47,9 +48,17 @@ class Trigger(BaseModel):
 
     workflow: str = Field(min_length=1, max_length=200)
     secret_file: Path
+    token_file: Path | None = None
     input: str = ""
     team: str = ""
     labels: dict[str, str] = Field(default_factory=dict[str, str])
+
+    def token(self) -> str:
+        """Read the API token, empty if there is none; raise BadTriggers."""
+        try:
+            return "" if self.token_file is None else self.token_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadTriggers(f"cannot read a token from {self.token_file}: {error}") from None
 
     def keys(self) -> list[bytes]:
         """Read the secrets, which may have been replaced; raise BadTriggers."""
@@ -82,6 +91,7 @@ def read_triggers(path: str) -> Mapping[str, Trigger]:
         raise BadTriggers(f"cannot use the triggers of {path}: {text}") from None
     for trigger in found.values():
         trigger.keys()
+        trigger.token()
     return found
 
 
