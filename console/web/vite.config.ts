@@ -6,10 +6,6 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   plugins: [react()],
-  resolve: {
-    // The form library imports ajv for its own tests; ajv needs eval, which the console forbids.
-    alias: { "@rjsf/validator-ajv8": here("src/launch/no-ajv.ts") },
-  },
   build: {
     outDir: here("../penstock_console/static"),
     emptyOutDir: true,

@@ -19,6 +19,7 @@ from tests.system.conftest import Served
 from tests.waiting import wait_for
 
 expect.set_options(timeout=SHOWN_MS)
+AXE = Path(__file__).parent.parent.parent / "console/web/node_modules/axe-core/axe.min.js"
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
@@ -121,6 +122,120 @@ def test_many_nodes_are_one_box_an_operator(page: Page, programs: Programs) -> N
     expect(page.get_by_role("button", name=re.compile("^double-2, Succeeded"))).to_be_attached()
     page.goto(f"/runs/{run}?tab=nodes")
     expect(page.get_by_role("table", name="Nodes")).to_have_attribute("aria-rowcount", "122")
+
+
+def deploy(rest: httpx.Client, programs: Programs, name: str) -> None:
+    answer = rest.post(f"/workflows/{name}/versions", json={"plan": programs.plan(name), "team": "search"})
+    assert answer.status_code in (200, 201), answer.text
+
+
+def test_somebody_launches_a_workflow_from_a_form(page: Page, rest: httpx.Client, programs: Programs) -> None:
+    deploy(rest, programs, "doubled")
+    page.goto("/workflows?q=doubled")
+    page.get_by_role("link", name="Launch doubled").click()
+    page.get_by_label("N *").fill("many")
+    page.get_by_role("button", name="Launch").click()
+    expect(page.get_by_role("alert")).to_contain_text("is required")
+    page.get_by_label("N *").fill("21")
+    page.get_by_label("Data").fill("1.5")
+    expect(page.get_by_text("must be integer", exact=False).first).to_be_visible()
+    page.get_by_label("Data").fill("2")
+    page.get_by_text("Options").click()
+    page.get_by_label("Labels").fill("ticket=form-1")
+    page.get_by_role("button", name="Launch").click()
+    expect(page).to_have_url(re.compile("/runs/[0-9a-f-]{36}"))
+    run = page.url.split("/runs/")[1][:36]
+    assert programs.ended(run)["outputs"]["n"] == 42
+    page.get_by_role("tab", name="Inputs and outputs").click()
+    expect(page.get_by_text("42", exact=True)).to_be_visible()
+
+
+def test_launching_again_is_the_same_form(page: Page, rest: httpx.Client, programs: Programs) -> None:
+    value = {"text": "ü <b>", "numbers": [1, 2.5, None, True], "nested": {"a/b": {"c~d": []}}}
+    run = launch(rest, programs, "echo", {"value": value}, labels={"ticket": "again"})
+    programs.ended(run)
+    page.goto(f"/runs/{run}")
+    page.get_by_role("link", name="Launch again").click()
+    expect(page.get_by_label("Value")).to_have_value(re.compile("c~d"))
+    page.get_by_role("button", name="Launch").click()
+    expect(page).to_have_url(re.compile(f"/runs/(?!{run})[0-9a-f-]{{36}}"))
+    again = page.url.split("/runs/")[1][:36]
+    programs.ended(again)
+    values = [rest.get(f"/runs/{one}/inputs").json()["values"][0]["json"] for one in (run, again)]
+    assert values == [value, value]
+    assert rest.get(f"/runs/{again}").json()["labels"] == {"ticket": "again"}
+
+
+def test_a_file_is_uploaded_as_an_input(page: Page, rest: httpx.Client, programs: Programs, tmp_path: Path) -> None:
+    file = tmp_path / "naïve name.txt"
+    file.write_text("twelve bytes")
+    deploy(rest, programs, "reading")
+    page.goto("/launch?workflow=reading")
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Choose a file").click()
+    chosen.value.set_files(file)
+    expect(page.get_by_text("file naïve name.txt")).to_be_visible()
+    page.get_by_role("button", name="Launch").click()
+    expect(page).to_have_url(re.compile("/runs/[0-9a-f-]{36}"))
+    assert programs.ended(page.url.split("/runs/")[1][:36])["outputs"]["result"] == "naïve name.txt: twelve bytes"
+
+
+def test_runs_are_compared(page: Page, programs: Programs) -> None:
+    runs = [programs.launch("doubled", n=n) for n in (1, 5)]
+    for run in runs:
+        programs.ended(run)
+    page.goto(f"/compare?run={runs[0]}&run={runs[1]}")
+    row = page.get_by_role("row", name=re.compile("^n 2 10"))
+    expect(row).to_contain_text("10 \u00d75")
+    expect(row).to_have_class(re.compile("diff"))
+
+
+PAGES = (
+    "/runs",
+    "/runs/{failed}?node=fail",
+    "/runs/{failed}?tab=nodes",
+    "/runs/{failed}?tab=timeline",
+    "/runs/{done}?tab=logs",
+    "/runs/{done}?tab=values",
+    "/runs/{done}?tab=events",
+    "/workflows",
+    "/workflows/doubled",
+    "/launch",
+    "/launch?workflow=doubled",
+    "/launch?workflow=reading",
+    "/compare?run={done}&run={failed}",
+    "/pools",
+    "/health",
+    "/none",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_read_by_all_and_fit_a_phone(
+    browser: Browser, url: str, rest: httpx.Client, programs: Programs, scheme: Any
+) -> None:
+    runs = {"failed": programs.launch("failing"), "done": programs.launch("doubled", n=1)}
+    for run in runs.values():
+        programs.ended(run)
+    deploy(rest, programs, "doubled")
+    deploy(rest, programs, "reading")
+    found: list[str] = []
+    # The checker is a script of its own, which the policy of the pages would not let in.
+    with browser.new_context(base_url=url.removesuffix("/v1"), color_scheme=scheme, bypass_csp=True) as context:
+        page = context.new_page()
+        page.set_default_timeout(SHOWN_MS)
+        for path in PAGES:
+            page.set_viewport_size({"width": 1360, "height": 850})
+            page.goto(path.format(**runs))
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
+            page.add_script_tag(path=AXE)
+            for violation in page.evaluate("axe.run()")["violations"]:
+                found.append(f"{path}: {violation['id']}: {violation['nodes'][0]['html'][:200]}")
+            page.set_viewport_size({"width": 390, "height": 800})
+            # It takes a moment until everything has its new place.
+            page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    assert found == []
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./ui/Shell";
-import { Empty, Failed } from "./ui/pieces";
+import { Empty, Failed, Page } from "./ui/pieces";
 import { parseSearch, stringifySearch, type Search } from "./ui/links";
 
 const root = createRootRoute({
   component: Shell,
-  notFoundComponent: () => <Empty title="There is no such page">Choose one from the menu.</Empty>,
+  notFoundComponent: () => <Page title="There is no such page"><Empty title="Nothing is here">Choose a page from the menu.</Empty></Page>,
   errorComponent: ({ error }) => <Failed error={error} />,
   validateSearch: (search: Record<string, unknown>): Search => search as Search,
 });

@@ -1,8 +1,8 @@
 import { Alert, Button, Group, Modal, Stack, Tabs, Text, TextInput } from "@mantine/core";
 import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Square, Unplug } from "lucide-react";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { GitCompareArrows, RotateCcw, Square, Unplug } from "lucide-react";
 import { useCallback, useMemo, useState, type ReactNode } from "react";
 import { get, part, post } from "../api/client";
 import type { Events, Inputs, Result, Run, RunGraph, Why } from "../api/types";
@@ -96,6 +96,8 @@ function Actions({ run, isOpen }: { run: Run; isOpen: boolean }) {
   const cancel = useMutation({ mutationFn: () => post(`/runs/${part(run.run)}:cancel`, { reason }), onSuccess: close });
   return (
     <>
+      <Button component={Link} to={`/compare?run=${run.run}` as string} variant="default" leftSection={<GitCompareArrows size={15} />}>Compare</Button>
+      <Button component={Link} to={`/launch?again=${run.run}` as string} variant="default" leftSection={<RotateCcw size={15} />}>Launch again</Button>
       {isOpen && <Button color="red.9" leftSection={<Square size={13} />} onClick={open}>Cancel</Button>}
       <Modal opened={opened} onClose={close} title="Cancel this run" closeButtonProps={{ "aria-label": "Close" }}>
         <Stack>

@@ -52,7 +52,7 @@ export function Timeline({ run, nodes, select, selected, height }: { run: Run; n
                 <div style={{ position: "absolute", left: NAME, right: 0, top: 5, bottom: 5 }} title={`${node.name}: ${LOOKS[node.state].word}, ${duration(took)}`}>
                   <span style={{ position: "absolute", left: 0, width: `${Math.max(0, from) * 100}%`, top: 7, height: 2, background: "var(--line)" }} />
                   <span style={{ position: "absolute", left: `${from * 100}%`, width: `max(3px, ${(to - from) * 100}%)`, top: 0, bottom: 0, borderRadius: 4, background: LOOKS[node.state].ink[dark ? 1 : 0], opacity: 0.88 }} />
-                  <span style={{ position: "absolute", left: `calc(${Math.min(to, 0.93) * 100}% + 6px)`, fontSize: 11, lineHeight: "16px", color: "var(--mantine-color-text)", whiteSpace: "nowrap", textShadow: "0 0 3px var(--panel), 0 0 3px var(--panel)" }}>{duration(took)}</span>
+                  <span style={{ position: "absolute", left: `calc(${Math.min(to, 0.93) * 100}% + 6px)`, fontSize: 11, lineHeight: "16px", color: "var(--mantine-color-text)", whiteSpace: "nowrap", background: "var(--panel)", borderRadius: 4, padding: "0 3px" }}>{duration(took)}</span>
                 </div>
               </div>
             );

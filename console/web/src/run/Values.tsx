@@ -169,7 +169,7 @@ function Tensors({ of }: { of: Fields }) {
 
 function File({ of, href, size }: { of: Fields; href?: string; size: number }) {
   const name = String(of.name);
-  // A file is stored after its name, whose length the first eight bytes say.
+  // A file is stored after its name.
   if (isObject(of.figure) && href && size <= IMAGE_BYTES_MAX) return <Image href={href} offset={Number(size) - Number(of.size_bytes)} format={String(of.figure.format)} name={name} />;
   const lines = Array.isArray(of.lines) ? of.lines : [];
   return <Lines of={[`${name}, ${bytes(Number(of.size_bytes))}`, ...lines.map(String)]} />;

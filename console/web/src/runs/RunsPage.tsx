@@ -2,10 +2,10 @@ import { Box, Button, Checkbox, Group, Select, Table, Text, TextInput, Tooltip }
 import { useDebouncedCallback } from "@mantine/hooks";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { GitCompareArrows, Play, Search as SearchIcon } from "lucide-react";
+import { GitCompareArrows, Play, Search as SearchIcon, X } from "lucide-react";
 import { useState } from "react";
-import { ApiError, get } from "../api/client";
-import type { Run, Runs } from "../api/types";
+import { get } from "../api/client";
+import type { ListedRun, RunCounts, Runs } from "../api/types";
 import { ago, between, count, duration, functionName, moment, shortId } from "../ui/format";
 import { listOf, textOf, type Search } from "../ui/links";
 import { Empty, Failed, Loading, Page, useNow } from "../ui/pieces";
@@ -24,7 +24,7 @@ export function RunsPage() {
   const [chosen, setChosen] = useState<string[]>([]);
   const now = useNow(1_000);
   const states = listOf(search.state);
-  const filters = { workflow: textOf(search.workflow), team: textOf(search.team), state: states };
+  const filters = { q: textOf(search.q), workflow: textOf(search.workflow), name: textOf(search.name), team: textOf(search.team), label: listOf(search.label), state: states };
   const change = (changed: Search) => void navigate({ to: "/runs" as string, search: { ...search, ...changed } as never, replace: true });
 
   const runs = useInfiniteQuery({
@@ -36,7 +36,7 @@ export function RunsPage() {
     placeholderData: keepPreviousData,
   });
   const found = runs.data?.pages.flatMap((page) => page.runs) ?? [];
-  const isFiltered = Boolean(filters.workflow || filters.team || states.length);
+  const isFiltered = Object.values(filters).some((value) => value !== undefined && value.length > 0);
   const toggle = (run: string) => setChosen((old) => (old.includes(run) ? old.filter((one) => one !== run) : [...old, run].slice(-COMPARED_MAX)));
 
   return (
@@ -62,7 +62,7 @@ export function RunsPage() {
         !runs.isError && (
           <div className="panel">
             {isFiltered ? (
-              <Empty title="No run matches these filters"><Button variant="default" size="xs" mt={6} onClick={() => change({ state: [], workflow: "", team: "" })}>Show all runs</Button></Empty>
+              <Empty title="No run matches these filters"><Button variant="default" size="xs" mt={6} onClick={() => change({ state: [], workflow: "", team: "", q: "", name: "", label: [] })}>Show all runs</Button></Empty>
             ) : (
               <Empty title="Nothing has run yet">Launch a <Link to={"/workflows" as string}>deployed workflow</Link>, or run one from a file: <span className="mono">penstock run hello.py:hello</span></Empty>
             )}
@@ -73,7 +73,7 @@ export function RunsPage() {
           <Table miw={760} aria-label="Runs, newest first">
             <Table.Thead>
               <Table.Tr>
-                <Table.Th w={36}><span className="visually-hidden" aria-hidden /></Table.Th>
+                <Table.Th w={36}><span className="visually-hidden">Compare</span></Table.Th>
                 <Table.Th w={130}>State</Table.Th><Table.Th>Workflow</Table.Th><Table.Th w={150}>Nodes</Table.Th>
                 <Table.Th w={110}>Duration</Table.Th><Table.Th w={130}>Submitted</Table.Th><Table.Th w={150}>By</Table.Th>
               </Table.Tr>
@@ -91,7 +91,7 @@ export function RunsPage() {
   );
 }
 
-function Row({ run, now, isChosen, toggle }: { run: Run; now: number; isChosen: boolean; toggle: () => void }) {
+function Row({ run, now, isChosen, toggle }: { run: ListedRun; now: number; isChosen: boolean; toggle: () => void }) {
   const navigate = useNavigate();
   const to = `/runs/${run.run}`;
   return (
@@ -109,6 +109,7 @@ function Row({ run, now, isChosen, toggle }: { run: Run; now: number; isChosen: 
           <Text span size="xs" c="dimmed" className="mono">{shortId(run.run)}</Text>
           {run.team && <span className="label cut">{run.team}</span>}
           {Object.entries(run.labels).slice(0, 3).map(([name, value]) => <span key={name} className="label cut" title={`${name}: ${value}`}>{name}: {value}</span>)}
+          {run.failure_text && <Text span size="xs" className="cut" style={{ color: "var(--mantine-color-error)" }} title={run.failure_text}>{run.failed_node}: {run.failure_text}</Text>}
         </Group>
       </Table.Td>
       <Table.Td>
@@ -122,38 +123,29 @@ function Row({ run, now, isChosen, toggle }: { run: Run; now: number; isChosen: 
   );
 }
 
-interface StateCounts {
-  counts: { state: State; runs: number; capped?: boolean }[] | Record<string, number>;
-}
-
-/** How many runs there are in each state, where the deployment can say that. */
-function useCounts(filters: Record<string, string | undefined>): Partial<Record<State, string>> {
+/** How many runs there are in each state. */
+function useCounts(filters: Record<string, string | string[] | undefined>): Partial<Record<State, string>> {
   const counts = useQuery({
     queryKey: ["runs:count", filters],
-    queryFn: ({ signal }) => get<StateCounts>("/runs:count", filters, signal).catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 404) return { counts: {} };
-      throw error;
-    }),
+    queryFn: ({ signal }) => get<RunCounts>("/runs:count", filters, signal),
     refetchInterval: EVERY_MS,
     placeholderData: keepPreviousData,
   });
-  const found = counts.data?.counts ?? {};
-  if (!Array.isArray(found)) return Object.fromEntries(Object.entries(found as Record<string, number>).map(([state, runs]) => [state, count(runs)]));
-  return Object.fromEntries(found.map((one) => [one.state, `${count(one.runs)}${one.capped ? "+" : ""}`]));
+  return Object.fromEntries((counts.data?.counts ?? []).map((one) => [one.state, `${count(one.runs)}${one.capped ? "+" : ""}`]));
 }
 
 function Filters({ search, states, change }: { search: Search; states: string[]; change: (changed: Search) => void }) {
-  const [workflow, setWorkflow] = useState(textOf(search.workflow) ?? "");
-  const later = useDebouncedCallback((value: string) => change({ workflow: value }), 300);
-  const counts = useCounts({ workflow: textOf(search.workflow), team: textOf(search.team) });
+  const [words, setWords] = useState(textOf(search.q) ?? "");
+  const later = useDebouncedCallback((value: string) => change({ q: value }), 300);
+  const counts = useCounts({ q: textOf(search.q), workflow: textOf(search.workflow), name: textOf(search.name), team: textOf(search.team), label: listOf(search.label) });
   const known = useQuery({ queryKey: ["workflow-names"], queryFn: () => get<Runs>("/runs", { limit: 200 }), staleTime: 30_000 });
   const teams = [...new Set(known.data?.runs.map((run) => run.team).filter(Boolean))].sort();
   const toggle = (state: string) => change({ state: states.includes(state) ? states.filter((one) => one !== state) : [...states, state] });
   return (
     <Group gap="sm" align="center">
       <TextInput
-        w={{ base: "100%", xs: 280 }} leftSection={<SearchIcon size={15} />} placeholder="Workflow, such as shop:train" aria-label="Workflow" value={workflow} list="workflow-names"
-        onChange={(event) => { setWorkflow(event.currentTarget.value); later(event.currentTarget.value); }}
+        w={{ base: "100%", xs: 280 }} leftSection={<SearchIcon size={15} />} placeholder="Part of a workflow's name" aria-label="Workflow" value={words} list="workflow-names"
+        onChange={(event) => { setWords(event.currentTarget.value); later(event.currentTarget.value); }}
       />
       <datalist id="workflow-names">{[...new Set(known.data?.runs.map((run) => run.workflow))].map((name) => <option key={name} value={name} />)}</datalist>
       {teams.length > 0 && <Select w={150} placeholder="Any team" aria-label="Team" data={teams} value={textOf(search.team) ?? null} clearable clearButtonProps={{ "aria-label": "Any team" }} onChange={(team) => change({ team: team ?? "" })} />}
@@ -164,6 +156,9 @@ function Filters({ search, states, change }: { search: Search; states: string[];
           </button>
         ))}
       </Group>
+      {(["workflow", "name", "label"] as const).flatMap((kind) => listOf(search[kind]).map((value) => (
+        <button key={`${kind} ${value}`} type="button" className="chip" aria-pressed onClick={() => change({ [kind]: listOf(search[kind]).filter((one) => one !== value) })} title="Remove this filter"><span className="cut" style={{ maxWidth: 220 }}>{value}</span> <X size={13} aria-label="remove" /></button>
+      )))}
     </Group>
   );
 }

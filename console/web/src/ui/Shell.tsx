@@ -2,7 +2,7 @@ import { ActionIcon, AppShell, Burger, Group, Text, Tooltip, useMantineColorSche
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { Activity, HeartPulse, Moon, Server, Sun } from "lucide-react";
+import { Activity, GitCompareArrows, HeartPulse, Moon, Play, Server, Sun, Workflow } from "lucide-react";
 import { useEffect } from "react";
 import { ApiError, get } from "../api/client";
 import type { Info } from "../api/types";
@@ -10,6 +10,9 @@ import { useIsDark } from "./states";
 
 const PAGES = [
   { to: "/runs", word: "Runs", Icon: Activity, key: "r" },
+  { to: "/workflows", word: "Workflows", Icon: Workflow, key: "w" },
+  { to: "/launch", word: "Launch", Icon: Play, key: "l" },
+  { to: "/compare", word: "Compare", Icon: GitCompareArrows, key: "c" },
   { to: "/pools", word: "Workers", Icon: Server, key: "p" },
   { to: "/health", word: "Health", Icon: HeartPulse, key: "h" },
 ] as const;

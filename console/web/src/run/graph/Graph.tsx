@@ -188,14 +188,14 @@ function NearBox({ box, index, state, nodes, dark, isSelected, activate, step }:
   return (
     <g
       className="box" data-box={index} transform={`translate(${box.x} ${box.y})`} role="button" tabIndex={0}
-      aria-label={`${box.label}${isGroup ? `, ${box.nodes.length} nodes` : ""}, ${look.word}`} aria-expanded={isGroup ? false : undefined} aria-pressed={isGroup ? undefined : isSelected}
+      aria-expanded={isGroup ? false : undefined} aria-pressed={isGroup ? undefined : isSelected}
       onClick={() => activate(box)} onKeyDown={(event) => step(event, index)}
     >
-      <title>{`${box.label} – ${look.word}`}</title>
       {isGroup && <rect x={4} y={4} width={BOX_WIDTH} height={BOX_HEIGHT} rx={8} fill={look.fill[shade]} stroke={look.ink[shade]} strokeOpacity={0.35} />}
       <rect className="frame" width={BOX_WIDTH} height={BOX_HEIGHT} rx={8} fill={look.fill[shade]} stroke={isSelected ? "#2577d2" : look.ink[shade]} strokeWidth={isSelected ? 3 : 1.2} strokeOpacity={isSelected ? 1 : state === "waiting" ? 0.45 : 0.8} />
       <rect width={5} height={BOX_HEIGHT - 16} x={0} y={8} rx={2} fill={look.ink[shade]} />
       {counts && <rect x={10} y={BOX_HEIGHT - 6} height={3} rx={1.5} width={(BOX_WIDTH - 20) * done} fill={LOOKS.succeeded.ink[shade]} />}
+      <title>{`${box.label}${isGroup ? `, ${box.nodes.length} nodes` : ""}, ${look.word}`}</title>
       <text x={14} y={18} fontSize={13} fontWeight={600} fill={dark ? "#eceff2" : "#16191d"}>{label}</text>
       <text x={14} y={33} fontSize={11} fill={dark ? "#b4bcc5" : "#4f5964"}>{detail || look.word}</text>
       <text x={BOX_WIDTH - 10} y={33} fontSize={11} textAnchor="end" fill={look.ink[shade]}>{side}</text>
