@@ -23,19 +23,20 @@ class Credential:
     """A token as it was given: an access token, or an API token that is exchanged for one again and again."""
 
     def __init__(self, token: str = "") -> None:
-        self._given = token.strip()
-        self._token = "" if self.is_exchanged else self._given
+        # As it was handed over; it is a secret.
+        self.given = token.strip()
+        self._token = "" if self.is_exchanged else self.given
         self._renew_at = 0.0
         self._lock = asyncio.Lock()
 
     @property
     def is_given(self) -> bool:
         """Whether there is a token at all."""
-        return bool(self._given)
+        return bool(self.given)
 
     @property
     def is_exchanged(self) -> bool:
-        return self._given.startswith(API_TOKEN)
+        return self.given.startswith(API_TOKEN)
 
     @property
     def is_due(self) -> bool:
@@ -49,7 +50,7 @@ class Credential:
         """Exchange it if that is due; raises what `exchange` raises."""
         async with self._lock:
             if self.is_due:
-                self._token, lasts_s = await exchange(self._given)
+                self._token, lasts_s = await exchange(self.given)
                 self._renew_at = time.monotonic() + lasts_s * RENEW_AFTER
 
     def expire(self) -> None:

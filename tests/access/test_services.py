@@ -178,3 +178,28 @@ async def test_workers_may_work_and_nothing_else(place: Secured) -> None:
 
 async def _all(stream: Any) -> list[Any]:
     return [one async for one in stream]
+
+
+async def test_a_stream_ends_with_the_token_of_its_caller(place: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
+    from penstock_registry.authority import issuing
+
+    monkeypatch.setattr(issuing, "ACCESS_S", 2)
+    ada = await place.member("ada", {"vision": Role.LAUNCHER})
+    mine = run_id()
+    await ada.submit(mine)
+    said = await refusal(_all(ada.tracker.Watch(st.WatchRequest(run_id=mine, follow=True))))
+    assert said[0] == "UNAUTHENTICATED" and "expired" in said[1]
+
+
+async def test_a_token_of_another_deployment_or_of_a_key_that_is_gone_is_refused(place: Secured) -> None:
+    import time
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from penstock_access import tokens
+    from penstock_access.principal import Kind, Principal
+
+    forged = Principal(kind=Kind.USER, subject="x|y", is_admin=True, credential="c", expires_s=time.time() + 300)
+    for kid in ("unknown", "service"):
+        token = tokens.sign(forged, Ed25519PrivateKey.generate(), kid, tokens.SERVICE_AUDIENCE, time.time())
+        said = await refusal(place.with_token(token).tracker.ListRuns(st.ListRunsRequest()))
+        assert said[0] == "UNAUTHENTICATED" and token not in said[1]

@@ -102,3 +102,89 @@ def test_a_run_of_one_team_from_launch_to_result_and_nothing_of_it_for_another(p
         # Again after the gateway has seen it for somebody who may.
         assert place.rest("", path).status_code == 401, path
         assert place.rest("pst_0123456789abcdef_" + "A" * 43, path).status_code == 401, path
+
+
+# What the REST API answers to everybody: where it is, and what its problems mean.
+OPEN = {"/v1/info", "/v1/health", "/v1/problems", "/v1/problems/{slug}", "/v1/doctor"}
+
+
+def test_no_route_answers_a_caller_without_a_token(place: Place) -> None:
+    with httpx.Client(base_url=f"http://{place.http}", timeout=60) as http:
+        described = http.get("/v1/openapi.json").json()
+        asked = 0
+        for path, operations in described["paths"].items():
+            operation = operations.get("get")
+            if operation is None or path in OPEN:
+                continue
+            given = {one["name"]: one for one in operation.get("parameters", [])}
+            values = {name: _example(one) for name, one in given.items() if one["in"] == "path"}
+            query = {name: _example(one) for name, one in given.items() if one["in"] == "query" and one.get("required")}
+            for headers in ({}, {"Authorization": "Bearer e30.e30.e30"}, {"Authorization": "Basic YTpi"}):
+                answer = http.get(path.format(**values), params=query, headers=headers)
+                assert answer.status_code == 401, (path, answer.status_code, answer.text[:300])
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                asked += 1
+        assert asked > 60
+
+
+def _example(parameter: dict[str, Any]) -> Any:
+    schema = parameter["schema"]
+    found = parameter.get("examples") or schema.get("examples")
+    if isinstance(found, dict):
+        return next(iter(found.values()))["value"]
+    return found[0] if found else {"integer": 1}.get(schema.get("type"), "x")
+
+
+def test_roles_over_rest(place: Place) -> None:
+    launcher, viewer = place.member("lin", "search", "launcher"), place.member("vic", "search", "viewer")
+    program = load_workflow(f"{place.folder / 'program.py'}:sized")
+    with Client(place.suite.address, token=launcher) as client:
+        run = client.submit(program, n=7)
+        assert client.result(run, timeout_s=WAIT_S) == 7
+        with pytest.raises(ClientError, match="the role operator is required in team 'search', and launcher is held"):
+            client.registry.deploy(program, name="sized", team="search")
+    with Client(place.suite.address, token=viewer) as client:
+        assert client.get(run.id).user == "lin"
+        with pytest.raises(ClientError, match="the role launcher is required"):
+            client.cancel(run.id)
+        with pytest.raises(ClientError, match="the role launcher is required"):
+            client.submit(program, n=7)
+    answer = httpx.post(
+        f"http://{place.http}/v1/runs/{run.id}:cancel",
+        json={},
+        headers={"Authorization": f"Bearer {viewer}", "Penstock-User": "lin"},
+        timeout=60,
+    )
+    assert (answer.status_code, answer.json()["type"]) == (403, "/v1/problems/denied")
+
+
+def test_work_goes_on_while_the_authority_is_away_and_nobody_new_signs_in(place: Place) -> None:
+    mia = place.member("mia", "vision", "launcher")
+    registry = next(one for name, one in place.suite.instances.items() if name == "registry")
+    program = load_workflow(f"{place.folder / 'program.py'}:sized")
+    with Client(place.suite.address, token=mia) as client:
+        assert client.result(client.submit(program, n=3), timeout_s=WAIT_S) == 3
+        registry.kill()
+        try:
+            assert client.result(client.submit(program, n=4), timeout_s=WAIT_S) == 4
+            refused = place.cli(mia, "runs")
+            assert refused.returncode == 1 and "error:" in refused.stderr
+        finally:
+            registry.start()
+            place.suite.wait_ready()
+        assert client.result(client.submit(program, n=5), timeout_s=WAIT_S) == 5
+    assert place.ok(mia, "whoami")["teams"] == {"vision": "launcher"}
+
+
+def test_the_audit_says_who_was_refused(place: Place) -> None:
+    eve = place.member("eva", "ads", "viewer")
+    assert place.cli(eve, "audit").returncode == 1
+    setup = place.suite.token()
+    entry = wait_for(
+        lambda: next((one for one in place.ok(setup, "audit") if one["subject"] == "local|eva"), None),
+    )
+    assert (entry["what"], entry["action"]) == ("denied", "AuthorityService/Audit")
+    assert eve not in json.dumps(place.ok(setup, "audit", "--limit", "500"))
+    (token,) = [one for one in place.ok(setup, "tokens", "list") if one["subject"] == "local|eva"]
+    place.ok(setup, "tokens", "revoke", token["id"])
+    assert "UNAUTHENTICATED" in place.cli(eve, "whoami").stderr or "revoked" in place.cli(eve, "whoami").stderr

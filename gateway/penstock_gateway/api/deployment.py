@@ -43,7 +43,7 @@ async def health(here: Here) -> Response:
 async def doctor(here: Here) -> Response:
     """Check the services and suggest fixes. It takes a second or more, and stores one small artifact."""
     async with here.examining:
-        found = judge(await ask(here.client.address), STUCK_AFTER_S)
+        found = judge(await ask(here.client.address, credential=here.client.connection.credential), STUCK_AFTER_S)
     body: dict[str, Any] = {
         "healthy": all(one.severity is not Severity.ERROR for one in found),
         "findings": [

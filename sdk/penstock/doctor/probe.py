@@ -10,11 +10,13 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any, Final, cast
 
 import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport] # makes `grpc.aio` be there
+from penstock_access.credentials import Channel, Credential
 from penstock_proto import tls
 from penstock_proto.action_service.v1 import service_pb2 as actions
 from penstock_proto.action_service.v1 import service_pb2_grpc as actions_grpc
@@ -27,6 +29,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as tracker
 from ..client import AsyncClient
 from ..client.connection import Connection
 from ..client.errors import ClientError
+from ..client.tokens import found_credential
 from ..client.uploads import send_artifacts
 from .facts import Disk, Facts, Heads, Kind, Process
 
@@ -43,6 +46,8 @@ HEALTH: Final = "/grpc.health.v1.Health/Check"
 SERVING: Final = b"\x08\x01"
 
 _grpc = cast(Any, grpc)
+# Of the calls to all services, where access control is on.
+_TOKEN: Final[ContextVar[Credential]] = ContextVar("penstock_doctor_token")
 
 
 def _nobody(_: str) -> None:
@@ -60,16 +65,23 @@ class Budget:
         return max(ANSWER_MIN_S, min(most_s, self._until - time.monotonic()))
 
 
-async def ask(address: str, apart_s: float = APART_S, say: Callable[[str], None] = _nobody) -> Facts:
+async def ask(
+    address: str,
+    apart_s: float = APART_S,
+    say: Callable[[str], None] = _nobody,
+    credential: Credential | None = None,
+) -> Facts:
     """Return the facts of the deployment at an address; a service that does not respond is a fact, too.
 
     It takes at most ALL_MAX_S, whatever is away.
 
     Args:
         say: Gets what is being done, in words.
+        credential: Of all calls; by default that of this user.
     """
+    credential = found_credential() if credential is None else credential
     budget = Budget(ALL_MAX_S)
-    connection = Connection(address, patience_s=0.0)
+    connection = Connection(address, patience_s=0.0, credential=credential)
     address = connection.address
     tls.choose(connection.tls)  # an address may say how all of its deployment is called
     first = Process(Kind.STATE_TRACKER, address)
@@ -78,6 +90,8 @@ async def ask(address: str, apart_s: float = APART_S, say: Callable[[str], None]
         say(f"asking the State Tracker at {address}")
         async with asyncio.timeout(budget.part_s()):
             facts.info = await connection.info()
+            await connection.authorize()
+        _TOKEN.set(credential)
         await _find(facts, facts.info, first, budget)
         say(f"asking {len(facts.processes)} services")
         await asyncio.gather(*(_look(process, budget) for process in facts.processes))
@@ -85,7 +99,9 @@ async def ask(address: str, apart_s: float = APART_S, say: Callable[[str], None]
         await asyncio.gather(*(_look_again(process, budget) for process in facts.processes))
         say("asking what the runs that wait longest wait for, and storing one small artifact")
         left_s = budget.part_s(ALL_MAX_S)
-        _, facts.store_trouble = await asyncio.gather(_ask_why(facts, address, left_s), _store(connection, left_s))
+        _, facts.store_trouble = await asyncio.gather(
+            _ask_why(facts, address, left_s, credential), _store(connection, left_s)
+        )
         facts.disks = _disks(facts.info)
     except TimeoutError:
         first.trouble = f"no response in {ANSWER_MAX_S:g} s"
@@ -181,7 +197,7 @@ async def _diagnose(process: Process, budget: Budget) -> None:
     process.ahead_s = max(0.0, its_s - answered_s) or min(0.0, its_s - asked_s)
 
 
-async def _ask_why(facts: Facts, address: str, within_s: float) -> None:
+async def _ask_why(facts: Facts, address: str, within_s: float, credential: Credential) -> None:
     trackers = [one.diagnosis for one in facts.of(Kind.STATE_TRACKER) if one.diagnosis]
     idle = sorted((run for one in trackers for run in one.idle_runs), key=lambda run: -run.idle_s)[:WHY_MAX]
     away = [one.address for one in facts.of(Kind.ACTION_SERVICE) if one.trouble]
@@ -190,7 +206,7 @@ async def _ask_why(facts: Facts, address: str, within_s: float) -> None:
     facts.why.update({uuid.UUID(bytes=run.run_id): [("?", f"unknown: {text}")] for run in idle})
     if away:
         return
-    async with AsyncClient(address, program="penstock-doctor", patience_s=0.0) as client:
+    async with AsyncClient(address, program="penstock-doctor", patience_s=0.0, token=credential.given) as client:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await asyncio.gather(*(_ask_why_one(facts, client, run_id) for run_id in list(facts.why)))
@@ -228,7 +244,7 @@ def _disk(folder: str) -> Disk:
 
 
 def _channel(address: str) -> Any:
-    return open_channel(address, [("grpc.enable_http_proxy", 0)])
+    return Channel(open_channel(address, [("grpc.enable_http_proxy", 0)]), _TOKEN.get())
 
 
 def _said(error: Any) -> str:
