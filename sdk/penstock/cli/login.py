@@ -44,7 +44,7 @@ def login(as_json: AsJson = False, address: Address = None, data: Data = None) -
 
 
 def logout(as_json: AsJson = False, address: Address = None, data: Data = None) -> int:
-    """Stop the session of `penstock login`, and remove its file.
+    """Stop the session that `penstock login` began.
 
     Tokens that were given for the session end within five minutes.
     """
