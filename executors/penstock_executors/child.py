@@ -90,7 +90,7 @@ class Child:
             grant = Grant.FromString(message)
             answer = FromChild()
             self.is_busy = True
-            self._execute(grant, answer)
+            self._execute(grant, answer, message)
             self.is_busy = False
             if self._pid != os.getpid():  # the operator forked, and this is the copy, which came back
                 os._exit(0)
@@ -103,7 +103,7 @@ class Child:
             if self.is_stopping or answer.unfit:
                 return
 
-    def _execute(self, grant: Grant, answer: FromChild) -> None:
+    def _execute(self, grant: Grant, answer: FromChild, message: bytes) -> None:
         report = answer.report
         number, report.run_id, report.node, report.attempt = grant.grant, grant.run_id, grant.node, grant.attempt
         report.grant, report.worker = number, self._worker
@@ -114,6 +114,7 @@ class Child:
         self._page.begin(number)
         try:
             call = self._current = self._call(grant)
+            self._here.take_secrets(call, message)
             tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
             self._page.go_on(FETCHING)
             outputs = call({each.node: each.values.values for each in inputs_of(grant)}, self._invoke)
@@ -144,7 +145,11 @@ class Child:
     def _fail(self, answer: FromChild, error: ActionError) -> None:
         failed = answer.report.failed
         failed.cause, failed.final, failed.returned = error.cause, error.final, error.returned
-        failed.failure.CopyFrom(error.failure())
+        failure = error.failure()
+        if (redact := self._here.redact) is not None:
+            failure.type, failure.message = redact(failure.type), redact(failure.message)
+            failure.traceback = redact(failure.traceback)
+        failed.failure.CopyFrom(failure)
 
     def _call(self, grant: Grant) -> Call:
         key = (grant.plan, grant.node)
@@ -180,6 +185,8 @@ class Child:
         if size != self._output_bytes:
             self._output_bytes = answer.output_end_bytes = size
         answer.unfit.extend(self._handover.restore())
+        if self._here.redact is not None:
+            answer.unfit.append("it had secrets, which no other operator may find in its memory")
         os.chdir(self._work)
         stamp = os.stat(self._work).st_mtime_ns
         if stamp != self._work_stamp:

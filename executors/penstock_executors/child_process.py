@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from google.protobuf.message import DecodeError
+from penstock_plan.secrets import Redactor
 from penstock_proto import tls
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.artifact_store.v1.service_pb2 import Progress
@@ -38,8 +39,8 @@ class ChildProcess:
 
     __slots__ = (
         "binding", "channel", "code", "doomed", "finished", "gpus", "is_ending", "is_ready", "is_trusted", "killed_for",
-        "number", "over", "page", "said", "said_at", "said_line", "said_of", "sent", "setup_at", "slot", "tail",
-        "waiting",
+        "number", "over", "page", "redact", "said", "said_at", "said_line", "said_of", "sent", "setup_at", "slot",
+        "tail", "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, folder: Path, keeper: KeeperLink) -> None:
@@ -59,6 +60,7 @@ class ChildProcess:
         self.killed_for: set[int] = set()
         self.over: dict[int, int] = {}  # grant: the bytes of memory that it was killed for
         self.code: int | None = None
+        self.redact: Redactor | None = None  # of an operator with secrets, the only one that it executes
         self.said: Said | None = None  # by the operator, of how far it is
         self.said_of = 0  # the grant whose progress was passed on last
         self.said_line: str = ""
@@ -112,14 +114,15 @@ class ChildProcess:
         """Pass on what the action that runs has printed and said since."""
         grant = self.sent[0]
         if lines := self._printed(self.tail.lines):
-            output(grant, lines)
+            output(grant, self._hidden(lines))
         if time.monotonic() >= self.said_at + PROGRESS_S or self.said_of != grant.grant:
-            self._pass_on_progress(output, grant, self.tail.line)
+            # Half of a line may have half of a secret.
+            self._pass_on_progress(output, grant, "" if self.redact is not None else self.tail.line)
 
     def finish(self, output: Output, grant: Grant, end: int | None = None, *, printed: bool = True) -> None:
         """Pass on all that is left of what the action that ends has printed and said."""
         if printed and (lines := self._printed(lambda: self.tail.finish(end))):
-            output(grant, lines)
+            output(grant, self._hidden(lines))
         self._pass_on_progress(output, grant, "")
 
     def _pass_on_progress(self, output: Output, grant: Grant, line: str) -> None:
@@ -131,10 +134,19 @@ class ChildProcess:
         self.said_of, self.said_line, self.said_at = grant.grant, line, time.monotonic()
         progress = Progress(at_us=time.time_ns() // 1000, line=line[:LINE_CHARS_MAX])
         if said is not None:
-            progress.done, progress.text = said.done, said.text
+            (text,) = self._hidden([said.text])
+            progress.done, progress.text = said.done, text
             if not math.isnan(said.total):
                 progress.total = said.total
         output.progress(grant, progress)
+
+    def _hidden(self, lines: list[str]) -> list[str]:
+        return lines if self.redact is None else [self.redact(line) for line in lines]
+
+    def last_words(self) -> str:
+        """What it printed last, for an error message; may raise OSError."""
+        (words,) = self._hidden([self.tail.last_words()])
+        return words
 
     def drop_output(self) -> None:
         """What an action left behind has printed after its end belongs to nobody's output."""

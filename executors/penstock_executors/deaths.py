@@ -67,7 +67,7 @@ def no_start(grant: Grant, worker: str, code: int, words: str) -> Report:
 def last_words(child: ChildProcess) -> str:
     """What the process printed last."""
     try:
-        return child.tail.last_words()
+        return child.last_words()
     except OSError as error:
         return f"(its output cannot be read: {error})"
 

@@ -2,15 +2,20 @@
 
 import os
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from penstock.call.context import OperatorContext
+from penstock.call.failures import NotLoadable
+from penstock.call.invocation import Call
+from penstock.call.secrets import refuse_undeclared
 from penstock.codecs.encoded import Buffer, Encoded
-from penstock.errors import CheckpointFailed
+from penstock.errors import CheckpointFailed, SecretUnavailable
 from penstock_artifact_store import LogKey
+from penstock_plan.secrets import Redactor
 from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.executors.v1.child_pb2 import GivenSecrets
 from penstock_proto.plan.v1.plan_pb2 import Plan
 
 from .progress import Page
@@ -43,6 +48,28 @@ class Here:
         self.grant = Grant()
         self._store, self._worker, self._scratch, self._plan = store, worker, scratch, plan
         self._pid = os.getpid()
+        self._secrets: Mapping[str, str] = {}
+        self._declared: Sequence[str] = ()
+        # Hides the values of the secrets that the operator has; None: it declares none.
+        self.redact: Redactor | None = None
+
+    def take_secrets(self, call: Call, message: bytes) -> None:
+        """Take the secrets that came with a grant; raise NotLoadable if the worker lacks one."""
+        self._declared = call.secrets
+        if not call.secrets:
+            return
+        given = GivenSecrets.FromString(message)
+        self._secrets, self.redact = dict(given.values), Redactor(given.values)
+        self.grant.DiscardUnknownFields()
+        if given.problems:
+            raise NotLoadable("SecretUnavailable", "; ".join(text for _, text in sorted(given.problems.items())))
+
+    def secret(self, name: str) -> str:
+        """Return the value of a secret that the operator declares."""
+        refuse_undeclared(name, self.grant.operator, self._declared)
+        if os.getpid() != self._pid:
+            raise SecretUnavailable("a process that the operator forked has no secrets; read them before")
+        return self._secrets[name]
 
     def context(self) -> OperatorContext:
         """Who the operator is."""

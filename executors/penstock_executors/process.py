@@ -22,6 +22,8 @@ from .channel import MESSAGE_BYTES_MAX
 from .child_process import LINUX, Binding, ChildProcess, child_answer, setup_of
 from .downloads import Prepared, Unavailable
 from .executor import Context, Stage
+from .given_secrets import SecretSource
+from .gpus import visible_gpus
 from .keeper_link import KeeperLink
 from .keeper_records import Record
 from .slots import AHEAD_MAX
@@ -77,6 +79,7 @@ class ProcessExecutor:
         self._keeper = keeper
         self._oom_kills = machine.oom_kills()
         self._prepared = Prepared(context, self._on_prepared)
+        self._secrets = SecretSource(self._prepared.plans_folder)
         self._fill_up()
 
     async def close(self) -> None:
@@ -218,7 +221,9 @@ class ProcessExecutor:
             grant = child.waiting[0]
             if self._prepared is None or not self._prepared.has_plan(grant.plan) or not child.is_ready:
                 return
-            message = grant.SerializeToString()
+            message = self._secrets.message(grant, child)
+            if message is None:
+                return
             if len(message) > MESSAGE_BYTES_MAX:
                 child.waiting.popleft()
                 text = f"the values of its arguments have {len(message)} bytes, the limit is {MESSAGE_BYTES_MAX}"

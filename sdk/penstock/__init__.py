@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .call.checkpoints import checkpoint, last_checkpoint
     from .call.context import OperatorContext, context
     from .call.progress import progress
+    from .call.secrets import secret
     from .client import AsyncClient, Client
     from .compiler.compilation import Compiled, compile
     from .declare.operators import Operator, operator, with_options
@@ -40,6 +41,7 @@ __all__ = [
     "last_checkpoint",
     "operator",
     "progress",
+    "secret",
     "with_options",
     "workflow",
 ]
@@ -50,6 +52,7 @@ _MODULES = {
     "call.checkpoints": ("checkpoint", "last_checkpoint"),
     "call.context": ("OperatorContext", "context"),
     "call.progress": ("progress",),
+    "call.secrets": ("secret",),
     "client": ("AsyncClient", "Client"),
     "compiler.compilation": ("Compiled", "compile"),
     "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),

@@ -79,6 +79,10 @@ class NotInOperator(PenstockError, RuntimeError):
     """What only an operator can ask or say was called elsewhere."""
 
 
+class SecretUnavailable(PenstockError, RuntimeError):
+    """A secret is missing, cannot be read, or is not declared; the text has its name, never its value."""
+
+
 class CheckpointFailed(PenstockError):
     """A checkpoint could not be stored or read: the artifact store is full or does not respond."""
 

@@ -91,6 +91,10 @@ def examples(rest: httpx.Client, programs: Programs) -> Examples:
     run = programs.launch("doubled", n=21)
     artifact = programs.ended(run)["outputs"]["data"]["artifact"]
     plan = programs.plan("doubled")
+    for name in ("ops", "old"):
+        channel = {"webhook": "https://ops.example.org/penstock"}
+        assert rest.put(f"/notifications/channels/{name}", json=channel).status_code == 200
+    assert rest.put("/notifications/rules/old", json={"channel": "ops", "kinds": ["failed"]}).status_code == 200
     deployed = rest.post("/workflows/documented/versions", json={"plan": plan, "team": "search"})
     assert deployed.status_code in (200, 201), deployed.text
     return Examples(run, plan, artifact)

@@ -14,8 +14,15 @@ WORKFLOW_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 WHICH_PATTERN = r"^([0-9]{1,40}|[a-z][a-z0-9_-]{0,49})$"
 ALIAS_PATTERN = r"^[a-z][a-z0-9_-]*$"
 REFERENCE_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(@([0-9]{1,40}|[a-z][a-z0-9_-]{0,49}))?$"
+DeliveryState = Literal["waiting", "delivered", "dead"]
+RunEnd = Literal["succeeded", "failed", "cancelled"]
+SECRET_PATTERN = r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
+WEBHOOK_PATTERN = r"^https?://[A-Za-z0-9._-]+(:[1-9][0-9]{0,3})?(/[!-\"$-\[\]-~]*)?$"
+EMAIL_PATTERN = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,2}$"
 CHANNEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Channel = Annotated[str, Field(max_length=64, pattern=CHANNEL_PATTERN)]
+Email = Annotated[str, Field(max_length=254, pattern=EMAIL_PATTERN)]
+Secret = Annotated[str, Field(max_length=64, pattern=SECRET_PATTERN)]
 HashText = Annotated[str, Field(pattern=HASH_PATTERN)]
 # JSON Schema counts 1.0 among the integers.
 WHOLE = BeforeValidator(lambda number: int(number) if _is_whole(number) else number)

@@ -5,7 +5,21 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from .context import NAME_CHARS_MAX, NAME_PATTERN, PLAN_EXAMPLE
-from .fields import ALIAS_PATTERN, INT32, REFERENCE_PATTERN, Body, Channel, Expected, HashText, Name, Whole
+from .fields import (
+    ALIAS_PATTERN,
+    INT32,
+    REFERENCE_PATTERN,
+    WEBHOOK_PATTERN,
+    Body,
+    Channel,
+    Email,
+    Expected,
+    HashText,
+    Name,
+    RunEnd,
+    Secret,
+    Whole,
+)
 
 
 class ArtifactInput(Body):
@@ -126,3 +140,68 @@ class CancelMany(Body):
     limit: Whole = Field(
         default=1_000, ge=1, le=1_000, description="Cancel at most this many; call again for the rest."
     )
+
+
+TARGETS = ("webhook", "email", "slack", "apprise")
+
+
+class PutChannel(Body):
+    """Where messages go: exactly one of `webhook`, `email`, `slack` and `apprise`. The last two name secrets."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [{"required": [target]} for target in TARGETS],
+            "dependentRequired": {"secret": ["webhook"]},
+            "examples": [{"webhook": "https://ops.example.org/penstock", "secret": "hooks"}],
+        },
+    )
+
+    team: Name = ""
+    webhook: str = Field(default="", max_length=2_000, pattern=WEBHOOK_PATTERN)
+    secret: Secret = Field(default="", description="Name of the secret that signs what the webhook gets.")
+    email: list[Email] = Field(default_factory=list[str], min_length=1, max_length=20)
+    slack: Secret = Field(default="", description="Name of the secret that is the URL of an incoming webhook.")
+    apprise: Secret = Field(default="", description="Name of the secret that is a URL of Apprise.")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "PutChannel":
+        if len(self.model_fields_set.intersection(TARGETS)) != 1:
+            raise ValueError("give exactly one of webhook, email, slack and apprise")
+        if "secret" in self.model_fields_set and "webhook" not in self.model_fields_set:
+            raise ValueError("only a webhook is signed with a secret")
+        return self
+
+
+class PutRule(Body):
+    """About which runs a channel gets messages."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"channel": "ops", "kinds": ["failed", "cancelled"]}]}
+    )
+
+    channel: Channel
+    kinds: list[RunEnd] = Field(min_length=1, max_length=10)
+    workflow: Name = Field(default="", description="Name in the registry, or qualified name; empty: any.")
+    team: Name = ""
+
+
+class Retry(Body):
+    """Messages that were given up: these, or all of a channel."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [{"required": ["ids"]}, {"required": ["channel"]}],
+            "examples": [{"channel": "ops"}],
+        },
+    )
+
+    ids: list[Channel] = Field(default_factory=list[str], min_length=1, max_length=1_000)
+    channel: Channel = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Retry":
+        if ("ids" in self.model_fields_set) == ("channel" in self.model_fields_set):
+            raise ValueError("name either messages or a channel")
+        return self

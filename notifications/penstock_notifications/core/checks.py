@@ -63,8 +63,10 @@ def check_thing(what: str, name: str) -> None:
 
 
 def check_text(what: str, text: str) -> None:
-    if len(text) > TEXT_CHARS_MAX or not text.isprintable():
-        raise BadRequest(f"invalid {what}: expected at most {TEXT_CHARS_MAX} printable characters")
+    if len(text) > TEXT_CHARS_MAX or any(char < " " or char == "\x7f" for char in text):
+        raise BadRequest(
+            f"invalid {what}: expected at most {TEXT_CHARS_MAX} characters, none of them a control character"
+        )
 
 
 def check_caller(caller: Caller) -> None:

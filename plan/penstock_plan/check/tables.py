@@ -8,7 +8,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
 
-from .. import constraints
+from .. import constraints, secrets
 from ..limits import (
     MEMBERS_MAX,
     NAME_LENGTH_MAX,
@@ -126,6 +126,14 @@ def check_operator(problems: Problems, what: str, operator: plan_pb2.Operator, t
         case shape:
             problems.add(f"{what}: output shape {shape} does not match {count} outputs")
     check_options(problems, what, operator.resources, operator.retry, operator.timeout_s, operator.on_failure)
+    check_unique(problems, f"{what}: secret", operator.secrets)
+    if len(operator.secrets) > secrets.COUNT_MAX:
+        problems.add(f"{what}: it declares {len(operator.secrets)} secrets; the limit is {secrets.COUNT_MAX}")
+    for name in operator.secrets:
+        try:
+            secrets.check_name(name)
+        except secrets.SecretError as error:
+            problems.add(f"{what}: {error}")
 
 
 def check_options(

@@ -63,6 +63,10 @@ class Execution(Protocol):
         """Keep a checkpoint durably in place of the one before."""
         ...
 
+    def secret(self, name: str) -> str:
+        """Return the value of a secret that the operator declares; raise SecretUnavailable."""
+        ...
+
     def kept(self) -> tuple[str, Buffer] | None:
         """Codec and bytes of the checkpoint; None: there is none."""
         ...

@@ -75,6 +75,7 @@ class Call:
         declared = plan.nodes[node]
         operator = plan.operators[declared.operator]
         self.operator = f"{operator.module}:{operator.qualname}"
+        self.secrets = tuple(operator.secrets)
         self._store = store
         self._function, signature = _load(operator, load_operator)
         self._builders = Builders(plan, self.operator, store, scratch_folder, load_operator)

@@ -13,6 +13,7 @@ from .options import AsJson
 
 if TYPE_CHECKING:
     from penstock_plan.show.description import PlanShown
+    from penstock_proto.plan.v1.plan_pb2 import Plan
 
     from ..declare.workflows import Workflow
     from ..errors import CompileError
@@ -69,7 +70,7 @@ def _check_workflow(path: Path, name: str, workflow: Workflow[..., Any], shown: 
     from ..errors import CompileErrors
 
     try:
-        nodes = len(compile(workflow).plan.nodes)
+        plan = compile(workflow).plan
     except CompileErrors as errors:
         known = {(each["file"], each["line"], each["problem"]) for each in shown["errors"]}
         new = [_compile_error(each, path) for each in errors.errors]
@@ -82,7 +83,12 @@ def _check_workflow(path: Path, name: str, workflow: Workflow[..., Any], shown: 
         line = own[-1].lineno if own else workflow.place.line
         shown["errors"].append(_error(_relative(workflow.place.file), line or 1, problem))
     else:
-        shown["workflows"].append({"name": name, "nodes": nodes})
+        shown["workflows"].append({"name": name, "nodes": len(plan.nodes), "secrets": _secrets(plan)})
+
+
+def _secrets(plan: Plan) -> list[str]:
+    """Return the names of secrets that workers need for a plan."""
+    return sorted({name for operator in plan.operators for name in operator.secrets})
 
 
 def _print_checked(shown: dict[str, Any]) -> None:
@@ -98,7 +104,8 @@ def _print_checked(shown: dict[str, Any]) -> None:
         if error["remedy"]:
             terminal.line(f"    {error['remedy']}")
     for workflow in shown["workflows"]:
-        terminal.line(f"{shown['file']}: {workflow['name']}: ok, {workflow['nodes']} nodes")
+        needs = f", needs the secrets {', '.join(workflow['secrets'])}" if workflow["secrets"] else ""
+        terminal.line(f"{shown['file']}: {workflow['name']}: ok, {workflow['nodes']} nodes{needs}")
 
 
 def _compile_error(error: CompileError, path: Path) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def _message(
         on_failure=settings.failure_policy(),
         doc=docstrings.first_paragraph(operator.fn),
         source_hash=source_hash(operator.place),
+        secrets=settings.secrets,
     )
 
 

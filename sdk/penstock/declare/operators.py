@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
@@ -114,6 +114,7 @@ def operator(
     retry_jitter: float = 0.2,
     timeout_s: float | None = None,
     on_failure: OnFailure = "block",
+    secrets: Sequence[str] = (),
 ) -> Declare: ...
 @dataclass_transform(field_specifiers=(dataclasses.field,))
 def operator(
@@ -132,6 +133,7 @@ def operator(
     retry_jitter: float = 0.2,
     timeout_s: float | None = None,
     on_failure: OnFailure = "block",
+    secrets: Sequence[str] = (),
 ) -> Any:
     """Declare a function, or a class with a method `run`, as an operator: `@operator`, or `@operator(gpu=1)`.
 
@@ -147,6 +149,7 @@ def operator(
         timeout_s: Wall-clock limit of one attempt; None: no limit.
         on_failure: What its final failure means for what depends on it: "block" skips it, "cancel" cancels it,
             "continue" lets go on what depends on the order alone.
+        secrets: Names of the secrets that it reads with `penstock.secret`; workers have their values.
 
     Raises:
         InvalidDeclaration: An option is out of its range, or it is no plain function, and no class of fields.
@@ -164,6 +167,7 @@ def operator(
         retry_jitter=retry_jitter,
         timeout_s=timeout_s,
         on_failure=on_failure,
+        secrets=(secrets,) if isinstance(secrets, str) else tuple(secrets),
     )
 
     def make(fn: Callable[..., Any], place: modules.Place, cls: type[Any] | None = None) -> Operator[..., Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
+from penstock_plan import secrets
 from penstock_plan.limits import RETRY_DELAY_S_MAX, RETRY_FACTOR_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
@@ -62,6 +63,7 @@ class Options:
     retry_jitter: float = 0.2
     timeout_s: float | None = None
     on_failure: OnFailure = "block"
+    secrets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.name is not None:
@@ -81,6 +83,7 @@ class Options:
             )
         memory_bytes(self.memory)
         _check_labels(self.labels or {})
+        _check_secrets(self.secrets)
 
     def resources(self) -> plan_pb2.Resources:
         return plan_pb2.Resources(
@@ -145,6 +148,18 @@ def _check_labels(labels: Mapping[str, str]) -> None:
         if not isinstance(value, str) or len(value) > NAME_LENGTH_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidDeclaration(f"labels must map text to text, not {dict(labels)!r:.250}")
         _check_characters(value, "a value of labels")
+
+
+def _check_secrets(names: tuple[str, ...]) -> None:
+    if len(names) > secrets.COUNT_MAX or len(set(names)) < len(names):
+        raise InvalidDeclaration(f"secrets must be at most {secrets.COUNT_MAX} different names, not {names!r:.250}")
+    for name in names:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidDeclaration(f"secrets must be names, not {names!r:.250}")
+        try:
+            secrets.check_name(name)
+        except secrets.SecretError as error:
+            raise InvalidDeclaration(str(error)) from None
 
 
 def _check_characters(text: str, what: str) -> None:

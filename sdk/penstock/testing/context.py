@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import codecs
 from ..call.checkpoints import checkpoint as keep
 from ..call.context import OperatorContext, execute_as
+from ..call.secrets import from_environment, refuse_undeclared
 from ..codecs.encoded import Buffer, Encoded
 
 
@@ -26,7 +27,10 @@ class Reported(NamedTuple):
 class FakeExecution:
     """Stands for an action. `progress` has all reports in order, `checkpoint` what was kept last."""
 
-    def __init__(self, faked: OperatorContext) -> None:
+    def __init__(
+        self, faked: OperatorContext, secrets: Mapping[str, str] | None = None, declared: Sequence[str] | None = None
+    ) -> None:
+        self._secrets, self._declared = secrets, declared
         self.progress: list[Reported] = []
         self._context = faked
         self._kept: tuple[str, bytes] | None = None
@@ -38,6 +42,13 @@ class FakeExecution:
 
     def context(self) -> OperatorContext:
         return self._context
+
+    def secret(self, name: str) -> str:
+        if self._secrets is None or name not in self._secrets:
+            if self._declared is not None:
+                refuse_undeclared(name, self._context.operator, self._declared)
+            return from_environment(name)
+        return self._secrets[name]
 
     def report(self, done: float, total: float, text: str) -> None:
         self.progress.append(Reported(done, total, text))
@@ -60,11 +71,15 @@ def context(
     worker: str = "test",
     scratch: Path | None = None,
     checkpoint: Any = None,
+    secrets: Mapping[str, str] | None = None,
+    declared: Sequence[str] | None = None,
 ) -> Generator[FakeExecution]:
     """Let operators that are called in the block as plain functions find a context.
 
     Args:
         scratch: Their scratch folder; None: an empty one, which is removed at the end.
+        secrets: What `penstock.secret` returns, by name; others are those of this process.
+        declared: Names of the secrets that the operator declares; None: any may be read.
         checkpoint: What `penstock.last_checkpoint` returns; None: nothing was kept.
     """
     run_id = run if isinstance(run, uuid.UUID) else uuid.UUID(run) if run else uuid.uuid4()
@@ -81,7 +96,7 @@ def context(
             worker=worker,
             folder=scratch,
         )
-        execution = FakeExecution(faked)
+        execution = FakeExecution(faked, secrets, declared)
         with execute_as(execution):
             if checkpoint is not None:
                 keep(checkpoint)

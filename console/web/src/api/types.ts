@@ -92,6 +92,24 @@ export type Change = {
   incompatible: boolean;
 };
 
+/** Where messages go. Secrets are named: `secret`, `slack` and `apprise` are names. */
+export type Channel = {
+  name: string;
+  team: string;
+  webhook: string;
+  secret: string;
+  email: (string)[];
+  slack: string;
+  apprise: string;
+  user: string;
+  /** RFC 3339, with microseconds. */
+  updated_at: string;
+};
+
+export type Channels = {
+  channels: (Channel)[];
+};
+
 export type ComparedInput = {
   name: string;
   values: (unknown)[];
@@ -119,6 +137,32 @@ export type Counts = {
   failed: number;
   skipped: number;
   cancelled: number;
+};
+
+export type Deliveries = {
+  deliveries: (Delivery)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+};
+
+/** A message to a channel about the end of a run. */
+export type Delivery = {
+  /** `webhook-id` of every attempt. */
+  id: string;
+  /** null: the run itself names the channel. */
+  rule: string | null;
+  channel: string;
+  run: string;
+  kind: "succeeded" | "failed" | "cancelled";
+  workflow: string;
+  team: string;
+  state: "waiting" | "delivered" | "dead";
+  attempts: number;
+  error: string;
+  /** RFC 3339, with microseconds. */
+  created_at: string;
+  due_at: string | null;
+  tried_at: string | null;
 };
 
 export type Edge = {
@@ -448,6 +492,32 @@ export type Published = {
   alias_moved: boolean;
 };
 
+/** Where messages go: exactly one of `webhook`, `email`, `slack` and `apprise`. The last two name secrets. */
+export type PutChannel = {
+  team?: string;
+  webhook?: string;
+  /** Name of the secret that signs what the webhook gets. */
+  secret?: string;
+  email?: (string)[];
+  /** Name of the secret that is the URL of an incoming webhook. */
+  slack?: string;
+  /** Name of the secret that is a URL of Apprise. */
+  apprise?: string;
+};
+
+/** About which runs a channel gets messages. */
+export type PutRule = {
+  channel: string;
+  kinds: ("succeeded" | "failed" | "cancelled")[];
+  /** Name in the registry, or qualified name; empty: any. */
+  workflow?: string;
+  team?: string;
+};
+
+export type Removed = {
+  removed: string;
+};
+
 export type Resources = {
   cpu: number;
   gpu: number;
@@ -462,6 +532,32 @@ export type Result = {
   /** By name: JSON values, or objects with `artifact` and `href` for what is stored as an artifact. */
   outputs: Record<string, unknown> | null;
   failure: Failure | null;
+};
+
+export type Retried = {
+  retried: number;
+};
+
+/** Messages that were given up: these, or all of a channel. */
+export type Retry = {
+  ids?: (string)[];
+  channel?: string;
+};
+
+/** About which runs a channel gets messages; an empty workflow or team is any. */
+export type Rule = {
+  name: string;
+  channel: string;
+  kinds: ("succeeded" | "failed" | "cancelled")[];
+  workflow: string;
+  team: string;
+  user: string;
+  /** RFC 3339, with microseconds. */
+  updated_at: string;
+};
+
+export type Rules = {
+  rules: (Rule)[];
 };
 
 /** A run, without its nodes. */
@@ -588,6 +684,12 @@ export type StoredInput = {
 export type StoredPlan = {
   plan: string;
   workflow: string;
+};
+
+export type Tested = {
+  channel: string;
+  delivered: boolean;
+  error: string | null;
 };
 
 /** When nodes ran. Of many, those that took longest. */

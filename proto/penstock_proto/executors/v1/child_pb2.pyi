@@ -46,3 +46,36 @@ class FromChild(_message.Message):
     ready: bool
     unfit: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ..., ready: _Optional[bool] = ..., unfit: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GivenSecrets(_message.Message):
+    __slots__ = ("values", "problems")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ProblemsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.ScalarMap[str, str]
+    problems: _containers.ScalarMap[str, str]
+    def __init__(self, values: _Optional[_Mapping[str, str]] = ..., problems: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class DeclaredSecrets(_message.Message):
+    __slots__ = ("operators",)
+    class Operator(_message.Message):
+        __slots__ = ("secrets",)
+        SECRETS_FIELD_NUMBER: _ClassVar[int]
+        secrets: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, secrets: _Optional[_Iterable[str]] = ...) -> None: ...
+    OPERATORS_FIELD_NUMBER: _ClassVar[int]
+    operators: _containers.RepeatedCompositeFieldContainer[DeclaredSecrets.Operator]
+    def __init__(self, operators: _Optional[_Iterable[_Union[DeclaredSecrets.Operator, _Mapping]]] = ...) -> None: ...

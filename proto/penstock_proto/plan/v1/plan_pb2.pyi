@@ -104,7 +104,7 @@ class Field(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ...) -> None: ...
 
 class Operator(_message.Message):
-    __slots__ = ("module", "qualname", "inputs", "outputs", "output_shape", "resources", "retry", "timeout_s", "on_failure", "doc", "source_hash")
+    __slots__ = ("module", "qualname", "inputs", "outputs", "output_shape", "resources", "retry", "timeout_s", "on_failure", "doc", "source_hash", "secrets")
     MODULE_FIELD_NUMBER: _ClassVar[int]
     QUALNAME_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +116,7 @@ class Operator(_message.Message):
     ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     SOURCE_HASH_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     module: str
     qualname: str
     inputs: _containers.RepeatedCompositeFieldContainer[Port]
@@ -127,7 +128,8 @@ class Operator(_message.Message):
     on_failure: FailurePolicy
     doc: str
     source_hash: bytes
-    def __init__(self, module: _Optional[str] = ..., qualname: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., output_shape: _Optional[_Union[OutputShape, str]] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ..., doc: _Optional[str] = ..., source_hash: _Optional[bytes] = ...) -> None: ...
+    secrets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, module: _Optional[str] = ..., qualname: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., output_shape: _Optional[_Union[OutputShape, str]] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ..., doc: _Optional[str] = ..., source_hash: _Optional[bytes] = ..., secrets: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Port(_message.Message):
     __slots__ = ("name", "type", "required")
