@@ -132,7 +132,7 @@ def test_a_secret_that_is_missing_is_named_before_the_operator_is_called(
     path = project("guarded.py", FLOW)
     done = cli("check", str(path))
     assert done.code == 0 and "needs the secrets canary" in done.out
-    assert cli("check", str(path), "--json").json[0]["workflows"][0]["secrets"] == ["canary"]
+    assert cli("check", str(path), "--json").json["files"][0]["workflows"][0]["secrets"] == ["canary"]
     done = cli("run", str(path), "--json")
     failure = done.json["failure"]
     assert done.code == 1 and "the secret canary is missing here" in failure["message"]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .context import RUN_PATTERN
-from .fields import Body, DeliveryState, HashText, NodeState, RunEnd, RunState, Time
+from .fields import Body, HashText, NodeState, RunState, Time
 
 
 class Fault(Body):
@@ -497,74 +497,3 @@ class AliasMoved(Body):
     alias: str
     version: int | None
     moved: bool
-
-
-class Channel(Body):
-    """Where messages go. Secrets are named: `secret`, `slack` and `apprise` are names."""
-
-    name: str
-    team: str
-    webhook: str
-    secret: str
-    email: list[str]
-    slack: str
-    apprise: str
-    user: str
-    updated_at: Time
-
-
-class Channels(Body):
-    channels: list[Channel]
-
-
-class Rule(Body):
-    """About which runs a channel gets messages; an empty workflow or team is any."""
-
-    name: str
-    channel: str
-    kinds: list[RunEnd]
-    workflow: str
-    team: str
-    user: str
-    updated_at: Time
-
-
-class Rules(Body):
-    rules: list[Rule]
-
-
-class Removed(Body):
-    removed: str
-
-
-class Tested(Body):
-    channel: str
-    delivered: bool
-    error: str | None
-
-
-class Delivery(Body):
-    """A message to a channel about the end of a run."""
-
-    id: str = Field(description="`webhook-id` of every attempt.")
-    rule: str | None = Field(description="null: the run itself names the channel.")
-    channel: str
-    run: str = Field(pattern=RUN_PATTERN)
-    kind: RunEnd
-    workflow: str
-    team: str
-    state: DeliveryState
-    attempts: int
-    error: str
-    created_at: Time
-    due_at: Time | None
-    tried_at: Time | None
-
-
-class Deliveries(Body):
-    deliveries: list[Delivery]
-    next: str | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
-
-
-class Retried(Body):
-    retried: int

@@ -12,7 +12,8 @@ from ..edge.answers import answer, shown_time
 from ..edge.bodies import described, json_body
 from ..edge.pages import TOKEN_PATTERN
 from ..edge.problems import Problem
-from . import fields, models, requests
+from . import fields, requests
+from . import notification_models as models
 from .context import NAME_PATTERN, RUN_PATTERN, Caller, Here
 
 PAGE, PAGE_MAX = 50, 500

@@ -147,9 +147,9 @@ export type Deliveries = {
 
 /** A message to a channel about the end of a run. */
 export type Delivery = {
-  /** `webhook-id` of every attempt. */
+  /** Webhooks get it as `webhook-id`, the same in every attempt. */
   id: string;
-  /** null: the run itself names the channel. */
+  /** If it is null, the run itself names the channel. */
   rule: string | null;
   channel: string;
   run: string;
