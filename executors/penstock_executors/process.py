@@ -23,7 +23,6 @@ from .child_process import LINUX, Binding, ChildProcess, child_answer, setup_of
 from .downloads import Prepared, Unavailable
 from .executor import Context, Stage
 from .given_secrets import SecretSource
-from .gpus import visible_gpus
 from .keeper_link import KeeperLink
 from .keeper_records import Record
 from .slots import AHEAD_MAX

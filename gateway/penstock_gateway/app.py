@@ -62,7 +62,6 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
         uploads,
         triggers,
         pools,
-        pools,
         notifications,
         deployment,
         session,
