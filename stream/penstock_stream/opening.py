@@ -5,6 +5,7 @@ import logging
 from penstock_service.process import Process
 
 from . import measures
+from .kafka.security import use_security
 from .kafka.stream import KafkaStream
 from .local import LocalStream
 from .settings import StreamSettings
@@ -27,6 +28,7 @@ def _stream_of(settings: StreamSettings, shards: int, deployment: str) -> Stream
     if not settings.kafka:
         log.warning("PENSTOCK_KAFKA is not set: services poll each other only once a second")
         return LocalStream()
+    use_security(settings.kafka_security)
     return KafkaStream(
         settings.kafka,
         shards=shards,

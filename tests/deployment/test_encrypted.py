@@ -15,7 +15,7 @@ from penstock.client import Unreachable
 from penstock.compiler.loader import load_workflow
 from penstock_proto import tls
 from penstock_stack import certificates
-from penstock_stack.topology import Topology, _workers  # pyright: ignore[reportPrivateUsage]
+from penstock_stack.topology import Topology
 
 from tests.deployment.described import ROOT
 from tests.waiting import WAIT_S, wait_for
@@ -91,13 +91,13 @@ def test_doctor_finds_every_service(suite: Topology) -> None:
 
 def test_operators_of_a_worker_without_the_store_fetch_over_tls(suite: Topology, program: str, tmp_path: Path) -> None:
     (action_service,) = suite.addresses("action-service")
-    before = _workers(action_service, suite.tls)
+    before = suite.workers()
     command = [PENSTOCK, "worker", f"--connect={action_service}", "--pool=gpu", f"--folder={tmp_path / 'worker'}"]
     worker = subprocess.Popen(
         [*command, "--cpu=1", "--gpu=0", "--memory=1Gi"], env=environment(suite, "worker", "gpu-1")
     )
     try:
-        wait_for(lambda: _workers(action_service, suite.tls) > before)
+        wait_for(lambda: suite.workers() > before)
         with Client(suite.address) as client:
             assert client.result(client.submit(load_workflow(program), pool="gpu"), timeout_s=WAIT_S) == SIZE
     finally:

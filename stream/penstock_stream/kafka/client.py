@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
 
 from ..errors import CallDropped, RecordTooLarge
+from .security import client_options
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 RECORD_BYTES_MAX: Final = 8 * 2**20
@@ -100,7 +101,9 @@ async def _connect(starting: Coroutine[Any, Any, None]) -> None:
 
 async def ensure_topics(address: str, topics: Mapping[str, int], configs: Mapping[str, str]) -> None:
     """Create the topics that are missing, each with its number of partitions."""
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin: Any = AIOKafkaAdminClient(
+        bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS, **client_options()
+    )
     try:
         await _connect(admin.start())
         existing = set(await admin.list_topics())
@@ -120,7 +123,9 @@ async def describe_topics(
     address: str, names: Sequence[str], configs: Sequence[str]
 ) -> list[tuple[str, int, dict[str, str]]]:
     """Return name, number of partitions and the chosen settings of those topics that there are."""
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin: Any = AIOKafkaAdminClient(
+        bootstrap_servers=address, request_timeout_ms=REQUEST_TIMEOUT_MS, **client_options()
+    )
     try:
         await _connect(admin.start())
         existing = set(await admin.list_topics()).intersection(names)
@@ -151,6 +156,7 @@ class Producer:
     def __init__(self, address: str, batch_bytes_max: int = BATCH_BYTES_MAX) -> None:
         self._producer: Any = AIOKafkaProducer(
             bootstrap_servers=address,
+            **client_options(),
             acks="all",
             enable_idempotence=True,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
@@ -219,6 +225,7 @@ class Consumer:
         # A wiped topic begins anew: from its beginning, since repeats are dropped anyway.
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=address,
+            **client_options(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
