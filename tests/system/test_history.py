@@ -56,6 +56,18 @@ def test_figures(cli: Cli, runs: list[str]) -> None:
     assert cli("stats", "--by", "moon").code == 2 and "choose from workflow" in cli("stats", "--by", "moon").err
 
 
+def test_runs_are_found_by_user_label_and_text(cli: Cli, runs: list[str]) -> None:
+    found = cli("runs", "--search", runs[0].upper(), "--json").json
+    assert [run["run"] for run in found] == runs[:0:-1]
+    assert runs[1] in cli("runs", "--search", runs[0]).out
+    user = found[0]["user"]
+    mine = cli("runs", "--search", runs[0], "--user", user, "--state", "failed", "--json").json
+    assert [run["run"] for run in mine] == [runs[3]]
+    assert cli("runs", "--search", runs[0], "--user", "nobody", "--json").json == []
+    assert cli("runs", "--search", runs[0], "--label", "a=b", "--json").json == []
+    assert cli("runs", "--label", "odd").code == 2 and "NAME=VALUE" in cli("runs", "--label", "odd").err
+
+
 def test_comparisons(cli: Cli, runs: list[str]) -> None:
     found = cli("compare", *runs[1:], "--json").json
     assert found["same_plan"] and [run["state"] for run in found["runs"]] == ["succeeded", "succeeded", "failed"]

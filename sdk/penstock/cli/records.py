@@ -15,12 +15,13 @@ from penstock_proto.state_tracker.v1 import service_pb2
 
 from ..client.node_progress import NodeProgress
 from ..client.outputs import Output
+from ..client.past import PastRun
 from ..client.registered import AliasMove, Change, Deployed, TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import RunInfo
 from ..client.view import Attempt, NodeState, NodeView, RunView
 
 
-def of_info(run: RunInfo) -> dict[str, Any]:
+def of_info(run: RunInfo | PastRun) -> dict[str, Any]:
     return {
         "run": str(run.id),
         "workflow": run.workflow,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,7 +15,8 @@ from .options import Address, AsJson, Data, RunId, WithLogs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..client import AsyncClient, LogLine, RunView
+    from ..client import AsyncClient, LogLine, RunInfo, RunView
+    from ..client.past import PastRun
 
 T = TypeVar("T")
 
@@ -38,12 +39,23 @@ def runs(
             help="Show only runs in this state: running, cancelling, succeeded, failed or cancelled; repeatable."
         ),
     ] = None,
+    name: Annotated[str, typer.Option(help="Show only runs of this workflow of the registry.")] = "",
+    user: Annotated[str, typer.Option(help="Show only runs of this user.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Show only runs with this label; repeatable.")
+    ] = None,
+    search: Annotated[
+        str, typer.Option(help="Show only runs of workflows with this text in their name, in any case.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many runs.")] = 20,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """List runs, newest first; `penstock runs rm` removes some."""
+    """List runs, newest first; `penstock runs rm` removes some.
+
+    With --name, --user, --label or --search the history is asked, which may be a moment behind.
+    """
     if ctx.invoked_subcommand is not None:
         return exits.SUCCEEDED
     from ..client.view import RunState
@@ -54,10 +66,27 @@ def runs(
         raise typer.BadParameter(f"unknown state {unknown[0]!r}: choose from {', '.join(known)}")
     states = [known[each] for each in state or ()]
 
+    if wrong := [each for each in label or () if "=" not in each]:
+        raise typer.BadParameter(f"invalid label {wrong[0]!r}: expected NAME=VALUE")
+    labels = dict(each.split("=", 1) for each in label or ())
+
     async def look(client: AsyncClient) -> int:
-        found = await client.list(team=team, workflow=workflow, states=states, limit=limit)
-        if found.databases_away:
-            terminal.line(f"incomplete: {found.databases_away} databases do not answer", to_stderr=True)
+        found: Sequence[RunInfo | PastRun]
+        if name or user or labels or search:
+            found = await client.history.runs(
+                workflow=workflow,
+                search=search,
+                name=name,
+                team=team,
+                user=user,
+                states=states,
+                labels=labels,
+                limit=limit,
+            )
+        else:
+            found = listed = await client.list(team=team, workflow=workflow, states=states, limit=limit)
+            if listed.databases_away:
+                terminal.line(f"incomplete: {listed.databases_away} databases do not answer", to_stderr=True)
         if as_json:
             terminal.json_out([records.of_info(run) for run in found])
         else:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..client.past import PastRun
 from ..client.progress import Progress
 from ..client.registered import TypeInfo, WorkflowInfo, WorkflowVersion
 from ..client.runs import LogLine, RunInfo
@@ -59,7 +60,7 @@ def progress_line(event: Progress) -> str:
     return "  ".join(parts) + (f" ({shown})" if shown else "")
 
 
-def runs_table(runs: Sequence[RunInfo]) -> None:
+def runs_table(runs: Sequence[RunInfo | PastRun]) -> None:
     table = plain_table("run", "workflow", "state", "nodes", "submitted", "took", "team", "user")
     for run in runs:
         took_us = (run.ended_at_us or time.time_ns() // 1000) - run.submitted_at_us

@@ -29,6 +29,7 @@ class AsyncHistory:
         *,
         workflow: str = "",
         search: str = "",
+        name: str = "",
         team: str = "",
         user: str = "",
         states: Sequence[RunState] = (),
@@ -41,13 +42,15 @@ class AsyncHistory:
 
         Args:
             workflow: The qualified name, "module:workflow".
-            search: A part of it, in any case.
+            search: A part of it, or of the name in the registry, in any case.
+            name: The name in the registry by which they were launched.
             labels: All of these labels.
             from_us, before_us: Submitted at the first time or later, and before the second; microseconds since 1970.
         """
         wanted = service_pb2.RunFilter(
             workflow=workflow,
             search=search,
+            registered=name,
             team=team,
             user=user,
             states=[f"RUN_STATE_{state.name}" for state in states],
@@ -111,6 +114,7 @@ class History:
         *,
         workflow: str = "",
         search: str = "",
+        name: str = "",
         team: str = "",
         user: str = "",
         states: Sequence[RunState] = (),
@@ -124,6 +128,7 @@ class History:
             self._history.runs(
                 workflow=workflow,
                 search=search,
+                name=name,
                 team=team,
                 user=user,
                 states=states,

@@ -39,6 +39,9 @@ class PastRun:
     failure: str
     retries: int
     busy_us: int
+    # In the registry, if it was launched by its name there; otherwise empty and 0.
+    name: str = ""
+    version: int = 0
 
     @property
     def duration_s(self) -> float | None:
@@ -140,6 +143,8 @@ def run_of(record: service_pb2.RunRecord) -> PastRun:
         failure=record.failure,
         retries=record.retries,
         busy_us=record.busy_us,
+        name=record.options.workflow,
+        version=record.options.workflow_version,
     )
 
 
