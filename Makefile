@@ -19,6 +19,7 @@ help: ## List these commands
 demo: env ## Train, export and evaluate a classifier of handwritten digits as a workflow
 	-@$(MAKE) --no-print-directory $(CONSOLE) # without it, only the pages in the browser are missing
 	$(RUN) penstock run examples/digits.py:digits $(ARGS)
+	@echo "To see this run in a browser: $(RUN) penstock up --detach; $(RUN) penstock open"
 
 test: env $(CONSOLE) ## Run all tests; WORKERS=n processes, ARGS="-k name" for pytest
 	$(RUN) pytest -n $(WORKERS) --dist loadscope $(ARGS)

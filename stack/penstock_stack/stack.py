@@ -184,7 +184,7 @@ class Stack:
             await self._gateway(settings.http_port)
         if settings.retention_s is not None:
             self._stops.append(("retention", Retention(self.address, settings.retention_s).stop))
-        announce(path, Running(self.address, os.getpid(), settings.attended))
+        announce(path, Running(self.address, os.getpid(), settings.attended, self.http_address))
         self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
         log.info("penstock %s listens on %s, its data is in %s", version("penstock-stack"), self.address, path)
 

@@ -2,12 +2,14 @@
 
 import re
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
 from penstock_console import PAGES
 
 from tests.gateway.programs import Programs
+from tests.system.conftest import Cli, Served
 
 POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
 
@@ -76,3 +78,15 @@ def test_outputs_of_a_run_with_previews(rest: httpx.Client, programs: Programs) 
     outputs = rest.get(f"/runs/{run}/result", params={"preview": True}).json()["outputs"]
     assert outputs["n"] == 6
     assert outputs["data"]["preview"]["kind"] == "bytes" and len(outputs["data"]["artifact"]) == 64
+
+
+def test_open_names_the_page_of_a_run(rest_stack: Served, site: str, programs: Programs) -> None:
+    run = programs.launch("doubled", n=1)
+    assert rest_stack.cli("open", run[-8:], "--json").json == {"url": f"{site}/runs/{run}"}
+    assert rest_stack.cli("open", "--json").json == {"url": f"{site}/runs"}
+    assert rest_stack.cli("open", "nothing", "--json").code == 1
+
+
+def test_open_without_a_stack(tmp_path: Path) -> None:
+    done = Cli(tmp_path)("open")
+    assert done.code == 1 and "penstock up" in done.err

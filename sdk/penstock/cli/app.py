@@ -21,6 +21,7 @@ from .history import compare, rebuild, stats
 from .inputs import RunCommand
 from .login import login, logout
 from .notifications import notifications
+from .pages import open_page
 from .registry import alias, deploy, types, workflows
 from .removal import gc, rm
 from .run import run
@@ -73,6 +74,7 @@ _runs.callback()(runs)
 _runs.command("rm")(rm)
 app.add_typer(_runs, name="runs")
 app.command()(show)
+app.command("open")(open_page)
 app.command()(get)
 app.command()(watch)
 app.command()(logs)

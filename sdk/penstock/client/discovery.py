@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PORT = 7733
@@ -23,6 +23,8 @@ class Running:
     address: str
     pid: int
     attended: bool = False
+    # HOST:PORT of the REST API and the console; empty: it has none.
+    http: str = ""
 
 
 def data_folder() -> Path:
@@ -42,7 +44,7 @@ def data_folder() -> Path:
 def announce(data: Path, running: Running) -> None:
     """Let clients find this stack; the file is replaced atomically."""
     path = data / f"{RUNNING_FILE}.{running.pid}"
-    path.write_text(json.dumps({"address": running.address, "pid": running.pid, "attended": running.attended}))
+    path.write_text(json.dumps(asdict(running)))
     path.replace(data / RUNNING_FILE)
 
 
@@ -54,7 +56,9 @@ def find(data: Path) -> Running | None:
     """Return the stack that runs on this data folder, if its process is alive."""
     try:
         found = json.loads((data / RUNNING_FILE).read_text())
-        running = Running(str(found["address"]), int(found["pid"]), bool(found.get("attended", False)))
+        running = Running(
+            str(found["address"]), int(found["pid"]), bool(found.get("attended", False)), str(found.get("http", ""))
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return running if is_alive(running.pid) else None

@@ -28,7 +28,7 @@ export function NodePanel({ run, node, isOpen, close, select }: { run: string; n
       <Group justify="space-between" wrap="nowrap" gap="xs" align="flex-start">
         <div style={{ minWidth: 0 }}>
           <Group gap={4} wrap="nowrap"><Text fw={650} fz={17} component="h2" m={0} className="cut" title={node.name}>{node.name}</Text><Copied text={node.name} what="name" /></Group>
-          <Group gap="sm"><StateWord state={node.state} /><Text size="sm" c="dimmed">{duration(node.duration_s)}</Text></Group>
+          <Group gap="sm"><StateWord state={node.state} />{node.duration_s !== null && <Text size="sm" c="dimmed">{duration(node.duration_s)}</Text>}</Group>
         </div>
         <ActionIcon variant="subtle" color="gray" aria-label="Close the node" onClick={close}><X size={17} /></ActionIcon>
       </Group>

@@ -138,7 +138,7 @@ function WhyBox({ run }: { run: string }) {
   for (const { node, text } of waits) texts.set(text, [...(texts.get(text) ?? []), node]);
   return (
     <details className="panel" style={{ padding: "8px 14px" }}>
-      <summary style={{ cursor: "pointer", fontSize: 14 }}>Why it waits: {[...texts][0][0]}{texts.size > 1 ? ` (and ${texts.size - 1} more)` : ""}</summary>
+      <summary style={{ cursor: "pointer", fontSize: 14 }}>Now: {[...texts][0][0]}{texts.size > 1 ? ` (and ${texts.size - 1} more)` : ""}</summary>
       <ul style={{ margin: "8px 0 4px", paddingLeft: 20, fontSize: 13.5 }}>
         {[...texts].slice(0, 30).map(([text, names]) => <li key={text}><b>{names.slice(0, 3).join(", ")}{names.length > 3 ? ` and ${names.length - 3} more` : ""}</b>: {text}</li>)}
       </ul>

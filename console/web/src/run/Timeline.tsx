@@ -9,6 +9,8 @@ import { LOOKS } from "../ui/theme";
 
 const HEIGHT = 26;
 const NAME = 180;
+// At the right, for durations beside bars that end there.
+const SIDE = 64;
 const TICKS = 5;
 
 /** Round steps for an axis from 0 to a number of seconds. */
@@ -37,7 +39,7 @@ export function Timeline({ run, nodes, select, selected, height }: { run: Run; n
         <Text size="xs" c="dimmed">{counted(rows.length, "node")} in the order of their start; the last attempt of each</Text>
         <Text size="xs" c="dimmed">{duration(total)} in all</Text>
       </Group>
-      <div style={{ position: "relative", marginLeft: NAME, height: 18, borderBottom: "1px solid var(--line)" }} aria-hidden>
+      <div style={{ position: "relative", marginLeft: NAME, marginRight: SIDE, height: 18, borderBottom: "1px solid var(--line)" }} aria-hidden>
         {ticks(total).map((tick) => <span key={tick} style={{ position: "absolute", left: `${(tick / total) * 100}%`, fontSize: 11, color: "var(--soft)", whiteSpace: "nowrap", transform: tick / total > 0.95 ? "translateX(-100%)" : tick ? "translateX(-50%)" : undefined }}>{tick ? duration(tick) : "0"}</span>)}
       </div>
       <div ref={box} style={{ maxHeight: height, overflowY: "auto" }} tabIndex={0} role="list" aria-label="Timeline">
@@ -49,10 +51,10 @@ export function Timeline({ run, nodes, select, selected, height }: { run: Run; n
             return (
               <div key={node.index} role="listitem" className="timeline-row row-link" style={{ transform: `translateY(${row.start}px)`, background: node.name === selected ? "color-mix(in srgb, #2577d2 12%, transparent)" : undefined }} onClick={() => select(node.name)}>
                 <button type="button" className="cut" style={{ all: "unset", cursor: "pointer", width: NAME - 12, fontSize: 13, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }} title={node.name}>{node.name}</button>
-                <div style={{ position: "absolute", left: NAME, right: 0, top: 5, bottom: 5 }} title={`${node.name}: ${LOOKS[node.state].word}, ${duration(took)}`}>
+                <div style={{ position: "absolute", left: NAME, right: SIDE, top: 5, bottom: 5 }} title={`${node.name}: ${LOOKS[node.state].word}, ${duration(took)}`}>
                   <span style={{ position: "absolute", left: 0, width: `${Math.max(0, from) * 100}%`, top: 7, height: 2, background: "var(--line)" }} />
                   <span style={{ position: "absolute", left: `${from * 100}%`, width: `max(3px, ${(to - from) * 100}%)`, top: 0, bottom: 0, borderRadius: 4, background: LOOKS[node.state].ink[dark ? 1 : 0], opacity: 0.88 }} />
-                  <span style={{ position: "absolute", left: `calc(${Math.min(to, 0.93) * 100}% + 6px)`, fontSize: 11, lineHeight: "16px", color: "var(--mantine-color-text)", whiteSpace: "nowrap", background: "var(--panel)", borderRadius: 4, padding: "0 3px" }}>{duration(took)}</span>
+                  <span style={{ position: "absolute", left: `calc(${to * 100}% + 6px)`, fontSize: 11, lineHeight: "16px", color: "var(--mantine-color-text)", whiteSpace: "nowrap" }}>{duration(took)}</span>
                 </div>
               </div>
             );
