@@ -132,9 +132,7 @@ class Stack:
         self._stops.append(("watchdog", watchdog.stop))
         port = choose_port(settings.port)
         self.address = f"{HOST}:{port}"
-        if settings.http_port is not None:  # which takes a second, and not of the time of the loop
-            await asyncio.to_thread(importlib.import_module, "penstock_gateway.app")
-        url = await self._postgres(path / "postgres")
+        url, _ = await asyncio.gather(self._postgres(path / "postgres"), self._load_gateway())
         # The folder's lock proves that whoever had the leases is gone.
         deployment = await prepare([url], shards, alone=True)
         self._metrics()
@@ -187,6 +185,11 @@ class Stack:
         announce(path, Running(self.address, os.getpid(), settings.attended, self.http_address))
         self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
         log.info("penstock %s listens on %s, its data is in %s", version("penstock-stack"), self.address, path)
+
+    async def _load_gateway(self) -> None:
+        """Import it, which takes a second, while Postgres starts."""
+        if self._settings.http_port is not None:
+            await asyncio.to_thread(importlib.import_module, "penstock_gateway.app")
 
     async def _gateway(self, port: int) -> None:
         # Commands that start a stack for themselves do without it, and start sooner.
