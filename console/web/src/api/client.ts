@@ -37,10 +37,29 @@ export async function answerOf(response: Response): Promise<Response> {
   }
 }
 
+// A page that has just come back from signing in is not sent there again.
+const SIGNED_IN_FOR_MS = 30_000;
+const SIGN_IN_KEY = "penstock-sign-in";
+
+/** Go to sign in, if that is possible here; the page is left then, so that nothing more happens on it. */
+async function signIn(): Promise<void> {
+  const went = Number(sessionStorage.getItem(SIGN_IN_KEY) ?? "0");
+  if (Date.now() - went < SIGNED_IN_FOR_MS) return;
+  const answer = await fetch("/v1/session");
+  const where = answer.ok ? ((await answer.json()) as { sign_in: string | null }).sign_in : null;
+  if (!where) return;
+  sessionStorage.setItem(SIGN_IN_KEY, String(Date.now()));
+  window.location.assign(`${where}?return=${encodeURIComponent(window.location.pathname + window.location.search)}`);
+  await new Promise(() => undefined);
+}
+
 async function send(path: string, request: RequestInit): Promise<Response> {
   let response: Response;
+  // By a session, only requests with this header may change something: pages of other sites cannot set it.
+  const headers = { "Penstock-CSRF": "1", ...(request.headers as Record<string, string> | undefined) };
   try {
-    response = await fetch(path, request);
+    response = await fetch(path, { ...request, headers });
+    if (response.status === 401) await signIn();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError({ detail: "the gateway does not respond" });
