@@ -33,8 +33,14 @@ MAPPINGS: frozenset[object] = frozenset({dict, collections.OrderedDict, collecti
 ABSTRACT_LISTS: frozenset[object] = frozenset(
     {collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection, collections.abc.MutableSequence}
 )
+LISTS_OR_TUPLES: frozenset[object] = ABSTRACT_LISTS - {collections.abc.MutableSequence}
 ABSTRACT_SETS: frozenset[object] = frozenset({collections.abc.Set, collections.abc.MutableSet})
 ABSTRACT_MAPPINGS: frozenset[object] = frozenset({collections.abc.Mapping, collections.abc.MutableMapping})
+_CONCRETE: dict[object, type] = {
+    collections.abc.MutableSequence: list,
+    **dict.fromkeys(ABSTRACT_SETS, set),
+    **dict.fromkeys(ABSTRACT_MAPPINGS, dict),
+}
 ANYTHING: frozenset[object] = frozenset({Any, object, typing_extensions.Any, pydantic.JsonValue})
 WRAPPERS: frozenset[object] = frozenset(
     {typing.Required, typing.NotRequired, typing_extensions.ReadOnly, typing.ClassVar, typing.Final}
@@ -171,17 +177,33 @@ def is_recursive(annotation: object) -> bool:
 
 
 def ordered(annotation: object) -> Sequence[object]:
-    """The members of a union in an order that does not depend on how it was written."""
-    return sorted(members(annotation), key=_order)
+    """The members of a union in an order that does not depend on how it was written.
+
+    A plan spells types in its own way: a Sequence as a list or a tuple, a Mapping as a dict. Whoever decodes may have
+    the annotation from there, so it is the same order for both.
+    """
+    by_key = {_order_of_one(each): each for member in reversed(members(annotation)) for each in _spelt_out(member)}
+    return [by_key[key] for key in sorted(by_key)]
 
 
-def _order(annotation: object) -> tuple[str, str]:
+def _spelt_out(member: object) -> list[object]:
+    if (get_origin(member) or member) in LISTS_OR_TUPLES and (args := get_args(member)):
+        return [list[args[0]], tuple[args[0], ...]]  # pyright: ignore[reportInvalidTypeForm]
+    return [member]
+
+
+def _order(annotation: object) -> str:
+    return " | ".join(_order_of_one(each)[0] for each in ordered(annotation))
+
+
+def _order_of_one(annotation: object) -> tuple[str, str]:
     origin = get_origin(annotation)
     if origin is None:
-        kind = typing.cast(Any, annotation)
-        return getattr(kind, "__qualname__", str(annotation)), getattr(kind, "__module__", "")
-    inside = ", ".join(str(each) if is_literal(annotation) else _order(each)[0] for each in get_args(annotation))
-    return f"{_order(origin)[0]}[{inside}]", _order(origin)[1]
+        kind = typing.cast(Any, type(None) if annotation is None else _CONCRETE.get(annotation, annotation))
+        return getattr(kind, "__qualname__", str(kind)), getattr(kind, "__module__", "")
+    inside = ", ".join(str(each) if is_literal(annotation) else _order(each) for each in get_args(annotation))
+    name, module = _order_of_one(origin)
+    return f"{name}[{inside}]", module
 
 
 def has_json_keys(annotation: object, keys: Iterable[object]) -> bool:
