@@ -75,8 +75,15 @@ export async function getStream(path: string, query: Query, signal: AbortSignal)
   return send(pathOf(path, query), { signal });
 }
 
+/** No page of another site can add it: with a session, requests that change something need it. */
+export const OURS = { "Penstock-Csrf": "1" };
+
+export async function remove(path: string): Promise<void> {
+  await send(pathOf(path), { method: "DELETE", headers: OURS });
+}
+
 export async function post<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
-  const request = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
+  const request = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...OURS, ...headers } };
   return (await (await send(pathOf(path), request)).json()) as T;
 }
 

@@ -1,7 +1,7 @@
 // Inputs that are stored values: an output of another run, or a file from this computer.
 import { Anchor, Button, Group, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { answerOf, get, part } from "../api/client";
+import { answerOf, get, OURS, part } from "../api/client";
 import type { ArtifactInput, StoredArtifact, Values } from "../api/types";
 import { bytes } from "../ui/format";
 import type { Json } from "./fields";
@@ -21,7 +21,7 @@ export async function uploaded(file: File): Promise<Stored> {
   const body = new Blob([head, file]);
   const digest = await crypto.subtle.digest("SHA-256", await body.arrayBuffer());
   const hash = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const answer = await answerOf(await fetch(`/v1/artifacts/${hash}`, { method: "PUT", body, headers: { "Content-Type": "application/octet-stream" } }));
+  const answer = await answerOf(await fetch(`/v1/artifacts/${hash}`, { method: "PUT", body, headers: { "Content-Type": "application/octet-stream", ...OURS } }));
   const { size_bytes: size } = (await answer.json()) as StoredArtifact;
   return { artifact: { artifact: hash, codec: "file", size_bytes: size, type: "pathlib.PosixPath" }, from: `file ${file.name}` };
 }

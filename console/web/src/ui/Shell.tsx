@@ -1,11 +1,11 @@
-import { ActionIcon, AppShell, Burger, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Burger, Button, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { Activity, GitCompareArrows, HeartPulse, Moon, Play, Server, Sun, Workflow } from "lucide-react";
 import { useEffect } from "react";
-import { ApiError, get } from "../api/client";
-import type { Info } from "../api/types";
+import { get, remove } from "../api/client";
+import type { Info, Session } from "../api/types";
 import { useIsDark } from "./states";
 
 const PAGES = [
@@ -17,23 +17,19 @@ const PAGES = [
   { to: "/health", word: "Health", Icon: HeartPulse, key: "h" },
 ] as const;
 
-interface Session {
-  name?: string;
-  user?: string;
-  subject?: string;
-}
-
-/** Who is signed in; nobody where the deployment has no sign-in. */
-function useSession(): string {
-  const session = useQuery({
-    queryKey: ["session"],
-    queryFn: () => get<Session>("/session").catch((error: unknown) => {
-      if (error instanceof ApiError) return {} as Session;
-      throw error;
-    }),
-    staleTime: 60_000,
-  });
-  return session.data?.name ?? session.data?.user ?? session.data?.subject ?? "";
+/** Who is signed in; where to sign in, if nobody is and somebody must. */
+function Who({ path }: { path: string }) {
+  const session = useQuery({ queryKey: ["session"], queryFn: () => get<Session>("/session"), staleTime: 60_000 });
+  const leave = useMutation({ mutationFn: () => remove("/session"), onSuccess: () => window.location.reload() });
+  const found = session.data;
+  if (!found?.access) return null;
+  if (!found.signed_in) return found.sign_in ? <Button component="a" size="xs" href={`${found.sign_in}?return=${encodeURIComponent(path)}`}>Sign in</Button> : null;
+  return (
+    <Group gap="xs" wrap="nowrap">
+      <Text size="sm" className="cut" maw={220} title={found.teams.map((one) => `${one.team}: ${one.role}`).join(", ")}>{found.name ?? found.subject}</Text>
+      {found.source === "oidc" && <Button size="compact-xs" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>Sign out</Button>}
+    </Group>
+  );
 }
 
 export function Shell() {
@@ -41,8 +37,7 @@ export function Shell() {
   const { setColorScheme } = useMantineColorScheme();
   const dark = useIsDark();
   const navigate = useNavigate();
-  const { pathname } = useLocation();
-  const user = useSession();
+  const { pathname, href } = useLocation();
   const info = useQuery({ queryKey: ["info"], queryFn: () => get<Info>("/info"), staleTime: 600_000 });
   useEffect(close, [pathname, close]);
   useHotkeys(PAGES.map(({ to, key }) => [`alt+${key}`, () => void navigate({ to: to as string })]));
@@ -62,7 +57,7 @@ export function Shell() {
             </Link>
           </Group>
           <Group gap="sm" wrap="nowrap">
-            {user && <Text size="sm" className="cut" maw={220}>{user}</Text>}
+            <Who path={href} />
             <Tooltip label={dark ? "Light colours" : "Dark colours"}>
               <ActionIcon variant="default" aria-label={dark ? "Use light colours" : "Use dark colours"} onClick={() => setColorScheme(dark ? "light" : "dark")}>
                 {dark ? <Sun size={16} /> : <Moon size={16} />}
