@@ -67,6 +67,7 @@ class Facts:
         version: Of this program.
         apart_s: Seconds between the two looks at heads.
         why: Of the runs that wait for longest: what the Action Service says of each of their nodes.
+        undelivered: Notifications that wait, and that are dead; None: the service does not say.
         store_trouble: Why nothing can be stored; empty if something could be; None if it was not tried.
     """
 
@@ -79,6 +80,7 @@ class Facts:
     why: dict[uuid.UUID, list[tuple[str, str]]] = field(default_factory=dict[uuid.UUID, list[tuple[str, str]]])
     disks: list[Disk] = field(default_factory=list[Disk])
     store_trouble: str | None = None
+    undelivered: tuple[int, int] | None = None
 
     def of(self, kind: Kind) -> list[Process]:
         return [process for process in self.processes if process.kind is kind]

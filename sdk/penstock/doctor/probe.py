@@ -23,6 +23,7 @@ from penstock_proto.action_service.v1 import service_pb2_grpc as actions_grpc
 from penstock_proto.channels import open_channel
 from penstock_proto.dependency_manager.v1 import service_pb2 as manager
 from penstock_proto.dependency_manager.v1 import service_pb2_grpc as manager_grpc
+from penstock_proto.notifications.v1 import service_pb2 as notifications
 from penstock_proto.state_tracker.v1 import diagnosis_pb2, service_pb2_grpc
 from penstock_proto.state_tracker.v1 import service_pb2 as tracker
 
@@ -102,6 +103,7 @@ async def ask(
         _, facts.store_trouble = await asyncio.gather(
             _ask_why(facts, address, left_s, credential), _store(connection, left_s)
         )
+        facts.undelivered = await _undelivered(connection, budget.part_s())
         facts.disks = _disks(facts.info)
     except TimeoutError:
         first.trouble = f"no response in {ANSWER_MAX_S:g} s"
@@ -217,6 +219,15 @@ async def _ask_why_one(facts: Facts, client: AsyncClient, run_id: uuid.UUID) -> 
         facts.why[run_id] = await client.why(run_id)
     except ClientError as error:
         facts.why[run_id] = [("?", f"unknown: {error}")]
+
+
+async def _undelivered(connection: Connection, within_s: float) -> tuple[int, int] | None:
+    try:
+        async with asyncio.timeout(within_s):
+            found = await connection.call("notifications", "Status", notifications.StatusRequest())
+    except (TimeoutError, ClientError):
+        return None
+    return found.waiting, found.dead
 
 
 async def _store(connection: Connection, within_s: float) -> str:

@@ -21,6 +21,7 @@ def judge(facts: Facts, stuck_after_s: float) -> list[Finding]:
     """Return what was found, in the order in which to repair it."""
     checks: list[Callable[[Facts], Iterator[Finding]]] = [
         services, databases, shards, undecided, broker, clocks, artifacts, workers, queues, lag, hot_shards,
+        undelivered,
     ]  # fmt: skip
     if facts.info is None:
         return list(services(facts))
@@ -150,6 +151,21 @@ def workers(facts: Facts) -> Iterator[Finding]:
             used = pool.used.cpu_milli / 1000
             text = f"pool {pool.pool}: {pool.workers} workers, {used:g} of {cores:g} cores in use, {pool.queued} queued"
             yield ok("workers", text)
+
+
+def undelivered(facts: Facts) -> Iterator[Finding]:
+    """Every notification reaches its channel."""
+    if facts.undelivered is None:
+        return
+    waiting, dead = facts.undelivered
+    if dead:
+        yield warning(
+            "notifications",
+            f"{dead} notifications were given up",
+            "penstock notifications deliveries --state dead says why; penstock notifications retry sends them again",
+        )
+    else:
+        yield ok("notifications", f"no notification was given up, {waiting} wait")
 
 
 def _some(numbers: list[int]) -> str:
