@@ -171,7 +171,7 @@ def make_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for router in ROUTERS:
+    for router in (deployment.well_known, *ROUTERS):
         app.router.routes.extend(router.routes)
     for kind in (GatewayError, ClientError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, handle_error)

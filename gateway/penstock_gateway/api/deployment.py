@@ -8,6 +8,7 @@ from penstock.client import Unreachable
 from penstock.doctor.findings import Severity
 from penstock.doctor.probe import ask
 from penstock.doctor.rules import judge
+from penstock_proto.access.v1.service_pb2 import KeysRequest
 from starlette.responses import Response
 
 from ..edge.answers import answer
@@ -19,6 +20,15 @@ STUCK_AFTER_S: Final = 60.0
 HEALTH_S_MAX: Final = 3.0
 
 router = APIRouter(prefix="/v1", tags=["deployment"])
+# Where programs look for it that know nothing of Penstock.
+well_known = APIRouter(prefix="/.well-known", include_in_schema=False)
+
+
+@well_known.get("/jwks.json")
+async def jwks(here: Here) -> Response:
+    """Get the public keys that access tokens are signed with: a JSON Web Key Set."""
+    found = await here.client.connection.call("authority", "Keys", KeysRequest())
+    return Response(found.jwks_json, media_type="application/jwk-set+json")
 
 
 @router.get("/info", response_model=models.Info)
