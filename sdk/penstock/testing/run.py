@@ -58,9 +58,9 @@ def run(
         for index, node in enumerate(compiled.plan.nodes):
             is_task = node.kind == plan_pb2.NODE_KIND_TASK
             scratch = Path(folder) / "scratch" / str(index)
-            named = {"run": run_id, "node": node.name, "operator": _operator(compiled.plan, node), "scratch": scratch}
-            declared_secrets = compiled.plan.operators[node.operator].secrets if is_task else ()
-            with context(**named, declared=declared_secrets):
+            named = compiled.plan.operators[node.operator].secrets if is_task else ()
+            operator = _operator(compiled.plan, node)
+            with context(run=run_id, node=node.name, operator=operator, scratch=scratch, declared=named):
                 values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
         return _result(compiled, values, store, operators)
 
