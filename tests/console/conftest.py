@@ -26,8 +26,9 @@ ARGUMENTS: Final = (
 SHOWN_MS: Final = 60_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one file: while playwright is open, an event loop runs, in which no asynchronous test can."""
     assert is_built(), "run `make console`"
     command = next(filter(None, map(shutil.which, COMMANDS)), None)
     if command is None:
