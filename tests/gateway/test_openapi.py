@@ -14,6 +14,7 @@ from penstock_gateway.api.context import ARTIFACT_EXAMPLE, PLAN_EXAMPLE, RUN_EXA
 from penstock_gateway.app import make_app
 
 from tests.gateway.programs import Programs
+from tests.waiting import wait_for
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -97,6 +98,8 @@ def examples(rest: httpx.Client, programs: Programs) -> Examples:
     assert rest.put("/notifications/rules/old", json={"channel": "ops", "kinds": ["failed"]}).status_code == 200
     deployed = rest.post("/workflows/documented/versions", json={"plan": plan, "team": "search"})
     assert deployed.status_code in (200, 201), deployed.text
+    # The history follows a little later.
+    wait_for(lambda: rest.get(f"/runs/{run}/figures").status_code == 200)
     return Examples(run, plan, artifact)
 
 

@@ -209,7 +209,7 @@ def _among(condition: Condition, teams: list[str]) -> str:
 
 
 def _time(at_us: int) -> int:
-    if not 0 <= at_us < 2**53:
+    if not -(2**63) <= at_us < 2**63:  # what Postgres can compare: far beyond every date that has four digits
         raise BadRequest(f"{at_us} is not a time in microseconds since 1970")
     return at_us
 

@@ -22,7 +22,7 @@ def open_page(
     as_json: AsJson = False,
     data: Data = None,
 ) -> int:
-    """Show a run in a browser, on the console of the stack on this machine.
+    """Show a run in a browser, on the console of this stack.
 
     The address is printed, too. With --json, it is only printed.
     """

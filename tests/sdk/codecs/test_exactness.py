@@ -123,7 +123,7 @@ def same(left: Any, right: Any) -> bool:
         keys = len(left) == len(right) and all(map(same, left, right))
         return keys and all(map(same, left.values(), right.values()))
     if isinstance(left, set | frozenset):
-        return left == right and sorted(map(repr, left)) == sorted(map(repr, right))
+        return sorted(map(repr, left)) == sorted(map(repr, right))  # a NaN within equals no other
     if isinstance(left, pydantic.BaseModel):
         private = left.__pydantic_private__, right.__pydantic_private__
         return private[0] == private[1] and same(left.__dict__, right.__dict__)
