@@ -7,24 +7,22 @@ from typing import Any, Final
 
 from penstock_proto.history.v1 import service_pb2, service_pb2_grpc
 from penstock_service import channels, grpc_server
-from penstock_service.database import LOOKING, TROUBLE, Database
+from penstock_service.database import LOOKING, Database
 from penstock_service.migrations import migrate, packaged
 from penstock_service.plans import Plans
-from penstock_service.process import retry_until_available
+from penstock_service.sole_writer import Turns
+from penstock_stream.open_runs import Mark
 from penstock_stream.stream import Stream
 from penstock_stream.upstreams import StateTrackerUpstream
 
 from .api import lists
 from .api.service import Service
-from .core.runs import Mark
-from .errors import NotWriter
 from .shell.intake import Intake
 from .shell.outline import Outline, outline
 from .shell.removals import Removals
 from .shell.writer import Writer
 
 SCHEMA: Final = "penstock_history"
-ASK_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ class History:
         self._writer = Writer(database_url)
         self._plans = Plans[Outline](self._channels, outline)
         self._intake: Intake | None = None
-        self._stands_by = False
+        self._turns = Turns()
         self._task: asyncio.Task[None] | None = None
 
     def register(self, server: grpc_server.Server) -> None:
@@ -71,7 +69,7 @@ class History:
     @property
     def is_ready(self) -> bool:
         """Whether it answers, and every shard is followed by this process or by another one."""
-        return self._stands_by or (self._intake is not None and self._intake.is_loaded)
+        return self._turns.is_standing_by or (self._intake is not None and self._intake.is_loaded)
 
     async def stop(self) -> None:
         """What is not written yet is read again after the next start."""
@@ -85,24 +83,12 @@ class History:
 
     async def _run(self) -> None:
         """Write whenever no other process does."""
-        while True:
-            marks = await retry_until_available(self._writer.acquire, TROUBLE, "Postgres")
-            self._stands_by = marks is None
-            if marks is not None:
-                await self._write(marks)
-            await asyncio.sleep(ASK_AGAIN_S)
+        await self._turns.take(self._writer.acquire, self._write, self._writer.release, "the history", log)
 
     async def _write(self, marks: dict[int, Mark]) -> None:
         removals = Removals(self._channels, self._writer.removed_us)
         self._intake = Intake(self._stream, self._upstreams, self._shards, self._plans, self._writer, marks, removals)
         try:
             await self._intake.run()
-        except NotWriter as error:
-            log.warning("writing begins again: %s", error)
-        except TROUBLE as error:
-            log.warning("cannot write the history, retrying: %s", error or type(error).__name__)
-        except Exception:
-            log.exception("cannot write the history, retrying")
         finally:
             self._intake = None
-            self._writer.release()

@@ -20,7 +20,3 @@ class RunNotFound(HistoryError):
 
     def __init__(self, run_id: bytes) -> None:
         super().__init__(f"run {run_id.hex()} is not in the history; a run appears a moment after it was submitted")
-
-
-class NotWriter(HistoryError):
-    """Another process writes the tables now, or the connection that proved otherwise was lost."""

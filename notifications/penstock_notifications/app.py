@@ -7,17 +7,16 @@ from typing import Any, Final
 
 from penstock_proto.notifications.v1 import service_pb2, service_pb2_grpc
 from penstock_service import channels, grpc_server
-from penstock_service.database import ABSENT, LOOKING, TROUBLE, Database
+from penstock_service.database import LOOKING, Database
 from penstock_service.migrations import migrate, packaged
 from penstock_service.plans import Plans
-from penstock_service.process import retry_until_available
+from penstock_service.sole_writer import Turns
+from penstock_stream.open_runs import Mark
 from penstock_stream.stream import Stream
 from penstock_stream.upstreams import StateTrackerUpstream
 
 from . import measures
 from .api.service import Service
-from .core.runs import Mark
-from .errors import NotWriter
 from .settings import Sending
 from .shell.intake import Intake, Names, node_names
 from .shell.sender import Sender
@@ -26,7 +25,6 @@ from .targets.addresses import Resolve, resolve
 from .targets.targets import Targets
 
 SCHEMA: Final = "penstock_notifications"
-ASK_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +61,7 @@ class Notifications:
         self._sending = sending
         self._unwatch = measures.watch(self._sender.figures)
         self._intake: Intake | None = None
-        self._stands_by = False
+        self._turns = Turns()
         self._tasks: list[asyncio.Task[None]] = []
 
     def register(self, server: grpc_server.Server) -> None:
@@ -86,7 +84,7 @@ class Notifications:
     @property
     def is_ready(self) -> bool:
         """Whether it answers, and every shard is followed by this process or by another one."""
-        return self._stands_by or (self._intake is not None and self._intake.is_loaded)
+        return self._turns.is_standing_by or (self._intake is not None and self._intake.is_loaded)
 
     async def stop(self) -> None:
         """What is not written or sent yet is, after the next start."""
@@ -105,12 +103,7 @@ class Notifications:
 
     async def _run(self) -> None:
         """Write whenever no other process does."""
-        while True:
-            marks = await retry_until_available(self._writer.acquire, ABSENT, "Postgres")
-            self._stands_by = marks is None
-            if marks is not None:
-                await self._write(marks)
-            await asyncio.sleep(ASK_AGAIN_S)
+        await self._turns.take(self._writer.acquire, self._write, self._writer.release, "the outbox", log)
 
     async def _write(self, marks: dict[int, Mark]) -> None:
         self._intake = Intake(
@@ -118,12 +111,5 @@ class Notifications:
         )
         try:
             await self._intake.run()
-        except NotWriter as error:
-            log.warning("writing begins again: %s", error)
-        except TROUBLE as error:
-            log.warning("cannot write the outbox, retrying: %s", error or type(error).__name__)
-        except Exception:
-            log.exception("cannot write the outbox, retrying")
         finally:
             self._intake = None
-            self._writer.release()

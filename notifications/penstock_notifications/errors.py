@@ -31,10 +31,6 @@ class InUse(NotificationsError):
     status = "FAILED_PRECONDITION"
 
 
-class NotWriter(NotificationsError):
-    """Another process writes the outbox now, or the connection that proved otherwise was lost."""
-
-
 class NotDelivered(NotificationsError):
     """An attempt to send a message failed; it is repeated."""
 

@@ -42,6 +42,10 @@ class DatabaseBusy(ServiceError, Answer):
         return ((RETRY_AFTER_TRAILER, f"{self.retry_after_s:g}"),)
 
 
+class NotWriter(ServiceError):
+    """Another process writes the tables now, or the connection that proved otherwise was lost."""
+
+
 class MigrationFailed(ServiceError):
     """A migration could not be applied, or the database does not match the code."""
 

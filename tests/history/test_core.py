@@ -10,10 +10,11 @@ from penstock_history.core import summary
 from penstock_history.core.buckets import bucket_of, middle_us, percentile_us
 from penstock_history.core.figures import DAY_US, Key, of_nodes
 from penstock_history.core.nodes import NEVER, STATUSES, Nodes
-from penstock_history.core.runs import Mark, Runs
+from penstock_history.core.runs import Runs
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_stream.open_runs import Mark
 
 from tests.state_tracker.running import chain, plan_of
 

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from penstock_notifications.core import attempts, checks, messages
 from penstock_notifications.core.rules import notified
-from penstock_notifications.core.runs import Mark, Run, Runs
+from penstock_notifications.core.runs import Run, Runs
 from penstock_notifications.errors import BadRequest, Undeliverable
 from penstock_notifications.settings import Sending
 from penstock_notifications.targets.addresses import choose, is_public
 from penstock_notifications.targets.mail import compose
 from penstock_proto.notifications.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_stream.open_runs import Mark
 
 CALLER = ev.Caller(user="ada", team="vision", client="tests/1")
 ALL = [api.KIND_SUCCEEDED, api.KIND_FAILED, api.KIND_CANCELLED]

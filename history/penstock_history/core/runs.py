@@ -5,6 +5,7 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import RUN_ID_BYTES
+from penstock_stream.open_runs import Mark, OpenRuns
 
 from .figures import DAY_US, Key, Sums
 from .nodes import CANCELLED, FAILED, SUCCEEDED
@@ -15,19 +16,6 @@ STATUS_OF_RUN: Final[dict[int, int]] = {
     ev.RUN_STATE_FAILED: FAILED,
     ev.RUN_STATE_CANCELLED: CANCELLED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a shard's log is in the tables.
-
-    Attributes:
-        from_seq: From here on the log has to be read again after a restart: runs were open.
-        taken_seq: Up to here what ended is in the tables already.
-    """
-
-    from_seq: int
-    taken_seq: int
 
 
 @dataclass(slots=True)
@@ -46,34 +34,22 @@ class Changes:
         return bool(self.changed or self.ended or self.removed or self.marks or self.removed_us)
 
 
-class Runs:
+class Runs(OpenRuns[OpenRun]):
     """The open runs of all shards, and the changes since they were taken last."""
 
     def __init__(self, marks: dict[int, Mark]) -> None:
-        self._marks = dict(marks)
-        # By shard, the oldest first.
-        self._open: dict[int, dict[bytes, OpenRun]] = {}
-        self._positions: dict[int, int] = {}
+        super().__init__(marks)
         self._changes = Changes()
-        self._moved: set[int] = set()
 
     def begin(self, shard: int) -> int:
         """Start with a shard; return the position after which its log has to be read."""
-        mark = self._marks.setdefault(shard, Mark(1, 0))
-        self._open[shard] = {}
-        self._positions[shard] = mark.from_seq - 1
-        return mark.from_seq - 1
-
-    def position(self, shard: int) -> int:
-        """Return the last position of a shard that was taken."""
-        return self._positions[shard]
+        self._marks.setdefault(shard, Mark(1, 0))
+        return self._begin(shard)
 
     def take(self, shard: int, seq: int, at_us: int, event: ev.Event) -> OpenRun | None:
         """Take a shard's next event; return the run that it ends, to be counted with `count`."""
-        if seq <= self._positions[shard]:
+        if not self._take_position(shard, seq):
             return None
-        self._positions[shard] = seq
-        self._moved.add(shard)
         runs = self._open[shard]
         is_new = seq > self._marks[shard].taken_seq  # else it is read again, and in the tables
         kind = event.WhichOneof("kind") or ""
@@ -124,19 +100,8 @@ class Runs:
         """Note up to when removals are known."""
         self._changes.removed_us = up_to_us
 
-    def skip(self, shard: int, seq: int) -> None:
-        """Go on after a position up to which the log is gone."""
-        if seq > self._positions[shard]:
-            self._positions[shard] = seq
-            self._moved.add(shard)
-
     def take_changes(self) -> Changes:
         """Return what the tables lack, and start to gather anew."""
         changes, self._changes = self._changes, Changes()
-        for shard in self._moved:
-            position, runs = self._positions[shard], self._open[shard]
-            first = next(iter(runs.values())).first_seq if runs else position + 1
-            mark = Mark(first, max(position, self._marks[shard].taken_seq))
-            self._marks[shard] = changes.marks[shard] = mark
-        self._moved.clear()
+        changes.marks = self.take_marks()
         return changes

@@ -5,17 +5,16 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from penstock_observability import metrics
 from penstock_service.plans import Plans
-from penstock_stream.backlog import Backlog
-from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.log_reader import LogReader
 from penstock_stream.messages import Events
-from penstock_stream.stream import EVENTS, Stream
-from penstock_stream.upstreams import StateTrackerUpstream, event_span
+from penstock_stream.open_runs import Mark
+from penstock_stream.stream import Stream
+from penstock_stream.upstreams import StateTrackerUpstream
 
 from ..core.figures import DAY_US, Sums, of_nodes
 from ..core.open_run import OpenRun
-from ..core.runs import Mark, Runs
+from ..core.runs import Runs
 from .outline import Outline, node_name
 from .removals import Removals
 from .writer import Writer
@@ -48,65 +47,49 @@ class Intake:
         removals: Removals,
     ) -> None:
         self._plans, self._writer = plans, writer
-        self._backlog = Backlog(upstreams)
         self._runs = Runs(marks)
         self._removals, self._removed_us = removals, writer.removed_us
-        self._begun: set[int] = set()
         self.events_taken = 0
-        self._follower = Follower[Events](
-            stream=stream, topic=EVENTS, upstreams=upstreams, shards=shards, span=event_span, consumer=self
-        )
+        self._reader = LogReader(stream, upstreams, shards, self)
 
     @property
     def is_loaded(self) -> bool:
         """Whether every shard is followed."""
-        return self._follower.is_loaded
+        return self._reader.is_loaded
 
     def lag(self) -> list[tuple[tuple[str, str], float]]:
         """Return how many events of each shard are not in the tables, and were not taken to be written next."""
-        ends = self._backlog.ends
-        return [((EVENTS, str(shard)), end - self._runs.position(shard)) for shard, end in ends.items()]
+        return self._reader.lag()
 
     async def run(self) -> None:
         """Write until cancelled. Raises NotWriter, or an error of Postgres."""
-        beside = [asyncio.create_task(self._backlog.catch_up()), asyncio.create_task(self._removals.run())]
-        unwatch = metrics.FOLLOWER_LAG.register(self.lag)
+        removals = asyncio.create_task(self._removals.run())
         try:
-            await self._follower.start()
-            await self._work()
+            async with self._reader.follow():
+                await self._work()
         finally:
-            unwatch()
-            await self._follower.stop()
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            removals.cancel()
+            await asyncio.gather(removals, return_exceptions=True)
 
-    # What the follower calls
+    # What the reader calls
 
-    def apply(self, batch: Events, after_seq: int) -> bool:
-        """Let a batch wait."""
-        self._backlog.offer(batch)
-        return True
+    def begin(self, shard: int, end_seq: int) -> int:
+        """Start where the tables are."""
+        return self._runs.begin(shard)
 
-    def load(self, snapshot: Snapshot) -> None:
-        """Read the log from where the tables are; of a snapshot only the position matters."""
-        shard, seq = snapshot.shard, snapshot.seq
-        if shard not in self._begun:
-            self._begun.add(shard)
-            self._backlog.begin(shard, self._runs.begin(shard))
-        if self._backlog.ends[shard] > seq:
-            log.error(
-                "shard %d: the log ends at %d and the history is at %d, as after the restore of a backup; "
-                "`penstock history rebuild` makes the history again",
-                shard,
-                seq,
-                self._backlog.ends[shard],
-            )
-            return
-        self._backlog.reaches(shard, seq)
+    def begin_again(self, shard: int, end_seq: int, seq: int) -> None:
+        """Wait: a history of what was lost is no reason to lose it too."""
+        log.error(
+            "shard %d: the log ends at %d and the history is at %d, as after the restore of a backup; "
+            "`penstock history rebuild` makes the history again",
+            shard,
+            end_seq,
+            seq,
+        )
 
-    def flush(self) -> None:
-        """Nothing: what waits is worked on by itself."""
+    def position(self, shard: int) -> int:
+        """Return the last position of a shard that was taken."""
+        return self._runs.position(shard)
 
     # Inside
 
@@ -114,21 +97,16 @@ class Intake:
         loop = asyncio.get_running_loop()
         due_s, taken = loop.time() + WRITTEN_EVERY_S, 0
         while True:
-            try:
-                async with asyncio.timeout_at(due_s):
-                    batches = await self._backlog.take()
-            except TimeoutError:
-                batches = []
-            for batch in batches:
+            for batch in await self._reader.take(due_s):
                 taken += await self._take(batch)
-                await asyncio.sleep(0)  # others of this process have their turn
             if (now_s := loop.time()) >= due_s or taken >= EVENTS_PER_WRITE_MAX:
                 await self._write()
                 after_s = loop.time()
                 wait_s = min(max(WRITTEN_EVERY_S, (after_s - now_s) / WRITING_SHARE), WRITTEN_EVERY_S_MAX)
                 due_s, taken = after_s + wait_s, 0
-            if not self._backlog.has_more:
-                await asyncio.sleep(min(TAKEN_EVERY_S, max(0.0, due_s - loop.time())))
+            # Others of this process have their turn.
+            pause_s = 0.0 if self._reader.has_more else min(TAKEN_EVERY_S, due_s - loop.time())
+            await asyncio.sleep(max(0.0, pause_s))
 
     async def _write(self) -> None:
         removed, removed_us = self._removals.take()

@@ -5,15 +5,17 @@ from typing import Any, Final
 
 from penstock_proto.state_tracker.v1.events_pb2 import RunOptions
 from penstock_service.database import Connection, connect
+from penstock_service.errors import NotWriter
+from penstock_service.sole_writer import WriterLock
+from penstock_stream.open_runs import Mark
 
 from ..core.figures import Sums, month_of
 from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
 from ..core.open_run import OpenRun
-from ..core.runs import Changes, Mark
-from ..errors import NotWriter
+from ..core.runs import Changes
 
 LOCK_KEY: Final = 0x70656E73_686973
-SETTINGS: Final = {"application_name": "penstock-history"}
+APPLICATION: Final = "penstock-history"
 
 NameOf = Callable[[bytes, int], str]  # plan, node
 
@@ -84,11 +86,10 @@ TABLES: Final = (
 
 
 class Writer:
-    """The one connection that may write; Postgres holds the lock that says so for as long as it lives."""
+    """Writes the tables, as long as this process is the one that may."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: Connection | None = None
+        self._lock = WriterLock(url, LOCK_KEY, APPLICATION)
         self._generation = 0
         # Up to when removals were known when this began.
         self.removed_us = 0
@@ -99,10 +100,7 @@ class Writer:
 
         Raises one of `TROUBLE` while Postgres is unavailable.
         """
-        self.release()
-        connection = self._connection = await connect(self._url, SETTINGS)
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
-            self.release()
+        if (connection := await self._lock.acquire()) is None:
             return None
         state = await connection.fetchrow("SELECT generation, removed_us FROM penstock_history.state")
         self._generation, self.removed_us = state["generation"], state["removed_us"]
@@ -112,13 +110,11 @@ class Writer:
 
     def release(self) -> None:
         """Give the lock back; harmless when repeated."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
+        self._lock.release()
 
     async def verify(self) -> None:
         """Raise NotWriter if this process may write no longer."""
-        generation = await self._held().fetchval("SELECT generation FROM penstock_history.state")
+        generation = await self._lock.connection.fetchval("SELECT generation FROM penstock_history.state")
         if generation != self._generation:
             raise _emptied()
 
@@ -128,7 +124,7 @@ class Writer:
         Raises:
             NotWriter: The lock is gone, or the tables were emptied: begin again with `acquire`.
         """
-        connection = self._held()
+        connection = self._lock.connection
         async with connection.transaction():
             count = len(changes.ended) + len(changes.changed) + len(changes.removed)
             last = await connection.fetchval(NUMBER, count, self._generation)
@@ -136,12 +132,6 @@ class Writer:
                 raise _emptied()
             await self._write(connection, changes, name_of, last - count)
         self._workflows.update(name for run in (*changes.ended, *changes.changed.values()) for name in _names(run))
-
-    def _held(self) -> Connection:
-        connection = self._connection
-        if connection is None or connection.is_closed():
-            raise NotWriter("the connection to Postgres was lost")
-        return connection
 
     async def _write(self, connection: Connection, changes: Changes, name_of: NameOf, change: int) -> None:
         """Write the changes, numbered after `change`."""
@@ -170,7 +160,7 @@ class Writer:
 
 async def empty(url: str) -> None:
     """Empty the tables; whoever writes them begins again with the first event of each log."""
-    connection = await connect(url, SETTINGS)
+    connection = await connect(url, {"application_name": APPLICATION})
     try:
         async with connection.transaction():
             await connection.execute("UPDATE penstock_history.state SET generation = generation + 1")

@@ -5,21 +5,9 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import RUN_ID_BYTES
+from penstock_stream.open_runs import Mark, OpenRuns
 
 FAILURE_CHARS_MAX: Final = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a shard's log is taken.
-
-    Attributes:
-        from_seq: From here on the log has to be read again after a restart: runs were open.
-        taken_seq: Up to here, what is to be sent is in the outbox already.
-    """
-
-    from_seq: int
-    taken_seq: int
 
 
 @dataclass(slots=True)
@@ -59,18 +47,8 @@ class Run:
         )
 
 
-class Runs:
+class Runs(OpenRuns[Run]):
     """The open runs of all shards. Ended ones are gathered until the outbox takes them."""
-
-    def __init__(self, marks: dict[int, Mark]) -> None:
-        self._marks = dict(marks)
-        # By shard, the oldest first.
-        self._open: dict[int, dict[bytes, Run]] = {}
-        self._positions: dict[int, int] = {}
-        self._moved: set[int] = set()
-
-    def __len__(self) -> int:
-        return sum(map(len, self._open.values()))
 
     def begin(self, shard: int, end_seq: int) -> int:
         """Start with a shard whose log ends at a position; return the position after which it has to be read.
@@ -80,22 +58,14 @@ class Runs:
         """
         mark = self._marks.get(shard)
         if mark is None or mark.taken_seq > end_seq:
-            mark = self._marks[shard] = Mark(1, end_seq)
+            self._marks[shard] = Mark(1, end_seq)
             self._moved.add(shard)
-        self._open[shard] = {}
-        self._positions[shard] = mark.from_seq - 1
-        return mark.from_seq - 1
-
-    def position(self, shard: int) -> int:
-        """Return the last position of a shard that was taken."""
-        return self._positions[shard]
+        return self._begin(shard)
 
     def take(self, shard: int, seq: int, at_us: int, event: ev.Event) -> Run | None:
         """Take a shard's next event; return the run that it ends, unless the outbox has had that already."""
-        if seq <= self._positions[shard]:
+        if not self._take_position(shard, seq):
             return None
-        self._positions[shard] = seq
-        self._moved.add(shard)
         runs = self._open[shard]
         kind = event.WhichOneof("kind")
         if kind == "run_submitted":
@@ -115,22 +85,6 @@ class Runs:
                 run.failed_node = event.run_ended.failed_node
             return run if seq > self._marks[shard].taken_seq and not event.run_ended.removed else None
         return None
-
-    def skip(self, shard: int, seq: int) -> None:
-        """Go on after a position up to which the log is gone."""
-        if seq > self._positions[shard]:
-            self._positions[shard] = seq
-            self._moved.add(shard)
-
-    def take_marks(self) -> dict[int, Mark]:
-        """Return the marks of the shards that moved since the last call."""
-        marks: dict[int, Mark] = {}
-        for shard in self._moved:
-            position, runs = self._positions[shard], self._open[shard]
-            first = next(iter(runs.values())).first_seq if runs else position + 1
-            marks[shard] = self._marks[shard] = Mark(first, max(position, self._marks[shard].taken_seq))
-        self._moved.clear()
-        return marks
 
 
 def _note_failure(run: Run, event: ev.ActionFailed) -> None:

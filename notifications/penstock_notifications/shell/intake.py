@@ -5,17 +5,16 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from penstock_observability import metrics
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_service.plans import Plans
-from penstock_stream.backlog import Backlog
-from penstock_stream.follower import Follower, Snapshot
+from penstock_stream.log_reader import LogReader
 from penstock_stream.messages import Events
-from penstock_stream.stream import EVENTS, Stream
-from penstock_stream.upstreams import StateTrackerUpstream, event_span
+from penstock_stream.open_runs import Mark
+from penstock_stream.stream import Stream
+from penstock_stream.upstreams import StateTrackerUpstream
 
 from ..core.rules import is_anybody_notified
-from ..core.runs import Mark, Run, Runs
+from ..core.runs import Run, Runs
 from .writer import Writer
 
 WRITTEN_EVERY_S: Final = 0.5
@@ -51,56 +50,38 @@ class Intake:
         wake: Callable[[], None],
     ) -> None:
         self._plans, self._writer, self._wake = plans, writer, wake
-        self._backlog = Backlog(upstreams)
         self._runs = Runs(marks)
         self._ended: list[Run] = []
-        self._begun: set[int] = set()
-        self._follower = Follower[Events](
-            stream=stream, topic=EVENTS, upstreams=upstreams, shards=shards, span=event_span, consumer=self
-        )
+        self._reader = LogReader(stream, upstreams, shards, self)
 
     @property
     def is_loaded(self) -> bool:
         """Whether every shard is followed."""
-        return self._follower.is_loaded
+        return self._reader.is_loaded
 
     def lag(self) -> list[tuple[tuple[str, str], float]]:
         """Return how many events of each shard were not taken yet."""
-        ends = self._backlog.ends
-        return [((EVENTS, str(shard)), end - self._runs.position(shard)) for shard, end in ends.items()]
+        return self._reader.lag()
 
     async def run(self) -> None:
         """Write until cancelled. Raises NotWriter, or an error of Postgres."""
-        catching_up = asyncio.create_task(self._backlog.catch_up())
-        unwatch = metrics.FOLLOWER_LAG.register(self.lag)
-        await self._follower.start()
-        try:
+        async with self._reader.follow():
             await self._work()
-        finally:
-            unwatch()
-            await self._follower.stop()
-            catching_up.cancel()
-            await asyncio.gather(catching_up, return_exceptions=True)
 
-    # What the follower calls
+    # What the reader calls
 
-    def apply(self, batch: Events, after_seq: int) -> bool:
-        """Let a batch wait."""
-        self._backlog.offer(batch)
-        return True
+    def begin(self, shard: int, end_seq: int) -> int:
+        """Start where the outbox is."""
+        return self._runs.begin(shard, end_seq)
 
-    def load(self, snapshot: Snapshot) -> None:
-        """Read the log from where the outbox is; of a snapshot only the position matters."""
-        shard, seq = snapshot.shard, snapshot.seq
-        if shard not in self._begun or self._backlog.ends[shard] > seq:
-            if shard in self._begun:
-                log.warning("the log of shard %d is shorter than it was, as after the restore of a backup", shard)
-            self._begun.add(shard)
-            self._backlog.begin(shard, self._runs.begin(shard, seq))
-        self._backlog.reaches(shard, seq)
+    def begin_again(self, shard: int, end_seq: int, seq: int) -> int:
+        """Go on with what there is."""
+        log.warning("the log of shard %d is shorter than it was, as after the restore of a backup", shard)
+        return self._runs.begin(shard, end_seq)
 
-    def flush(self) -> None:
-        """Nothing: what waits is worked on by itself."""
+    def position(self, shard: int) -> int:
+        """Return the last position of a shard that was taken."""
+        return self._runs.position(shard)
 
     # Inside
 
@@ -108,12 +89,7 @@ class Intake:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + WRITTEN_EVERY_S
         while True:
-            try:
-                async with asyncio.timeout_at(due_s):
-                    batches = await self._backlog.take()
-            except TimeoutError:
-                batches = []
-            for batch in batches:
+            for batch in await self._reader.take(due_s):
                 self._take(batch)
             if loop.time() >= due_s or len(self._ended) >= ENDED_PER_WRITE_MAX:
                 await self._write()

@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from penstock_proto.notifications.v1 import service_pb2 as api
-from penstock_service.database import Connection, connect
+from penstock_service.sole_writer import WriterLock
+from penstock_stream.open_runs import Mark
 
 from ..core import messages
 from ..core.attempts import delivery_id
 from ..core.rules import KIND_OF_STATE, notified
-from ..core.runs import Mark, Run
-from ..errors import NotWriter
+from ..core.runs import Run
 from ..store import channels, outbox
 from ..store.outbox import Written
 
 LOCK_KEY: Final = 0x70656E73_6E6F74
-SETTINGS: Final = {"application_name": "penstock-notifications"}
 POSITIONS = "SELECT shard, from_seq, taken_seq FROM penstock_notifications.positions"
 POSITION = """
 INSERT INTO penstock_notifications.positions (shard, from_seq, taken_seq)
@@ -24,38 +23,33 @@ ON CONFLICT (shard) DO UPDATE SET from_seq = excluded.from_seq, taken_seq = excl
 
 
 class Writer:
-    """The one connection that may write; Postgres holds the lock that says so for as long as it lives."""
+    """Writes the outbox, as long as this process is the one that may."""
 
     def __init__(self, url: str, retry_s: float) -> None:
-        self._url, self._retry_s = url, retry_s
-        self._connection: Connection | None = None
+        self._retry_s = retry_s
+        self._lock = WriterLock(url, LOCK_KEY, "penstock-notifications")
 
     async def acquire(self) -> dict[int, Mark] | None:
         """Try to become the one that writes; return how far the logs are taken. None: another process is.
 
         Raises one of `TROUBLE` while Postgres is unavailable.
         """
-        self.release()
-        connection = self._connection = await connect(self._url, SETTINGS)
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
-            self.release()
+        if (connection := await self._lock.acquire()) is None:
             return None
         rows = await connection.fetch(POSITIONS)
         return {row["shard"]: Mark(row["from_seq"], row["taken_seq"]) for row in rows}
 
     def release(self) -> None:
         """Give the lock back; harmless when repeated."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
+        self._lock.release()
 
     async def verify(self) -> None:
         """Raise NotWriter if this process may write no longer."""
-        await self._held().fetchval("SELECT 1")
+        await self._lock.connection.fetchval("SELECT 1")
 
     async def rules(self) -> Sequence[api.Rule]:
         """Return the rules as they are now; raise NotWriter."""
-        return await channels.rules(self._held())
+        return await channels.rules(self._lock.connection)
 
     async def write(self, ended: Sequence[Run], marks: Mapping[int, Mark], node_name: Callable[[Run], str]) -> int:
         """Write what is to be sent of ended runs, and how far the logs are taken, all or none; return how many.
@@ -63,7 +57,7 @@ class Writer:
         Raises:
             NotWriter: The lock is gone: begin again with `acquire`.
         """
-        connection = self._held()
+        connection = self._lock.connection
         async with connection.transaction():
             written = deliveries(await channels.rules(connection), ended, node_name) if ended else []
             if written:
@@ -74,12 +68,6 @@ class Writer:
                 )
                 await connection.execute(POSITION, *map(list, columns))
         return len(written)
-
-    def _held(self) -> Connection:
-        connection = self._connection
-        if connection is None or connection.is_closed():
-            raise NotWriter("the connection to Postgres was lost")
-        return connection
 
 
 def deliveries(rules: Sequence[api.Rule], ended: Sequence[Run], node_name: Callable[[Run], str]) -> list[Written]:
