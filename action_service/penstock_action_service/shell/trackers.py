@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,6 +13,8 @@ from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_proto.state_tracker.v1.reports_pb2 import ReportBatch
 from penstock_proto.value.v1.value_pb2 import Values
 from penstock_service import channels
+from penstock_stream.errors import UpstreamAway
+from penstock_stream.upstreams import StateTrackerUpstream
 
 from ..errors import TrackerAway
 from .values import Position
@@ -35,6 +36,7 @@ class Trackers:
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._channels = [channels.open_channel(address) for address in addresses]
+        self._upstreams = [StateTrackerUpstream(c, a) for c, a in zip(self._channels, addresses, strict=True)]
         generated: Any = service_pb2_grpc
         self._stubs: list[Any] = [generated.StateTrackerServiceStub(channel) for channel in self._channels]
         self._owner: dict[int, int] = {}  # index of the stub, by shard
@@ -65,18 +67,16 @@ class Trackers:
     async def heads(self) -> dict[int, int]:
         """Return the last position of each shard's log; shards of which no State Tracker speaks now are left out."""
         seqs: dict[int, int] = {}
-        answers = await asyncio.gather(*(self._heads(stub) for stub in self._stubs))
-        for head in itertools.chain.from_iterable(answers):
-            seqs[head.shard] = max(head.seq, seqs.get(head.shard, 0))
+        answers = await asyncio.gather(*(upstream.heads() for upstream in self._upstreams), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, UpstreamAway):
+                log.debug("%s", answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                for head in answer:
+                    seqs[head.shard] = max(head.seq, seqs.get(head.shard, 0))
         return seqs
-
-    async def _heads(self, stub: Any) -> Sequence[api.Head]:
-        try:
-            response: api.HeadsResponse = await stub.Heads(api.HeadsRequest(), timeout=CALL_TIMEOUT_S)
-        except grpc.aio.AioRpcError as error:
-            log.debug("a State Tracker does not tell its heads: %s: %s", error.code().name, error.details())
-            return ()
-        return response.heads
 
     async def report(self, batches: Sequence[ReportBatch]) -> Settled:
         """Send reports; return which are settled."""
