@@ -182,6 +182,18 @@ def ordered(annotation: object) -> Sequence[object]:
     A plan spells types in its own way: a Sequence as a list or a tuple, a Mapping as a dict. Whoever decodes may have
     the annotation from there, so it is the same order for both.
     """
+    try:
+        return _ordered(annotation)
+    except TypeError:  # not hashable
+        return _put_in_order(annotation)
+
+
+@functools.lru_cache(maxsize=4096)
+def _ordered(annotation: object) -> Sequence[object]:
+    return _put_in_order(annotation)
+
+
+def _put_in_order(annotation: object) -> Sequence[object]:
     by_key = {_order_of_one(each): each for member in reversed(members(annotation)) for each in _spelt_out(member)}
     return [by_key[key] for key in sorted(by_key)]
 
