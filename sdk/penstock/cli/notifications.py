@@ -40,7 +40,7 @@ def channels(
     async def look(client: AsyncClient) -> int:
         found = await client.notifications.channels(team=team)
         if as_json:
-            terminal.json_out([_channel(one) for one in found])
+            terminal.json_out([dataclasses.asdict(one) for one in found])
         else:
             rows = [(one.name, _target(one), one.team, one.user) for one in found]
             _table(("channel", "target", "team", "user"), rows, "there are no channels")
@@ -87,7 +87,7 @@ def add_channel(
     async def put(client: AsyncClient) -> int:
         kept, created = await client.notifications.put_channel(asked)
         if as_json:
-            terminal.json_out({**_channel(kept), "created": created})
+            terminal.json_out({**dataclasses.asdict(kept), "created": created})
         else:
             terminal.line(f"channel {kept.name} {'made' if created else 'replaced'}: {_target(kept)}")
         return exits.SUCCEEDED
@@ -133,7 +133,7 @@ def rules(
     async def look(client: AsyncClient) -> int:
         found = await client.notifications.rules(team=team)
         if as_json:
-            terminal.json_out([_rule(one) for one in found])
+            terminal.json_out([dataclasses.asdict(one) for one in found])
         else:
             rows = [
                 (one.name, one.channel, ", ".join(one.kinds), one.workflow or "any", one.team or "any") for one in found
@@ -171,7 +171,7 @@ def add_rule(
     async def put(client: AsyncClient) -> int:
         kept, created = await client.notifications.put_rule(asked)
         if as_json:
-            terminal.json_out({**_rule(kept), "created": created})
+            terminal.json_out({**dataclasses.asdict(kept), "created": created})
         else:
             terminal.line(
                 f"rule {kept.name} {'made' if created else 'replaced'}: {kept.channel} gets a message about runs that "
@@ -256,14 +256,6 @@ def retry(
 
 notifications.add_typer(_channels, name="channels", help=channels.__doc__)
 notifications.add_typer(_rules, name="rules", help=rules.__doc__)
-
-
-def _channel(one: Channel) -> dict[str, Any]:
-    return dataclasses.asdict(one)
-
-
-def _rule(one: Rule) -> dict[str, Any]:
-    return dataclasses.asdict(one)
 
 
 def _delivery(one: Delivery) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -105,3 +106,14 @@ Notify = Annotated[
 Detach = Annotated[bool, typer.Option("--detach", help="Start in the background; `penstock down` stops it.")]
 WithLogs = Annotated[bool, typer.Option("--logs", help="Show what the operators print.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]
+
+
+def labels_of(words: Sequence[str]) -> dict[str, str]:
+    """Return what `--label` was given."""
+    labels: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"invalid --label {word!r}: expected NAME=VALUE")
+        labels[name] = value
+    return labels

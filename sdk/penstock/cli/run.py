@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, inputs, terminal
-from .options import Address, AsJson, Data, Notify, WithLogs
+from .options import Address, AsJson, Data, Notify, WithLogs, labels_of
 from .show import json_bytes_max, last_lines, program
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def run(
     from ..client.registered import is_reference
 
     options = events_pb2.RunOptions(team=team, pool=pool, priority=priority, fail_fast=fail_fast, notify=notify)
-    options.labels.update(_labels(label or []))
+    options.labels.update(labels_of(label or []))
     job = Job(as_json=as_json, detach=detach, with_logs=with_logs, options=options)
     if is_reference(target):
         return job.accompany(address, data, prepare=lambda client: _prepare_named(client, target, words, options))
@@ -166,16 +166,6 @@ def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise BadInputs(workflow.name, problems)
     return typed
-
-
-def _labels(words: Sequence[str]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"invalid --label {word!r}: expected NAME=VALUE")
-        labels[name] = value
-    return labels
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from . import exits, terminal
-from .options import Address, AsJson, Data, RunId, WithLogs
+from .options import Address, AsJson, Data, RunId, WithLogs, labels_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,9 +66,7 @@ def runs(
         raise typer.BadParameter(f"unknown state {unknown[0]!r}: choose from {', '.join(known)}")
     states = [known[each] for each in state or ()]
 
-    if wrong := [each for each in label or () if "=" not in each]:
-        raise typer.BadParameter(f"invalid label {wrong[0]!r}: expected NAME=VALUE")
-    labels = dict(each.split("=", 1) for each in label or ())
+    labels = labels_of(label or ())
 
     async def look(client: AsyncClient) -> int:
         found: Sequence[RunInfo | PastRun]
