@@ -69,7 +69,7 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def test_a_workflow_class_is_found(flow: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["check", str(flow), "--json"]) == 0
-    assert shown(capsys)["files"][0]["workflows"] == [{"name": "Flow", "nodes": 2}]
+    assert shown(capsys)["files"][0]["workflows"] == [{"name": "Flow", "nodes": 2, "secrets": []}]
     assert execute(["compile", f"{flow}:Flow", "--json"]) == 0
     found = shown(capsys)
     assert (found["name"], found["doc"], found["inputs"][0]["name"]) == ("flow:Flow", "Scale and add.", "start")
