@@ -11,6 +11,7 @@ from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INPUTS_NODE
 
 from .. import codecs
+from ..codecs.compound import rebuilt
 from ..codecs.scalars import READERS
 from ..declare.annotations import ACCEPTING, is_record, members, record_fields, unwrap
 from ..declare.modules import find_class, qualified_name
@@ -132,8 +133,8 @@ class Builders:
             if field not in fields:
                 raise self._unreadable(name, f"{cls} no longer has a field {field!r}; compile and run again")
             parts.append((fields[field].key, self.build(value, fields[field].annotation, f"{name}.{field}")))
-        make = get_origin(cls) or cls
-        return lambda values: make(**{key: build(values) for key, build in parts})
+        make: Any = get_origin(cls) or cls
+        return lambda values: rebuilt(make, {key: build(values) for key, build in parts})
 
     def _record_class(self, declared: plan_pb2.Type, annotation: Any, name: str) -> Any:
         """The annotation's own member of that name, so that parameters of a generic are kept; else the class itself."""

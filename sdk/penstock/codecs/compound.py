@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast, get_args, get_origin
 
 import pydantic
@@ -245,17 +245,24 @@ def _made_record(kind: type, values: dict[str, object]) -> object:
         return _made_model(cast(type[pydantic.BaseModel], kind), values)
     if kind is dict or is_typed_dict(kind):
         return values
-    if not dataclasses.is_dataclass(kind):
-        return cast(Callable[..., object], kind)(**values)
-    if missing := [field.name for field in dataclasses.fields(kind) if field.name not in values]:
+    if dataclasses.is_dataclass(kind) and (
+        missing := [field.name for field in dataclasses.fields(kind) if field.name not in values]
+    ):
         raise TypeError(f"{type_name(kind)} has no value for {', '.join(missing)}")
-    made = _constructed(kind, values)
-    for name, each in values.items():  # as they were, whatever the constructor makes of them
+    return rebuilt(cast(Any, kind), values)
+
+
+def rebuilt(record: Callable[..., Any], values: Mapping[str, object]) -> object:
+    """A record with these fields: those of a dataclass as they were, whatever its constructor makes of them."""
+    if not dataclasses.is_dataclass(record):
+        return record(**values)
+    made = _constructed(cast(type, record), values)
+    for name, each in values.items():
         object.__setattr__(made, name, each)
     return made
 
 
-def _constructed(kind: type, values: dict[str, object]) -> object:
+def _constructed(kind: type, values: Mapping[str, object]) -> object:
     """Made by its constructor, which may compute further attributes, unless that takes more than the fields."""
     own = {field.name for field in dataclasses.fields(cast(Any, kind)) if not field.init}
     if any(_is_init_var(each) for each in cast(Any, kind).__dataclass_fields__.values()):

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import typing_extensions
 
+from ..codecs.compound import rebuilt
 from ..declare.annotations import ANYTHING, class_of, is_record, members, record_fields, unwrap
 from ..declare.signatures import MISSING, RESULT, fields_of
 from .containers import inferred
@@ -43,7 +44,7 @@ def results_of(value: Any, annotation: Any) -> tuple[list[Result], Shape]:
         return [], Shape({}, lambda outputs: None)
     if (parts := _fields(value, annotation)) is not None:
         cls, results = parts
-        return results, _shape(results, lambda outputs: cls(**outputs))
+        return results, _shape(results, lambda outputs: rebuilt(cls, outputs))
     if _is_named(value):
         item = _item_annotations(declared)
         named = cast("dict[str, Any]", value)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from penstock import operator, testing, workflow
 
-from .test_exactness import TYPES, Box, same
+from .test_exactness import TYPES, Box, Doubled, same
 
 NUMBERS = itertools.count()
 # Each step: what it makes, and which two results it uses.
@@ -101,3 +101,15 @@ def test_a_union_with_a_sequence_comes_back_although_the_plan_spells_it_otherwis
 
     flow.__annotations__ = {"return": annotation}
     assert same(testing.run(workflow(flow)), value)
+
+
+def test_a_constructor_that_changes_its_fields_runs_once() -> None:
+    give = source(Doubled, Doubled(1))
+    returns, keep = step("keep", Doubled, Doubled)
+
+    def flow() -> Any:
+        made = give()
+        return keep(made, made)
+
+    flow.__annotations__ = {"return": returns}
+    assert same(testing.run(workflow(flow)), Doubled(1))
