@@ -157,8 +157,8 @@ async def test_the_schema_admits_every_statement(database_url: str) -> None:
 async def test_the_schema_can_be_taken_away_again(empty_database_url: str) -> None:
     await migrate(empty_database_url, packaged("penstock_registry"), SCHEMA)
     connection = await connect(empty_database_url)
-    file = next((path for path in (list_migrations())), "")
-    await connection.execute(file.partition("-- migrate:down")[2])
+    for file in reversed(list_migrations()):
+        await connection.execute(file.partition("-- migrate:down")[2])
     assert await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", SCHEMA) == 0
     await connection.close()
 
@@ -189,7 +189,8 @@ def list_migrations() -> list[str]:
     from importlib.resources import files
 
     folder = files("penstock_registry") / "migrations"
-    return [one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".sql")]
+    found = sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
+    return [one.read_text("utf-8") for one in found]
 
 
 async def test_a_start_that_is_cut_keeps_no_connections(database_url: str) -> None:
