@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from penstock_observability import metrics
 
@@ -12,6 +12,8 @@ from .follower import Follower, Snapshot
 from .messages import Events
 from .stream import EVENTS, Stream
 from .upstreams import StateTrackerUpstream, event_span
+
+TAKEN_EVERY_S: Final = 0.05
 
 
 class Places(Protocol):
@@ -48,11 +50,6 @@ class LogReader:
         """Whether every shard is followed."""
         return self._follower.is_loaded
 
-    @property
-    def has_more(self) -> bool:
-        """Whether more waits than `take` returns at once."""
-        return self._backlog.has_more
-
     def lag(self) -> list[tuple[tuple[str, str], float]]:
         """Return how many events of each shard were not taken yet."""
         ends = self._backlog.ends
@@ -73,7 +70,13 @@ class LogReader:
             await asyncio.gather(catching_up, return_exceptions=True)
 
     async def take(self, until_s: float) -> list[Events]:
-        """Wait for something, until a time of the loop's clock; return some of it, the oldest first."""
+        """Wait for something, until a time of the loop's clock; return some of it, the oldest first.
+
+        Others of the process have their turn, and what comes meanwhile is taken together: to wake up for each message
+        costs more than to read it.
+        """
+        now_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(0 if self._backlog.has_more else max(0.0, min(TAKEN_EVERY_S, until_s - now_s)))
         try:
             async with asyncio.timeout_at(until_s):
                 return await self._backlog.take()

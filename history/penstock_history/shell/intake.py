@@ -24,8 +24,6 @@ from .writer import Writer
 WRITTEN_EVERY_S: Final = 0.5
 WRITTEN_EVERY_S_MAX: Final = 3.0
 WRITING_SHARE: Final = 0.03
-# Events are taken together, this often.
-TAKEN_EVERY_S: Final = 0.05
 EVENTS_PER_WRITE_MAX: Final = 20_000
 # Larger runs are counted in a thread.
 NODES_HERE_MAX: Final = 2_000
@@ -104,9 +102,6 @@ class Intake:
                 after_s = loop.time()
                 wait_s = min(max(WRITTEN_EVERY_S, (after_s - now_s) / WRITING_SHARE), WRITTEN_EVERY_S_MAX)
                 due_s, taken = after_s + wait_s, 0
-            # Others of this process have their turn.
-            pause_s = 0.0 if self._reader.has_more else min(TAKEN_EVERY_S, due_s - loop.time())
-            await asyncio.sleep(max(0.0, pause_s))
 
     async def _write(self) -> None:
         removed, removed_us = self._removals.take()

@@ -94,7 +94,6 @@ class Intake:
             if loop.time() >= due_s or len(self._ended) >= ENDED_PER_WRITE_MAX:
                 await self._write()
                 due_s = loop.time() + WRITTEN_EVERY_S
-            await asyncio.sleep(0)  # others of this process have their turn
 
     async def _write(self) -> None:
         # The marks are of this moment, and nothing is taken until they are written with what ended before them.
