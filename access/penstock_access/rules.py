@@ -101,6 +101,7 @@ RULES: Final[dict[str, Rule]] = {
     "HistoryService/GetRun": RUN,
     "HistoryService/ListNodes": RUN,
     "HistoryService/Compare": MINE,
+    "HistoryService/ListArtifacts": MINE,
     "HistoryService/Statistics": MINE,
     "HistoryService/Status": ANY,
     "HistoryService/Rebuild": ADMINS,

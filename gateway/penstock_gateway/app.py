@@ -15,12 +15,14 @@ from starlette.exceptions import HTTPException
 from .api import (
     artifacts,
     deployment,
+    lineage,
     logs,
     nodes,
     notifications,
     past,
     plans,
     pools,
+    registered_types,
     results,
     runs,
     session,
@@ -51,6 +53,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
     part.router
     for part in (
         workflows,
+        registered_types,
         runs,
         past,
         results,
@@ -59,6 +62,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
         streams,
         plans,
         artifacts,
+        lineage,
         uploads,
         triggers,
         pools,

@@ -35,3 +35,15 @@ def add_artifacts(expr: Expr, found: set[bytes]) -> None:
         return
     for item in (*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values):
         add_artifacts(item, found)
+
+
+def is_used(expr: Expr, node: int, place: int) -> bool:
+    """Whether the expression uses an output of a node, or, with `INPUTS_NODE`, an input of the run."""
+    match expr.WhichOneof("kind"):
+        case "output":
+            return (expr.output.node, expr.output.output) == (node, place)
+        case "input":
+            return (INPUTS_NODE, expr.input) == (node, place)
+        case _:
+            parts = (*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values)
+            return any(is_used(part, node, place) for part in parts)

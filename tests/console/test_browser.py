@@ -124,6 +124,11 @@ def test_many_nodes_are_one_box_an_operator(page: Page, programs: Programs) -> N
     expect(page.get_by_role("table", name="Nodes")).to_have_attribute("aria-rowcount", "122")
 
 
+def recorded_artifact(rest: httpx.Client, run: str) -> dict[str, Any]:
+    """The artifact that a run made, once the history has it."""
+    return wait_for(lambda: next(iter(rest.get("/artifacts", params={"run": run}).json()["artifacts"]), None))
+
+
 def deploy(rest: httpx.Client, programs: Programs, name: str) -> None:
     answer = rest.post(f"/workflows/{name}/versions", json={"plan": programs.plan(name), "team": "search"})
     assert answer.status_code in (200, 201), answer.text
@@ -206,6 +211,13 @@ PAGES = (
     "/compare?run={done}&run={failed}",
     "/pools",
     "/health",
+    "/artifacts",
+    "/artifacts/{artifact}",
+    "/types",
+    "/types/rest_program.Basket",
+    "/notifications",
+    "/notifications?tab=channels",
+    "/notifications?tab=messages",
     "/none",
 )
 
@@ -219,6 +231,8 @@ def test_pages_can_be_read_by_all_and_fit_a_phone(
         programs.ended(run)
     deploy(rest, programs, "doubled")
     deploy(rest, programs, "reading")
+    deploy(rest, programs, "filled")
+    runs["artifact"] = recorded_artifact(rest, runs["done"])["artifact"]
     found: list[str] = []
     # The checker is a script of its own, which the policy of the pages would not let in.
     with browser.new_context(base_url=url.removesuffix("/v1"), color_scheme=scheme, bypass_csp=True) as context:

@@ -13,6 +13,7 @@ from tests.waiting import WAIT_S, wait_for
 
 PROGRAM = '''
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock import operator, workflow
@@ -72,6 +73,22 @@ def gated(gate: str, width: int = 4) -> int:
 @operator(cpu=0.1, memory=0)
 def read(file: Path) -> str:
     return f"{file.name}: {file.read_text()}"
+
+
+@dataclass
+class Basket:
+    items: int
+    total: float = 0.0
+
+
+@operator(cpu=0.1, memory=0)
+def fill(basket: Basket) -> list[Basket]:
+    return [basket, Basket(basket.items, 2.5 * basket.items)]
+
+
+@workflow
+def filled(basket: Basket = Basket(3)) -> list[Basket]:
+    return fill(basket)
 
 
 @workflow

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.gateway.programs import Programs
+from tests.waiting import wait_for
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 DATA = bytes(range(256)) * 12_000  # several messages of the store
@@ -130,3 +131,23 @@ def test_a_file_is_uploaded_and_read_by_an_operator(rest: httpx.Client, programs
         plain["input"]["artifact"] == params["sha256"]
         and rest.get(plain["href"].removeprefix("/v1")).content == content
     )
+
+
+def test_where_an_artifact_is_from_and_what_used_it(rest: httpx.Client, programs: Programs) -> None:
+    run = programs.launch("doubled", n=6, data=11)
+    programs.ended(run)
+    made = wait_for(lambda: rest.get("/artifacts", params={"run": run}).json()["artifacts"])
+    assert [(one["node"], one["port"], one["size_bytes"]) for one in made] == [("repeat", "result", 11 * 256)]
+    given = {key: made[0][key] for key in ("artifact", "codec", "type", "size_bytes")}
+    stored = programs.plan("echo"), {"artifacts": {"value": given}}
+    again = rest.post("/runs", json={"plan": stored[0], "inputs": {}, **stored[1]}).json()["run"]
+    programs.ended(again)
+    path = f"/artifacts/{given['artifact']}"
+    found = wait_for(lambda: len(answer := rest.get(f"{path}/lineage").json()) and answer["given"] and answer)
+    assert [one["run"] for one in found["made"]].count(run) == 1 and found["given"][0]["run"] == again
+    uses = [(use["run"], use["node"], use["argument"]) for use in found["used"]]
+    assert (run, None, "data") in uses and (again, "same", "value") in uses and not found["more"]
+    assert rest.get(f"{path}/preview").json()["preview"]["kind"] == "bytes"
+    assert rest.get("/artifacts", params={"artifact": given["artifact"][:8], "limit": 1}).json()["next"]
+    assert rest.get("/artifacts", params={"type": "none"}).json()["artifacts"] == []
+    assert rest.get(f"/artifacts/{'0' * 64}/lineage").status_code == 404

@@ -17,6 +17,7 @@ from penstock_proto.history.v1 import service_pb2 as api
 from penstock_proto.history.v1 import service_pb2_grpc
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_proto.value.v1 import value_pb2
 from penstock_service import channels, grpc_server
 from penstock_service.database import Database
 from penstock_service.migrations import migrate, packaged
@@ -344,3 +345,47 @@ async def test_months_and_days_add_up_to_the_same(database_url: str, first: int,
             assert all(row.p95_us for row in found if row.succeeded)
     finally:
         await database.close()
+
+
+async def test_artifacts_where_they_were_recorded(database_url: str) -> None:
+    """Each once, however often it is read; by type, operator, run and hash, in pages; gone with their run."""
+    async with running(database_url) as tracker, history(tracker, database_url) as stub:
+        plan, other = chain(3), wide(1, name="shop:train")
+        await tracker.put(plan)
+        await tracker.put(other)
+        run_id, theirs = (await tracker.submit(plan)).run_id, (await tracker.submit(other)).run_id
+        for of_run, node, what, kind in (
+            (run_id, 0, b"a", "Odd\0"),
+            (run_id, 1, b"b", "Model"),
+            (theirs, 0, b"b", "Model"),
+        ):
+            done = succeeded(of_run, node)
+            stored = value_pb2.Value(codec="numpy", artifact=what * 32, size_bytes=7, type_name=kind * 200)
+            done.succeeded.outputs.values[0].CopyFrom(stored)
+            await tracker.report(done)
+        await tracker.report(succeeded(run_id, 2))
+        await listed(stub, 2, states=[ev.RUN_STATE_SUCCEEDED])
+
+        async def artifacts(**wanted: Any) -> list[tuple[bytes, str, str]]:
+            found = await stub.ListArtifacts(api.ListArtifactsRequest(**wanted))
+            return [(one.run_id, one.node_name, one.port) for one in found.artifacts]
+
+        every = [(theirs, "n0", "result"), (run_id, "n1", "result"), (run_id, "n0", "result")]
+        assert await artifacts() == every
+        assert await artifacts(artifact=b"b" * 32) == await artifacts(artifact=b"bb") == every[:2]
+        assert await artifacts(search="ODD") == await artifacts(run_id=run_id, artifact=b"a" * 32) == every[2:]
+        assert await artifacts(workflow="shop:train", operator="m:f", team="vision") == every[:1]
+        assert await artifacts(search="none") == await artifacts(type_name="none") == await artifacts(team="none") == []
+        first = await stub.ListArtifacts(api.ListArtifactsRequest(page_size=2))
+        rest = await artifacts(page_size=2, page_token=first.next_page_token)
+        assert (len(first.artifacts), rest) == (2, every[2:])
+        with pytest.raises(grpc.aio.AioRpcError, match="another question"):
+            await artifacts(search="m", page_token=first.next_page_token)
+        await stub.Rebuild(api.RebuildRequest())
+        async with asyncio.timeout(WAIT_S):
+            while sorted(await artifacts()) != sorted(every):
+                await asyncio.sleep(0.05)
+        await tracker.stub.RemoveRun(st.RemoveRunRequest(run_id=run_id))
+        async with asyncio.timeout(WAIT_S):
+            while await artifacts() != every[:1]:
+                await asyncio.sleep(0.05)

@@ -82,6 +82,39 @@ def test_comparisons(cli: Cli, runs: list[str]) -> None:
     assert cli("compare", runs[1], "0" * 32).code != 0
 
 
+BYTES = """
+    from penstock import operator, workflow
+
+    @operator
+    def fill(size: int) -> bytes:
+        return b"x" * size
+
+    @operator
+    def count(data: bytes) -> int:
+        return len(data)
+
+    @workflow
+    def filled(size: int = 5_000) -> int:
+        return count(fill(size))
+"""
+
+
+def test_artifacts_and_their_lineage(stack: Served, cli: Cli, project: Callable[[str, str], Path]) -> None:
+    run = cli.run_id(cli("run", str(project("filling.py", BYTES)), "--json"))
+    found = wait_for(lambda: cli("artifacts", "--operator", "filling:fill", "--json").json)
+    assert [(one["run"], one["node"], one["port"], one["size_bytes"]) for one in found] == [
+        (run, "fill", "result", 5_000)
+    ]
+    shown = cli("artifacts", found[0]["hash"])
+    assert f"made by fill of run {run}, as result" in shown.out and f"used in run {run} by count, as data" in shown.out
+    assert "fill.result" in cli("artifacts", "--search", "ILLING", "--type", "bytes").out
+    assert cli("artifacts", found[0]["hash"], "--json").json["used"][0]["argument"] == "data"
+    assert cli("artifacts", "0" * 64).code == 1 and cli("artifacts", "0").code == 2
+    with Client(stack.address) as client:
+        (same,) = client.history.artifacts(run=run)
+        assert (same.hash, client.history.lineage(same.hash).made) == (found[0]["hash"], [same])
+
+
 def test_in_python_and_made_again(stack: Served, cli: Cli, runs: list[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     with Client(stack.address) as client:

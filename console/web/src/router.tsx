@@ -25,9 +25,14 @@ const launch = createRoute({ getParentRoute: () => root, path: "/launch", compon
 const compare = createRoute({ getParentRoute: () => root, path: "/compare", component: lazyRouteComponent(() => import("./compare/ComparePage"), "ComparePage") });
 const pools = createRoute({ getParentRoute: () => root, path: "/pools", component: lazyRouteComponent(() => import("./pools/PoolsPage"), "PoolsPage") });
 const health = createRoute({ getParentRoute: () => root, path: "/health", component: lazyRouteComponent(() => import("./health/HealthPage"), "HealthPage") });
+const artifacts = createRoute({ getParentRoute: () => root, path: "/artifacts", component: lazyRouteComponent(() => import("./artifacts/ArtifactsPage"), "ArtifactsPage") });
+const artifact = createRoute({ getParentRoute: () => root, path: "/artifacts/$artifact", component: lazyRouteComponent(() => import("./artifacts/ArtifactPage"), "ArtifactPage") });
+const types = createRoute({ getParentRoute: () => root, path: "/types", component: lazyRouteComponent(() => import("./types/TypesPage"), "TypesPage") });
+const type = createRoute({ getParentRoute: () => root, path: "/types/$name", component: lazyRouteComponent(() => import("./types/TypePage"), "TypePage") });
+const notifications = createRoute({ getParentRoute: () => root, path: "/notifications", component: lazyRouteComponent(() => import("./notifications/NotificationsPage"), "NotificationsPage") });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run, workflows, workflow, launch, compare, pools, health]),
+  routeTree: root.addChildren([home, runs, run, workflows, workflow, launch, compare, pools, health, artifacts, artifact, types, type, notifications]),
   parseSearch,
   stringifySearch,
   defaultPreload: false,

@@ -21,7 +21,7 @@ from ..errors import BadRequest, RunNotFound
 from ..shell.intake import Intake
 from ..shell.outline import Outline
 from ..shell.writer import empty
-from . import changes, lists, pages, statistics
+from . import artifacts, changes, lists, pages, statistics
 
 COMPARED_MAX: Final = 20
 PLAN_MAX_S: Final = 10.0
@@ -124,6 +124,11 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
             operators=_operator_rows(summaries),
             same_plan=len({row["plan"] for row in rows}) == 1,
         )
+
+    async def ListArtifacts(self, request: api.ListArtifactsRequest, context: Any) -> api.ListArtifactsResponse:
+        found = await artifacts.artifacts(self._database, request)
+        found.lag.CopyFrom(self._lag())
+        return found
 
     async def Statistics(self, request: api.StatisticsRequest, context: Any) -> api.StatisticsResponse:
         rows, more = await statistics.rows(self._database, request)

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_proto.wire import RUN_ID_BYTES
+from penstock_proto.value.v1.value_pb2 import Values
+from penstock_proto.wire import INPUTS_NODE, RUN_ID_BYTES
 from penstock_stream.open_runs import Mark, OpenRuns
 
+from . import artifacts
+from .artifacts import Recorded
 from .figures import DAY_US, Key, Sums
 from .nodes import CANCELLED, FAILED, SUCCEEDED
 from .open_run import OpenRun
@@ -24,6 +27,7 @@ class Changes:
 
     changed: dict[bytes, OpenRun] = field(default_factory=dict[bytes, OpenRun])  # open runs
     ended: list[OpenRun] = field(default_factory=list[OpenRun])
+    artifacts: list[Recorded] = field(default_factory=list[Recorded])
     removed: dict[bytes, None] = field(default_factory=dict[bytes, None])  # in the order of their removal
     # Up to when removals are known; 0: as before.
     removed_us: int = 0
@@ -58,6 +62,7 @@ class Runs(OpenRuns[OpenRun]):
                 run = runs[event.run_id] = OpenRun(event.run_id, shard, seq, at_us, event.run_submitted)
                 if is_new:
                     self._changes.changed[run.run_id] = run
+                    self._record(run, seq, at_us, INPUTS_NODE, event.run_submitted.inputs)
             return None
         run = runs.get(event.run_id)
         if kind == "run_ended" and event.run_ended.removed:
@@ -69,6 +74,8 @@ class Runs(OpenRuns[OpenRun]):
         if kind != "run_ended":
             if run.take(kind, event, at_us) and is_new:
                 self._changes.changed[run.run_id] = run
+                if kind == "action_succeeded":
+                    self._record(run, seq, at_us, event.action_succeeded.node, event.action_succeeded.outputs)
             return None
         run.end(event.run_ended, seq, at_us)
         del runs[run.run_id]
@@ -94,6 +101,7 @@ class Runs(OpenRuns[OpenRun]):
         changes = self._changes
         changes.changed.pop(run_id, None)
         changes.ended = [run for run in changes.ended if run.run_id != run_id]
+        changes.artifacts = [one for one in changes.artifacts if one.run.run_id != run_id]
         changes.removed[run_id] = None
 
     def note_removals(self, up_to_us: int) -> None:
@@ -105,3 +113,6 @@ class Runs(OpenRuns[OpenRun]):
         changes, self._changes = self._changes, Changes()
         changes.marks = self.take_marks()
         return changes
+
+    def _record(self, run: OpenRun, seq: int, at_us: int, node: int, values: Values) -> None:
+        self._changes.artifacts.extend(artifacts.of_values(run, seq, at_us, node, values))

@@ -15,7 +15,7 @@ from penstock_stream.upstreams import StateTrackerUpstream
 from ..core.figures import DAY_US, Sums, of_nodes
 from ..core.open_run import OpenRun
 from ..core.runs import Runs
-from .outline import Outline, node_name
+from .outline import Outline
 from .removals import Removals
 from .writer import Writer
 
@@ -111,7 +111,9 @@ class Intake:
             self._removed_us = removed_us
             self._runs.note_removals(removed_us)
         if changes := self._runs.take_changes():
-            await self._writer.write(changes, lambda plan, node: node_name(self._plans.get(plan), node))
+            for plan in {one.run.plan for one in changes.artifacts}:
+                await self._plans.have(plan)
+            await self._writer.write(changes, self._plans.get)
         else:
             await self._writer.verify()
 

@@ -7,14 +7,19 @@ from penstock_proto.plan.v1 import plan_pb2
 
 
 class Outline(NamedTuple):
+    """Names of a plan; `outputs`: of each node, equal ones are one object."""
+
     graph: PlanGraph
     inputs: list[str]
+    outputs: list[tuple[str, ...]]
 
 
 def outline(data: bytes, plan_hash: bytes) -> Outline:
     """Read the bytes of a plan that the State Tracker has accepted."""
     plan = plan_pb2.Plan.FromString(data)
-    return Outline(PlanGraph.of(plan, plan_hash), [declared.name for declared in plan.inputs])
+    ports = [tuple(port.name for port in operator.outputs) for operator in plan.operators]
+    outputs = [ports[node.operator] if node.kind == plan_pb2.NODE_KIND_TASK else () for node in plan.nodes]
+    return Outline(PlanGraph.of(plan, plan_hash), [declared.name for declared in plan.inputs], outputs)
 
 
 def node_name(found: Outline | None, node: int) -> str:

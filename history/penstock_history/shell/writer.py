@@ -1,6 +1,6 @@
 """Writes the tables: rows, figures and positions of a batch in one transaction, so that each event counts once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from penstock_proto.state_tracker.v1.events_pb2 import RunOptions
@@ -13,11 +13,12 @@ from ..core.figures import Sums, month_of
 from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
 from ..core.open_run import OpenRun
 from ..core.runs import Changes
+from . import artifacts
+from .artifacts import OutlineOf
+from .outline import node_name
 
 LOCK_KEY: Final = 0x70656E73_686973
 APPLICATION: Final = "penstock-history"
-
-NameOf = Callable[[bytes, int], str]  # plan, node
 
 COLUMNS: Final = (
     ("run_id", "uuid"), ("submitted_us", "bigint"), ("ended_us", "bigint"), ("workflow", "text"), ("plan", "bytea"),
@@ -81,7 +82,7 @@ SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[])
 ON CONFLICT (shard) DO UPDATE SET from_seq = excluded.from_seq, taken_seq = excluded.taken_seq"""
 TABLES: Final = (
     "runs", "open_runs", "labels", "workflows", "figures", "durations", "figures_by_month", "durations_by_month",
-    "positions",
+    "positions", "artifacts", "artifact_names",
 )  # fmt: skip
 
 
@@ -94,6 +95,7 @@ class Writer:
         # Up to when removals were known when this began.
         self.removed_us = 0
         self._workflows: set[str] = set()
+        self._of_artifacts: set[str] = set()
 
     async def acquire(self) -> dict[int, Mark] | None:
         """Try to become the one that writes; return how far the tables are. None: another process is.
@@ -106,6 +108,7 @@ class Writer:
         self._generation, self.removed_us = state["generation"], state["removed_us"]
         rows = await connection.fetch("SELECT shard, from_seq, taken_seq FROM penstock_history.positions")
         self._workflows.clear()
+        self._of_artifacts.clear()
         return {row["shard"]: Mark(row["from_seq"], row["taken_seq"]) for row in rows}
 
     def release(self) -> None:
@@ -118,31 +121,34 @@ class Writer:
         if generation != self._generation:
             raise _emptied()
 
-    async def write(self, changes: Changes, name_of: NameOf) -> None:
+    async def write(self, changes: Changes, outline_of: OutlineOf) -> None:
         """Write a batch of changes, all or none.
 
         Raises:
             NotWriter: The lock is gone, or the tables were emptied: begin again with `acquire`.
         """
         connection = self._lock.connection
+        of_artifacts: set[str] = set()
         async with connection.transaction():
             count = len(changes.ended) + len(changes.changed) + len(changes.removed)
             last = await connection.fetchval(NUMBER, count, self._generation)
             if last is None:
                 raise _emptied()
-            await self._write(connection, changes, name_of, last - count)
+            await self._write(connection, changes, outline_of, last - count)
+            of_artifacts = await artifacts.write(connection, changes.artifacts, outline_of, self._of_artifacts)
+        self._of_artifacts |= of_artifacts
         self._workflows.update(name for run in (*changes.ended, *changes.changed.values()) for name in _names(run))
 
-    async def _write(self, connection: Connection, changes: Changes, name_of: NameOf, change: int) -> None:
+    async def _write(self, connection: Connection, changes: Changes, outline_of: OutlineOf, change: int) -> None:
         """Write the changes, numbered after `change`."""
         ended, changed = changes.ended, list(changes.changed.values())
         if changes.removed or changes.removed_us:
             await _write_removals(connection, changes, change + len(ended) + len(changed))
         if ended:
-            await connection.execute(END, *_columns(ended, name_of, change))
+            await connection.execute(END, *_columns(ended, outline_of, change))
             await connection.execute(CLOSE, [run.run_id for run in ended])
         if changed:
-            await connection.execute(CHANGE, *_columns(changed, name_of, change + len(ended)))
+            await connection.execute(CHANGE, *_columns(changed, outline_of, change + len(ended)))
         runs = [*ended, *changed]
         labels = [(name, value, run) for run in runs for name, value in run.labels.items()]
         if labels:
@@ -174,6 +180,7 @@ async def _write_removals(connection: Connection, changes: Changes, change: int)
     if run_ids:
         await connection.execute(REMOVE, run_ids, [change + place for place in range(1, len(run_ids) + 1)])
         await connection.execute(CLOSE, run_ids)
+        await artifacts.remove(connection, run_ids)
         rows = await connection.fetch(REMOVE_RUNS, run_ids)
         labels = [
             (name, value, row["submitted_us"], row["run_id"])
@@ -215,17 +222,17 @@ def _names(run: OpenRun) -> list[str]:
     return [run.workflow, run.registered] if run.registered else [run.workflow]
 
 
-def _columns(runs: Sequence[OpenRun], name_of: NameOf, change: int) -> list[list[Any]]:
-    rows = (_row(run, name_of, number) for number, run in enumerate(runs, change + 1))
+def _columns(runs: Sequence[OpenRun], outline_of: OutlineOf, change: int) -> list[list[Any]]:
+    rows = (_row(run, outline_of, number) for number, run in enumerate(runs, change + 1))
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _row(run: OpenRun, name_of: NameOf, change: int) -> tuple[Any, ...]:
+def _row(run: OpenRun, outline_of: OutlineOf, change: int) -> tuple[Any, ...]:
     counts = run.nodes.counts()
     return (
         run.run_id, run.submitted_us, run.ended_us, run.workflow, run.plan, run.team, run.user, run.caller, run.options,
         run.state, run.shard, run.first_seq, run.last_seq, len(run.nodes), counts[RUNNING], counts[SUCCEEDED],
         counts[FAILED], counts[SKIPPED], counts[CANCELLED],
-        name_of(run.plan, run.failed_node) if run.failed_node >= 0 else "", run.failure, run.retries, run.busy_us,
-        run.inputs, run.nodes.pack() if run.ended_us is not None else b"", run.registered, change,
+        node_name(outline_of(run.plan), run.failed_node) if run.failed_node >= 0 else "", run.failure, run.retries,
+        run.busy_us, run.inputs, run.nodes.pack() if run.ended_us is not None else b"", run.registered, change,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typer import TyperException
 
 from . import exits
 from .access import audit, teams, tokens, whoami
+from .artifacts import artifacts
 from .certs import init, issue
 from .compile import check, compile_
 from .diff import diff
@@ -86,6 +87,7 @@ app.command()(gc)
 app.command()(doctor)
 app.command()(stats)
 app.command()(compare)
+app.command()(artifacts)
 app.command("rebuild-history")(rebuild)
 app.add_typer(notifications, name="notifications")
 app.command()(whoami)

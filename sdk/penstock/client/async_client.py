@@ -85,7 +85,7 @@ class AsyncClient:
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
         self.access = AsyncAccess(self._connection)
         # Of all runs: search, comparisons, statistics.
-        self.history = AsyncHistory(self._connection)
+        self.history = AsyncHistory(self._connection, self.plan)
         # Who is told when runs end: channels, rules, deliveries.
         self.notifications = AsyncNotifications(self._connection, self._caller)
 

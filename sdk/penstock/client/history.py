@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from penstock_proto.history.v1 import service_pb2
+from penstock_proto.plan.v1 import plan_pb2
 
 from .connection import Connection, pages
+from .lineage import Artifact, Lineage, Use, artifact_of, uses
 from .past import Comparison, Past, PastRun, Statistic, comparison_of, past_of, run_of, statistic_of
 from .run_id import parse_run_id
 from .view import RunState
 
 PAGE_MAX = 1_000
 DAY_S = 86_400
+# Of a lineage: what recorded the artifact, and what used it.
+RECORDED_MAX = 100
+USES_MAX = 500
 
 
 class AsyncHistory:
     """What `AsyncClient.history` is. Answers may be a moment older than the log."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, plan: Callable[[bytes], Awaitable[plan_pb2.Plan]]) -> None:
+        self._connection, self._plan = connection, plan
 
     async def runs(
         self,
@@ -91,6 +98,48 @@ class AsyncHistory:
         )
         return [statistic_of(row) for row in (await self._call("Statistics", request)).rows]
 
+    async def artifacts(
+        self,
+        *,
+        type: str = "",
+        workflow: str = "",
+        operator: str = "",
+        team: str = "",
+        search: str = "",
+        run: uuid.UUID | str | None = None,
+        limit: int = 50,
+    ) -> list[Artifact]:
+        """Return artifacts where they were recorded, the latest first.
+
+        Args:
+            search: A part of the name of a type, a workflow or an operator, in any case.
+        """
+        request = service_pb2.ListArtifactsRequest(
+            type_name=type,
+            workflow=workflow,
+            operator=operator,
+            team=team,
+            search=search,
+            run_id=parse_run_id(run).bytes if run is not None else b"",
+        )
+        found = await pages(self._call, "ListArtifacts", request, "artifacts", limit, PAGE_MAX)
+        return [artifact_of(record) for record in found]
+
+    async def lineage(self, artifact: str) -> Lineage:
+        """Return where an artifact is from and what used it; nothing at all if the history does not know it."""
+        request = service_pb2.ListArtifactsRequest(artifact=bytes.fromhex(artifact), page_size=RECORDED_MAX)
+        answer = await self._call("ListArtifacts", request)
+        found = [artifact_of(record) for record in answer.artifacts]
+        used: list[Use] = []
+        for one in found:
+            if len(used) > USES_MAX:
+                break
+            plan = await self._plan(one.plan_hash)
+            used += await asyncio.to_thread(list, itertools.islice(uses(plan, one), USES_MAX + 1))
+        more = bool(answer.next_page_token) or len(used) > USES_MAX
+        made, given = ([one for one in found if one.is_input is wanted] for wanted in (False, True))
+        return Lineage(made, given, used[:USES_MAX], more)
+
     async def lag(self) -> int:
         """Return how many events of the logs are not in the history yet; -1 if the service asked does not know."""
         return (await self._call("Status", service_pb2.StatusRequest())).lag.events
@@ -152,6 +201,25 @@ class History:
     ) -> list[Statistic]:
         """Return figures of the last days; see AsyncHistory.statistics."""
         return self._wait(self._history.statistics(by=by, days=days, workflow=workflow, team=team, operator=operator))
+
+    def artifacts(
+        self,
+        *,
+        type: str = "",
+        workflow: str = "",
+        operator: str = "",
+        team: str = "",
+        search: str = "",
+        run: uuid.UUID | str | None = None,
+        limit: int = 50,
+    ) -> list[Artifact]:
+        """Return artifacts where they were recorded; see AsyncHistory.artifacts."""
+        wanted = {"type": type, "workflow": workflow, "operator": operator, "team": team, "search": search}
+        return self._wait(self._history.artifacts(**wanted, run=run, limit=limit))
+
+    def lineage(self, artifact: str) -> Lineage:
+        """Return where an artifact is from and what used it."""
+        return self._wait(self._history.lineage(artifact))
 
     def lag(self) -> int:
         """Return how many events are not in the history yet."""

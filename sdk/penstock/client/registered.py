@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from penstock_plan.spelling import spell
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.registry.v1 import events_pb2, service_pb2
 
 from .errors import ClientError
@@ -128,6 +129,16 @@ class TypeInfo:
         return f"{self.name}@{self.version}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeUse:
+    """A version of a workflow whose inputs or outputs have a class: the names of those."""
+
+    name: str
+    version: int
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The inputs of a version of a workflow, as one JSON Schema of an object."""
@@ -213,6 +224,24 @@ def type_of(version: service_pb2.Version) -> TypeInfo:
         workflow=f"{registered.workflow}@{registered.workflow_version}",
         published_at_us=version.published_at_us,
     )
+
+
+def type_use_of(version: service_pb2.Version, name: str) -> TypeUse:
+    """Return which inputs and outputs of a workflow's version have a class, wherever it is in their types."""
+    found = version.workflow.interface
+    inputs = [each.name for each in found.inputs if _has(found.types, each.type, name, set())]
+    outputs = [each.name for each in found.outputs if _has(found.types, each.type, name, set())]
+    return TypeUse(name=version.name, version=version.version, inputs=inputs, outputs=outputs)
+
+
+def _has(types: Sequence[plan_pb2.Type], index: int, name: str, seen: set[int]) -> bool:
+    """Whether a type is a class, or has it in a parameter or a field; types may contain themselves."""
+    if index in seen or not 0 <= index < len(types):
+        return False
+    seen.add(index)
+    kind = types[index]
+    parts = (*kind.args, *(field.type for field in kind.fields))
+    return kind.qualname == name or any(_has(types, part, name, seen) for part in parts)
 
 
 def move_of(moved: events_pb2.AliasMoved) -> AliasMove:

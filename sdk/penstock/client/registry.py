@@ -19,6 +19,7 @@ from .registered import (
     Form,
     Reference,
     TypeInfo,
+    TypeUse,
     WorkflowInfo,
     WorkflowVersion,
     default_name,
@@ -27,12 +28,16 @@ from .registered import (
     parse_reference,
     ref_of,
     type_of,
+    type_use_of,
     version_of,
 )
 
 T = TypeVar("T")
 PAGE_MAX = 500
 VERSIONS_PAGE_MAX = 100
+TYPE_USES_MAX = 200
+# Whose latest version that has a class is looked at.
+TYPE_WORKFLOWS_MAX = 20
 _REFUSALS: dict[str, type[Refused]] = {
     "NOT_FOUND": NotRegistered,
     "FAILED_PRECONDITION": Incompatible,
@@ -126,6 +131,18 @@ class AsyncRegistry:
         request = service_pb2.ListVersionsRequest(kind=events_pb2.ENTRY_KIND_TYPE, name=name)
         found = await pages(self._call, "ListVersions", request, "versions", limit, VERSIONS_PAGE_MAX)
         return [type_of(version) for version in found]
+
+    async def type_uses(self, name: str, version: int) -> list[TypeUse]:
+        """Return the latest versions of workflows whose inputs or outputs have a version of a class."""
+        request = service_pb2.LinksRequest(thing=f"type:{name}@{version}", limit=TYPE_USES_MAX)
+        links = (await self._call("Links", request)).used_by
+        found: dict[str, TypeUse] = {}
+        for link in links:
+            kind, _, used_by = link.thing.partition(":")
+            workflow = used_by.rpartition("@")[0]
+            if kind == "workflow" and workflow not in found and len(found) < TYPE_WORKFLOWS_MAX:
+                found[workflow] = type_use_of((await self._get(parse_reference(used_by))).version, name)
+        return list(found.values())
 
     async def workflow(self, name: str) -> WorkflowInfo:
         """Return a name with its aliases; raise NotRegistered."""
@@ -243,6 +260,10 @@ class Registry:
     def type_versions(self, name: str, *, limit: int = 20) -> list[TypeInfo]:
         """Return the versions of a class by its qualified name, newest first; raise NotRegistered."""
         return self._call(self._registry.type_versions(name, limit=limit))
+
+    def type_uses(self, name: str, version: int) -> list[TypeUse]:
+        """Return the latest versions of workflows whose inputs or outputs have a version of a class."""
+        return self._call(self._registry.type_uses(name, version))
 
     def form(self, reference: str) -> Form:
         """Return the inputs of a version as one JSON Schema: types, defaults, order, documentation."""

@@ -82,10 +82,14 @@ export async function remove(path: string): Promise<void> {
   await send(pathOf(path), { method: "DELETE", headers: OURS });
 }
 
-export async function post<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
-  const request = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...OURS, ...headers } };
+const sent = async <T>(method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> => {
+  const request = { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...OURS, ...headers } };
   return (await (await send(pathOf(path), request)).json()) as T;
-}
+};
+
+export const post = <T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> => sent<T>("POST", path, body, headers);
+
+export const put = <T>(path: string, body: unknown): Promise<T> => sent<T>("PUT", path, body);
 
 /** A part of a path, from any text. */
 export const part = (text: string): string => encodeURIComponent(text);

@@ -21,12 +21,39 @@ export type Arguments = {
   arguments: (Argument)[];
 };
 
+/** An artifact where it was recorded; one that several runs made is listed once for each. */
+export type Artifact = {
+  artifact: string;
+  codec: string;
+  type: string;
+  size_bytes: number;
+  href: string;
+  /** RFC 3339, with microseconds. */
+  recorded_at: string;
+  run: string;
+  workflow: string;
+  team: string;
+  /** Whose output it is; null: it is an input of the run. */
+  node: string | null;
+  /** Name of the output or input. */
+  port: string;
+  operator: string | null;
+};
+
 /** An input that is stored as an artifact: what `values` of another run shows can be passed on. */
 export type ArtifactInput = {
   artifact: string;
   codec: string;
   size_bytes: number;
   type?: string;
+};
+
+export type Artifacts = {
+  artifacts: (Artifact)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+  /** Events that are not in this list yet; null: not known. */
+  lag: number | null;
 };
 
 export type Attempt = {
@@ -275,6 +302,22 @@ export type Launch = {
   notify?: (string)[];
 };
 
+export type Lineage = {
+  artifact: string;
+  codec: string;
+  type: string;
+  size_bytes: number;
+  href: string;
+  /** The outputs that it was, the latest first. */
+  made: (Artifact)[];
+  /** The runs that got it as an input. */
+  given: (Artifact)[];
+  /** By those runs. */
+  used: (Use)[];
+  /** There is more of it than this. */
+  more: boolean;
+};
+
 /** A run in a list, with figures as far as the history has them. */
 export type ListedRun = {
   run: string;
@@ -319,6 +362,22 @@ export type MoveAlias = {
   version: number;
   /** The version that it must point at now; 0: it must not exist. */
   expected_version?: number | null;
+};
+
+/** A class that inputs or outputs of deployed workflows have. */
+export type NamedType = {
+  /** Its qualified name. */
+  name: string;
+  /** The highest version. */
+  latest: number;
+  /** RFC 3339, with microseconds. */
+  updated_at: string;
+};
+
+export type NamedTypes = {
+  types: (NamedType)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
 };
 
 export type Node = {
@@ -450,6 +509,12 @@ export type Pool = {
 
 export type Pools = {
   pools: (Pool)[];
+};
+
+export type Preview = {
+  artifact: string;
+  /** Its `kind` says what else is in it. */
+  preview: Record<string, unknown> | null;
 };
 
 /** Problem details (RFC 9457). */
@@ -713,10 +778,50 @@ export type TimelineNode = {
   attempts: (Attempt)[];
 };
 
+export type TypeField = {
+  name: string;
+  /** As it is written in Python. */
+  type: string;
+  required: boolean;
+};
+
+/** A version of a workflow, and which of its inputs and outputs have the class. */
+export type TypeUse = {
+  name: string;
+  version: number;
+  inputs: (string)[];
+  outputs: (string)[];
+};
+
+export type TypeVersion = {
+  version: number;
+  fields: (TypeField)[];
+  /** The version of a workflow that brought it. */
+  workflow: string;
+  /** RFC 3339, with microseconds. */
+  published_at: string;
+  /** Of each workflow, the latest version. */
+  used_by: (TypeUse)[];
+};
+
+/** A class with its latest versions, newest first. */
+export type TypeVersions = {
+  name: string;
+  versions: (TypeVersion)[];
+};
+
 export type UploadedInput = {
   /** Pass it on in `artifacts` of a launch. */
   input: StoredInput;
   href: string;
+};
+
+/** A node that got it as an argument; without a node, an output of the run. */
+export type Use = {
+  run: string;
+  node: string | null;
+  operator: string | null;
+  argument: string;
 };
 
 /** One value: `json` if it is small JSON, or an artifact at `href`. */

@@ -1,12 +1,13 @@
 // Values as people look at them: what a preview says by its kind, else JSON.
 import { Anchor, Group, Stack, Text } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 import { Download } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { bytes, count, counted, figure } from "../ui/format";
 import { Markdown, looksLikeMarkdown } from "./Markdown";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
-type Fields = { [name: string]: Json };
+export type Fields = { [name: string]: Json };
 
 const TEXT_MAX = 20_000;
 const ROWS_MAX = 50;
@@ -47,14 +48,15 @@ function Stored({ value, depth }: { value: Fields; depth: number }) {
     <Stack gap={6}>
       <Group gap="xs">
         <Text size="xs" c="dimmed">{[value.type, value.codec !== value.type && value.codec, size].filter((one) => typeof one === "string" && one).join(" · ")}</Text>
+        {typeof value.artifact === "string" && <Anchor component={Link} to={`/artifacts/${value.artifact}` as string} size="xs">Lineage</Anchor>}
         {href && <Anchor href={href} download size="xs"><Group gap={4} wrap="nowrap" component="span"><Download size={12} aria-hidden />Download</Group></Anchor>}
       </Group>
-      {isObject(value.preview) && <Preview of={value.preview} href={href} size={Number(value.size_bytes)} depth={depth} />}
+      {isObject(value.preview) && <PreviewView of={value.preview} href={href} size={Number(value.size_bytes)} depth={depth} />}
     </Stack>
   );
 }
 
-function Preview({ of, href, size, depth }: { of: Fields; href?: string; size: number; depth: number }): ReactNode {
+export function PreviewView({ of, href, size, depth }: { of: Fields; href?: string; size: number; depth: number }): ReactNode {
   switch (of.kind) {
     case "table":
       return <Table of={of} />;
@@ -92,7 +94,7 @@ function Container({ of, depth }: { of: Fields; depth: number }): ReactNode {
       {parts.map(([name, one]) => (
         <div key={name}>
           <Text size="xs" c="dimmed">{name}</Text>
-          {isObject(one) && typeof one.kind === "string" ? <Preview of={one} size={0} depth={depth + 1} /> : <ShownValue value={one} depth={depth + 1} />}
+          {isObject(one) && typeof one.kind === "string" ? <PreviewView of={one} size={0} depth={depth + 1} /> : <ShownValue value={one} depth={depth + 1} />}
         </div>
       ))}
       {typeof of.count === "number" && of.count > parts.length && <Text size="xs" c="dimmed">{counted(of.count, "part")} in all</Text>}

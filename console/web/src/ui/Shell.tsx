@@ -2,7 +2,7 @@ import { ActionIcon, AppShell, Burger, Button, Group, Text, Tooltip, useMantineC
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { Activity, GitCompareArrows, HeartPulse, Moon, Play, Server, Sun, Workflow } from "lucide-react";
+import { Activity, Bell, GitCompareArrows, HeartPulse, Moon, Package, Play, Server, Shapes, Sun, Workflow } from "lucide-react";
 import { useEffect } from "react";
 import { get, remove } from "../api/client";
 import type { Info, Session } from "../api/types";
@@ -13,6 +13,9 @@ const PAGES = [
   { to: "/workflows", word: "Workflows", Icon: Workflow, key: "w" },
   { to: "/launch", word: "Launch", Icon: Play, key: "l" },
   { to: "/compare", word: "Compare", Icon: GitCompareArrows, key: "c" },
+  { to: "/artifacts", word: "Artifacts", Icon: Package, key: "a" },
+  { to: "/types", word: "Types", Icon: Shapes, key: "t" },
+  { to: "/notifications", word: "Notifications", Icon: Bell, key: "n" },
   { to: "/pools", word: "Workers", Icon: Server, key: "p" },
   { to: "/health", word: "Health", Icon: HeartPulse, key: "h" },
 ] as const;

@@ -65,5 +65,8 @@ export function figure(value: number): string {
 
 export const shortId = (id: string): string => id.slice(-12);
 
+/** The class's name without its module: "shop.Basket" -> "Basket". */
+export const className = (qualified: string): string => qualified.slice(Math.max(qualified.lastIndexOf(":"), qualified.lastIndexOf(".")) + 1);
+
 /** The function's name without its module: "shop:score" -> "score". */
 export const functionName = (qualified: string): string => qualified.slice(qualified.lastIndexOf(":") + 1);

@@ -1,22 +1,20 @@
-import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Play, Search as SearchIcon } from "lucide-react";
-import { useState } from "react";
+import { Link } from "@tanstack/react-router";
+import { Play } from "lucide-react";
 import { get } from "../api/client";
 import type { Workflows } from "../api/types";
 import { ago } from "../ui/format";
-import { textOf, type Search } from "../ui/links";
+import { textOf } from "../ui/links";
+import { More, SearchField, useAddress } from "../ui/lists";
 import { Empty, Failed, Loading, Page, useNow } from "../ui/pieces";
 
+const PATH = "/workflows";
+
 export function WorkflowsPage() {
-  const search = useSearch({ strict: false }) as Search;
-  const navigate = useNavigate();
+  const { search } = useAddress(PATH);
   const now = useNow(30_000);
   const query = textOf(search.q) ?? "";
-  const [words, setWords] = useState(query);
-  const later = useDebouncedCallback((q: string) => void navigate({ to: "/workflows" as string, search: { q } as never, replace: true }), 250);
   const found = useInfiniteQuery({
     queryKey: ["workflow-list", query],
     queryFn: ({ pageParam, signal }) => get<Workflows>("/workflows", { q: query, after: pageParam, limit: 100 }, signal),
@@ -27,7 +25,7 @@ export function WorkflowsPage() {
   const workflows = found.data?.pages.flatMap((page) => page.workflows) ?? [];
   return (
     <Page title="Workflows">
-      <TextInput maw={320} leftSection={<SearchIcon size={15} />} placeholder="Words of its name or description" aria-label="Find a workflow" value={words} onChange={(event) => { setWords(event.currentTarget.value); later(event.currentTarget.value); }} />
+      <SearchField path={PATH} label="Find a workflow" placeholder="Words of its name or description" />
       {found.isPending ? <Loading what="workflows" /> : found.isError ? <Failed error={found.error} retry={() => void found.refetch()} /> : workflows.length === 0 ? (
         <div className="panel">{query ? <Empty title={`No workflow matches “${query}”`} /> : <Empty title="No workflow is deployed yet">A deployed workflow has a name, by which everybody can launch it: <span className="mono">penstock deploy FILE.py --team TEAM</span></Empty>}</div>
       ) : (
@@ -50,7 +48,7 @@ export function WorkflowsPage() {
           ))}
         </Stack>
       )}
-      {found.hasNextPage && <Group justify="center"><Button variant="default" onClick={() => void found.fetchNextPage()}>Show more</Button></Group>}
+      <More of={found} />
     </Page>
   );
 }

@@ -330,6 +330,64 @@ class OperatorRow(_message.Message):
     summaries: _containers.RepeatedCompositeFieldContainer[OperatorSummary]
     def __init__(self, operator: _Optional[str] = ..., summaries: _Optional[_Iterable[_Union[OperatorSummary, _Mapping]]] = ...) -> None: ...
 
+class ListArtifactsRequest(_message.Message):
+    __slots__ = ("artifact", "type_name", "workflow", "operator", "team", "search", "run_id", "page_size", "page_token")
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    artifact: bytes
+    type_name: str
+    workflow: str
+    operator: str
+    team: str
+    search: str
+    run_id: bytes
+    page_size: int
+    page_token: str
+    def __init__(self, artifact: _Optional[bytes] = ..., type_name: _Optional[str] = ..., workflow: _Optional[str] = ..., operator: _Optional[str] = ..., team: _Optional[str] = ..., search: _Optional[str] = ..., run_id: _Optional[bytes] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListArtifactsResponse(_message.Message):
+    __slots__ = ("artifacts", "next_page_token", "lag")
+    ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    artifacts: _containers.RepeatedCompositeFieldContainer[ArtifactRecord]
+    next_page_token: str
+    lag: Lag
+    def __init__(self, artifacts: _Optional[_Iterable[_Union[ArtifactRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., lag: _Optional[_Union[Lag, _Mapping]] = ...) -> None: ...
+
+class ArtifactRecord(_message.Message):
+    __slots__ = ("value", "recorded_at_us", "run_id", "plan", "workflow", "team", "node", "place", "port", "node_name", "operator")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    NODE_NAME_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    value: _value_pb2.Value
+    recorded_at_us: int
+    run_id: bytes
+    plan: bytes
+    workflow: str
+    team: str
+    node: int
+    place: int
+    port: str
+    node_name: str
+    operator: str
+    def __init__(self, value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., recorded_at_us: _Optional[int] = ..., run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., workflow: _Optional[str] = ..., team: _Optional[str] = ..., node: _Optional[int] = ..., place: _Optional[int] = ..., port: _Optional[str] = ..., node_name: _Optional[str] = ..., operator: _Optional[str] = ...) -> None: ...
+
 class StatisticsRequest(_message.Message):
     __slots__ = ("from_day", "before_day", "workflow", "team", "operator", "by")
     FROM_DAY_FIELD_NUMBER: _ClassVar[int]

@@ -64,6 +64,11 @@ class HistoryServiceStub:
                 request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CompareRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CompareResponse.FromString,
                 _registered_method=True)
+        self.ListArtifacts = channel.unary_unary(
+                '/penstock.history.v1.HistoryService/ListArtifacts',
+                request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListArtifactsRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListArtifactsResponse.FromString,
+                _registered_method=True)
         self.Statistics = channel.unary_unary(
                 '/penstock.history.v1.HistoryService/Statistics',
                 request_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.StatisticsRequest.SerializeToString,
@@ -126,6 +131,13 @@ class HistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListArtifacts(self, request, context):
+        """Artifacts where they were recorded: as outputs of nodes and inputs of runs, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Statistics(self, request, context):
         """Figures by day or in all, by workflow, team and operator.
         """
@@ -179,6 +191,11 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.Compare,
                     request_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CompareRequest.FromString,
                     response_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.CompareResponse.SerializeToString,
+            ),
+            'ListArtifacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListArtifacts,
+                    request_deserializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListArtifactsRequest.FromString,
+                    response_serializer=penstock__proto_dot_history_dot_v1_dot_service__pb2.ListArtifactsResponse.SerializeToString,
             ),
             'Statistics': grpc.unary_unary_rpc_method_handler(
                     servicer.Statistics,
@@ -358,6 +375,33 @@ class HistoryService:
             '/penstock.history.v1.HistoryService/Compare',
             penstock__proto_dot_history_dot_v1_dot_service__pb2.CompareRequest.SerializeToString,
             penstock__proto_dot_history_dot_v1_dot_service__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListArtifacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.history.v1.HistoryService/ListArtifacts',
+            penstock__proto_dot_history_dot_v1_dot_service__pb2.ListArtifactsRequest.SerializeToString,
+            penstock__proto_dot_history_dot_v1_dot_service__pb2.ListArtifactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

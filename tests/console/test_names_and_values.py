@@ -1,0 +1,71 @@
+"""The console's pages about what runs leave behind: artifacts with their lineage, types, notifications."""
+
+import re
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.console.conftest import SHOWN_MS
+from tests.console.test_browser import deploy, recorded_artifact
+from tests.gateway.programs import Programs
+
+expect.set_options(timeout=SHOWN_MS)
+
+
+def test_from_a_run_to_an_artifact_and_to_who_made_and_used_it(
+    page: Page, rest: httpx.Client, programs: Programs
+) -> None:
+    run = programs.launch("doubled", n=4, data=5)
+    programs.ended(run)
+    artifact = recorded_artifact(rest, run)["artifact"]
+    page.goto(f"/runs/{run}?node=repeat")
+    page.get_by_role("link", name="Lineage").first.click()
+    expect(page).to_have_url(re.compile(f"/artifacts/{artifact}"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("repeat.result")
+    expect(page.get_by_role("group", name="Made by")).to_contain_text("run " + run[-12:])
+    expect(page.get_by_role("group", name="Used by")).to_contain_text("output data")
+    page.goto("/artifacts?q=repea")
+    row = page.get_by_role("row", name=re.compile(run[-12:]))
+    row.get_by_role("button", name="doubled").click()
+    expect(page).to_have_url(re.compile("workflow=rest_program"))
+    expect(row).to_be_visible()
+    page.get_by_label("Find artifacts").fill("no such type")
+    expect(page.get_by_text("No artifact matches")).to_be_visible()
+    page.get_by_label("Find artifacts").fill(artifact[:10])
+    expect(row).to_be_visible()
+
+
+def test_a_type_and_the_workflows_with_it(page: Page, rest: httpx.Client, programs: Programs) -> None:
+    deploy(rest, programs, "filled")
+    page.goto("/types?q=basket")
+    page.get_by_role("link", name="Basket").click()
+    fields = page.get_by_role("table", name="Fields of version 1")
+    expect(fields.get_by_role("row", name=re.compile("items int"))).to_be_visible()
+    expect(fields.get_by_role("row", name=re.compile("total float optional"))).to_be_visible()
+    expect(page.get_by_text("takes it as basket; returns it as result")).to_be_visible()
+
+
+def test_who_is_told_and_what_became_of_it(page: Page, programs: Programs) -> None:
+    page.goto("/notifications?tab=channels")
+    page.get_by_role("button", name="Add a channel").click()
+    page.get_by_label("Name").fill("ops")
+    page.get_by_label("Address").fill("https://localhost/hook")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("row", name=re.compile("^ops.*not signed"))).to_be_visible()
+    page.get_by_role("button", name="Send a test message to ops").click()
+    expect(page.get_by_role("alert").filter(has_text="ops got no message")).to_contain_text("localhost")
+    page.get_by_role("tab", name=re.compile("Rules")).click()
+    page.get_by_role("button", name="Add a rule").click()
+    page.get_by_label("Name").fill("failures")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("row", name=re.compile("failures any workflow Failed ops"))).to_be_visible()
+    run = programs.launch("failing", n=2)
+    programs.ended(run)
+    page.get_by_role("tab", name=re.compile("Messages")).click()
+    row = page.get_by_role("row", name=re.compile(run[-12:]))
+    expect(row).to_contain_text(re.compile("Waiting|Given up"))
+    expect(row).to_contain_text("localhost")
+    page.get_by_role("tab", name=re.compile("Rules")).click()
+    page.get_by_role("button", name="Remove rule failures").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_text("No rule says who is told")).to_be_visible()
