@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 from penstock_gateway.api.context import ARTIFACT_EXAMPLE, PLAN_EXAMPLE, RUN_EXAMPLE
+from penstock_gateway.api.registered_types import TYPE_EXAMPLE
 from penstock_gateway.app import make_app
 
 from tests.gateway.programs import Programs
@@ -57,6 +58,7 @@ class Examples:
             RUN_EXAMPLE[:8]: run[:8],
             "greet": "double",
             "doubled": "documented",
+            TYPE_EXAMPLE: "rest_program.Basket",
         }
 
     def real(self, value: Any) -> Any:
@@ -98,8 +100,10 @@ def examples(rest: httpx.Client, programs: Programs) -> Examples:
     assert rest.put("/notifications/rules/old", json={"channel": "ops", "kinds": ["failed"]}).status_code == 200
     deployed = rest.post("/workflows/documented/versions", json={"plan": plan, "team": "search"})
     assert deployed.status_code in (200, 201), deployed.text
+    typed = {"plan": programs.plan("filled"), "team": "search"}
+    assert rest.post("/workflows/filled/versions", json=typed).status_code in (200, 201)
     # The history follows a little later.
-    wait_for(lambda: rest.get(f"/runs/{run}/figures").status_code == 200)
+    wait_for(lambda: rest.get(f"/artifacts/{artifact}/lineage").status_code == 200)
     return Examples(run, plan, artifact)
 
 

@@ -330,7 +330,7 @@ async def test_months_and_days_add_up_to_the_same(database_url: str, first: int,
     for day in range(0, 400, 3):
         for operator in ("", "m:f"):
             changes.figures.of(Key(day, "m:w", f"team{day % 2}", operator)).count(SUCCEEDED, 1, 1_000 * (day + 1))
-    await writer.write(changes, lambda plan, node: "")
+    await writer.write(changes, lambda plan: None)
     writer.release()
     database = Database(database_url)
     await database.open()

@@ -10,14 +10,12 @@ from penstock_proto.value.v1.value_pb2 import Value
 from starlette.responses import Response
 
 from ..edge.answers import answer, shown_time
-from ..edge.pages import TOKEN_PATTERN
 from ..edge.problems import Problem
 from . import lineage_models as models
 from .context import NAME_CHARS_MAX, NAME_PATTERN, RUN_PATTERN, ArtifactHash, Context, Here
 from .shown import artifact_href
+from .workflows import PAGE, PAGE_MAX, After
 
-PAGE: Final = 50
-PAGE_MAX: Final = 500
 NAMES_CHARS_MAX: Final = 300
 
 router = APIRouter(prefix="/v1", tags=["artifacts"])
@@ -43,9 +41,7 @@ async def list_artifacts(
     ] = "",
     run: Annotated[str, Query(pattern=RUN_PATTERN + "|^$", description="Id of a run.")] = "",
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE,
-    after: Annotated[
-        str, Query(pattern=TOKEN_PATTERN, description="`next` of the page before, with the same filters.")
-    ] = "",
+    after: After = "",
 ) -> Response:
     """List artifacts where they were recorded, as outputs of nodes and inputs of runs: the latest first."""
     filters = json.dumps(["artifacts", artifact, type, workflow, operator, team, q, run])

@@ -15,6 +15,7 @@ from .workflows import PAGE, PAGE_MAX, After
 
 VERSIONS_MAX: Final = 5
 TYPE_CHARS_MAX: Final = 500
+TYPE_EXAMPLE: Final = "shop.Basket"
 
 router = APIRouter(prefix="/v1", tags=["types"])
 
@@ -49,7 +50,7 @@ async def get_type(
             description="Qualified name of a class.",
             max_length=TYPE_CHARS_MAX,
             pattern=r"^[^\x00-\x1f\x7f/]+$",
-            examples=["shop:Basket"],
+            examples=[TYPE_EXAMPLE],
         ),
     ],
 ) -> Response:

@@ -38,7 +38,7 @@ class TypeVersion(Body):
     fields: list[TypeField]
     workflow: str = Field(description="The version of a workflow that brought it.")
     published_at: Time
-    used_by: list[TypeUse] = Field(description="Of each workflow, the latest version.")
+    used_by: list[TypeUse] = Field(description="The latest version of each workflow.")
 
 
 class TypeVersions(Body):

@@ -41,7 +41,7 @@ def artifacts(
     An artifact is a value that is not small JSON: a table, an array, a model, a file.
     """
     if artifact is not None and (len(artifact) != HASH_CHARS or set(artifact) - set("0123456789abcdef")):
-        raise typer.BadParameter(f"{artifact!r} is no SHA-256: expected {HASH_CHARS} digits of 0-9 and a-f")
+        raise typer.BadParameter(f"invalid hash {artifact!r}: expected a SHA-256, {HASH_CHARS} digits of 0-9 and a-f")
 
     async def look(client: AsyncClient) -> int:
         if artifact is not None:

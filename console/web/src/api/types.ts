@@ -800,7 +800,7 @@ export type TypeVersion = {
   workflow: string;
   /** RFC 3339, with microseconds. */
   published_at: string;
-  /** Of each workflow, the latest version. */
+  /** The latest version of each workflow. */
   used_by: (TypeUse)[];
 };
 

@@ -36,7 +36,7 @@ function VersionView({ one, before, now }: { one: TypeVersion; before?: TypeVers
     <section className="panel" style={{ padding: 16 }}>
       <Group justify="space-between" mb="xs">
         <Text fw={600} component="h2" m={0}>Version {one.version}</Text>
-        <Text size="sm" c="dimmed" title={moment(one.published_at)}>{ago(one.published_at, now)}, with <Anchor component={Link} to={`/workflows/${one.workflow.split("@")[0]}` as string} inherit>{one.workflow}</Anchor></Text>
+        <Text size="sm" c="dimmed" title={moment(one.published_at)}>{ago(one.published_at, now)}, with <Anchor component={Link} to={`/workflows/${one.workflow.split("@")[0]}` as string} inherit underline="always">{one.workflow}</Anchor></Text>
       </Group>
       <div className="two-columns">
         <div style={{ overflowX: "auto" }}>
