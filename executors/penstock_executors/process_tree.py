@@ -11,19 +11,24 @@ from typing import Final
 
 LINUX: Final = sys.platform == "linux"
 _PROC: Final = "/proc"
+_THREADS: Final = 17  # position of the number of threads in `stat`, after the name
+_NO_MEMORY: Final = b"0 0 0 0 0 0 0\n"
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 SWEEPS_MAX: Final = 100
 SWEEP_PAUSE_S: Final = 0.02
 
 
 def children() -> dict[int, list[int]]:
-    """Return the living children of every process; of processes that have ended but were not waited for, none."""
+    """Return the living children of every process; of processes that have ended but were not waited for, none.
+
+    A process whose main thread has ended looks like one of those, but lives as long as another of its threads.
+    """
     if not LINUX:
         return _children_elsewhere()
     found: dict[int, list[int]] = {}
     for pid in _pids():
-        fields = _read(f"{_PROC}/{pid}/stat").rpartition(b")")[2].split(None, 2)
-        if len(fields) == 3 and fields[0] not in (b"Z", b"X"):
+        fields = _read(f"{_PROC}/{pid}/stat").rpartition(b")")[2].split(None, _THREADS + 1)
+        if len(fields) > _THREADS and (fields[0] not in (b"Z", b"X") or int(fields[_THREADS]) > 1):
             found.setdefault(int(fields[1]), []).append(pid)
     return found
 
@@ -46,13 +51,13 @@ def send(pids: Iterable[int], *numbers: signal.Signals) -> None:
 
 def resident_bytes(pid: int) -> int:
     """Memory of a process that is in use, with all that it shares with others: an upper bound, and cheap."""
-    fields = _read(f"{_PROC}/{pid}/statm").split()
+    fields = _told(pid, "statm", _NO_MEMORY).split()
     return int(fields[1]) * _PAGE_BYTES if len(fields) > 1 else 0
 
 
 def used_bytes(pid: int) -> int:
     """Memory that a process takes from others: what it shares with n processes counts 1/n, files not at all."""
-    lines = [line.split() for line in _read(f"{_PROC}/{pid}/smaps_rollup").splitlines()]
+    lines = [line.split() for line in _told(pid, "smaps_rollup").splitlines()]
     sizes = {line[0]: int(line[1]) << 10 for line in lines if len(line) == 3 and line[2] == b"kB"}
     if b"Pss_Anon:" not in sizes:  # an old kernel: with files
         return sizes.get(b"Pss:", 0)
@@ -65,9 +70,7 @@ def end_marked(mark: str) -> int:
         return 0
     needle, ended = mark.encode(), 0
     for _ in range(SWEEPS_MAX):
-        found = [
-            pid for pid in _pids() if pid != os.getpid() and needle in _read(f"{_PROC}/{pid}/environ").split(b"\0")
-        ]
+        found = [pid for pid in _pids() if pid != os.getpid() and needle in _told(pid, "environ").split(b"\0")]
         if not found:
             break
         ended += len(found)
@@ -78,6 +81,18 @@ def end_marked(mark: str) -> int:
 
 def _pids() -> Iterator[int]:
     return (int(name) for name in os.listdir(_PROC) if name.isdigit())
+
+
+def _told(pid: int, name: str, nothing: bytes = b"") -> bytes:
+    """What a file of the system says of a process; if its main thread has ended, what it says of another thread."""
+    told = _read(f"{_PROC}/{pid}/{name}")
+    if told not in (b"", nothing):
+        return told
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"{_PROC}/{pid}/task"):
+            if int(thread) != pid and (told := _read(f"{_PROC}/{thread}/{name}")):
+                return told
+    return b""
 
 
 def _read(path: str | Path) -> bytes:

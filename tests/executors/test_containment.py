@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ print('here', flush=True)
 time.sleep(1000)
 '''
 SLEEPING = "import time; time.sleep(1000)"
+# Its main thread has ended, so that the system shows the process as a zombie; another thread lives.
+HEADLESS = '''
+import ctypes, os, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+if os.fork() == 0:
+    time.sleep(1000)
+ctypes.CDLL(None).pthread_exit(None)
+'''
 
 @operator
 def launch(a: str) -> int:
@@ -75,8 +84,10 @@ def daemons(a: int) -> int:
 
 @operator
 def leave(a: str) -> int:
-    code = STUBBORN if a == "stubborn" else SLEEPING
-    subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    code = {"stubborn": STUBBORN, "headless": HEADLESS}.get(a, SLEEPING)
+    left = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    while a == "headless" and ") Z " not in open(f"/proc/{left.pid}/stat").read():
+        time.sleep(0.01)
     if a == "crash":
         os.kill(os.getpid(), 11)
     if a == "exit":
@@ -93,16 +104,23 @@ def visible(a: float) -> str:
 """
 
 
-def descendants() -> list[psutil.Process]:
-    """All that this process has started and that lives, but for operator processes and their keeper."""
+def begun() -> list[psutil.Process]:
+    """All that lives and that the operators of this process have started, while they run."""
     keeper = keeper_of_this_process()
-    found = [each for each in keeper.children(recursive=True) if alive(each)]
-    return [each for each in found if not (each.ppid() == keeper.pid and os.getsid(each.pid) == each.pid)]
+    return [each for each in keeper.children(recursive=True) if alive(each) and each.ppid() != keeper.pid]
+
+
+def left(known: Sequence[psutil.Process] = ()) -> list[psutil.Process]:
+    """What of an attempt lives: all that is `known` of it, and programs; forks of the keeper have its command."""
+    keeper = keeper_of_this_process()
+    programs = [each for each in keeper.children(recursive=True) if command(each) != command(keeper)]
+    return [each for each in (*known, *programs) if alive(each)]
 
 
 def alive(process: psutil.Process) -> bool:
+    """Whether any thread of it lives."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
 
@@ -122,7 +140,7 @@ async def test_a_launcher_ends_its_workers_in_order(worker: Any, folder: Path) -
     it.order(stop=[number])
     assert (await it.ended(number)).failed.cause == ev.CAUSE_CANCELLED
     assert mark.exists()
-    assert not descendants()
+    assert not left()
 
 
 async def test_a_program_in_its_own_session_may_save_what_it_has(worker: Any, folder: Path) -> None:
@@ -132,7 +150,7 @@ async def test_a_program_in_its_own_session_may_save_what_it_has(worker: Any, fo
     it.order(number)
     assert (await it.ended(number.grant)).failed.cause == ev.CAUSE_TIMEOUT
     assert mark.exists()
-    assert not descendants()
+    assert not left()
 
 
 @pytest.mark.parametrize("operator", ["stubborn", "daemons"])
@@ -141,15 +159,16 @@ async def test_sessions_and_daemons_end_before_the_report(worker: Any, operator:
     it = await worker(OPS, grace_s=0.5)
     (number,) = it.order(it.grant(operator, 5, timeout_s=12.0 if how == "timeout" else 0.0))
     await until(lambda: it.lines.get(number, []).count("here") == 5)
-    assert len(descendants()) == 5
+    theirs = begun()
+    assert len(theirs) == 5
     if how == "cancel":
         it.order(stop=[number])
     cause = ev.CAUSE_CANCELLED if how == "cancel" else ev.CAUSE_TIMEOUT
     assert (await it.ended(number)).failed.cause == cause
-    assert not descendants()
+    assert not left(theirs)
 
 
-@pytest.mark.parametrize("how", ["return", "stubborn", "crash", "exit"])
+@pytest.mark.parametrize("how", ["return", "stubborn", "headless", "crash", "exit"])
 async def test_what_an_operator_leaves_ends_before_its_report(
     worker: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,8 +176,8 @@ async def test_what_an_operator_leaves_ends_before_its_report(
     it = await worker(OPS, cores=1)
     before = result(await it.run("pid"))
     report = await it.run("leave", how)
-    assert not descendants()
-    if how in ("return", "stubborn"):
+    assert not left()
+    if how in ("return", "stubborn", "headless"):
         assert result(report) == before
     else:
         assert report.failed.cause == ev.CAUSE_EXITED and report.failed.duration_us > 0
@@ -171,7 +190,7 @@ async def test_a_gpu_is_given_on_once_nothing_of_its_action_is_left(worker: Any)
     await until(lambda: it.lines.get(first, []).count("here") == 2)
     it.order(stop=[first])
     assert result(await it.ended(second)) == "0"
-    assert it.ends(first) and not descendants()
+    assert it.ends(first) and not left()
 
 
 WORKER = """
