@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
 import jsonschema_rs
+from penstock_proto.wire import is_words
 
 # A larger schema is not used.
 SCHEMA_CHARS_MAX: Final = 64 * 1024
@@ -23,8 +24,6 @@ BACKTRACKS_MAX: Final = 10_000
 SHOWN_CHARS_MAX: Final = 80
 # Values of an enum, and choices that do not fit, that a message names.
 NAMED_MAX: Final = 10
-# JSON has no word for these numbers; what Python writes for them is compared as numbers close to them.
-CONSTANTS: Final = {"NaN": 0.5, "Infinity": 1.7e308, "-Infinity": -1.7e308}
 
 # Keywords with schemas for the same value, and with those for the values in it.
 _HERE: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas")
@@ -136,7 +135,7 @@ class Schema:
 def parsed(data: bytes | str) -> Any:
     """The value that JSON stands for; raises BadJson."""
     try:
-        return json.loads(data, parse_constant=CONSTANTS.__getitem__)
+        return json.loads(data, parse_constant=str)  # as older clients write them
     except RecursionError:
         raise BadJson("it is nested too deeply") from None
     except ValueError as error:
@@ -168,6 +167,8 @@ def _cost(schema: Any, depth: int, root: Any, known: dict[tuple[int, int], int],
     if key[0] in around or "$dynamicRef" in rules:
         raise _TooMuch
     around.add(key[0])
+    if isinstance(choices := rules.get("anyOf"), list):  # a float costs as much as any number
+        rules = rules | {"anyOf": [each for each in cast(list[Any], choices) if not is_words(each)]}
     options: object = rules.get("enum")
     cost = 1 + (len(cast(list[object], options)) // CHEAP_PARTS if isinstance(options, list) else 0)
     if (reference := rules.get("$ref")) is not None:
@@ -228,9 +229,10 @@ def _pointer(error: Any) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
-def _words(error: Any) -> str:
-    """What is wrong, in our words, after the place where it is."""
-    place = "".join(f"item {part} " if isinstance(part, int) else f"field {part!r} " for part in error.instance_path)
+def _words(error: Any, outer: int = 0) -> str:
+    """What is wrong, in our words, after the place where it is, without what was said of that already."""
+    path = list(error.instance_path)[outer:]
+    place = "".join(f"item {part} " if isinstance(part, int) else f"field {part!r} " for part in path)
     return place + _what(error)
 
 
@@ -253,7 +255,8 @@ def _what(error: Any) -> str:
     if name == "additionalProperties":
         return f"has no field {', '.join(map(repr, kind.unexpected[:NAMED_MAX]))}"
     if name in ("anyOf", "oneOf") and hasattr(kind, "context"):
-        choices = [_words(errors[0]) for errors in kind.context if errors]
+        outer = len(error.instance_path)
+        choices = [_words(errors[0], outer) for errors in kind.context if errors and not _is_of_words(errors[0])]
         return " and ".join(list(dict.fromkeys(choices))[:NAMED_MAX]) or f"fits several choices: {_shown(value)}"
     if name == "pattern":
         return f"must match {kind.pattern!r}, not {_shown(value)}"
@@ -262,6 +265,11 @@ def _what(error: Any) -> str:
     if name == "uniqueItems":
         return "must have no item twice"
     return f"is not valid: {_shown(value)} breaks the rule {name!r}"
+
+
+def _is_of_words(error: Any) -> bool:
+    """Whether it says that a value is no number, which the other choice of a float says, too."""
+    return error.kind.name == "enum" and is_words({"enum": list(error.kind.options)})
 
 
 def _named(choices: Any) -> str:

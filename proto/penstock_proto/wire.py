@@ -4,7 +4,7 @@ docs/wire.md has the same for people, with examples.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 RUN_ID_BYTES: Final = 16  # a UUID of version 7, made by the client
 HASH_BYTES: Final = 32  # SHA-256: how plans, bundles and artifacts are named
@@ -12,10 +12,33 @@ INPUTS_NODE: Final = -1  # stands for the inputs of the run wherever a value is 
 INLINE_BYTES_MAX: Final = 1024  # a larger value travels as an artifact
 MESSAGE_BYTES_MAX: Final = 256 * 1024  # of the streams, and of each message of an answer that comes in several
 DEFAULT_POOL: Final = "default"  # what an empty name of a pool means
+NOT_FINITE: Final = ("NaN", "Infinity", "-Infinity")  # what a float is in JSON where JSON has no number for it
 
 # Trailers of a refused call.
 OWNER_TRAILER: Final = "penstock-owner"  # HOST:PORT of the instance to ask instead
 RETRY_AFTER_TRAILER: Final = "retry-after-s"  # seconds to wait before the call is repeated
+
+
+def word_of(number: float) -> str:
+    """Return the word for NaN or an infinity."""
+    return NOT_FINITE[0 if number != number else 1 if number > 0 else 2]
+
+
+def is_words(schema: Any) -> bool:
+    """Whether a schema is what that of a float has beside numbers: some of the words, and nothing else."""
+    if not isinstance(schema, dict):
+        return False
+    found = cast("dict[str, Any]", schema)
+    return found.keys() == {"enum"} and all(each in NOT_FINITE for each in found["enum"])
+
+
+def in_words(value: Any) -> Any:
+    """Return a value of plain Python as JSON can say it."""
+    if isinstance(value, float):
+        return value if value - value == 0.0 else word_of(value)
+    if isinstance(value, dict):
+        return {key: in_words(each) for key, each in cast("dict[str, Any]", value).items()}
+    return [in_words(each) for each in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def shard_of(run_id: bytes, shards: int) -> int:

@@ -96,6 +96,16 @@ def reading(file: Path) -> str:
     return read(file)
 
 
+@operator(cpu=0.1, memory=0)
+def half(x: float) -> float:
+    return x / 2
+
+
+@workflow
+def halved(x: float = float("nan")) -> float:
+    return half(x)
+
+
 @workflow
 def failing(n: int = 1) -> int:
     return add([fail(n), double(n)])

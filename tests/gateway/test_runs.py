@@ -58,6 +58,12 @@ def test_json_comes_back_as_it_was_sent(rest: httpx.Client, programs: Programs, 
     assert given["name"] == "value"
 
 
+def test_infinity_is_a_text_that_a_float_admits(rest: httpx.Client, programs: Programs) -> None:
+    assert programs.ended(programs.launch("halved", x="-Infinity"))["outputs"]["result"] == "-Infinity"
+    refused = rest.post("/runs", json={"plan": programs.plan("halved"), "inputs": {"x": "inf"}})
+    assert refused.status_code == 422 and errors(refused) == {"/inputs/x": "input 'x' must be number, not \"inf\""}
+
+
 def test_the_output_of_one_run_is_the_input_of_another(rest: httpx.Client, programs: Programs) -> None:
     first = programs.launch("doubled", n=1)
     data = programs.ended(first)["outputs"]["data"]

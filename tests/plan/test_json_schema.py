@@ -10,7 +10,7 @@ from penstock_plan.json_schema import BadJson, Schema, parsed
 
 POINT = {"type": "object", "required": ["x"], "properties": {"x": {"type": "integer"}, "y": {"$ref": "#/$defs/side"}}}
 
-
+FLOAT = {"anyOf": [{"type": "number", "minimum": 0}, {"enum": ["Infinity"]}]}
 PAIRS = {"prefixItems": [{"type": "string"}], "items": {"type": "integer"}}
 
 
@@ -46,7 +46,10 @@ def as_sent(value: Any) -> Any:
         ({"maxProperties": 1}, {"a": 1, "b": 2}, "must have at most 1 fields, not 2"),
         ({"multipleOf": 3}, 4, "must be a multiple of 3, not 4"),
         ({"uniqueItems": True}, [1, 1], "must have no item twice"),
-        ({"minimum": 0}, float("-inf"), "must be at least 0, not -1.7e+308"),
+        ({"type": "number"}, float("inf"), 'must be number, not "Infinity"'),
+        (FLOAT, "nan", 'must be number, not "nan"'),
+        (FLOAT, -1, "must be at least 0, not -1"),
+        ({"items": FLOAT}, [float("-inf")], 'item 0 must be number, not "-Infinity"'),
         (POINT | {"$defs": {"side": {"maximum": 9}}}, {"x": 1, "y": 10}, "field 'y' must be at most 9, not 10"),
         ({"additionalProperties": {"type": "string"}}, {"a": 1}, "field 'a' must be string, not 1"),
         ({"anyOf": [{"type": "string"}, {"minimum": 5}]}, 1, "must be string, not 1 and must be at least 5, not 1"),
@@ -70,8 +73,9 @@ def test_what_is_wrong_is_said(schema: dict[str, Any], value: Any, text: str) ->
         ({"minLength": 5}, [1]),
         ({"maxItems": 1}, "abc"),
         ({"$ref": "http://127.0.0.1:1/schema"}, 1),
-        ({"type": "number"}, float("inf")),
-        ({"type": "number"}, float("nan")),
+        (FLOAT, "Infinity"),
+        (FLOAT, float("inf")),
+        ({"properties": {f"f{n}": FLOAT for n in range(1_500)}}, {"f1": "Infinity"}),
         ({"$ref": "#/nowhere"}, 1),
         ({"$ref": "#"}, 1),
         ({"minimum": "x"}, 1),

@@ -48,7 +48,8 @@ def test_no_items_are_one_empty_piece() -> None:
 def test_the_page_has_the_numbers_of_the_code() -> None:
     stated = dict(re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", PAGE, re.MULTILINE))
     constants = {name: value for name, value in vars(wire).items() if name.isupper()}
-    assert {name: stated[name] for name in constants} == {name: str(value) for name, value in constants.items()}
+    spelt = {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in constants.items()}
+    assert {name: stated[name] for name in constants} == spelt
 
 
 def test_the_vectors_of_the_page_hold() -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import penstock
+import pydantic
 import pytest
 from penstock import Dataset, Metrics, Model, operator, workflow
 from penstock.compiler import schema
@@ -40,13 +41,14 @@ class Tree(BaseModel):
     children: list[Tree] = []
 
 
+FLOAT = {"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
 DECIMAL = r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"
 ROW = {
     "type": "array",
     "minItems": 2,
     "maxItems": 2,
     "prefixItems": [
-        {"title": "Pixels", "type": "array", "items": {"type": "number"}},
+        {"title": "Pixels", "type": "array", "items": FLOAT},
         {"title": "Label", "type": "integer"},
     ],
 }
@@ -66,7 +68,11 @@ WITH_ARRAY = {
     ("annotation", "expected"),
     [
         (int, {"type": "integer"}),
-        (float, {"type": "number"}),
+        (float, FLOAT),
+        (Annotated[float, Field(ge=0)], {"anyOf": [{"type": "number", "minimum": 0}, {"enum": ["Infinity"]}]}),
+        (Annotated[float, Field(ge=0, lt=1)], {"type": "number", "minimum": 0, "exclusiveMaximum": 1}),
+        (pydantic.FiniteFloat, {"type": "number"}),
+        (float | None, {"anyOf": [*FLOAT["anyOf"], {"type": "null"}]}),
         (str, {"type": "string"}),
         (bool, {"type": "boolean"}),
         (Annotated[int, Field(ge=1, title="N")], {"type": "integer", "minimum": 1, "title": "N"}),

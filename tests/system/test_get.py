@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ Project = Callable[[str, str], Path]
 FLOW = """
     import time
     from pathlib import Path
+    from dataclasses import dataclass
     from typing import Any, NamedTuple
 
     import numpy as np
@@ -34,6 +36,11 @@ FLOW = """
         table: pd.DataFrame
         model: Model[dict[str, Any]]
         numbers: list[float]
+
+
+    @dataclass
+    class Scores:
+        best: float
 
 
     @operator
@@ -54,6 +61,17 @@ FLOW = """
         made = make(picture)
         plots = [made.plot, made.plot]
         return {"plot": made.plot, "plots": plots, "numbers": made.numbers, "sum": summed(made.numbers)}
+
+
+    @operator
+    def seen(loss: float, either: float | str, scores: Scores) -> dict[str, Any]:
+        assert (loss, scores.best) == (float("-inf"), float("inf")) and either == "NaN"
+        return {"loss": loss, "either": either, "list": [1.0, float("nan")], "scores": (scores.best,)}
+
+
+    @workflow
+    def lost(loss: float, either: float | str, scores: Scores) -> dict[str, Any]:
+        return seen(loss, either, scores)
 
 
     @operator
@@ -150,8 +168,27 @@ def test_in_python(stack: Served, run: str, tmp_path: Path) -> None:
         assert client.output(run, "make.table")["n"].tolist() == [1, 2]
         assert client.output(run, "make.model.payload.w").tolist() == [1.0, 1.0, 1.0]
         assert client.output(run, "summed", float) == 3 / 7
+        assert math.isnan(client.output(run, "numbers")[-1])
         assert [each.path for each in client.outputs(run, "make")][:2] == ["make.plot", "make.table"]
         assert client.save(run, "numbers", tmp_path).path == tmp_path / "numbers.json"
+
+
+def test_nan_and_infinities_on_their_way(stack: Served, flow: Path, tmp_path: Path) -> None:
+    words = ("run", f"{flow}:lost", "--either", "NaN", "--scores", '{"best": "Infinity"}')
+    done = stack.cli(*words, "--loss=-inf", "--json")
+    assert done.code == 0, done.err
+    assert done.json["outputs"]["result"] == {
+        "loss": "-Infinity",
+        "either": "NaN",
+        "list": [1.0, "NaN"],
+        "scores": ["Infinity"],
+    }
+    with Client(stack.address) as client:
+        found = client.output(done.json["run"], "result")
+        assert found.pop("list")[0] == 1.0
+        assert found == {"loss": float("-inf"), "either": "NaN", "scores": (float("inf"),)}
+    refused = stack.cli(*words, "--loss", "small", "--json")
+    assert refused.code == 2 and "'small' is not float" in refused.err
 
 
 def test_nodes_of_a_run_that_goes_on_and_fails(stack: Served, flow: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { changeOf, numbersOf } from "../src/compare/numbers";
 import { asCommand, asCurl, asPython, bodyOf, python, quoted, type Launching } from "../src/launch/copies";
-import { branchOf, fieldOf, initial, titleOf, type Field, type Json, type Schema } from "../src/launch/fields";
+import { branchOf, fieldOf, initial, numberOf, titleOf, type Field, type Json, type Schema } from "../src/launch/fields";
 import { parsed } from "../src/launch/Reference";
 import { check, ofServer } from "../src/launch/validation";
 import { packed, unpacked } from "../src/ui/links";
@@ -57,6 +57,17 @@ test("errors are beside their fields", () => {
   expect(Object.fromEntries(ofServer([{ pointer: "/inputs/layer/width", detail: "input 'layer' field 'width' must be at least 1, not 0" }]))).toEqual({ "/layer/width": "field 'width' must be at least 1, not 0" });
 });
 
+test("a float is one field, also with the words for NaN and the infinities", () => {
+  const share = { anyOf: [{ type: "number", minimum: 0 }, { enum: ["Infinity"] }] };
+  const root: Schema = { type: "object", properties: { share, none: { anyOf: [...share.anyOf, { type: "null" }] }, either: { anyOf: [...share.anyOf, { type: "string" }] } } };
+  const made = Object.fromEntries((fieldOf(root, "", root) as Extract<Field, { kind: "record" }>).fields.map(({ name, field }) => [name, field]));
+  expect([made.share, made.none]).toMatchObject([{ kind: "number", words: ["Infinity"], isOptional: false }, { kind: "number", words: ["Infinity"], isOptional: true }]);
+  expect((made.either as Extract<Field, { kind: "union" }>).options.map(({ kind }) => kind)).toEqual(["number", "text"]);
+  expect([numberOf("1.", ["Infinity"]), numberOf("Infinity", ["Infinity"]), numberOf("NaN", ["Infinity"]), numberOf("1e", [])]).toEqual([1, "Infinity", "NaN", "1e"]);
+  expect([...check(root, { share: -1, none: "Infinity", either: "x" }, new Set())]).toEqual([["/share", "must be at least 0"]]);
+  expect([...check(root, { share: "NaN" }, new Set())]).toEqual([["/share", "must be number, not string"]]);
+});
+
 test("what a list or a branch begins with fits, where the schema says enough", () => {
   expect(initial(fields.layer, SCHEMA)).toEqual({ kind: "dense" });
   expect(initial(fields.pair, SCHEMA)).toEqual([null, ""]);
@@ -75,7 +86,7 @@ function random(seed: number): (most: number) => number {
 function made(next: (most: number) => number, depth: number): [Schema, Json] {
   switch (next(depth > 3 ? 5 : 10)) {
     case 0: return [{ type: "integer" }, next(100)];
-    case 1: return [{ type: "number" }, next(100) / 8];
+    case 1: return [{ anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] }, [next(100) / 8, "NaN", "-Infinity"][next(3)]];
     case 2: return [{ type: "boolean" }, next(2) === 1];
     case 3: return [{ enum: ["a", "b"] }, "ab"[next(2)]];
     case 4: return [{ type: "string" }, `text ${next(9)} ☃`];

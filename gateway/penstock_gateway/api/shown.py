@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from penstock.client.expressions import value_json
+from penstock.client.previews import value_json
 from penstock.client.view import run_state
 from penstock_proto.history.v1 import service_pb2 as history
 from penstock_proto.state_tracker.v1 import service_pb2

@@ -11,6 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from penstock_proto.wire import in_words, is_words
+
 Schema = Mapping[str, Any]
 FILE_BYTES_MAX = 64 << 20
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
@@ -106,16 +108,9 @@ def _unknown(option: str, known: Mapping[str, Flag], left: list[str]) -> str:
 def read(schema: Schema, texts: Sequence[str]) -> Any:
     """Return the JSON value of the texts; several texts, or one that is not a JSON list, are the items of a list."""
     try:
-        return _adapted(_read(resolve(schema, schema), texts), schema, schema)
+        return in_words(_adapted(_read(resolve(schema, schema), texts), schema, schema))
     except RecursionError:
         raise BadValue(TOO_DEEP) from None
-
-
-def comparable(value: Any) -> Any:
-    """The value as a JSON Schema compares it, which has no word for infinity."""
-    from penstock_plan.json_schema import parsed
-
-    return parsed(json.dumps(value))
 
 
 def _read(schema: Schema, texts: Sequence[str]) -> Any:
@@ -249,7 +244,7 @@ class Number(float):
 
 def _loaded(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Number)
+        return json.loads(text, parse_float=Number, parse_constant=str)
     except ValueError as error:
         raise ValueError(f"not valid JSON: {error}") from None
 
@@ -329,7 +324,7 @@ def type_text(schema: Schema, root: Schema | None = None) -> str:
     if names := cast("list[str]", resolve(schema, root).get("x-names")):
         joined = " or ".join(["", *([] if "enum" in resolve(schema, root) else ["several joined by |"])])
         return f"one of {', '.join(names)}{joined}"
-    names = [_plain_text(option, root) for option in _alternatives(schema, root)]
+    names = [_plain_text(option, root) for option in _alternatives(schema, root) if not is_words(option)]
     return " or ".join(dict.fromkeys(names))
 
 

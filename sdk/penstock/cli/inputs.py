@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from . import terminal
-from .flags import Flag, comparable, parse, type_text
+from .flags import Flag, parse, type_text
 
 HELP_WORDS = ("--help", "-h")
 END_OF_OPTIONS = "--"
@@ -95,7 +95,7 @@ def read(target: str, form: Mapping[str, Any], words: Words) -> dict[str, Any]:
     refuse(target, clashes)
     values, problems = parse(flags, words.given)
     for flag in flags:
-        if flag.name in values and (problem := Schema(flag.schema).problem(comparable(values[flag.name]))):
+        if flag.name in values and (problem := Schema(flag.schema).problem(values[flag.name])):
             problems.append(f"{flag.option}: {problem}{_meant(problem, flag.schema)}")
     problems += [problem for flag in flags for problem in _relative_files(flag, values.get(flag.name))]
     refuse(target, problems)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, cast
 
+from penstock_proto.wire import NOT_FINITE
 from rich.console import RenderableType
 from rich.markdown import Markdown
 from rich.text import Text
@@ -21,8 +22,6 @@ LINES_MAX = 20
 LINE_CHARS_MAX = 120
 ITEMS_MAX = 8
 ID_DIGITS = 12
-# Words for what JSON has no number for.
-NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 def command(run_id: str, path: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from penstock_proto.wire import in_words
+
 from ..codecs import files
 from ..codecs.previews.figures import figure
 from . import expressions, trees
@@ -61,7 +63,7 @@ def content(tree: Tree, suffix: str = "") -> Content:
             picture = figure(tree.data)
             return File(suffix or (f".{picture['format']}" if picture else ".bin"), (tree.data,))
         case "json":
-            return _json(tree, suffix)
+            return _json(tree, tree.decoded(), suffix)
         case codec if codec in TABLES:
             return _table(tree, tree.decoded, suffix)
         case "numpy" | "torch" if suffix == ".csv":
@@ -73,8 +75,7 @@ def content(tree: Tree, suffix: str = "") -> Content:
             return File(suffix or natural or ".bin", (tree.data,))
 
 
-def _json(leaf: Leaf, suffix: str) -> Content:
-    value = leaf.decoded()
+def _json(leaf: Leaf, value: Any, suffix: str) -> Content:
     if isinstance(value, str) and suffix != ".json":
         return File(suffix or ".txt", (value.encode(errors="replace"),))
     if isinstance(value, dict) and value.keys() >= REPORT and suffix in ("", ".md", ".txt"):
@@ -89,7 +90,8 @@ def _json(leaf: Leaf, suffix: str) -> Content:
 
 def _json_text(leaf: Leaf, value: Any) -> Bytes:
     try:
-        return (json.dumps(value, ensure_ascii=False, indent=2).encode(errors="replace"), b"\n")
+        text = json.dumps(in_words(value), ensure_ascii=False, indent=2)
+        return (text.encode(errors="replace"), b"\n")
     except ValueError:  # an integer of thousands of digits
         return (leaf.data, b"\n")
 
@@ -106,14 +108,10 @@ def _rows_of(value: Any) -> dict[str, list[Any]] | None:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _is_json(tree: Tree) -> bool:
-    return tree.codec == "json" if isinstance(tree, Leaf) else all(map(_is_json, tree.parts))
-
-
 def _branch(branch: Branch, suffix: str) -> Content:
-    if _is_json(branch):  # of parts only because nothing was annotated, or to keep their classes
-        data = json.dumps(_index(branch, "", {}), ensure_ascii=False).encode(errors="replace")
-        return _json(Leaf("json", memoryview(data), branch.type_name), suffix)
+    if trees.is_json(branch):
+        data = json.dumps(trees.json_of(branch), ensure_ascii=False).encode(errors="replace")
+        return _json(Leaf("json", memoryview(data)), trees.plain(branch), suffix)
     if branch.kind == "record" and list(branch.names) == DATASET and isinstance(branch.parts[0], Branch):
         columns = branch.parts[0]
         if suffix in ("", *TABLE_SUFFIXES) and columns.kind == "dict":
@@ -170,6 +168,7 @@ def _table(tree: Tree, value: Callable[[], Any], suffix: str) -> File:
         case ".json":
             columns = _columns(value())
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            rows = in_words(rows)
             return File(".json", (json.dumps(rows, ensure_ascii=False, indent=1, default=str).encode(), b"\n"))
         case other:
             raise BadFormat(f"a table is saved as {', '.join(TABLE_SUFFIXES)}, not as {other}")

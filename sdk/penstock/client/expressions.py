@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 from penstock_plan.refs import add_refs
+from penstock_proto import wire
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
@@ -15,6 +15,7 @@ from penstock_proto.wire import INPUTS_NODE
 
 from .. import codecs
 from .errors import BadOutput
+from .float_words import Declared
 
 Recorded = Mapping[int, Sequence[value_pb2.Value]]
 Show = Callable[[value_pb2.Value], Any]
@@ -49,18 +50,9 @@ def parts_of(expr: plan_pb2.Expr) -> list[plan_pb2.Expr]:
     return [*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values]
 
 
-def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show | None = None) -> dict[str, Any]:
+def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show) -> dict[str, Any]:
     """Return each output as JSON; a value that is not JSON as its preview, or as the place of its bytes."""
-    return {output.name: shown_as(output.value, values, show or value_json) for output in plan.outputs}
-
-
-def value_json(value: value_pb2.Value) -> Any:
-    if value.codec == "json" and value.WhichOneof("body") == "inline":
-        return plain_json(value.inline)
-    shown: dict[str, Any] = {"type": value.type_name, "codec": value.codec, "size_bytes": value.size_bytes}
-    if value.WhichOneof("body") == "artifact":
-        shown["artifact"] = value.artifact.hex()
-    return shown
+    return {output.name: shown_as(output.value, values, show) for output in plan.outputs}
 
 
 def plain_json(data: bytes | memoryview) -> Any:
@@ -70,17 +62,9 @@ def plain_json(data: bytes | memoryview) -> Any:
     except msgspec.DecodeError:
         pass
     try:
-        return _in_words(codecs.decode("json", bytes(data)))
+        return wire.in_words(codecs.decode("json", bytes(data)))
     except codecs.CodecError:
         return bytes(data).decode(errors="replace")
-
-
-def _in_words(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: _in_words(each) for key, each in cast("dict[str, Any]", value).items()}
-    return [_in_words(each) for each in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
@@ -129,21 +113,28 @@ def shown_as(expr: plan_pb2.Expr, values: Recorded, show: Show) -> Any:
 Decode = Callable[[value_pb2.Value, Any], Any]
 
 
-def as_python(expr: plan_pb2.Expr, values: Recorded, annotation: Any, decode: Decode) -> Any:
+def as_python(plan: plan_pb2.Plan, expr: plan_pb2.Expr, values: Recorded, annotation: Any, decode: Decode) -> Any:
     """Return an output's value; its annotation is used where it is one value, what it is made of is plain Python."""
     if (value := lookup(expr, values)) is not None:
-        return decode(value, annotation)
+        return _decoded(plan, expr, value, annotation, decode)
     match expr.WhichOneof("kind"):
         case "sequence":
-            items = [as_python(item, values, Any, decode) for item in expr.sequence.items]
+            items = [as_python(plan, item, values, Any, decode) for item in expr.sequence.items]
             make = {"tuple": tuple, "set": set}.get(expr.sequence.kind, list)
             return cast(Any, make)(items)
         case "mapping":
-            keys = [as_python(key, values, Any, decode) for key in expr.mapping.keys]
-            parts = [as_python(part, values, Any, decode) for part in expr.mapping.values]
+            keys = [as_python(plan, key, values, Any, decode) for key in expr.mapping.keys]
+            parts = [as_python(plan, part, values, Any, decode) for part in expr.mapping.values]
             return dict(zip(keys, parts, strict=True))
         case "record":
-            parts = [as_python(part, values, Any, decode) for part in expr.record.values]
+            parts = [as_python(plan, part, values, Any, decode) for part in expr.record.values]
             return dict(zip(expr.record.names, parts, strict=True))
         case _:
             return None
+
+
+def _decoded(plan: plan_pb2.Plan, expr: plan_pb2.Expr, value: value_pb2.Value, annotation: Any, decode: Decode) -> Any:
+    found = decode(value, annotation)
+    if annotation is not Any or value.codec != "json":
+        return found
+    return Declared(plan, expr).exact(found, value.inline)

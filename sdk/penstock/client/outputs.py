@@ -71,7 +71,7 @@ class Found:
         """Return it decoded; raises NoSuchOutput, BadOutput."""
         try:
             whole = expressions.as_python(
-                self.place.expr, self.recorded, Any if self.place.parts else annotation, self._decode
+                self.plan, self.place.expr, self.recorded, Any if self.place.parts else annotation, self._decode
             )
             for name in self.place.parts:
                 whole = trees.part_of(whole, name)

@@ -9,16 +9,31 @@ from typing import Any
 from penstock_artifact_store import ArtifactStoreError
 from penstock_proto.value.v1 import value_pb2
 
-from ..codecs import RESULT_BYTES_MAX
+from ..codecs import RESULT_BYTES_MAX, CodecError
+from ..codecs.compound_format import NAME as BUNDLE
 from ..codecs.previews import Preview, preview
+from ..codecs.previews.containers import DATASET
+from . import trees
 from .errors import ClientError
-from .expressions import Show, plain_json, value_json
+from .expressions import Show
 from .values import Artifacts
 
 # Artifacts that are looked into at once; those beyond are shown by type and size.
 ARTIFACTS_MAX = 50
 # JSON of any size: an encoded value cannot have more bytes.
 ALL_JSON_BYTES = RESULT_BYTES_MAX
+# A larger value in parts is shown by its preview, also if all parts are JSON.
+PARTS_BYTES_MAX = 1 << 20
+
+
+def value_json(value: value_pb2.Value) -> Any:
+    """Return a value that is JSON and in the message, of another one its type, its size and its artifact."""
+    if (tree := _json_within(value)) is not None:
+        return trees.json_of(tree)
+    shown: dict[str, Any] = {"type": value.type_name, "codec": value.codec, "size_bytes": value.size_bytes}
+    if value.WhichOneof("body") == "artifact":
+        shown["artifact"] = value.artifact.hex()
+    return shown
 
 
 async def shown_with_previews(
@@ -26,21 +41,24 @@ async def shown_with_previews(
 ) -> Show:
     """Look into the values, and return what shows each of them; JSON up to so many bytes as it is."""
     values = list(values)
-    large = [value for value in values if value.codec == "json" and value.artifact]
+    large = [value for value in values if value.artifact and _may_be_json(value)]
     json_of = await whole_json(artifacts, [value for value in large if value.size_bytes <= json_bytes_max])
     found: dict[bytes, Preview] = {}
     if not previews:
         return lambda value: json_of[value.artifact] if value.artifact in json_of else value_json(value)
     for value in values:
         key = _key(value)
-        if key not in found and len(found) < ARTIFACTS_MAX and not _is_plain(value) and value.artifact not in json_of:
+        if (
+            key not in found
+            and len(found) < ARTIFACTS_MAX
+            and _json_within(value) is None
+            and value.artifact not in json_of
+        ):
             found[key] = await _preview(artifacts, value)
 
     def show(value: value_pb2.Value) -> Any:
         if value.artifact in json_of:
             return json_of[value.artifact]
-        if _is_plain(value):
-            return value_json(value)
         shown = value_json(value)
         return {**shown, "preview": found[_key(value)]} if _key(value) in found else shown
 
@@ -53,9 +71,13 @@ async def whole_json(artifacts: Artifacts, values: Sequence[value_pb2.Value]) ->
     for value in values:
         try:
             store = await artifacts.store([value])
-            if store is not None and value.artifact not in found:
-                found[value.artifact] = plain_json(await asyncio.to_thread(store.get, value.artifact))
-        except (ClientError, ArtifactStoreError):
+            if store is None or value.artifact in found:
+                continue
+            data = await asyncio.to_thread(store.get, value.artifact)
+            tree = trees.of_value(value, memoryview(data))
+            if trees.is_json(tree) and not _is_table(tree):
+                found[value.artifact] = trees.json_of(tree)
+        except (ClientError, ArtifactStoreError, CodecError):
             continue  # what is shown of it says so
     return found
 
@@ -67,8 +89,24 @@ async def _preview(artifacts: Artifacts, value: value_pb2.Value) -> Preview:
         return Preview(kind="unknown", problem=str(error))
 
 
-def _is_plain(value: value_pb2.Value) -> bool:
-    return value.codec == "json" and value.WhichOneof("body") == "inline"
+def _json_within(value: value_pb2.Value) -> trees.Tree | None:
+    """The parts of a value in the message, if all are JSON."""
+    if value.WhichOneof("body") != "inline" or not _may_be_json(value):
+        return None
+    try:
+        tree = trees.of_value(value, memoryview(value.inline))
+    except CodecError:
+        return None  # the preview says so
+    return tree if trees.is_json(tree) and not _is_table(tree) else None
+
+
+def _is_table(tree: trees.Tree) -> bool:
+    """Whether it is a Dataset, which is better shown as one."""
+    return isinstance(tree, trees.Branch) and list(tree.names) == DATASET
+
+
+def _may_be_json(value: value_pb2.Value) -> bool:
+    return value.codec == "json" or (value.codec == BUNDLE and value.size_bytes <= PARTS_BYTES_MAX)
 
 
 def _key(value: value_pb2.Value) -> bytes:

@@ -13,6 +13,7 @@ from penstock_proto.value.v1 import value_pb2
 from .. import codecs
 from ..codecs import compound_format
 from . import expressions
+from .float_words import Declared
 
 Read = Callable[[value_pb2.Value], memoryview]
 
@@ -24,10 +25,12 @@ class Leaf:
     codec: str
     data: memoryview = field(repr=False)
     type_name: str = ""
+    declared: Declared | None = None
 
-    def decoded(self, annotation: Any = Any) -> Any:
+    def decoded(self) -> Any:
         """Return the value; raises CodecError, and ImportError where its library is missing."""
-        return codecs.decode(self.codec, self.data, annotation)
+        value = codecs.decode(self.codec, self.data, codecs.plain_class(self.codec, self.type_name))
+        return value if self.codec != "json" or self.declared is None else self.declared.exact(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,10 @@ class Branch:
 Tree = Leaf | Branch
 
 
-def of_value(value: value_pb2.Value, data: memoryview) -> Tree:
+def of_value(value: value_pb2.Value, data: memoryview, declared: Declared | None = None) -> Tree:
     """Return a value's parts; raises CodecError."""
     if value.codec != compound_format.NAME:
-        return Leaf(value.codec, data, value.type_name)
+        return Leaf(value.codec, data, value.type_name, declared)
     header, body = compound_format.taken_apart(data)
     leaves = [Leaf(part.codec, body[part.offset : part.offset + part.size], part.type_name) for part in header.parts]
     return _of_node(header.tree, leaves)
@@ -61,7 +64,7 @@ def of_value(value: value_pb2.Value, data: memoryview) -> Tree:
 def of_expression(expr: plan_pb2.Expr, values: expressions.Recorded, read: Read, plan: plan_pb2.Plan) -> Tree:
     """Return the parts of what a workflow put together; raises CodecError and BadOutput."""
     if (value := expressions.lookup(expr, values)) is not None:
-        return of_value(value, read(value))
+        return of_value(value, read(value), Declared(plan, expr))
 
     def part(one: plan_pb2.Expr) -> Tree:
         return of_expression(one, values, read, plan)
@@ -98,6 +101,19 @@ def _leaf(tree: Tree) -> Leaf:
     if isinstance(tree, Branch):
         raise codecs.Undecodable(compound_format.NAME, "a key of a dict has parts")
     return tree
+
+
+def is_json(tree: Tree) -> bool:
+    """Whether all parts are JSON: they are parts since nothing was annotated, or to keep their classes."""
+    return tree.codec == "json" if isinstance(tree, Leaf) else all(map(is_json, tree.parts))
+
+
+def json_of(tree: Tree) -> Any:
+    """Return the JSON of a value of which `is_json` holds."""
+    if isinstance(tree, Leaf):
+        return expressions.plain_json(tree.data)
+    parts = [json_of(part) for part in tree.parts]
+    return parts if tree.kind == "list" else dict(zip(tree.names, parts, strict=True))
 
 
 def plain(tree: Tree) -> Any:

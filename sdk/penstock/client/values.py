@@ -130,7 +130,7 @@ def _plain(plan: plan_pb2.Plan, values: expressions.Recorded, store: LocalStore 
     def decode(value: value_pb2.Value, annotation: Any) -> Any:
         return codecs.from_value(value, annotation, store)
 
-    outputs = {output.name: expressions.as_python(output.value, values, Any, decode) for output in plan.outputs}
+    outputs = {output.name: expressions.as_python(plan, output.value, values, Any, decode) for output in plan.outputs}
     single = list(outputs) == [signatures.RESULT]
     return outputs[signatures.RESULT] if single else outputs or None
 

@@ -12,6 +12,7 @@ from .onnx_model import OnnxCodec
 from .polars_frames import PolarsCodec
 from .raw_bytes import BytesCodec
 from .registry import Codec, refuse
+from .scalars import plain_class
 from .sklearn_models import SklearnCodec
 from .torch_tensors import TorchCodec
 from .values import Store, from_value, to_value, to_values
@@ -54,6 +55,7 @@ __all__ = [
     "decode",
     "encode",
     "from_value",
+    "plain_class",
     "register",
     "to_value",
     "to_values",

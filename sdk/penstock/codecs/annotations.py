@@ -55,6 +55,9 @@ class Traits:
     # Classes may be within that write or read themselves in their own way, so that values are read back and compared.
     inexact: bool = False
     recursive: bool = False  # a record within may contain itself
+    mixed: bool = (
+        False  # a float may stand where a text may, so that the words for NaN and the infinities may be either
+    )
     scalars: frozenset[object] = frozenset()  # those that a union admits just so, without constraints
     seen: list[object] = dataclasses.field(default_factory=list[object])
 
@@ -81,6 +84,19 @@ def _studied(annotation: object) -> Traits:
         traits.scalars = frozenset() if ambiguous(annotation) else DISTINCT.intersection(get_args(annotation))
     _study(annotation, traits)
     return traits
+
+
+def may_be_words(annotation: object) -> bool:
+    """Whether a union has float, and JSON of its other members is never text: then NaN and the infinities are words."""
+    options = [unwrapped(each) for each in members(annotation)]
+    return float in options and not any(map(_may_be_text, options))
+
+
+def _may_be_text(option: object) -> bool:
+    if is_literal(option):
+        return any(_JSON_FORMS.get(kind, "str") == "str" for kind, _ in _forms_of_literal(option))
+    origin = get_origin(option) or option
+    return origin not in _NO_TEXT and not is_closed_record(option)
 
 
 def is_record(kind: object) -> bool:
@@ -268,6 +284,7 @@ def _form(annotation: object) -> str:
     return f"part {found.name}" if isinstance(found, registry.Codec) else _ANY_FORM
 
 
+_NO_TEXT: frozenset[object] = frozenset({int, float, bool, None, type(None), list, tuple, set, frozenset, dict})
 _JSON_FORMS: dict[object, str] = {int: "int", float: "float", str: "str", bool: "bool", type(None): "null"}
 
 
@@ -326,8 +343,10 @@ def _are_distinct(left: object, right: object) -> bool:
 
 def _study(annotation: object, traits: Traits) -> None:
     options = members(annotation)
+    traits.mixed |= len(options) > 1 and float in map(unwrapped, options) and not may_be_words(annotation)
     for kind in options:
         if is_anything(kind):
+            traits.mixed = True
             continue
         if is_literal(kind):
             traits.inexact |= not all(type(each) in DISTINCT for each in get_args(kind))

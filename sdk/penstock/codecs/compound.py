@@ -23,10 +23,12 @@ from .compound_format import NAME, Items, Member, Node, Part, Record, Table, ass
 from .encoded import Buffer, Encoded, type_name
 from .errors import BadValue, Undecodable
 from .exactness import DEPTH_MAX, SAFE
+from .scalars import FLOATS, plain_class
 
 LISTS: dict[str, type] = {type_name(each): each for each in (*exactness.SAFE_LISTS, collections.deque)}
-SCALARS: dict[str, type] = {type_name(each): each for each in SAFE}
+SCALARS: dict[str, type] = {type_name(each): each for each in (*SAFE, float)}
 PRIVATE = "private:"  # before the names of a pydantic model's private attributes
+
 
 Encode = Callable[[object, object, str], Encoded]
 Decode = Callable[[str, memoryview, object], object]
@@ -76,6 +78,10 @@ class Writer:
         kind: type = type(value)
         if type_name(kind) in LISTS:
             items = list(cast(Collection[object], value))
+            if kind is list and is_anything(annotation) and set(map(type, items)) == {float}:
+                index = self._leaf(items, list[float], where)
+                self._parts[index] = self._parts[index]._replace(type_name=FLOATS)
+                return index
             if isinstance(value, (set, frozenset)):
                 items.sort(key=repr)
             hints = _item_annotations(annotation, len(items))
@@ -83,7 +89,7 @@ class Writer:
                 self._node(e, h, f"{where}[{i}]", depth + 1) for i, (e, h) in enumerate(zip(items, hints, strict=True))
             ]
             return Items(type_name(kind), nodes)
-        if is_anything(annotation) and type(value) in SAFE:
+        if is_anything(annotation) and type(value) in SCALARS.values():
             return self._leaf(value, type(value), where)
         return self._leaf(value, annotation, where)  # which says what is wrong with it
 
@@ -149,7 +155,7 @@ class Reader:
         if not 0 <= part.offset <= end <= len(self._body):
             raise Undecodable(NAME, f"part {index} is out of range")
         if is_anything(annotation) and part.codec == "json":
-            annotation = SCALARS.get(part.type_name, Any)
+            annotation = SCALARS.get(part.type_name) or plain_class(part.codec, part.type_name)
         return self._decode(part.codec, self._body[part.offset : end], annotation)
 
     def _items(self, node: Items, annotation: object) -> object:

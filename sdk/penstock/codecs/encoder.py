@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from . import compound, compound_format, exactness, json_values, misfit, registry, scratch
-from .annotations import forget, members, study
+from .annotations import forget, members, study, unwrapped
 from .encoded import RESULT_BYTES_MAX, Buffer, Encoded, annotation_name, type_name
 from .errors import CodecError, NoCodec, ResultTooLarge, Undecodable
 from .mapping import mapped
 from .misfit import check_class
 from .registry import Codec, Refusal, named
-from .scalars import WRITERS
+from .scalars import WRITERS, is_finite
 
 JSON = "json"
 
@@ -32,11 +32,15 @@ def encode(
         where: what errors call the value, such as "output 'model' of train".
     """
     kind = type(value)
-    if (write := WRITERS.get(kind)) is not None and (
-        annotation is kind
-        or annotation is Any
-        or (annotation is None and value is None)
-        or kind in study(annotation).scalars
+    if (
+        (write := WRITERS.get(kind)) is not None
+        and (
+            annotation is kind
+            or annotation is Any
+            or (annotation is None and value is None)
+            or kind in study(annotation).scalars
+        )
+        and not (kind is float and annotation is not kind and not is_finite(cast(float, value)))
     ):
         try:
             encoded = Encoded(JSON, (write(value),), kind.__name__)
@@ -107,4 +111,7 @@ def decode_part(codec: str, data: memoryview, annotation: object) -> object:
 
 
 def _is_leaf(value: object, annotation: object) -> bool:
-    return registry.of_value(value) is not None or exactness.fit(value, annotation) == exactness.JSON
+    if exactness.fit(value, annotation) == exactness.JSON:
+        return True
+    is_number = exactness.stands_for(type(value), float) and float in map(unwrapped, members(annotation))
+    return registry.of_value(value) is not None and not is_number  # NaN of numpy, as a float beside texts

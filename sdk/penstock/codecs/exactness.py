@@ -10,6 +10,7 @@ import dataclasses
 import datetime
 import enum
 import functools
+import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -35,9 +36,11 @@ from .annotations import (
     is_record,
     is_recursive,
     is_typed_dict,
+    may_be_words,
     members,
     ordered,
     required_fields,
+    unwrapped,
 )
 from .errors import BadValue
 
@@ -130,7 +133,7 @@ def _checker(annotation: object) -> Check:
 def _made(annotation: object) -> Check:
     options = members(annotation)
     if len(options) > 1:
-        return functools.partial(_union, options, PARTS if ambiguous(annotation) else JSON)
+        return functools.partial(_union, options, PARTS if ambiguous(annotation) else JSON, may_be_words(annotation))
     kind = type(None) if options[0] is None else options[0]
     if is_anything(kind):
         return _anything
@@ -340,8 +343,10 @@ def _unknown(values: Column, walk: Walk) -> int:
     return JSON  # read back and compared
 
 
-def _union(options: Sequence[object], least: int, values: Column, walk: Walk) -> int:
+def _union(options: Sequence[object], least: int, has_words: bool, values: Column, walk: Walk) -> int:
     found = JSON if all(each is None for each in values) else least
+    if found == JSON and not has_words and float in map(unwrapped, options) and not _are_finite(values):
+        found = PARTS
     for kind, column in by_class(values).items():
         own = [each for each in options if (get_origin(each) or each) is kind]  # as `member_of` chooses
         best = min(column_fit(column, each, walk) for each in own or options)
@@ -349,6 +354,13 @@ def _union(options: Sequence[object], least: int, values: Column, walk: Walk) ->
             best = max(min(column_fit([value], each, walk) for each in options) for value in column)
         found = max(found, best)
     return found
+
+
+def _are_finite(values: Column) -> bool:
+    """Whether JSON has numbers for all floats."""
+    return all(
+        math.isfinite(cast(float, each)) for each in values if isinstance(each, float) or stands_for(type(each), float)
+    )
 
 
 def by_class(values: Column) -> dict[type, list[object]]:
@@ -363,13 +375,13 @@ def by_class(values: Column) -> dict[type, list[object]]:
 
 
 def _anything(values: Column, walk: Walk) -> int:
-    """Without an annotation: plain JSON, and what a bundle names by itself."""
+    """Without an annotation: plain JSON, and what a bundle names by itself; NaN as JSON would come back as text."""
     return max(_any_of_class(kind, column, walk) for kind, column in by_class(values).items())
 
 
 def _any_of_class(kind: type, values: Column, walk: Walk) -> int:
     if kind in DISTINCT:
-        return JSON
+        return JSON if kind is not float or _are_finite(values) else PARTS
     if dict in kind.__mro__ and _are_of_codec(values):
         return PARTS
     values = walk.new(Any, values) if kind in SAFE_LISTS or kind is dict else values

@@ -6,6 +6,7 @@ from typing import cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from .core_schemas import NUMBER
 from .encoded import type_name
 from .errors import BadValue, CodecError, NoCodec, Undecodable, WrongType
 from .walk import leaves
@@ -42,7 +43,7 @@ def undecodable(error: Exception, data: bytes, *, wrapped: bool) -> Undecodable:
     if not isinstance(error, ValidationError):
         return Undecodable("json", f"{first_line(error)} ({text})")
     problem = error.errors(include_url=False, include_context=False)[0]
-    place = "".join(f"[{part!r}]" for part in problem["loc"][1 if wrapped else 0 :])
+    place = "".join(f"[{part!r}]" for part in problem["loc"][1 if wrapped else 0 :] if part != NUMBER)
     return Undecodable("json", f"{f'at {place}: ' if place else ''}{in_our_words(problem)} ({text})")
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast, get_origin
 import msgspec
 import pydantic
 import pydantic_core
+from penstock_proto.wire import NOT_FINITE
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import SchemaSerializer, SchemaValidator
 
@@ -22,6 +23,7 @@ from .walk import are_same, without_numpy_scalars
 
 BY_NAME: Any = {"by_alias": False, "by_name": True}  # aliases are for the outside
 EXACTLY: Any = {"by_alias": False, "round_trip": True, "warnings": "error"}
+_WORDS = tuple(f'"{word}"'.encode() for word in NOT_FINITE)
 REPLACED = "\ufffd".encode()  # what pydantic writes for a lone surrogate in a key
 ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
 
@@ -71,7 +73,8 @@ class JsonType:
             value, data = plain, self._write_plain(plain, where)
         if REPLACED in data and (place := surrogate_within(value, where)) is not None:
             raise BadValue(place, SURROGATE)
-        return data if not self.traits.inexact or self._comes_back(value, data) else None
+        doubtful = self.traits.inexact or (self.traits.mixed and any(word in data for word in _WORDS))
+        return data if not doubtful or self._comes_back(value, data) else None
 
     def read(self, data: bytes) -> object:
         """Raises pydantic.ValidationError, json.JSONDecodeError, UnicodeDecodeError."""

@@ -5,9 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from penstock_proto.wire import NOT_FINITE, word_of
 
+FLOATS = "list[float]"  # the type of a list where nothing is annotated: all items are floats, also with NaN
 DIGITS_MAX = 4300  # Python converts no longer text to an int at once; Decimal does
-_CONSTANTS = {b"NaN": float("nan"), b"Infinity": float("inf"), b"-Infinity": float("-inf")}
+# As text, and as older values have them.
+_CONSTANTS = {form % word.encode(): float(word) for word in NOT_FINITE for form in (b'"%s"', b"%s")}
 
 
 def int_text(value: int) -> bytes:
@@ -19,10 +22,21 @@ def int_text(value: int) -> bytes:
 
 
 def float_text(value: float) -> bytes:
-    """Shortest text that reads back as the same float; NaN and the infinities as JavaScript spells them."""
-    if value - value == 0.0:  # finite
+    """Shortest text that reads back as the same float; NaN and the infinities as JSON strings."""
+    if is_finite(value):
         return repr(value).encode()
-    return b"NaN" if value != value else b"Infinity" if value > 0 else b"-Infinity"
+    return b'"%s"' % word_of(value).encode()
+
+
+def is_finite(value: float) -> bool:
+    return value - value == 0.0
+
+
+def plain_class(codec: str, type_name: str) -> Any:
+    """What a value without an annotation is read as, so that the words of a float are one."""
+    if codec != "json":
+        return Any
+    return float if type_name == "float" else list[float] if type_name == FLOATS else Any
 
 
 def read_int(data: bytes) -> int:
@@ -37,7 +51,7 @@ def read_int(data: bytes) -> int:
 
 
 def read_float(data: bytes) -> float:
-    """Raises msgspec.DecodeError unless it is a number or one of the three constants."""
+    """Raises msgspec.DecodeError unless it is a number or one of the three words."""
     try:
         return _read_float(data)
     except msgspec.DecodeError:

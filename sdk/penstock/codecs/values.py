@@ -10,6 +10,7 @@ from penstock_proto.wire import INLINE_BYTES_MAX
 from .encoded import INLINE_TOTAL_BYTES_MAX, Buffer, Encoded
 from .encoder import decode
 from .errors import Undecodable
+from .scalars import plain_class
 
 MAPPED_FROM_BYTES = 1 << 20  # a smaller artifact is read whole
 
@@ -55,6 +56,7 @@ def from_value(
 ) -> object:
     """Decode a message's value as annotated; raises CodecError and what the store raises."""
     body = value.WhichOneof("body")
+    annotation = plain_class(value.codec, value.type_name) if annotation is Any else annotation
     if body == "inline":
         return decode(value.codec, value.inline, annotation, scratch_folder=scratch_folder)
     if body is None or store is None:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 
 from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.wire import NOT_FINITE, in_words
 
 from ..declare import modules
 from ..declare.annotations import ML_TYPES, is_record, unwrap
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 _SCALARS: dict[Any, Schema] = {
     int: {"type": "integer"},
-    float: {"type": "number"},
+    float: {"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]},
     str: {"type": "string"},
     bool: {"type": "boolean"},
 }
@@ -106,6 +108,18 @@ def _enum(cls: type[enum.Enum]) -> Schema:
     return found | {"enum": names + values}
 
 
+def _float(found: Schema, schema: Any) -> Schema:
+    """Numbers, and those of the words for NaN and the infinities that its bounds admit."""
+    bounds = {key for key in _BOUNDS if schema.get(key) is not None}
+    words = [
+        word
+        for word, limits in zip(NOT_FINITE, ({*_BOUNDS}, {"le", "lt"}, {"ge", "gt"}), strict=True)
+        if not bounds & limits and schema.get("allow_inf_nan") is not False
+    ]
+    numbers = {word: each for word, each in found.items() if not isinstance(each, float) or math.isfinite(each)}
+    return {"anyOf": [numbers, {"enum": words}]} if words else numbers
+
+
 def _closed(found: Schema, schema: Any) -> Schema:
     """A record refuses keys that it does not have, unless its class says otherwise."""
     own = schema.get("config", {}).get("extra_fields_behavior")
@@ -123,6 +137,12 @@ def _generator() -> type[GenerateJsonSchema]:
             found: Schema = {"type": "string", "format": "decimal", "pattern": _DECIMAL}
             bounds = ((word, schema.get(key)) for key, word in _BOUNDS.items())
             return found | {word: float(bound) for word, bound in bounds if bound is not None}
+
+        def float_schema(self, schema: Any) -> Schema:
+            return _float(super().float_schema(schema), schema)
+
+        def encode_default(self, dft: Any) -> Any:
+            return in_words(super().encode_default(dft))
 
         def enum_schema(self, schema: Any) -> Schema:
             return _enum(schema["cls"])

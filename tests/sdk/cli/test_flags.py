@@ -18,6 +18,9 @@ PRICED = {
 OPTIONAL_INT = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 
 
+FLOAT: dict[str, Any] = {"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+
+
 @pytest.mark.parametrize(
     ("schema", "texts", "value"),
     [
@@ -40,7 +43,10 @@ OPTIONAL_INT = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
         ({"type": "array", "items": {"$ref": "#/$defs/Layer"}, **DEFINED}, ['{"a": 1}'], [{"a": 1}]),
         (MODEL, ['{"size": 3}'], {"size": 3}),
         ({}, ["[1]"], [1]),
-        ({"type": "number"}, ["inf"], float("inf")),
+        ({"type": "number"}, ["inf"], "Infinity"),
+        (FLOAT, ["nan"], "NaN"),
+        ({"type": "array", "items": FLOAT}, ['[1, NaN, "NaN", 1e400]'], [1, "NaN", "NaN", "Infinity"]),
+        ({"anyOf": [*FLOAT["anyOf"], {"type": "string"}]}, ["NaN"], "NaN"),
         ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ["a"], "a"),
         ({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, ["a", "b"], ["a", "b"]),
         ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, ["007"], "007"),
@@ -127,6 +133,7 @@ def test_a_flag_without_its_value() -> None:
 def test_types_in_words() -> None:
     assert type_text(OPTIONAL_INT) == "int or null"
     assert type_text({"type": "number", "minimum": 0, "exclusiveMaximum": 1}) == "float >= 0 and < 1"
+    assert type_text(FLOAT) == "float"
     assert type_text(FLAGS[3].schema) == "list of text"
     assert type_text(MODEL) == "JSON or @FILE of Layer"
 

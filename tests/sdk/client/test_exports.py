@@ -21,6 +21,7 @@ from penstock.client import BadFormat, SaveFailed, trees
 from penstock.client.exports import safe_name
 from penstock.client.saving import save
 from penstock.codecs.previews.figures import figure
+from penstock_proto.wire import in_words
 
 from tests.sdk.pictures import png
 
@@ -114,7 +115,7 @@ def test_arrays_text_and_reports(tmp_path: Path) -> None:
 )
 def test_json_says_the_same(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     read = json.loads(saved(value, "v.json", tmp_path_factory.mktemp("json")).read_text())
-    assert same(read, value)
+    assert same(read, in_words(value))
 
 
 def same(one: Any, other: Any) -> bool:

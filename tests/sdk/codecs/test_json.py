@@ -3,7 +3,9 @@
 import dataclasses
 import datetime
 import enum
+import json
 import math
+import re
 import subprocess
 import sys
 import typing
@@ -11,6 +13,7 @@ import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import numpy
@@ -19,7 +22,7 @@ import pytest
 from annotated_types import Ge
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock.codecs import BadValue, NoCodec, Undecodable, WrongType, decode, encode
+from penstock.codecs import BadValue, NoCodec, Undecodable, WrongType, decode, encode, from_value, to_value
 
 Item = TypeVar("Item")
 
@@ -27,6 +30,13 @@ Item = TypeVar("Item")
 class Colour(enum.Enum):
     RED = "red"
     BLUE = 2
+
+
+class Literals(enum.Enum):
+    NaN = 1
+
+
+FINITE = list[pydantic.FiniteFloat]
 
 
 class Level(enum.IntEnum):
@@ -160,7 +170,8 @@ def test_round_trips(values: st.SearchStrategy[object], annotation: object) -> N
 
 @given(value=PLAIN)
 def test_without_an_annotation_plain_values_come_back(value: object) -> None:
-    assert equal(back(value, Any), value)
+    made = encode(value, Any)
+    assert equal(decode(made.codec, made.data, Any), value)
 
 
 @pytest.mark.parametrize("digits", [0, 1, 19, 20, 4299, 4300, 4301, 5000])
@@ -214,6 +225,70 @@ def test_nan_of_a_model_survives() -> None:
         value: object = [Settings(loss=math.nan)] if annotation == list[Settings] else Settings(loss=math.nan)
         assert b"NaN" in encode(value, annotation).data
     assert math.isnan(typing.cast(Settings, back(Settings(loss=math.nan), Settings)).loss or 0)
+
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        (NAN, float), (INF, float), (-INF, float), ([1.0, NAN, -INF], list[float]), ({"a": INF}, dict[str, float]),
+        (NAN, float | None), ([NAN, None], list[float | None]), (NAN, float | int), (-INF, float | list[float]),
+        ([INF], float | list[float]), (Point(1, NAN), Point), (Point(1, NAN), Point | float), (NAN, Point | float),
+        ("NaN", str), ("NaN", Any), ("NaN", float | str), ("-Infinity", str | float), (("NaN", NAN), tuple[str, float]),
+        (Decimal("Infinity"), float | Decimal), (Literals.NaN, float | Literals), ("NaN", float | Literal["NaN"]),
+    ],
+)  # fmt: skip
+def test_nan_and_infinities_are_words_in_json(value: object, annotation: object) -> None:
+    made = encode(value, annotation)
+    assert made.codec == "json"
+    json.loads(made.data, parse_constant=pytest.fail)
+    assert equal(decode(made.codec, made.data, annotation), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        (NAN, Any), ([1.0, NAN], Any), ([1, NAN, "NaN"], Any), ({"a": [NAN], "b": "Infinity"}, Any), ([NAN], list),
+        ({"a": NAN}, dict[str, Any]), (NAN, pydantic.JsonValue), (NAN, float | str), ([NAN, "NaN"], list[float | str]),
+        (NAN, float | Decimal), (INF, float | Literals), (NAN, float | Literal["NaN"]), (-INF, Sequence[float] | float),
+        ([numpy.float32(INF)], list[float | str]),
+    ],
+)  # fmt: skip
+def test_where_a_text_may_stand_nan_is_no_text(value: object, annotation: object) -> None:
+    made = encode(value, annotation)
+    assert made.codec == "bundle"
+    read = decode(made.codec, made.data, annotation)
+    assert equal(read, [INF] if annotation == list[float | str] and value != [NAN, "NaN"] else value)
+
+
+def test_words_are_floats_without_the_annotation_that_they_had() -> None:
+    for value, annotation in ((NAN, float), (INF, float), ("NaN", str)):
+        sent = to_value(encode(value, annotation), typing.cast(Any, None))
+        assert equal(from_value(sent), value)
+
+
+def test_the_vectors_of_the_page_hold() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "wire.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \| `(json|bundle)` \| (?:`(.+)`)? ?\|$", page, re.MULTILINE)
+    assert len(rows) >= 10
+    for value, declared, codec, data in rows:
+        made = encode(eval(value), eval(declared.replace("\\|", "|")))
+        assert (made.codec, made.data.decode() if codec == "json" else "") == (codec, data)
+
+
+@pytest.mark.parametrize(("text", "annotation"), [('"nan"', float), ('["x"]', list[float]), ('["NaN"]', FINITE)])
+def test_other_texts_are_no_floats(text: str, annotation: object) -> None:
+    with pytest.raises(Undecodable):
+        decode("json", text.encode(), annotation)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_older_values_are_read(text: str) -> None:
+    for annotation in (float, Any):
+        assert repr(decode("json", text.encode(), annotation)) == repr(float(text))
+    assert repr(decode("json", f"[{text}]".encode(), list[float])) == repr([float(text)])
 
 
 def test_a_number_of_numpy_is_a_number() -> None:

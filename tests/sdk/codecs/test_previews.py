@@ -39,7 +39,7 @@ def test_json_is_shown_whole_or_by_its_first_items() -> None:
     assert shown(Row(1, ["a"]), Row) == {"kind": "json", "value": {"x": 1, "names": ["a"]}}
     assert shown(list(range(100_000))) == {"kind": "json", "count": 100_000, "first": [0, 1, 2, 3, 4]}
     assert shown({f"k{n}": "x" * 500 for n in range(100)})["first"]["k0"] == "x" * 80 + "…"
-    assert shown(float("nan"), float)["text"] == "NaN"
+    assert shown(float("nan"), float) == {"kind": "json", "value": "NaN"}
     text = shown("é" * 100_000)
     assert text["cut"] and text["text"].startswith('"éé') and len(text["text"]) <= 2000
     assert shown(list(range(100_000)), cut_to=5000)["cut"]

@@ -2,7 +2,7 @@
 import { ActionIcon, Anchor, Button, FileInput, Group, Input, JsonInput, NumberInput, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
 import { Plus, Trash2 } from "lucide-react";
 import { useId, useState, type ReactNode } from "react";
-import { branchOf, initial, nameOf, type Field, type Json, type Schema } from "./fields";
+import { branchOf, initial, nameOf, numberOf, type Field, type Json, type Schema } from "./fields";
 import { Reference, uploaded, type Stored } from "./Reference";
 import { escaped, type Errors } from "./validation";
 
@@ -40,6 +40,7 @@ export function Widget(props: Props): ReactNode {
       return <TextInput {...common} value={shown} placeholder={PLACEHOLDERS[field.format] ?? (field.isOptional ? "None" : undefined)} onChange={(event) => set(event.currentTarget.value)} />;
     }
     case "number":
+      if (field.words.length) return <FloatBox {...props} words={field.words} common={common} />;
       if (typeof value === "string" || (typeof value === "number" && Math.abs(value) > WHOLE_MAX)) return <JsonBox {...props} common={common} />;
       return <NumberInput {...common} value={typeof value === "number" ? value : ""} placeholder={field.isOptional ? "None" : undefined} min={field.minimum} max={field.maximum} clampBehavior="none" onChange={(next) => change(next === "" ? none : Number(next))} />;
     case "switch":
@@ -183,6 +184,23 @@ function MapBox({ field, value, change, pointer, label, error, context }: Props 
         <Button size="compact-sm" variant="default" leftSection={<Plus size={14} />} disabled={!name || name in entries} onClick={add}>Add<span className="visually-hidden"> to {label}</span></Button>
       </Group>
     </Box>
+  );
+}
+
+/** A number, or one of the words for what JSON has no numbers for; keeps what is typed, also while it is neither. */
+function FloatBox({ value, change, field, words, common }: Props & { words: readonly string[]; common: object }) {
+  const [typed, setTyped] = useState("");
+  const meant = typed === "" ? (field.isOptional ? null : undefined) : numberOf(typed, words);
+  const shown = meant === value ? typed : value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  return (
+    <TextInput
+      {...common} inputMode="decimal" value={shown} placeholder={field.isOptional ? "None" : undefined}
+      onChange={(event) => {
+        const next = event.currentTarget.value;
+        setTyped(next);
+        change(next === "" ? (field.isOptional ? null : undefined) : numberOf(next, words));
+      }}
+    />
   );
 }
 

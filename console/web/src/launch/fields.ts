@@ -14,7 +14,7 @@ interface Common {
 export type Field = Common &
   (
     | { kind: "text"; format: string }
-    | { kind: "number"; isWhole: boolean; minimum?: number; maximum?: number }
+    | { kind: "number"; isWhole: boolean; minimum?: number; maximum?: number; words: readonly string[] }
     | { kind: "switch" }
     | { kind: "choice"; options: Json[] }
     | { kind: "list"; item: Field; least: number; most: number }
@@ -60,7 +60,7 @@ export function fieldOf(schema: unknown, name: string, root: Schema, path: reado
       return found.format === "path" ? { ...common, kind: "file" } : { ...common, kind: "text", format: text(found.format) };
     case "integer":
     case "number":
-      return { ...common, kind: "number", isWhole: found.type === "integer", minimum: number(found.minimum), maximum: number(found.maximum) };
+      return { ...common, kind: "number", isWhole: found.type === "integer", minimum: number(found.minimum), maximum: number(found.maximum), words: [] };
     case "boolean":
       return { ...common, kind: "switch" };
     case "array":
@@ -81,18 +81,34 @@ export function fieldOf(schema: unknown, name: string, root: Schema, path: reado
 
 function unionOf(branches: Schema[], common: Common, inside: (part: unknown, name: string) => Field, root: Schema, json: () => Field): Field {
   const isNull = (branch: Schema) => resolved(branch, root)?.type === "null";
-  const others = branches.filter((branch) => !isNull(branch));
-  const isOptional = others.length < branches.length;
+  const isOptional = branches.some(isNull);
+  const isNumber = branches.some((branch) => resolved(branch, root)?.type === "number");
+  const words = isNumber ? branches.flatMap(wordsOf) : [];
+  const others = branches.filter((branch) => !isNull(branch) && !(isNumber && wordsOf(branch).length));
   if (others.length === 0) return json();
   if (others.length === 1) {
     const field = inside(others[0], "");
-    return { ...field, title: common.title, doc: common.doc || field.doc, isOptional: isOptional || field.isOptional };
+    const whole = { ...field, title: common.title, doc: common.doc || field.doc, isOptional: isOptional || field.isOptional };
+    return whole.kind === "number" ? { ...whole, schema: common.schema, words } : whole;
   }
   const options = others.map((branch, index) => {
     const field = inside(branch, "");
+    if (field.kind === "number" && !field.isWhole) field.words = words;
     return { ...field, title: field.title || nameOf(field) || `Option ${index + 1}` };
   });
   return { ...common, kind: "union", options, isOptional };
+}
+
+/** The words for NaN and the infinities, if a branch has nothing else: JSON has no numbers for them. */
+function wordsOf(branch: Schema): string[] {
+  const words = Object.keys(branch).length === 1 && Array.isArray(branch.enum) ? (branch.enum as Json[]) : [];
+  return words.every((word) => word === "NaN" || word === "Infinity" || word === "-Infinity") ? (words as string[]) : [];
+}
+
+/** What was typed for a number: the number, or one of its words; anything else stays text, which the schema refuses. */
+export function numberOf(typed: string, words: readonly string[]): Json {
+  const found = Number(typed);
+  return typed.trim() === "" || words.includes(typed) || !Number.isFinite(found) ? typed : found;
 }
 
 /** What a field takes, in a word. */
@@ -180,6 +196,7 @@ function fit(field: Field, value: Json | undefined): number {
     case "file":
       return typeof value === "string" ? 2 : 0;
     case "number":
+      if (typeof value === "string") return field.words.includes(value) ? 3 : 0;
       return typeof value !== "number" ? 0 : field.isWhole ? (Number.isInteger(value) ? 3 : 0) : 2;
     case "switch":
       return typeof value === "boolean" ? 2 : 0;

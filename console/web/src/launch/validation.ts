@@ -12,7 +12,9 @@ const OUTER = new Set(["properties", "items", "prefixItems", "additionalProperti
 export function check(schema: Schema, inputs: { [name: string]: Json }, given: ReadonlySet<string>): Errors {
   const errors = new Map<string, string>();
   const validator = new Validator(schema as Draft, "2020-12", false);
-  for (const one of validator.validate(inputs).errors) {
+  const found = validator.validate(inputs).errors;
+  for (const [index, one] of found.entries()) {
+    if (one.keyword === "anyOf" && isOfNumber(found.slice(index + 1), one.instanceLocation)) continue;
     const pointer = one.instanceLocation.replace(/^#/, "");
     if (one.keyword === "required") {
       const name = /"(.*)"/.exec(one.error)?.[1] ?? "";
@@ -24,6 +26,12 @@ export function check(schema: Schema, inputs: { [name: string]: Json }, given: R
     errors.set(pointer, worded(one.keyword, one.error, schema));
   }
   return errors;
+}
+
+/** Whether only a number and its words were to choose from: then what is wrong with the number says it. */
+function isOfNumber(after: readonly { keyword: string; instanceLocation: string; error: string }[], place: string): boolean {
+  const here = after.filter((one) => one.instanceLocation === place && one.keyword !== "anyOf");
+  return here.length === 2 && here[1]?.keyword === "enum" && here[1].error.includes("Infinity");
 }
 
 function worded(keyword: string, error: string, _schema: Schema): string {
