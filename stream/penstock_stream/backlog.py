@@ -55,11 +55,14 @@ class Backlog:
 
     def offer(self, batch: Events) -> None:
         """Let a batch wait that the stream brought."""
-        shard, follows = batch.shard, batch.from_seq <= self._ends[batch.shard] + 1
-        if follows and shard not in self._lacks and self._waiting_events < WAITING_EVENTS_MAX:
-            self._wait(batch)
+        shard, first_seq = batch.shard, batch.from_seq
+        count = len(batch.events)
+        last_seq, end_seq = first_seq + count - 1, self._ends[shard]
+        if first_seq <= end_seq + 1 and self._waiting_events < WAITING_EVENTS_MAX and shard not in self._lacks:
+            if last_seq > end_seq:
+                self._wait(batch, last_seq, count)
         else:
-            self._lack(shard, batch.from_seq + len(batch.events) - 1)
+            self._lack(shard, last_seq)
 
     async def take(self) -> list[Events]:
         """Wait for something, and return some of it, the oldest first."""
@@ -93,13 +96,11 @@ class Backlog:
         self._lacks[shard] = max(to_seq, self._lacks.get(shard, 0))
         self._lacking.set()
 
-    def _wait(self, batch: Events) -> None:
-        last = batch.from_seq + len(batch.events) - 1
-        if last > self._ends[batch.shard]:
-            self._ends[batch.shard] = last
-            self._waiting.append(batch)
-            self._waiting_events += len(batch.events)
-            self._more.set()
+    def _wait(self, batch: Events, last_seq: int, count: int) -> None:
+        self._ends[batch.shard] = last_seq
+        self._waiting.append(batch)
+        self._waiting_events += count
+        self._more.set()
 
     async def _read(self, shard: int) -> None:
         """Let what follows in a shard's log wait, as far as some State Tracker tells."""
@@ -109,7 +110,9 @@ class Backlog:
                     while self._waiting_events >= WAITING_EVENTS_MAX:
                         self._room.clear()
                         await self._room.wait()
-                    self._wait(batch)
+                    count = len(batch.events)
+                    if (last_seq := batch.from_seq + count - 1) > self._ends[shard]:
+                        self._wait(batch, last_seq, count)
                 return
             except OutOfRange:
                 log.warning("events of shard %d after %d are no longer in the log", shard, self._ends[shard])

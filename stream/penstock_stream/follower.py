@@ -51,11 +51,8 @@ class Snapshot:
     items: Sequence[Any]
 
 
-class Span(NamedTuple):
-    """What a message covers: the log after `after_seq` up to `to_seq`."""
-
-    after_seq: int
-    to_seq: int
+# What a message covers: the log after the first position, up to the second one.
+Span = tuple[int, int]
 
 
 class Upstream(Protocol[BatchOut]):
@@ -179,19 +176,27 @@ class Follower(Generic[Batch]):
 
     def _take(self, batches: Sequence[Batch]) -> None:
         """Handle a burst of the stream."""
+        positions, told, span, following = self._positions, self._epochs.told, self._span, Mode.FOLLOWING
         for batch in batches:
-            if (position := self._positions.get(batch.shard)) is not None and self._believes(batch):
-                self._offer(position, batch)
-                if position.is_behind and position.shard not in self._catching_up:
-                    self._mend(position)
+            shard = batch.shard
+            if (position := positions.get(shard)) is None:
+                continue
+            after_seq, to_seq = span(batch)
+            if batch.epoch != told.get(shard, NOTHING).epoch and not self._believes(batch, to_seq):
+                continue
+            # Nearly every message is the next of a shard that follows: no call is made for it that is not needed.
+            if position.mode is following and after_seq == position.seq < to_seq and not position.kept:
+                self._apply(position, batch, to_seq)
+            else:
+                self._offer(position, batch, after_seq, to_seq)
+            if (position.known > position.seq or position.mode is not following) and shard not in self._catching_up:
+                self._mend(position)
         self._consumer.flush()
 
-    def _believes(self, batch: Batch) -> bool:
-        """Whether a message can be true; one of an epoch that is news waits until the owners are asked."""
+    def _believes(self, batch: Batch, to_seq: int) -> bool:
+        """Whether a message of another epoch can be true; one of a newer epoch waits until the owners are asked."""
         told = self._epochs.told.get(batch.shard, NOTHING)
-        if batch.epoch == told.epoch:
-            return True
-        verdict = self._epochs.judge(batch, self._span(batch).to_seq)
+        verdict = self._epochs.judge(batch, to_seq)
         if verdict is Verdict.WAITS:
             for ask_now in self._ask_now:
                 ask_now.set()
@@ -204,8 +209,7 @@ class Follower(Generic[Batch]):
     def _refuse(self, batch: Batch, reason: str) -> None:
         self._stream.refuse(self._topic, cast(Message, batch), reason)
 
-    def _offer(self, position: Position[Batch], batch: Batch) -> None:
-        after_seq, to_seq = self._span(batch)
+    def _offer(self, position: Position[Batch], batch: Batch, after_seq: int, to_seq: int) -> None:
         if position.follows(after_seq, to_seq):
             if self._apply(position, batch, to_seq):
                 self._drain(position)
@@ -231,7 +235,7 @@ class Follower(Generic[Batch]):
 
     def _drain(self, position: Position[Batch]) -> None:
         """Take what waited for the range before it."""
-        while (batch := position.pop()) is not None and self._apply(position, batch, self._span(batch).to_seq):
+        while (batch := position.pop()) is not None and self._apply(position, batch, self._span(batch)[1]):
             pass
 
     def _mend(self, position: Position[Batch]) -> None:
@@ -276,7 +280,7 @@ class Follower(Generic[Batch]):
             return
         self._reads_counted.inc()
         async for batch in upstream.read(position.shard, position.seq):
-            self._offer(position, batch)
+            self._offer(position, batch, *self._span(batch))
             self._consumer.flush()
             if position.mode is not Mode.FOLLOWING:
                 return

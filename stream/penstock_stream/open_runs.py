@@ -1,7 +1,12 @@
 """The runs that are open in each log, and the marks from which the logs are read after a restart. No I/O."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from penstock_proto.state_tracker.v1.events_pb2 import Event
+
+from .messages import Events
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,13 @@ class Mark:
 
     from_seq: int
     taken_seq: int
+
+
+class Invalid(NamedTuple):
+    """An event that could not be taken, and why."""
+
+    seq: int
+    error: Exception
 
 
 class HasBegun(Protocol):
@@ -43,10 +55,6 @@ class OpenRuns(Generic[Run]):
         """Return the last position of a shard that was taken."""
         return self._positions[shard]
 
-    def skip(self, shard: int, seq: int) -> None:
-        """Go on after a position up to which the log is gone."""
-        self._take_position(shard, seq)
-
     def take_marks(self) -> dict[int, Mark]:
         """Return the marks of the shards that moved since the last call."""
         marks: dict[int, Mark] = {}
@@ -63,10 +71,17 @@ class OpenRuns(Generic[Run]):
         self._positions[shard] = self._marks[shard].from_seq - 1
         return self._positions[shard]
 
-    def _take_position(self, shard: int, seq: int) -> bool:
-        """Go on to a position; False if it was taken before."""
-        if seq <= self._positions[shard]:
-            return False
-        self._positions[shard] = seq
+    def _new_events(self, batch: Events) -> tuple[int, Sequence[Event]]:
+        """Go on to the end of a batch; return its events that were not taken before, and the position of the first.
+
+        A batch that begins later than expected is taken: the log does not go back so far.
+        """
+        shard, first_seq, events = batch.shard, batch.from_seq, batch.events
+        last_seq, known_seq = first_seq + len(events) - 1, self._positions[shard]
+        if last_seq <= known_seq:
+            return first_seq, ()
+        self._positions[shard] = last_seq
         self._moved.add(shard)
-        return True
+        if first_seq > known_seq:
+            return first_seq, events
+        return known_seq + 1, events[known_seq + 1 - first_seq :]

@@ -33,7 +33,7 @@ class Mode(Enum):
 class Position(Generic[Batch]):
     """Puts the ranges (after_seq, to_seq] of one shard into order, whatever came repeated, late or never."""
 
-    __slots__ = ("_buffer", "epoch", "known", "mode", "seq", "shard")
+    __slots__ = ("epoch", "kept", "known", "mode", "seq", "shard")
 
     def __init__(self, shard: int) -> None:
         self.shard = shard
@@ -41,7 +41,7 @@ class Position(Generic[Batch]):
         self.seq = 0
         self.known = 0  # the log is known to reach here
         self.mode = Mode.LOADING
-        self._buffer: list[tuple[int, int, Batch]] = []
+        self.kept: list[tuple[int, int, Batch]] = []  # ranges that wait for what lies before them
 
     @property
     def is_behind(self) -> bool:
@@ -65,14 +65,14 @@ class Position(Generic[Batch]):
             return
         if to_seq > self.known:
             self.known = to_seq
-        place = bisect_left(self._buffer, (after_seq, to_seq), key=_range)
-        repeated = place < len(self._buffer) and _range(self._buffer[place]) == (after_seq, to_seq)
-        if not repeated and len(self._buffer) < BUFFERED_MESSAGES_MAX:
-            self._buffer.insert(place, (after_seq, to_seq, batch))
+        place = bisect_left(self.kept, (after_seq, to_seq), key=_range)
+        repeated = place < len(self.kept) and _range(self.kept[place]) == (after_seq, to_seq)
+        if not repeated and len(self.kept) < BUFFERED_MESSAGES_MAX:
+            self.kept.insert(place, (after_seq, to_seq, batch))
 
     def pop(self) -> Batch | None:
         """Remove and return a kept range that can be taken now; None if there is none."""
-        buffer = self._buffer
+        buffer = self.kept
         if not buffer or self.mode is not Mode.FOLLOWING:
             return None
         old = 0
@@ -95,7 +95,7 @@ class Position(Generic[Batch]):
     def forget(self) -> None:
         """What was taken is not in the log: only a snapshot helps, even one from before."""
         self.seq = self.epoch = self.known = 0
-        self._buffer.clear()
+        self.kept.clear()
         self.reload()
 
     def note_loaded(self, seq: int, epoch: int) -> None:

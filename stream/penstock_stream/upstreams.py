@@ -22,11 +22,11 @@ READ_TIMEOUT_S = 60.0
 
 def event_span(batch: Events) -> Span:
     first = batch.from_seq
-    return Span(first - 1, first - 1 + len(batch.events))
+    return first - 1, first - 1 + len(batch.events)
 
 
 def action_span(batch: ActionBatch) -> Span:
-    return Span(batch.from_seq, batch.to_seq)
+    return batch.from_seq, batch.to_seq
 
 
 @contextmanager

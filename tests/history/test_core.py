@@ -71,6 +71,10 @@ def ended(state: ev.RunState = ev.RUN_STATE_SUCCEEDED, failed_node: int = -1) ->
     return ev.RunEnded(state=state, failed_node=failed_node)
 
 
+def batch(seq: int, at_us: int, *events: ev.Event) -> ev.EventBatch:
+    return ev.EventBatch(from_seq=seq, recorded_at_us=at_us, events=events)
+
+
 def history(nodes: int = 2) -> list[ev.Event]:
     """A run in which node 0 is repeated once and node 1 fails."""
     failed = ev.ActionFailed(node=0, attempt=1, cause=ev.CAUSE_USER, duration_us=5, retry_delay_s=0.1)
@@ -89,9 +93,9 @@ def history(nodes: int = 2) -> list[ev.Event]:
 def test_events_make_a_row() -> None:
     runs = Runs({})
     assert runs.begin(0) == 0
-    found = [runs.take(0, seq, 1_000 * seq, each) for seq, each in enumerate(history(4), 1)]
-    run = found[-1]
-    assert run is not None and found[:-1] == [None] * 6
+    found = [runs.take(batch(seq, 1_000 * seq, each)) for seq, each in enumerate(history(4), 1)]
+    (run,), invalid = found[-1]
+    assert found[:-1] == [([], [])] * 6 and not invalid
     runs.count(run, of_nodes(run.nodes, ["f", "f", "g", ""], DAY, run.workflow, run.team))
     changes = runs.take_changes()
     assert changes.ended == [run] and not changes.changed and changes.marks == {0: Mark(8, 7)}
@@ -126,6 +130,20 @@ def test_a_run_that_is_open_is_read_again_after_a_restart_and_counted_once() -> 
         assert _written(log, every) == expected
 
 
+def test_an_invalid_event_harms_no_other_and_a_repeated_one_does_not_count() -> None:
+    """What goes wrong with one event is returned; ranges may overlap, and begin late."""
+    runs = Runs({})
+    runs.begin(0)
+    log = history(2)
+    assert runs.take(batch(1, -(2**62), log[0])) == ([], [])
+    ended, invalid = runs.take(batch(2, 2**62, log[3], event("cancel_requested", ev.CancelRequested())))
+    assert not ended and [each.seq for each in invalid] == [2] and isinstance(invalid[0].error, OverflowError)
+    assert runs.take(batch(2, 2**62, log[3])) == ([], []), "heard of before"
+    (run,), invalid = runs.take(batch(3, 0, log[3], log[3], log[4], log[6]))
+    assert not invalid and (run.busy_us, run.retries, run.last_seq) == (27, 0, 6)
+    assert runs.take(batch(9, 4_000, log[6])) == ([], []) and runs.take_changes().marks == {0: Mark(10, 9)}
+
+
 def _written(log: list[ev.Event], every: int) -> tuple[list[bytes], dict[Key, tuple[int, ...]]]:
     """The rows and figures if the process is replaced after each write."""
     marks: dict[int, Mark] = {}
@@ -137,8 +155,7 @@ def _written(log: list[ev.Event], every: int) -> tuple[list[bytes], dict[Key, tu
     while taken < len(log):
         until = min(len(log), taken + every)
         for seq in range(runs.position(0) + 1, until + 1):
-            run = runs.take(0, seq, seq * DAY_US // 4, log[seq - 1])
-            if run is not None:
+            for run in runs.take(batch(seq, seq * DAY_US // 4, log[seq - 1]))[0]:
                 runs.count(run, of_nodes(run.nodes, ["f"] * len(run.nodes), 1, run.workflow, run.team))
         changes = runs.take_changes()
         assert not set(changes.changed) & set(rows), "what has ended is not open again"

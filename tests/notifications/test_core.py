@@ -53,24 +53,29 @@ def test_rules() -> None:
     assert notified(rules, run(99)) == {}
 
 
+def taken(runs: Runs, shard: int, seq: int, at_us: int, *events: ev.Event) -> list[Run]:
+    ended, invalid = runs.take(ev.EventBatch(shard=shard, from_seq=seq, recorded_at_us=at_us, events=events))
+    assert not invalid
+    return ended
+
+
 def test_runs_and_marks() -> None:
     runs = Runs({0: Mark(1, 3)})
     assert runs.begin(0, 9) == 0
     first, second = uuid.uuid4().bytes, uuid.uuid4().bytes
-    assert runs.take(0, 1, 5, submitted(first, notify=["b", "a", "b"])) is None
-    assert runs.take(0, 2, 6, submitted(second, team="search")) is None
-    assert runs.take(0, 3, 7, ended(second)) is None  # in the outbox already
+    assert taken(runs, 0, 1, 5, submitted(first, notify=["b", "a", "b"]), submitted(second, team="search")) == []
+    assert taken(runs, 0, 3, 7, ended(second)) == []  # in the outbox already
     assert runs.take_marks() == {0: Mark(1, 3)}
     failure = ev.ActionFailed(node=2, cause=ev.CAUSE_USER, failure=ev.Failure(type="ValueError", message="no\0"))
-    assert runs.take(0, 4, 8, ev.Event(run_id=first, action_failed=failure)) is None
-    assert runs.take(0, 4, 8, ended(first)) is None  # heard of before
-    found = runs.take(0, 5, 9, ended(first, ev.RUN_STATE_FAILED))
-    assert found is not None and found.notify == ("b", "a") and (found.failed_node, found.ended_us) == (2, 9)
+    assert taken(runs, 0, 4, 8, ev.Event(run_id=first, action_failed=failure)) == []
+    assert taken(runs, 0, 4, 8, ended(first)) == []  # heard of before
+    (found,) = taken(runs, 0, 4, 9, ended(first), ended(first, ev.RUN_STATE_FAILED))
+    assert found.notify == ("b", "a") and (found.failed_node, found.ended_us) == (2, 9)
     assert found.failure == "ValueError: no\N{REPLACEMENT CHARACTER}" and found.team == "vision"
     assert runs.take_marks() == {0: Mark(6, 5)} and runs.take_marks() == {} and len(runs) == 0
-    # A run whose submission the log has no more, and one that was removed.
-    assert runs.take(0, 6, 9, ended(second)) is None
-    runs.skip(0, 9)
+    # A run whose submission the log has no more, one that was removed, and what nobody is told of.
+    done = ev.Event(run_id=second, action_succeeded=ev.ActionSucceeded(node=1))
+    assert taken(runs, 0, 6, 9, ended(second)) == taken(runs, 0, 9, 9, done) == []
     assert runs.take_marks() == {0: Mark(10, 9)}
 
 
@@ -79,10 +84,8 @@ def test_a_new_shard_counts_as_taken_up_to_its_end() -> None:
         runs = Runs(marks)
         assert runs.begin(3, 2) == 0 and runs.take_marks() == {3: Mark(1, 2)}
         old, late, new = (uuid.uuid4().bytes for _ in range(3))
-        assert runs.take(3, 1, 1, submitted(old)) is runs.take(3, 2, 1, ended(old)) is None
-        runs.take(3, 3, 1, submitted(late))
-        assert runs.take(3, 4, 2, ended(late)) is not None
-        runs.take(3, 5, 2, submitted(new))
+        assert taken(runs, 3, 1, 1, submitted(old), ended(old), submitted(late)) == []
+        assert [run.run_id for run in taken(runs, 3, 4, 2, ended(late), submitted(new))] == [late]
         assert runs.take_marks() == {3: Mark(5, 4 + 1)}
 
 

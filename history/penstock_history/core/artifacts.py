@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from penstock_proto.value.v1.value_pb2 import Values
+from penstock_proto.value.v1.value_pb2 import Value, Values
+from penstock_proto.wire import HASH_BYTES
+from penstock_stream.messages import EventRange, Events
 
 from .open_run import OpenRun
 
 KEY_BYTES: Final = 16
 # What workers call types; an index takes no long text.
 NAME_CHARS_MAX: Final = 300
+# How an encoded value that is an artifact begins to name it.
+_ENCODED: Final = Value(artifact=bytes(HASH_BYTES)).SerializeToString()[:-HASH_BYTES]
 _PLACE: Final = struct.Struct(">qi")
 
 
@@ -40,6 +44,11 @@ class Recorded:
         """The same for the same value of the same event, however often it is read."""
         place = _PLACE.pack(self.seq, self.place)
         return hashlib.sha256(self.run.run_id + place).digest()[:KEY_BYTES]
+
+
+def may_name_any(batch: Events) -> bool:
+    """Whether a batch may carry artifacts. Its bytes, where they are at hand, say so sooner than its values."""
+    return not isinstance(batch, EventRange) or any(_ENCODED in payload for payload in batch.payloads)
 
 
 def of_values(run: OpenRun, seq: int, recorded_us: int, node: int, values: Values) -> Iterator[Recorded]:

@@ -52,11 +52,9 @@ class OpenRun:
         self.busy_us = 0
 
     def take(self, kind: str, event: ev.Event, at_us: int) -> bool:
-        """Take an event of the run, but not its first or last; return whether anything that lists show changed."""
+        """Take another event of the run, but not its last; return whether anything that lists show changed."""
         since_us = max(0, at_us - self.submitted_us)
         match kind:
-            case "action_succeeded":
-                return self._succeed(event.action_succeeded, since_us)
             case "action_started":
                 return self._start(event.action_started, since_us)
             case "action_failed":
@@ -84,11 +82,18 @@ class OpenRun:
         nodes.ended_us[node] = since_us
         return True
 
-    def _succeed(self, event: ev.ActionSucceeded, since_us: int) -> bool:
-        node, duration_us = event.node, event.duration_us
-        if not 0 <= node < len(self.nodes):
+    def succeed(self, event: ev.ActionSucceeded, at_us: int) -> bool:
+        """Take the success of a node; return whether there is such a node."""
+        nodes, node, duration_us = self.nodes, event.node, event.duration_us
+        if not 0 <= node < len(nodes.status):
             return False
-        self.nodes.end(node, SUCCEEDED, event.attempt, since_us, duration_us)
+        if duration_us < 0:
+            duration_us = 0
+        attempt, since_us = event.attempt, at_us - self.submitted_us
+        nodes.status[node] = SUCCEEDED
+        nodes.attempts[node] = attempt if attempt < ATTEMPTS_MAX else ATTEMPTS_MAX
+        nodes.ended_us[node] = since_us if since_us > 0 else 0
+        nodes.duration_us[node] = duration_us
         self.busy_us += duration_us
         return True
 

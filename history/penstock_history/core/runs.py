@@ -6,7 +6,8 @@ from typing import Final
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1.value_pb2 import Values
 from penstock_proto.wire import INPUTS_NODE, RUN_ID_BYTES
-from penstock_stream.open_runs import Mark, OpenRuns
+from penstock_stream.messages import Events
+from penstock_stream.open_runs import Invalid, Mark, OpenRuns
 
 from . import artifacts
 from .artifacts import Recorded
@@ -50,13 +51,40 @@ class Runs(OpenRuns[OpenRun]):
         self._marks.setdefault(shard, Mark(1, 0))
         return self._begin(shard)
 
-    def take(self, shard: int, seq: int, at_us: int, event: ev.Event) -> OpenRun | None:
-        """Take a shard's next event; return the run that it ends, to be counted with `count`."""
-        if not self._take_position(shard, seq):
-            return None
+    def take(self, batch: Events) -> tuple[list[OpenRun], list[Invalid]]:
+        """Take a shard's next events.
+
+        Returns:
+            The runs that they end, to be counted with `count`, and what could not be taken.
+        """
+        ended: list[OpenRun] = []
+        invalid: list[Invalid] = []
+        shard, at_us = batch.shard, batch.recorded_at_us
+        first_seq, events = self._new_events(batch)
+        # What is read again is in the tables.
+        runs, changed, taken_seq = self._open[shard], self._changes.changed, self._marks[shard].taken_seq
+        may_name = artifacts.may_name_any(batch)
+        for seq, event in enumerate(events, first_seq):
+            try:
+                kind = event.WhichOneof("kind")
+                # Most events are of this kind, and the whole suite waits while this is done in one process.
+                if kind == "action_succeeded":
+                    run = runs.get(event.run_id)
+                    if run is not None and run.succeed(event.action_succeeded, at_us) and seq > taken_seq:
+                        changed[run.run_id] = run
+                        if may_name:
+                            succeeded = event.action_succeeded
+                            self._record(run, seq, at_us, succeeded.node, succeeded.outputs)
+                elif (run := self._take(shard, seq, at_us, kind or "", event)) is not None:
+                    ended.append(run)
+            except Exception as error:
+                invalid.append(Invalid(seq, error))
+        return ended, invalid
+
+    def _take(self, shard: int, seq: int, at_us: int, kind: str, event: ev.Event) -> OpenRun | None:
+        """Take an event of any kind; return the run that it ends."""
         runs = self._open[shard]
-        is_new = seq > self._marks[shard].taken_seq  # else it is read again, and in the tables
-        kind = event.WhichOneof("kind") or ""
+        is_new = seq > self._marks[shard].taken_seq
         if kind == "run_submitted":
             if len(event.run_id) == RUN_ID_BYTES:
                 run = runs[event.run_id] = OpenRun(event.run_id, shard, seq, at_us, event.run_submitted)
@@ -74,8 +102,6 @@ class Runs(OpenRuns[OpenRun]):
         if kind != "run_ended":
             if run.take(kind, event, at_us) and is_new:
                 self._changes.changed[run.run_id] = run
-                if kind == "action_succeeded":
-                    self._record(run, seq, at_us, event.action_succeeded.node, event.action_succeeded.outputs)
             return None
         run.end(event.run_ended, seq, at_us)
         del runs[run.run_id]

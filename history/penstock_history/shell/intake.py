@@ -96,7 +96,9 @@ class Intake:
         due_s, taken = loop.time() + WRITTEN_EVERY_S, 0
         while True:
             for batch in await self._reader.take(due_s):
-                taken += await self._take(batch)
+                await self._take(batch)
+                taken += len(batch.events)
+                self.events_taken += len(batch.events)
             if (now_s := loop.time()) >= due_s or taken >= EVENTS_PER_WRITE_MAX:
                 await self._write()
                 after_s = loop.time()
@@ -117,22 +119,13 @@ class Intake:
         else:
             await self._writer.verify()
 
-    async def _take(self, batch: Events) -> int:
-        shard, at_us, runs = batch.shard, batch.recorded_at_us, self._runs
-        first_seq = batch.from_seq
-        if first_seq > runs.position(shard) + 1:
-            runs.skip(shard, first_seq - 1)  # the log does not go back so far
-        for seq, event in enumerate(batch.events, first_seq):
-            try:
-                ended = runs.take(shard, seq, at_us, event)
-            except Exception:
-                log.exception("event %d of shard %d is invalid and is not in the history", seq, shard)
-                continue
-            if ended is not None:
-                await self._plans.have(ended.plan)
-                runs.count(ended, await self._figures(ended))
-        self.events_taken += len(batch.events)
-        return len(batch.events)
+    async def _take(self, batch: Events) -> None:
+        ended, invalid = self._runs.take(batch)
+        for seq, error in invalid:
+            log.error("event %d of shard %d is invalid and is not in the history", seq, batch.shard, exc_info=error)
+        for run in ended:
+            await self._plans.have(run.plan)
+            self._runs.count(run, await self._figures(run))
 
     async def _figures(self, run: OpenRun) -> Sums:
         found = self._plans.get(run.plan)

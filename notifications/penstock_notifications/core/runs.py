@@ -5,9 +5,12 @@ from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import RUN_ID_BYTES
-from penstock_stream.open_runs import Mark, OpenRuns
+from penstock_stream.messages import Events
+from penstock_stream.open_runs import Invalid, Mark, OpenRuns
 
 FAILURE_CHARS_MAX: Final = 300
+# Kinds of events that say something of a run; the rest, nearly all, is not looked at.
+NOTED: Final = frozenset({"run_submitted", "action_failed", "cancel_requested", "run_ended"})
 
 
 @dataclass(slots=True)
@@ -62,12 +65,27 @@ class Runs(OpenRuns[Run]):
             self._moved.add(shard)
         return self._begin(shard)
 
-    def take(self, shard: int, seq: int, at_us: int, event: ev.Event) -> Run | None:
-        """Take a shard's next event; return the run that it ends, unless the outbox has had that already."""
-        if not self._take_position(shard, seq):
-            return None
+    def take(self, batch: Events) -> tuple[list[Run], list[Invalid]]:
+        """Take a shard's next events.
+
+        Returns:
+            The runs that they end, unless the outbox has had them, and what could not be taken.
+        """
+        ended: list[Run] = []
+        invalid: list[Invalid] = []
+        shard, at_us = batch.shard, batch.recorded_at_us
+        first_seq, events = self._new_events(batch)
+        for seq, event in enumerate(events, first_seq):
+            try:
+                kind = event.WhichOneof("kind")
+                if kind in NOTED and (run := self._take(shard, seq, at_us, kind, event)) is not None:
+                    ended.append(run)
+            except Exception as error:
+                invalid.append(Invalid(seq, error))
+        return ended, invalid
+
+    def _take(self, shard: int, seq: int, at_us: int, kind: str, event: ev.Event) -> Run | None:
         runs = self._open[shard]
-        kind = event.WhichOneof("kind")
         if kind == "run_submitted":
             if len(event.run_id) == RUN_ID_BYTES:
                 runs[event.run_id] = Run.of(event.run_id, seq, at_us, event.run_submitted)

@@ -124,14 +124,7 @@ class Intake:
         return names[run.failed_node] if run.failed_node < len(names) else f"node {run.failed_node}"
 
     def _take(self, batch: Events) -> None:
-        shard, runs = batch.shard, self._runs
-        if batch.from_seq > runs.position(shard) + 1:
-            runs.skip(shard, batch.from_seq - 1)  # the log does not go back so far
-        for seq, event in enumerate(batch.events, batch.from_seq):
-            try:
-                run = runs.take(shard, seq, batch.recorded_at_us, event)
-            except Exception:
-                log.exception("event %d of shard %d is invalid; no message is sent for it", seq, shard)
-                continue
-            if run is not None:
-                self._ended.append(run)
+        ended, invalid = self._runs.take(batch)
+        self._ended += ended
+        for seq, error in invalid:
+            log.error("event %d of shard %d is invalid; no message is sent for it", seq, batch.shard, exc_info=error)
