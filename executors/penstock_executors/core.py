@@ -14,6 +14,9 @@ from .slots import AHEAD_MAX, PREPARE_S, UNKNOWN_S, Held, Need, Slots
 from .unrecorded import Ended
 
 STARTED_AFTER_S = 0.005  # an action that ends earlier is not reported as started
+# What waits behind an action that takes longer is handed to another process: at once if any may have nothing to do,
+# else later. On busy cores processes often wait so long for their turn, and to hand over costs as much as to execute.
+TAKE_BACK_AFTER_S = 0.05
 HELD_MAX = 65_536  # grants of one worker
 OPERATORS_MAX = 10_000  # whose durations are remembered
 WEIGHT = 0.25  # of the newest duration in the moving average
@@ -148,13 +151,15 @@ class Core:
 
     def tick(self, now: float) -> None:
         """Report what runs for longer, stop what runs too long, repeat what was not recorded."""
+        patience_s = TAKE_BACK_AFTER_S if self._cpu_queue or self._gpu_queue else STARTED_AFTER_S
         for slot in self._slots.open.values():
             first = slot.queue[0]
             if not slot.is_reported and now >= slot.since + STARTED_AFTER_S:
                 slot.is_reported = slot.is_late = True
                 self.outbox.append(reports.started(first.grant, self._worker))
-                if len(slot.queue) > 1:
-                    self.take_back.append(slot.number)
+            if slot.is_late and not slot.is_taken_back and len(slot.queue) > 1 and now >= slot.since + patience_s:
+                slot.is_taken_back = True
+                self.take_back.append(slot.number)
             if slot.deadline and now >= slot.deadline:
                 slot.deadline = 0.0
                 self.asks.append(slot.number)
@@ -276,6 +281,8 @@ class Core:
         for slot in self._slots.open.values():
             if not slot.is_reported:
                 due = min(due, slot.since + STARTED_AFTER_S)
+            elif not slot.is_taken_back and len(slot.queue) > 1:
+                due = min(due, slot.since + TAKE_BACK_AFTER_S)
             if slot.deadline:
                 due = min(due, slot.deadline)
         self.due = due

@@ -60,7 +60,9 @@ class Held:
 class Slot:
     """Runs its actions one after the other, the first of them now."""
 
-    __slots__ = ("alike", "deadline", "expected_s", "is_late", "is_reported", "number", "queue", "since")
+    __slots__ = (
+        "alike", "deadline", "expected_s", "is_late", "is_reported", "is_taken_back", "number", "queue", "since",
+    )  # fmt: skip
 
     def __init__(self, number: int, alike: Alike) -> None:
         self.number = number
@@ -71,6 +73,7 @@ class Slot:
         self.deadline = 0.0  # when to ask how far its first action is; 0: it has no limit
         self.is_reported = False  # `started` was reported of its first action
         self.is_late = False  # its first action takes longer than expected: nothing goes behind it
+        self.is_taken_back = False  # and what was behind it is had back
 
     def admits(self, ahead_max: int) -> bool:
         """Whether another action may go behind those that are here."""
@@ -78,7 +81,7 @@ class Slot:
 
     def begin(self, now: float) -> None:
         """The first action of the queue runs from now on."""
-        self.since, self.is_reported, self.is_late = now, False, False
+        self.since, self.is_reported, self.is_late, self.is_taken_back = now, False, False, False
         timeout_s = self.queue[0].grant.timeout_s
         self.deadline = now + (min(timeout_s, PREPARE_S) if timeout_s > 0 else PREPARE_S)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from penstock_executors.core import STARTED_AFTER_S, Core
+from penstock_executors.core import STARTED_AFTER_S, TAKE_BACK_AFTER_S, Core
 from penstock_executors.slots import PREPARE_S, Need
 from penstock_executors.unrecorded import RESEND_MAX_S, RESEND_S
 from penstock_proto.action_service.v1.worker_pb2 import Grant, Orders
@@ -117,6 +117,21 @@ def test_a_longer_one_is_reported_once_and_those_behind_it_are_freed() -> None:
     assert taken_starts(it) == [4]
     it.tick(1.0)
     assert (2, "started") not in [(each.grant, each.WhichOneof("kind")) for each in it.take_outbox()]
+
+
+def test_while_every_process_has_more_to_do_what_waits_behind_a_longer_one_stays_for_a_while() -> None:
+    it = core()
+    order(it, grant(1))
+    it.take_ended([succeeded(1, 0.0001)], 0.0)
+    assert len(order(it, *[grant(number) for number in range(2, 200)])) == 100
+    it.tick(0.006)
+    assert not it.take_back and it.due == pytest.approx(TAKE_BACK_AFTER_S)
+    it.tick(it.due)
+    assert sorted(it.take_back) == [2, 3]
+    for slot in (it.take_back.pop(), it.take_back.pop()):
+        it.apply_taken_back(slot, [], 0.1)  # the process has read them meanwhile, and is not asked again
+    it.tick(0.2)
+    assert not it.take_back and it.due > 0.2
 
 
 def test_a_timeout_counts_from_the_call_of_the_operator() -> None:
