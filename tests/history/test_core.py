@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock_history.core import summary
+from penstock_history.core.artifacts import may_name_any
 from penstock_history.core.buckets import bucket_of, middle_us, percentile_us
 from penstock_history.core.figures import DAY_US, Key, of_nodes
 from penstock_history.core.nodes import NEVER, STATUSES, Nodes
@@ -14,6 +15,8 @@ from penstock_history.core.runs import Runs
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.value.v1.value_pb2 import Value, Values
+from penstock_stream.messages import EventRange
 from penstock_stream.open_runs import Mark
 
 from tests.state_tracker.running import chain, plan_of
@@ -142,6 +145,13 @@ def test_an_invalid_event_harms_no_other_and_a_repeated_one_does_not_count() -> 
     (run,), invalid = runs.take(batch(3, 0, log[3], log[3], log[4], log[6]))
     assert not invalid and (run.busy_us, run.retries, run.last_seq) == (27, 0, 6)
     assert runs.take(batch(9, 4_000, log[6])) == ([], []) and runs.take_changes().marks == {0: Mark(10, 9)}
+
+
+def test_artifacts_are_seen_in_the_bytes_of_an_event() -> None:
+    for value, expected in ((Value(artifact=b"a" * 32, codec="json"), True), (Value(inline=b"a" * 32), False)):
+        succeeded = event("action_succeeded", ev.ActionSucceeded(node=1, outputs=Values(values=[value])))
+        assert may_name_any(EventRange(0, 1, 1, 5, [succeeded], [succeeded.SerializeToString()])) is expected
+        assert may_name_any(batch(1, 5, succeeded)), "its bytes are not at hand"
 
 
 def _written(log: list[ev.Event], every: int) -> tuple[list[bytes], dict[Key, tuple[int, ...]]]:
