@@ -63,6 +63,7 @@ RULES: Final[dict[str, Rule]] = {
     "StateTrackerService/ListRuns": MINE,
     "StateTrackerService/FindRuns": MINE,
     "StateTrackerService/Cancel": Rule(Of.RUN, Role.LAUNCHER, writes_caller=True),
+    "StateTrackerService/Signal": Rule(Of.RUN, Role.LAUNCHER, writes_caller=True),
     "StateTrackerService/RemoveRun": Rule(Of.RUN, Role.OPERATOR),
     "StateTrackerService/Validate": ANY,
     "StateTrackerService/ListRemoved": SERVICES,

@@ -137,20 +137,24 @@ class Graph:
         node = event.node
         run.pending.pop(node, None)
         run.outputs[node] = self.seq
-        self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
-        self._add_recorded(run, node, event.attempt, event.grant, out)
+        if node not in run.graph.waits:  # else nobody executed it
+            self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
+            self._add_recorded(run, node, event.attempt, event.grant, out)
         self._begin(run, run.unlock(node), out)
 
     def _apply_failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
         node = event.node
         run.pending.pop(node, None)
-        self._add_recorded(run, node, event.attempt, event.grant, out)
+        if node not in run.graph.waits:
+            self._add_recorded(run, node, event.attempt, event.grant, out)
         if event.HasField("retry_delay_s"):
             run.begin_again(node, event.attempt + 1, event.retry_delay_s, now, out.add().start)
         elif run.graph.on_failure[node] == CONTINUE:
             self._begin(run, run.unlock_order_only(node), out)
 
     def _begin(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:
+        if run.graph.waits:
+            nodes = [node for node in nodes if node not in run.graph.waits]
         many = len(nodes) > self.STEP
         for node in nodes:
             run.begin(node)

@@ -153,11 +153,14 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
 
 
 def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray, now: float) -> None:
+    waits = run.graph.waits
     for node in described.nodes:
+        if node.node in waits:
+            continue
         if node.status == st.NODE_STATUS_RUNNING or (node.status == st.NODE_STATUS_WAITING and not run.is_stopped):
             pending = run.pending[node.node] = Pending(node.attempt or 1, now + node.delay_s)
             pending.grant, pending.worker = node.grant, node.worker
     if not run.is_stopped:
         for index, state in enumerate(status):
-            if state == 0 and run.waits_for[index] == 0:
+            if state == 0 and run.waits_for[index] == 0 and index not in waits:
                 run.pending[index] = Pending(1)

@@ -8,6 +8,7 @@ from penstock_proto.wire import INPUTS_NODE
 
 from .errors import PlanError
 from .refs import add_refs
+from .waits import WAIT, Wait
 
 Message = TypeVar("Message", plan_pb2.Resources, plan_pb2.RetryPolicy)
 
@@ -36,6 +37,7 @@ class PlanGraph:
         "size",
         "timeout_s",
         "value_parents",
+        "waits",
     )
 
     hash: bytes
@@ -54,6 +56,7 @@ class PlanGraph:
     on_failure: bytes  # FailurePolicy, effective, never unspecified
     roots: tuple[int, ...]  # without parents
     output_nodes: tuple[int, ...]  # that Plan.outputs use; ascending, -1 first: inputs of the run
+    waits: dict[int, Wait]  # of the nodes that the State Tracker ends itself
 
     @classmethod
     def of(cls, plan: plan_pb2.Plan, plan_hash: bytes) -> "PlanGraph":
@@ -64,6 +67,7 @@ class PlanGraph:
         graph.size = len(nodes)
         graph.kinds = bytes(node.kind for node in nodes)
         graph.names = [node.name for node in nodes]
+        graph.waits = {index: Wait.of(node.wait) for index, node in enumerate(nodes) if node.kind == WAIT}
         _read_edges(graph, nodes)
         _read_options(graph, plan.operators, nodes)
         used: set[int] = set()

@@ -71,6 +71,32 @@ class RunOpen(Answered):
         self.run_id = run_id
 
 
+class RunEnded(Answered):
+    """The run has ended, and takes nothing more."""
+
+    status = "FAILED_PRECONDITION"
+
+    def __init__(self, run_id: bytes) -> None:
+        super().__init__(f"run {run_text(run_id)} has ended: nothing in it waits any longer")
+        self.run_id = run_id
+
+
+class SignalRefused(Answered):
+    """The signal comes a second time, or too late."""
+
+    status = "FAILED_PRECONDITION"
+
+    def __init__(self, run_id: bytes, name: str, why: str) -> None:
+        super().__init__(f"signal {name!r} of run {run_text(run_id)} {why}")
+        self.run_id, self.name = run_id, name
+
+
+class NotYours(Answered):
+    """Others are asked."""
+
+    status = "PERMISSION_DENIED"
+
+
 class RunExists(Answered):
     """The id belongs to another request."""
 

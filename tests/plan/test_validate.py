@@ -254,9 +254,9 @@ def test_any_unicode_is_kept(name: str) -> None:
 def test_schemas() -> None:
     assert problems_of(b"") == ["the plan is empty"]
     newer = valid_plan()
-    newer.schema = 2
+    newer.schema = 3
     newer.name = ""
-    assert problems_of(newer) == ["the plan has schema 2, this version supports 1: upgrade the server"]
+    assert problems_of(newer) == ["the plan has schema 3, this version supports 1 to 2: upgrade the server"]
     newer.schema = 0
     assert "compile it again" in problems_of(newer)[0]
     assert "not a valid plan" in problems_of(b"\xff\xff\xff")[0]

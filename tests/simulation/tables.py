@@ -250,7 +250,7 @@ class Tables:
         kept = [shard for shard, epoch in held if self._is_held(shard, incarnation, epoch)]
         for shard in kept:
             self.leases[shard].expires_at, self.leases[shard].address = self.world.now + lease_s, address
-        return [shape("shard")(shard) for shard in kept]
+        return [shape("shard", "now_us")(shard, self.now_us) for shard in kept]
 
     def _is_held(self, shard: int, incarnation: bytes, epoch: int) -> bool:
         lease = self.leases.get(shard)

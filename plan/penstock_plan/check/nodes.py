@@ -13,8 +13,8 @@ from .expressions import Expressions
 from .order import shortest_cycle
 from .problems import Problems
 from .tables import check_name, check_options
+from .waits import SCHEMA, check_wait
 
-KINDS_RUN = frozenset({plan_pb2.NODE_KIND_TASK, plan_pb2.NODE_KIND_PASS})
 NAMES_MAX = 20
 
 
@@ -38,11 +38,12 @@ def signature_of(operator: plan_pb2.Operator) -> Signature:
 class Nodes:
     """Checks node after node; keeps what they depend on."""
 
-    __slots__ = ("_expressions", "_files", "_parents", "_ports", "_problems", "_signatures", "_size", "_typed")
+    __slots__ = ("_expressions", "_files", "_operators", "_parents", "_ports", "_problems", "_schema", "_signatures", "_size", "_typed")
 
     def __init__(self, problems: Problems, expressions: Expressions, plan: plan_pb2.Plan, *, typed: bool) -> None:
         """`typed`: whether the table of types is sound, so that arguments can be checked against it."""
         self._problems, self._expressions, self._typed = problems, expressions, typed
+        self._schema, self._operators = plan.schema, plan.operators
         self._signatures = [signature_of(operator) for operator in plan.operators]
         self._files = list(plan.files)
         self._size = len(plan.nodes)
@@ -68,6 +69,10 @@ class Nodes:
             case plan_pb2.NODE_KIND_PASS:
                 if node.arguments:
                     self._problems.add(f"{what} executes nothing, but has arguments")
+            case plan_pb2.NODE_KIND_WAIT:
+                if self._schema < SCHEMA:
+                    self._problems.add(f"{what} waits, which needs a plan of schema {SCHEMA}")
+                check_wait(self._problems, what, node, self._operators)
             case kind:
                 self._problems.add(f"{what} has the kind {_spell_kind(kind)}, which this version does not support")
         self._check_after(what, node.after, used)

@@ -11,7 +11,11 @@ from .nodes import Nodes
 from .problems import Problems
 from .tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
 
-SCHEMA = 1
+SCHEMA = 2
+# The oldest that is still read.
+SCHEMA_MIN = 1
+# Kinds of nodes whose outputs are those of an operator.
+_WITH_OUTPUTS = (plan_pb2.NODE_KIND_TASK, plan_pb2.NODE_KIND_WAIT)
 
 
 def load(data: bytes) -> plan_pb2.Plan:
@@ -30,9 +34,10 @@ def load(data: bytes) -> plan_pb2.Plan:
 
 def check(plan: plan_pb2.Plan) -> None:
     """Raise InvalidPlan with everything that is wrong with the plan at once."""
-    if plan.schema != SCHEMA:
+    if not SCHEMA_MIN <= plan.schema <= SCHEMA:
         remedy = "upgrade the server" if plan.schema > SCHEMA else "compile it again"
-        raise InvalidPlan([f"the plan has schema {plan.schema}, this version supports {SCHEMA}: {remedy}"])
+        supported = f"this version supports {SCHEMA_MIN} to {SCHEMA}"
+        raise InvalidPlan([f"the plan has schema {plan.schema}, {supported}: {remedy}"])
     _check_sizes(plan)
     problems = Problems()
     check_name(problems, "the plan", plan.name)
@@ -80,7 +85,7 @@ def _check_graph(problems: Problems, plan: plan_pb2.Plan, types: list[plan_pb2.T
     names = [node.name for node in nodes]
     declared = [tuple(port.type for port in operator.outputs) for operator in plan.operators]
     outputs = [
-        declared[node.operator] if node.kind == plan_pb2.NODE_KIND_TASK and 0 <= node.operator < len(declared) else ()
+        declared[node.operator] if node.kind in _WITH_OUTPUTS and 0 <= node.operator < len(declared) else ()
         for node in nodes
     ]
     expressions = Expressions(problems, types, [declared.type for declared in plan.inputs], names, outputs)

@@ -15,12 +15,12 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest, DiagnoseResponse
 from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
-from penstock_proto.wire import MESSAGE_BYTES_MAX, OWNER_TRAILER
+from penstock_proto.wire import MESSAGE_BYTES_MAX, OWNER_TRAILER, RUN_ID_BYTES
 from penstock_service.answers import Answer
 from penstock_service.database import Database
 
 from ..deployment import Deployment
-from ..errors import BadRequest, RunNotFound, RunRemoved, TooMuch, run_text
+from ..errors import BadRequest, RunEnded, RunNotFound, RunRemoved, TooMuch, run_text
 from ..log import snapshot_chunks
 from ..ownership.routing import Routing
 from ..plans import Plans
@@ -160,6 +160,27 @@ class StateTrackerService(StateTrackerServiceServicer):
         if open_run is not None and owned.core.runs.get(run_id) is open_run:
             return api.CancelResponse(state=ev.RUN_STATE_CANCELLING)
         return api.CancelResponse(state=(await self._summary(run_id)).state)
+
+    async def Signal(self, request: api.SignalRequest, context: Context) -> api.SignalResponse:
+        run_id = request.run_id
+        check_caller(request.caller)
+        owned = self._routing.mine(self._routing.shard(run_id))
+        if run_id not in owned.core.runs:
+            await self._summary(run_id)  # or RunNotFound
+            raise RunEnded(run_id)
+        received = ev.SignalReceived(
+            name=request.name,
+            value=request.value,
+            caller=request.caller,
+            comment=request.comment[:REASON_CHARS_MAX],
+            id=request.id[:RUN_ID_BYTES],
+        )
+        with self._routing.guard_decision(owned):
+            events = owned.core.signal(run_id, received, time.monotonic())
+        if events:
+            self._routing.committers[owned.shard].add(owned, events)
+        await owned.wait_committed()
+        return api.SignalResponse()
 
     async def RemoveRun(self, request: api.RemoveRunRequest, context: Context) -> api.RemoveRunResponse:
         return api.RemoveRunResponse(removed_at_us=await self._removals.remove(request.run_id))

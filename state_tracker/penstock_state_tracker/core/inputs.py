@@ -73,7 +73,8 @@ class Inputs:
         for declared in self.inputs:
             if declared.name in given:
                 value = given[declared.name]
-                problems += _problems(declared, value, budget, each_max)
+                what = f"input {declared.name!r}"
+                problems += value_problems(what, declared.name, declared.schema, value, budget, each_max)
                 inline_bytes += len(value.inline)
             elif declared.default is None:
                 problems.append(Problem(declared.name, "", f"input {declared.name!r} is missing"))
@@ -112,18 +113,20 @@ def _input(declared: plan_pb2.PlanInput) -> Input:
     return Input(declared.name, declared.required, default, Schema.of(declared.schema_json))
 
 
-def _problems(declared: Input, value: value_pb2.Value, budget: Budget, count_max: int) -> list[Problem]:
-    what = f"input {declared.name!r}"
+def value_problems(
+    what: str, name: str, schema: Schema | None, value: value_pb2.Value, budget: Budget, count_max: int
+) -> list[Problem]:
+    """Return what is wrong with a value, of which `what` says in a sentence what it is."""
     text = _shape_problem(what, value)
     if text:
-        return [Problem(declared.name, "", text)]
-    if value.WhichOneof("body") != "inline" or value.codec != JSON_CODEC or declared.schema is None:
+        return [Problem(name, "", text)]
+    if value.WhichOneof("body") != "inline" or value.codec != JSON_CODEC or schema is None:
         return []
     try:
-        faults = declared.schema.faults(parsed(value.inline), budget, count_max)
+        faults = schema.faults(parsed(value.inline), budget, count_max)
     except BadJson as error:
-        return [Problem(declared.name, "", f"{what} is not JSON: {error}")]
-    return [Problem(declared.name, fault.pointer, f"{what} {fault.text}") for fault in faults]
+        return [Problem(name, "", f"{what} is not JSON: {error}")]
+    return [Problem(name, fault.pointer, f"{what} {fault.text}") for fault in faults]
 
 
 def _shape_problem(what: str, value: value_pb2.Value) -> str:

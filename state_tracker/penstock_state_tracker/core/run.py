@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -27,6 +27,27 @@ class History:
     retries: int = 0  # used, of those that count
     lost: int = 0  # attempts lost with their worker since one lived for long
     ready_at: float = 0.0  # monotonic second from which the attempt may start
+
+
+@dataclass(slots=True)
+class Begun:
+    """A wait that has begun."""
+
+    due_at_us: int  # by the database's clock; 0: it ends by a signal alone
+    due: float  # monotonic second; infinite likewise
+
+
+@dataclass(slots=True)
+class RunWaits:
+    """What the log says of the waits of one run, by node."""
+
+    begun: dict[int, Begun] = field(default_factory=dict[int, Begun])
+    # Those received; one that was used has no value any more.
+    signals: dict[int, ev.SignalReceived] = field(default_factory=dict[int, ev.SignalReceived])
+
+
+# Of all runs whose plans have none.
+NO_WAITS: Final = RunWaits()
 
 
 class Used(Enum):
@@ -62,6 +83,7 @@ class Run:
         "submitted_at_us",
         "team",
         "touched",
+        "waits",
     )
 
     def __init__(self, run_id: bytes, graph: PlanGraph, first_seq: int) -> None:
@@ -84,6 +106,7 @@ class Run:
         self.failure_seq = 0  # of the event by which it failed; 0: not known
         self.is_cancelling = False  # somebody asked for it
         self.is_failing_fast = False  # its first failure asked for it
+        self.waits = NO_WAITS if not graph.waits else RunWaits()
         self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
 
     @property
@@ -180,6 +203,13 @@ class Run:
         self.open -= 1
         if self._history is not None:
             self._history.pop(node, None)
+        if node in self.graph.waits:
+            self._end_wait(node)
+
+    def _end_wait(self, node: int) -> None:
+        self.waits.begun.pop(node, None)
+        if (received := self.waits.signals.get(node)) is not None:
+            received.ClearField("value")  # it was used, and is in the log
 
     def _check_open(self, node: int, attempt: int) -> None:
         if self.status[node] not in MAY_END or attempt != self.attempt(node):

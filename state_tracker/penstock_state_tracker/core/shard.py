@@ -13,12 +13,15 @@ from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
 from ..errors import CorruptLog
-from . import outcomes, retries, snapshots
+from . import outcomes, retries, signals, snapshots, waits
 from .run import MAY_END, Run
 from .transitions import CANCELLED, RUN_TRANSITIONS, RUNNING, SKIPPED, SUCCEEDED, WAITING, targets
+from .waits import Waits
 
 # No Action Service takes in a worker with a longer name.
 WORKER_CHARS_MAX: Final = 200
+# Of one tick; the next one goes on.
+TICK_EVENTS_MAX: Final = 1_000
 MAY_BE_CANCELLED: Final = targets(RUN_TRANSITIONS, "cancel_requested")
 MAY_END_AS: Final = targets(RUN_TRANSITIONS, "run_ended")
 ENDS: Final = frozenset[int]().union(*MAY_END_AS.values())
@@ -30,7 +33,7 @@ CANCELLED_REASONS: Final = frozenset(
 class Shard:
     """The state of one shard as its log tells it, up to `seq`."""
 
-    __slots__ = ("epoch", "plans", "runs", "seq", "shard")
+    __slots__ = ("epoch", "plans", "runs", "seq", "shard", "waits")
 
     def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph]) -> None:
         self.shard = shard
@@ -38,6 +41,7 @@ class Shard:
         self.epoch = 0
         self.seq = 0
         self.runs: dict[bytes, Run] = {}
+        self.waits = Waits()
 
     # Commands
 
@@ -59,7 +63,7 @@ class Shard:
             return []
         if report.attempt != run.attempt(node) or report.item or not run.is_unlocked(node):
             return []
-        if len(report.worker) > WORKER_CHARS_MAX:
+        if len(report.worker) > WORKER_CHARS_MAX or node in run.graph.waits:
             return []
         run.touched = now
         match report.WhichOneof("kind"):
@@ -98,6 +102,35 @@ class Shard:
         asked = ev.Event(run_id=run_id, cancel_requested=ev.CancelRequested(caller=caller, reason=reason))
         return [asked, *self._skip_waiting(run, ev.SKIP_REASON_RUN_CANCELLED), *self._end_if_done(run)]
 
+    def signal(self, run_id: bytes, received: ev.SignalReceived, now: float) -> list[ev.Event]:
+        """Take a signal for a wait of an open run; nothing, if it is the same one again. The next `tick` uses it."""
+        run = self.runs[run_id]
+        node = signals.accepted(run, received)
+        if node is None:
+            return []
+        self.seq += 1
+        run.touched = now
+        self.waits.receive(run, node, received)
+        return [ev.Event(run_id=run_id, signal_received=received)]
+
+    def tick(self, now: float, clock_us: int) -> list[ev.Event]:
+        """Begin and end the waits that are due, some at a time. `clock_us` is the database's time."""
+        events: list[ev.Event] = []
+        for run_id, node in self.waits.due_nodes(now):
+            run = self.runs.get(run_id)
+            if run is None or run.status[node] != WAITING:
+                continue
+            run.touched = now
+            if node not in run.waits.begun:
+                events.append(self._begin_wait(run, node, now, clock_us))
+            elif waits.is_over(run, node, now, clock_us):
+                events += self._end_wait(run, node, now)
+            else:
+                self.waits.note(run, node)
+            if len(events) >= TICK_EVENTS_MAX:
+                break
+        return events
+
     def counts(self, run_id: bytes) -> api.NodeCounts:
         """Return how many nodes of an open run are in which state."""
         status = self.runs[run_id].status
@@ -131,6 +164,9 @@ class Shard:
         """Replace the state by a snapshot's."""
         self.runs = {run.run_id: snapshots.restored(run, self.plans[run.plan], now) for run in runs}
         self.seq, self.epoch = seq, epoch
+        self.waits = Waits()
+        for run in self.runs.values():
+            self.waits.note_open(run)
 
     # Decisions and the transitions they share with the replay
 
@@ -142,6 +178,7 @@ class Shard:
         run.fail_fast = options.fail_fast
         run.options = options.SerializeToString()
         run.caller = caller.SerializeToString()
+        self.waits.note_open(run)
         return run
 
     def _record_started(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
@@ -160,7 +197,7 @@ class Shard:
             refused = reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True)
             return self._record_failed(run, node, report, refused, now)
         self.seq += 1
-        run.succeed(node, report.attempt, self.seq)
+        self._succeed(run, node, report.attempt)
         event = ev.Event(run_id=run.run_id)
         succeeded = event.action_succeeded
         succeeded.node = node
@@ -170,6 +207,23 @@ class Shard:
         succeeded.duration_us = result.duration_us
         succeeded.outputs.CopyFrom(result.outputs)
         return [event] if run.open else [event, self._end(run)]
+
+    def _succeed(self, run: Run, node: int, attempt: int) -> None:
+        run.succeed(node, attempt, self.seq)
+        if run.graph.waits:
+            self.waits.note_unlocked(run, node)
+
+    def _begin_wait(self, run: Run, node: int, now: float, clock_us: int) -> ev.Event:
+        due_at_us, due = waits.due_of(run.graph.waits[node], now, clock_us)
+        self.seq += 1
+        self.waits.begin(run, node, due_at_us, due)
+        return ev.Event(run_id=run.run_id, wait_began=ev.WaitBegan(node=node, due_at_us=due_at_us))
+
+    def _end_wait(self, run: Run, node: int, now: float) -> list[ev.Event]:
+        report = waits.outcome(run, node)
+        if report.HasField("failed"):
+            return self._record_failed(run, node, report, report.failed, now)
+        return self._record_succeeded(run, node, report, now)
 
     def _record_failed(
         self, run: Run, node: int, report: reports_pb2.Report, failed: reports_pb2.Failed, now: float
@@ -231,7 +285,7 @@ class Shard:
                 started = event.action_started
                 run.start(started.node, started.attempt, started.grant, started.worker, now)
             case "action_succeeded":
-                run.succeed(event.action_succeeded.node, event.action_succeeded.attempt, self.seq)
+                self._succeed(run, event.action_succeeded.node, event.action_succeeded.attempt)
             case "action_failed":
                 self._apply_failed(run, event.action_failed, now)
             case "nodes_skipped":
@@ -239,6 +293,13 @@ class Shard:
                 run.skip(skipped.nodes, CANCELLED if skipped.reason in CANCELLED_REASONS else SKIPPED)
             case "cancel_requested":
                 _apply_cancel(run, event.cancel_requested)
+            case "wait_began":
+                began = event.wait_began
+                _check_wait(run, began.node)
+                due = waits.replayed_due(run.graph.waits[began.node], now)
+                self.waits.begin(run, began.node, began.due_at_us, due)
+            case "signal_received":
+                self.waits.receive(run, _node_of_signal(run, event.signal_received.name), event.signal_received)
             case "run_ended":
                 if not event.run_ended.removed:  # what led to this end is not in the log any more
                     _check_end(run, event.run_ended.state)
@@ -251,6 +312,8 @@ class Shard:
             run.retry(failed.node, failed.attempt, now + failed.retry_delay_s, retries.used(failed))
         else:
             run.fail(failed.node, failed.attempt, self.seq, cancelled=failed.cause == ev.CAUSE_CANCELLED)
+            if run.graph.waits:
+                self.waits.note_unlocked(run, failed.node)
 
 
 def _apply_cancel(run: Run, requested: ev.CancelRequested) -> None:
@@ -260,6 +323,18 @@ def _apply_cancel(run: Run, requested: ev.CancelRequested) -> None:
         run.is_failing_fast = True
     else:
         run.is_cancelling = True
+
+
+def _check_wait(run: Run, node: int) -> None:
+    if node not in run.graph.waits or run.status[node] != WAITING or node in run.waits.begun:
+        raise CorruptLog("a wait cannot begin", run.run_id, node)
+
+
+def _node_of_signal(run: Run, name: str) -> int:
+    for node in run.graph.waits:
+        if run.graph.names[node] == name:
+            return node
+    raise CorruptLog(f"no node waits for signal {name!r}", run.run_id)
 
 
 def _check_end(run: Run, state: int) -> None:

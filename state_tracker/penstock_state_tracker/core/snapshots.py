@@ -6,7 +6,7 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
-from .run import History, Run
+from .run import Begun, History, Run
 from .transitions import RUNNING, SUCCEEDED, WAITING
 
 
@@ -26,10 +26,11 @@ def describe(run: Run, now: float) -> api.OpenRun:
         failed_node=run.failed_node,
         failure_seq=run.failure_seq,
     )
-    histories = run.histories
+    histories, begun = run.histories, run.waits.begun
     for node, status in enumerate(run.status):
-        if status != WAITING or node in histories:
+        if status != WAITING or node in histories or node in begun:
             described.nodes.append(_node(run, node, status, histories.get(node), now))
+    described.signals.extend(run.waits.signals[node] for node in sorted(run.waits.signals))
     return described
 
 
@@ -43,6 +44,9 @@ def _node(run: Run, node: int, status: int, history: History | None, now: float)
     elif status == RUNNING:
         open_node.grant, open_node.worker = run.running[node]
         open_node.running_s = max(0.0, now - run.started_at[node])
+    elif status == WAITING and (begun := run.waits.begun.get(node)) is not None:
+        open_node.waits, open_node.due_at_us = True, begun.due_at_us
+        open_node.due_in_s = begun.due - now
     return open_node
 
 
@@ -60,6 +64,9 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq
     for node in described.nodes:
         _restore_node(run, node, now)
+    by_name = {graph.names[node]: node for node in graph.waits}
+    for received in described.signals:
+        run.waits.signals[by_name[received.name]] = received
     return run
 
 
@@ -71,6 +78,8 @@ def _restore_node(run: Run, described: api.OpenNode, now: float) -> None:
     elif status == RUNNING:
         run.running[node] = (described.grant, described.worker)
         run.started_at[node] = now - described.running_s
+    elif described.waits:
+        run.waits.begun[node] = Begun(described.due_at_us, now + described.due_in_s)
     if status > RUNNING:
         run.open -= 1
     elif described.attempt > 1:

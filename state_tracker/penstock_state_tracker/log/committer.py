@@ -55,6 +55,8 @@ class Committer:
         self._connection: Connection | None = None
         self._dirty: deque[Owned] = deque()
         self._wake = asyncio.Event()
+        # Something was decided that lets waits begin or end.
+        self.has_waits = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
@@ -102,6 +104,8 @@ class Committer:
                 self._since = time.monotonic()
         owned.pending += events
         self.pending_events += len(events)
+        if owned.core.waits.fresh:
+            self.has_waits.set()
 
     def drop(self, owned: Owned) -> None:
         """Forget a shard: what of it is not committed will be asked for, or reported, again."""

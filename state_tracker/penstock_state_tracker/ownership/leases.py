@@ -31,7 +31,7 @@ RENEW = """
 UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => $4), address = $5
 FROM unnest($1::int[], $2::bigint[]) AS held (shard, epoch) JOIN heads ON heads.shard = held.shard
 WHERE leases.shard = held.shard AND leases.incarnation = $3 AND heads.epoch = held.epoch
-RETURNING leases.shard"""
+RETURNING leases.shard, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us"""
 
 RELEASE = "DELETE FROM leases WHERE incarnation = $1 AND shard = ANY($2::int[])"
 RELEASE_ALL = "DELETE FROM leases WHERE incarnation = $1"
@@ -97,10 +97,14 @@ async def take(
 
 async def renew(
     database: Database, epochs: Mapping[int, int], holder: Holder, address: str, lease_s: float = SHARD_LEASE_S
-) -> set[int]:
-    """Renew the leases of these shards, given with their epochs; return those that this holder still has."""
+) -> dict[int, int]:
+    """Renew the leases of these shards, given with their epochs.
+
+    Return those that this holder still has, each with the time by the database's clock, in microseconds of Unix time.
+    """
     held = (list(epochs), list(epochs.values()))
-    return {row["shard"] for row in await database.fetch(RENEW, *held, holder.incarnation, lease_s, address)}
+    rows = await database.fetch(RENEW, *held, holder.incarnation, lease_s, address)
+    return {row["shard"]: row["now_us"] for row in rows}
 
 
 async def release(database: Database, shards: Sequence[int], holder: Holder) -> None:

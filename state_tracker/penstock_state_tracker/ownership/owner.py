@@ -20,6 +20,7 @@ from ..plans import Plans
 from . import leases
 from .rebuild import rebuild
 from .shares import may_become_free, share, too_many
+from .timekeeper import Clock, Timekeeper
 
 RENEW_EVERY_S: Final = 1.0
 # A shard that was dropped is taken again soon, but not in a busy loop with whoever else wants it.
@@ -79,6 +80,7 @@ class Owner:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.committer: Committer | None = None
+        self._clock = Clock()
 
     async def start(self, committer: Committer) -> None:
         """Take what can be had, and go on from there."""
@@ -87,11 +89,13 @@ class Owner:
         # Reading logs may take longer than a lease lasts.
         self._tasks = [asyncio.create_task(_every(RENEW_EVERY_S, self.renew, "cannot renew leases now, retrying"))]
         await self._take()
+        await _try_step(self.renew, "cannot renew leases now, retrying")  # and learn the time at the database
         loops = (
             _every(RENEW_EVERY_S, self._share, "cannot release shards now, retrying"),
             self._keep_taking(),
             _every(PARTITIONS_EVERY_S, self._make_partitions, PARTITIONS_TROUBLE),
             _every(RENEW_EVERY_S, self._checkpoint, "cannot write checkpoints now, retrying"),
+            Timekeeper(self._clock, committer, lambda: [self._owned[shard] for shard in self._mine()]).run(),
         )
         self._tasks += [asyncio.create_task(loop) for loop in loops]
 
@@ -185,8 +189,10 @@ class Owner:
         # While the database is away nobody renews, and after the lease nobody is answered from memory any more.
         mine = [self._owned[shard] for shard in self._mine()]
         held = self._taking | self._giving | {owned.shard: owned.epoch for owned in mine}
-        until = _lease_until()
+        until, asked = _lease_until(), time.monotonic()
         kept = await leases.renew(self._leasing, held, self.holder, self.address)
+        for now_us in list(kept.values())[:1]:
+            self._clock.note(now_us, asked, time.monotonic())
         self._until.update(dict.fromkeys(kept, until))
         for owned in mine:
             if self._owned.get(owned.shard) is not owned:

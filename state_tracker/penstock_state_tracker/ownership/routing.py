@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from penstock_proto.wire import RUN_ID_BYTES, shard_of
+from penstock_service.answers import Answer
 from penstock_service.database import Database
 from penstock_service.errors import DatabaseAway
 
@@ -57,6 +58,8 @@ class Routing:
         """Drop the shard where the core fails, a mistake of ours: its memory may be half changed."""
         try:
             yield
+        except Answer:
+            raise  # it was refused before anything changed
         except Exception:
             self.committers[owned.shard].drop(owned)
             raise

@@ -175,7 +175,7 @@ class RetryPolicy(_message.Message):
     def __init__(self, retries: _Optional[int] = ..., delay_s: _Optional[float] = ..., factor: _Optional[float] = ..., delay_max_s: _Optional[float] = ..., jitter: _Optional[float] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides")
+    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "wait")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +184,7 @@ class Node(_message.Message):
     FILE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: NodeKind
     operator: int
@@ -192,7 +193,40 @@ class Node(_message.Message):
     file: int
     line: int
     overrides: Overrides
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ...) -> None: ...
+    wait: Wait
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ...) -> None: ...
+
+class Wait(_message.Message):
+    __slots__ = ("sleep_s", "until_us", "signal", "approval", "timeout_s", "otherwise")
+    SLEEP_S_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    OTHERWISE_FIELD_NUMBER: _ClassVar[int]
+    sleep_s: float
+    until_us: int
+    signal: Signal
+    approval: Approval
+    timeout_s: float
+    otherwise: _value_pb2.Value
+    def __init__(self, sleep_s: _Optional[float] = ..., until_us: _Optional[int] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., timeout_s: _Optional[float] = ..., otherwise: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("schema_json",)
+    SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
+    schema_json: str
+    def __init__(self, schema_json: _Optional[str] = ...) -> None: ...
+
+class Approval(_message.Message):
+    __slots__ = ("question", "who", "goes_on_denied")
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    GOES_ON_DENIED_FIELD_NUMBER: _ClassVar[int]
+    question: str
+    who: _containers.RepeatedScalarFieldContainer[str]
+    goes_on_denied: bool
+    def __init__(self, question: _Optional[str] = ..., who: _Optional[_Iterable[str]] = ..., goes_on_denied: _Optional[bool] = ...) -> None: ...
 
 class Overrides(_message.Message):
     __slots__ = ("resources", "retry", "timeout_s", "on_failure")
@@ -265,20 +299,22 @@ class Record(_message.Message):
     def __init__(self, type: _Optional[int] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ...) -> None: ...
 
 class PlanInput(_message.Message):
-    __slots__ = ("name", "type", "required", "default", "schema_json", "doc")
+    __slots__ = ("name", "type", "required", "default", "schema_json", "doc", "static")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
+    STATIC_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: int
     required: bool
     default: _value_pb2.Value
     schema_json: str
     doc: str
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ..., default: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., schema_json: _Optional[str] = ..., doc: _Optional[str] = ...) -> None: ...
+    static: _value_pb2.Value
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ..., default: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., schema_json: _Optional[str] = ..., doc: _Optional[str] = ..., static: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class PlanOutput(_message.Message):
     __slots__ = ("name", "type", "value")

@@ -76,7 +76,7 @@ class EventBatch(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., from_seq: _Optional[int] = ..., recorded_at_us: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("run_id", "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped", "cancel_requested", "run_ended")
+    __slots__ = ("run_id", "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped", "cancel_requested", "run_ended", "wait_began", "signal_received")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_SUBMITTED_FIELD_NUMBER: _ClassVar[int]
     ACTION_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,8 @@ class Event(_message.Message):
     NODES_SKIPPED_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     RUN_ENDED_FIELD_NUMBER: _ClassVar[int]
+    WAIT_BEGAN_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_RECEIVED_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     run_submitted: RunSubmitted
     action_started: ActionStarted
@@ -93,7 +95,9 @@ class Event(_message.Message):
     nodes_skipped: NodesSkipped
     cancel_requested: CancelRequested
     run_ended: RunEnded
-    def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ...) -> None: ...
+    wait_began: WaitBegan
+    signal_received: SignalReceived
+    def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., wait_began: _Optional[_Union[WaitBegan, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ...) -> None: ...
 
 class Caller(_message.Message):
     __slots__ = ("user", "team", "client", "subject", "source", "credential", "request_id")
@@ -249,6 +253,28 @@ class CancelRequested(_message.Message):
     reason: str
     fail_fast: bool
     def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., reason: _Optional[str] = ..., fail_fast: _Optional[bool] = ...) -> None: ...
+
+class WaitBegan(_message.Message):
+    __slots__ = ("node", "due_at_us")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    due_at_us: int
+    def __init__(self, node: _Optional[int] = ..., due_at_us: _Optional[int] = ...) -> None: ...
+
+class SignalReceived(_message.Message):
+    __slots__ = ("name", "value", "caller", "comment", "id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: _value_pb2.Value
+    caller: Caller
+    comment: str
+    id: bytes
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., comment: _Optional[str] = ..., id: _Optional[bytes] = ...) -> None: ...
 
 class RunEnded(_message.Message):
     __slots__ = ("state", "failed_node", "outputs", "failure_seq", "removed")

@@ -314,6 +314,26 @@ class CancelResponse(_message.Message):
     state: _events_pb2.RunState
     def __init__(self, state: _Optional[_Union[_events_pb2.RunState, str]] = ...) -> None: ...
 
+class SignalRequest(_message.Message):
+    __slots__ = ("run_id", "name", "value", "caller", "comment", "id")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    name: str
+    value: _value_pb2.Value
+    caller: _events_pb2.Caller
+    comment: str
+    id: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., name: _Optional[str] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., comment: _Optional[str] = ..., id: _Optional[bytes] = ...) -> None: ...
+
+class SignalResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class RemoveRunRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -423,7 +443,7 @@ class SnapshotResponse(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq")
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
@@ -437,6 +457,7 @@ class OpenRun(_message.Message):
     FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
     FAILING_FAST_FIELD_NUMBER: _ClassVar[int]
     FAILURE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     team: str
@@ -450,10 +471,11 @@ class OpenRun(_message.Message):
     failed_node: int
     failing_fast: bool
     failure_seq: int
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ...) -> None: ...
+    signals: _containers.RepeatedCompositeFieldContainer[_events_pb2.SignalReceived]
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ...) -> None: ...
 
 class OpenNode(_message.Message):
-    __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s")
+    __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s")
     NODE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -464,6 +486,9 @@ class OpenNode(_message.Message):
     DELAY_S_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
     RUNNING_S_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
+    DUE_IN_S_FIELD_NUMBER: _ClassVar[int]
     node: int
     status: NodeStatus
     attempt: int
@@ -474,7 +499,10 @@ class OpenNode(_message.Message):
     delay_s: float
     lost: int
     running_s: float
-    def __init__(self, node: _Optional[int] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., attempt: _Optional[int] = ..., retries: _Optional[int] = ..., output_seq: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ..., delay_s: _Optional[float] = ..., lost: _Optional[int] = ..., running_s: _Optional[float] = ...) -> None: ...
+    waits: bool
+    due_at_us: int
+    due_in_s: float
+    def __init__(self, node: _Optional[int] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., attempt: _Optional[int] = ..., retries: _Optional[int] = ..., output_seq: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ..., delay_s: _Optional[float] = ..., lost: _Optional[int] = ..., running_s: _Optional[float] = ..., waits: _Optional[bool] = ..., due_at_us: _Optional[int] = ..., due_in_s: _Optional[float] = ...) -> None: ...
 
 class HeadsRequest(_message.Message):
     __slots__ = ()

@@ -90,6 +90,11 @@ class StateTrackerServiceStub:
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelResponse.FromString,
                 _registered_method=True)
+        self.Signal = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/Signal',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalResponse.FromString,
+                _registered_method=True)
         self.RemoveRun = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/RemoveRun',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.SerializeToString,
@@ -225,6 +230,15 @@ class StateTrackerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Signal(self, request, context):
+        """Sends a signal, or answers a question, to the node of that name. The same id again: the same answer.
+        FAILED_PRECONDITION: the run has ended, or the signal was received before. INVALID_ARGUMENT: no node of that name
+        waits, or the value does not fit. PERMISSION_DENIED: an approval that names others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RemoveRun(self, request, context):
         """Removes an ended run: its events stay in the log without content, its id stays taken. Harmless when repeated.
         FAILED_PRECONDITION: the run has not ended. Whoever asks for it from then on gets NOT_FOUND, with the date.
@@ -353,6 +367,11 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     servicer.Cancel,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelResponse.SerializeToString,
+            ),
+            'Signal': grpc.unary_unary_rpc_method_handler(
+                    servicer.Signal,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalResponse.SerializeToString,
             ),
             'RemoveRun': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveRun,
@@ -702,6 +721,33 @@ class StateTrackerService:
             '/penstock.state_tracker.v1.StateTrackerService/Cancel',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.CancelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Signal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Signal',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalResponse.FromString,
             options,
             channel_credentials,
             insecure,
