@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .compiler.compilation import Compiled, compile
     from .declare.operators import Operator, operator, with_options
     from .declare.ordering import after, barrier
+    from .declare.waiting import approval, signal, sleep, until
     from .declare.workflows import Workflow, workflow
     from .errors import CompileErrors, FutureUsedAsValue, PenstockError
     from .ml import Dataset, FeatureSet, Metrics, Model, Report
@@ -34,6 +35,7 @@ __all__ = [
     "Report",
     "Workflow",
     "after",
+    "approval",
     "barrier",
     "checkpoint",
     "compile",
@@ -42,6 +44,9 @@ __all__ = [
     "operator",
     "progress",
     "secret",
+    "signal",
+    "sleep",
+    "until",
     "with_options",
     "workflow",
 ]
@@ -59,6 +64,7 @@ _MODULES = {
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
     "declare.operators": ("Operator", "operator", "with_options"),
     "declare.ordering": ("after", "barrier"),
+    "declare.waiting": ("approval", "signal", "sleep", "until"),
     "declare.workflows": ("Workflow", "workflow"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

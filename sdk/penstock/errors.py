@@ -75,6 +75,10 @@ class OperatorFailed(PenstockError):
         self.node, self.operator, self.text = node, operator, text
 
 
+class NotInRun(PenstockError, RuntimeError):
+    """Something that only a run can wait for was called as plain Python."""
+
+
 class NotInOperator(PenstockError, RuntimeError):
     """What only an operator can ask or say was called elsewhere."""
 

@@ -27,6 +27,7 @@ from .registry import alias, deploy, types, workflows
 from .removal import gc, rm
 from .run import run
 from .show import events, runs, show, why, workers
+from .signals import approve, signal
 from .status import down, status
 from .up import up
 from .watch import cancel, logs, watch
@@ -82,6 +83,8 @@ app.command()(logs)
 app.command()(events)
 app.command()(why)
 app.command()(cancel)
+app.command()(signal)
+app.command()(approve)
 app.command()(workers)
 app.command()(gc)
 app.command()(doctor)

@@ -52,6 +52,8 @@ def progress_line(event: Progress) -> str:
         parts.insert(1, ", ".join(event.nodes[:3]) + more)
     if event.kind == "ended" and event.state:
         parts = [parts[0], f"run {event.state}"] + ([f"because of {event.node}"] if event.node else [])
+    if event.kind == "waiting":
+        return "  ".join(parts) + (f" for {seconds(event.duration_s)}" if event.duration_s else "")
     details = [f"attempt {event.attempt}" if event.attempt > 1 else ""]
     details += [seconds(event.duration_s) if event.kind in ("succeeded", "failed", "retrying") else "", event.cause]
     details += [event.message.split("\n")[0][:200]]

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .runs import LogLine, Run, RunInfo, RunList
     from .saving import Saved
     from .view import Attempt, NodeState, NodeView, RunState, RunView
+    from .waiting import NothingToAnswer, Waiting
 
 __all__ = [
     "AliasElsewhere",
@@ -78,6 +79,7 @@ __all__ = [
     "NodeState",
     "NodeView",
     "NotRegistered",
+    "NothingToAnswer",
     "Output",
     "Overloaded",
     "PlanRefused",
@@ -98,6 +100,7 @@ __all__ = [
     "TypeInfo",
     "UnknownPool",
     "Unreachable",
+    "Waiting",
     "WorkflowInfo",
     "WorkflowVersion",
 ]
@@ -159,6 +162,7 @@ _MODULES = {
         "RunState",
         "RunView",
     ),
+    "waiting": ("NothingToAnswer", "Waiting"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

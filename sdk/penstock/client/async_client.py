@@ -16,11 +16,11 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.wire import DEFAULT_POOL, INPUTS_NODE
 
 from ..declare import user_code
-from . import capacity, expressions, outputs, printed, removal, saving, submission, uploads
+from . import capacity, expressions, outputs, printed, removal, saving, submission, uploads, waiting
 from .access import AsyncAccess
 from .connection import PATIENCE_S, Connection, Retry
 from .discovery import choose_address
-from .errors import Refused, ResultTimeout, RunCancelled, not_found
+from .errors import Refused, ResultTimeout, RunCancelled, named, not_found
 from .history import AsyncHistory
 from .identity import user_name
 from .node_progress import NodeProgress, read_progress
@@ -289,7 +289,7 @@ class AsyncClient:
             request = service_pb2.WatchRequest(run_id=run_id.bytes, after_seq=after_seq, follow=follow)
             stream = self._connection.stream("state_tracker", "Watch", request, retry)
             async with aclosing(stream):
-                async for response in _named(stream, run_id):
+                async for response in named(stream, run_id):
                     if response.events:
                         after_seq = response.events[-1].seq
                         yield response.events
@@ -386,40 +386,43 @@ class AsyncClient:
 
     async def workers(self, pool: str = "") -> Sequence[action_pb2.Worker]:
         """Return the workers that are connected."""
-        answers = await self._ask_pools("ListWorkers", action_pb2.ListWorkersRequest(pool=pool))
+        answers = await capacity.ask_pools(self._connection, "ListWorkers", action_pb2.ListWorkersRequest(pool=pool))
         return [worker for answer in answers for worker in answer.workers]
 
     async def pools(self) -> Sequence[action_pb2.Pool]:
         """Return the capacity, usage and queue of each pool."""
-        answers = await self._ask_pools("ListPools", action_pb2.ListPoolsRequest())
+        answers = await capacity.ask_pools(self._connection, "ListPools", action_pb2.ListPoolsRequest())
         return [pool for answer in answers for pool in answer.pools]
 
     async def why(self, run: AnyRun) -> list[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
         summary = await self._summary(run)
         plan = await self.plan(summary.plan)
-        answers = await self._ask_pools("Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
-        lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
-        if not lines and run_state(summary.state) in (RunState.RUNNING, RunState.CANCELLING):
-            return await self._why_unknown(run, summary.options.pool or DEFAULT_POOL)
-        return [(plan.nodes[line.node].name, line.text) for line in lines]
-
-    async def _why_unknown(self, run: AnyRun, pool: str) -> list[tuple[str, str]]:
-        """Say what an open run waits for of which no Action Service knows."""
-        text = capacity.reason_unknown(pool, await self.pools())
+        answers = await capacity.ask_pools(self._connection, "Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
+        lines = [(plan.nodes[line.node].name, line.text) for answer in answers for line in answer.lines]
+        if run_state(summary.state).ended or not (waiting.has_waits(plan) or not lines):
+            return lines
         view = await self.view(run)
-        names = [] if view.state.ended else view.ready() or view.running() or [view.plan.name]
-        return [(name, text) for name in names]
+        lines += [(wait.node, wait.reason(_id(run))) for wait in waiting.waits_of(view)]
+        return lines or capacity.reasons_unknown(view, summary.options.pool or DEFAULT_POOL, await self.pools())
+
+    async def waits(self, run: AnyRun) -> list[waiting.Waiting]:
+        """Return what the run waits for that no worker does: times, signals and people."""
+        return waiting.waits_of(await self.view(run))
+
+    async def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
+        """Send a value to the node of that name, which waits for it or will; see docs/sdk.md. Raises Refused."""
+        await waiting.send_signal(self._connection, self._caller, _id(run), name, value, comment)
+
+    async def approve(self, run: AnyRun, name: str | None = None, *, denied: bool = False, comment: str = "") -> str:
+        """Answer a question, the only one that waits if none is named; return its name. Raises NothingToAnswer."""
+        found = waiting.approval_of(await self.view(run)) if name is None else name
+        await self.signal(run, found, not denied, comment=comment)
+        return found
 
     async def _found_output(self, run: AnyRun, path: str) -> outputs.Found:
         plan = await self._plan_of(run)
         return await outputs.found(plan, self.events(run, follow=False), self._artifacts, path)
-
-    async def _ask_pools(self, method: str, request: Any) -> list[Any]:
-        """Ask every Action Service: each knows the pools that it owns."""
-        retries = [Retry(home, self._connection.patience_s) for home in await self._connection.homes("action_service")]
-        calls = (self._connection.call("action_service", method, request, retry=retry) for retry in retries)
-        return await asyncio.gather(*calls)
 
     async def _launch(
         self, prepared: submission.Prepared, request: service_pb2.SubmitRequest
@@ -489,12 +492,3 @@ class AsyncClient:
 
 def _id(run: AnyRun) -> uuid.UUID:
     return run.id if isinstance(run, Run | RunInfo) else parse_run_id(run)
-
-
-async def _named(stream: AsyncGenerator[Any], run_id: uuid.UUID) -> AsyncGenerator[Any]:
-    """The same stream, whose NOT_FOUND names the run."""
-    try:
-        async for response in stream:
-            yield response
-    except Refused as error:
-        raise not_found(error, str(run_id)) from None

@@ -14,6 +14,7 @@ from penstock_proto.wire import DEFAULT_POOL
 
 from .connection import Connection, Retry
 from .errors import Refused, UnknownPool, Unreachable
+from .view import RunView
 
 ASKED_AGAIN_S = 10.0  # of a plan that is submitted again and again
 ANSWER_S_MAX = 2.0  # a run is submitted without an answer: it waits, and `why` says for what
@@ -77,6 +78,20 @@ class Capacity:
 
     async def _call(self, home: str, request: action_pb2.FitRequest) -> Any:
         return await self._connection.call("action_service", "Fit", request, retry=Retry(home, ANSWER_S_MAX))
+
+
+async def ask_pools(connection: Connection, method: str, request: Any) -> list[Any]:
+    """Ask every Action Service: each knows the pools that it owns."""
+    retries = [Retry(home, connection.patience_s) for home in await connection.homes("action_service")]
+    calls = (connection.call("action_service", method, request, retry=retry) for retry in retries)
+    return await asyncio.gather(*calls)
+
+
+def reasons_unknown(view: RunView, pool: str, served: Sequence[action_pb2.Pool]) -> list[tuple[str, str]]:
+    """Say what an open run waits for of which no Action Service knows, by node."""
+    text = reason_unknown(pool, served)
+    names = [] if view.state.ended else view.ready() or view.running() or [view.plan.name]
+    return [(name, text) for name in names]
 
 
 def reason_unknown(pool: str, served: Sequence[action_pb2.Pool]) -> str:

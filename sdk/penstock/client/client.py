@@ -28,6 +28,7 @@ from .removal import Collected
 from .runs import LogLine, Run, RunInfo, RunList
 from .saving import Saved
 from .view import RunState, RunView
+from .waiting import Waiting
 
 T = TypeVar("T")
 CLOSE_MAX_S = 10.0
@@ -195,6 +196,18 @@ class Client:
     def cancel(self, run: AnyRun, reason: str = "") -> RunState:
         """Cancel a run and return its state; after this returns, no further actions of it start."""
         return self._call(self._client.cancel(run, reason))
+
+    def waits(self, run: AnyRun) -> list[Waiting]:
+        """Return what the run waits for that no worker does: times, signals and people."""
+        return self._call(self._client.waits(run))
+
+    def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
+        """Send a value to the node of that name; see AsyncClient.signal."""
+        self._call(self._client.signal(run, name, value, comment=comment))
+
+    def approve(self, run: AnyRun, name: str | None = None, *, denied: bool = False, comment: str = "") -> str:
+        """Answer a question of the run; see AsyncClient.approve."""
+        return self._call(self._client.approve(run, name, denied=denied, comment=comment))
 
     def remove(self, runs: Sequence[AnyRun]) -> int:
         """Remove ended runs: their events and the logs of their operators; see AsyncClient.remove."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import TypeVar
 
 from ..errors import PenstockError
+
+T = TypeVar("T")
 
 
 class ClientError(PenstockError):
@@ -97,6 +100,15 @@ def not_found(error: Refused, run: str) -> ClientError:
     if error.code != "NOT_FOUND":
         return error
     return RunRemoved(run, error.details) if "was removed on" in error.details else NoSuchRun(run)
+
+
+async def named(stream: AsyncGenerator[T], run_id: object) -> AsyncGenerator[T]:
+    """The same stream, whose NOT_FOUND names the run."""
+    try:
+        async for response in stream:
+            yield response
+    except Refused as error:
+        raise not_found(error, str(run_id)) from None
 
 
 class AmbiguousRun(ClientError):

@@ -11,7 +11,8 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from .view import RunState, cause_text, run_state
 
 Kind = Literal[
-    "submitted", "started", "succeeded", "failed", "retrying", "skipped", "cancel_requested", "ended", "unknown"
+    "submitted", "started", "succeeded", "failed", "retrying", "skipped", "cancel_requested", "ended", "unknown",
+    "waiting", "signal",
 ]
 
 
@@ -73,6 +74,16 @@ def progress(plan: plan_pb2.Plan, recorded: service_pb2.RecordedEvent) -> Progre
             cancel = event.cancel_requested
             text = "fail-fast" if cancel.fail_fast else cancel.reason
             return Progress(seq=seq, at_us=at_us, kind="cancel_requested", message=text, state=RunState.CANCELLING)
+        case "wait_began":
+            began = event.wait_began
+            name = (plan.nodes[began.node].name,)
+            until_s = (began.due_at_us - at_us) / 1e6 if began.due_at_us else 0.0
+            return Progress(seq=seq, at_us=at_us, kind="waiting", nodes=name, duration_s=max(0.0, until_s))
+        case "signal_received":
+            signal = event.signal_received
+            return Progress(
+                seq=seq, at_us=at_us, kind="signal", nodes=(signal.name,), cause=signal.caller.user, message=signal.comment
+            )
         case "run_ended":
             ended = event.run_ended
             names = (plan.nodes[ended.failed_node].name,) if ended.failed_node >= 0 else ()

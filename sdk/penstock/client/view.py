@@ -73,6 +73,9 @@ class NodeView:
     skip_reason: str = ""
     because_of: int = -1
     output_seq: int = 0
+    # Of a wait: when it began and when it ends by itself, in microseconds by the database's clock; 0: not yet, never.
+    wait_began_at_us: int = 0
+    due_at_us: int = 0
     # How far its operator said it is, if `RunView.note` was given it.
     progress: NodeProgress | None = None
 
@@ -108,6 +111,8 @@ class RunView:
         self.failed_node = -1
         self.cancel_reason = ""
         self.cancelled_by = ""
+        # By the name of their node.
+        self.signals: dict[str, events_pb2.SignalReceived] = {}
         self.outputs: list[tuple[int, int]] = []
         self.nodes = [node_view(plan, index) for index in range(len(plan.nodes))]
 
@@ -177,7 +182,8 @@ class RunView:
             return
         if not self.run_id:
             self.run_id = recorded.event.run_id
-        _APPLY[kind](self, getattr(recorded.event, kind), recorded.recorded_at_us)
+        if (apply := _APPLY.get(kind)) is not None:
+            apply(self, getattr(recorded.event, kind), recorded.recorded_at_us)
 
     def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
@@ -216,6 +222,14 @@ class RunView:
     def _apply_cancel_requested(self, event: events_pb2.CancelRequested, at_us: int) -> None:
         self.state, self.cancel_reason, self.cancelled_by = RunState.CANCELLING, event.reason, event.caller.user
 
+    def _apply_wait_began(self, event: events_pb2.WaitBegan, at_us: int) -> None:
+        node = self.nodes[event.node]
+        node.wait_began_at_us, node.due_at_us = at_us, event.due_at_us
+        self._attempt(event.node, 1).started_at_us = at_us
+
+    def _apply_signal(self, event: events_pb2.SignalReceived, at_us: int) -> None:
+        self.signals[event.name] = event
+
     def _apply_ended(self, event: events_pb2.RunEnded, at_us: int) -> None:
         self.state, self.ended_at_us, self.failed_node = run_state(event.state), at_us, event.failed_node
         self.outputs = [(ref.node, ref.seq) for ref in event.outputs]
@@ -235,6 +249,8 @@ _APPLY = {
     "action_failed": RunView._apply_failed,  # pyright: ignore[reportPrivateUsage]
     "nodes_skipped": RunView._apply_skipped,  # pyright: ignore[reportPrivateUsage]
     "cancel_requested": RunView._apply_cancel_requested,  # pyright: ignore[reportPrivateUsage]
+    "wait_began": RunView._apply_wait_began,  # pyright: ignore[reportPrivateUsage]
+    "signal_received": RunView._apply_signal,  # pyright: ignore[reportPrivateUsage]
     "run_ended": RunView._apply_ended,  # pyright: ignore[reportPrivateUsage]
 }
 

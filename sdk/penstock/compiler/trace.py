@@ -15,15 +15,16 @@ from ..declare import modules
 from ..declare.operators import Operator
 from ..declare.options import Options, overrides
 from ..declare.recorder import Instance
-from ..declare.signatures import Problem, bind
+from ..declare.signatures import RESULT, Problem, bind
 from ..declare.workflows import Workflow
 from ..errors import CompileError, CompileErrors
 from .arguments import Mismatch, Writer
 from .containers import futures_in
 from .future import WHOLE, Future, Origin
-from .literals import Literals
+from .literals import BadLiteral, Literals
 from .lowering import Lowered, checked, located, lower
 from .type_table import TypeTable
+from .waits import SCHEMA_OF_WAITS, built_in, write_wait
 
 # Workflows that call themselves without end are met before Python's own limit.
 WORKFLOW_DEPTH_MAX = 50
@@ -54,6 +55,7 @@ class Trace:
         self._after: tuple[int, ...] = ()
         self._depth = 0
         # By id, with the instance itself, so that no other gets its id.
+        self._waiting: dict[tuple[str, int | None], int] = {}  # built-in operators, by function and type of the output
         self._made: dict[int, tuple[object, modules.Place]] = {}
 
     def note_instance(
@@ -146,6 +148,37 @@ class Trace:
         node.after.extend(sorted({*nodes, *self._after}))
         origin = Origin(index, node.name, "barrier", frame.f_lineno, {})
         return Future(self, origin, WHOLE, type(None), self.types.index(type(None)))
+
+    def wait(
+        self, name: str, function: str, wait: plan_pb2.Wait, returns: Any, otherwise: object, frame: FrameType
+    ) -> Future:
+        """Add a node that waits; return the future of what it waits for."""
+        problems: list[Problem] = []
+        annotation, type_index = checked(self.types, returns, name, problems)
+        self.literals.begin_node()
+        try:
+            write_wait(wait, annotation, otherwise, self.literals)
+        except BadLiteral as error:
+            problems.append(Problem(f"its value at the timeout does not fit: {error.problem}", "otherwise"))
+        for problem in problems:
+            self.problem(name, problem, frame)
+        index, self.plan.schema = len(self.plan.nodes), SCHEMA_OF_WAITS
+        node = self._add_node(name, plan_pb2.NODE_KIND_WAIT, frame)
+        node.operator = self._built_in(function, None if returns is None else type_index)
+        node.wait.CopyFrom(wait)
+        node.after.extend(self._after)
+        if returns is None:
+            return Future(self, Origin(index, node.name, function, frame.f_lineno, {}), WHOLE, annotation, type_index)
+        outputs = {RESULT: (0, annotation, type_index)}
+        return Future(self, Origin(index, node.name, function, frame.f_lineno, outputs), 0, annotation, type_index)
+
+    def _built_in(self, function: str, output: int | None) -> int:
+        """The operator that stands for the output of a wait."""
+        index = self._waiting.get((function, output))
+        if index is None:
+            index = self._waiting[function, output] = len(self.plan.operators)
+            self.plan.operators.append(built_in(function, output))
+        return index
 
     @contextlib.contextmanager
     def order_after(self, nodes: Iterable[int]) -> Generator[None]:

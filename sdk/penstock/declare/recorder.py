@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
+from penstock_proto.plan.v1 import plan_pb2
+
 from ..errors import CompileError
 from .signatures import Problem
 
@@ -55,6 +57,12 @@ class Recorder(Protocol):
 
     def barrier(self, nodes: Iterable[int], frame: FrameType) -> Any:
         """Add a node that executes nothing and comes after the given ones."""
+        ...
+
+    def wait(
+        self, name: str, function: str, wait: plan_pb2.Wait, returns: Any, otherwise: object, frame: FrameType
+    ) -> Any:
+        """Add a node that waits; return the future of what it waits for."""
         ...
 
     def order_after(self, nodes: Iterable[int]) -> AbstractContextManager[None]:

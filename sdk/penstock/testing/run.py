@@ -26,14 +26,19 @@ from ..declare.workflows import Workflow, workflow_of
 from ..errors import InvalidInputs, OperatorFailed
 from .context import context
 from .fakes import Operators, with_fakes
+from .waits import ended, given_signals
 
 R = TypeVar("R")
 
 
 def run(
-    workflow: Workflow[..., R] | type[Runs[R]], fakes: Mapping[Any, Callable[..., Any]] | None = None, /, **inputs: Any
+    workflow: Workflow[..., R] | type[Runs[R]],
+    fakes: Mapping[Any, Callable[..., Any]] | None = None,
+    signals: Mapping[str, Any] | None = None,
+    /,
+    **inputs: Any,
 ) -> R:
-    """Run a workflow node by node and return what it returns; nothing is retried.
+    """Run a workflow node by node and return what it returns; nothing is retried, and no sleep takes time.
 
     Every value between operators is encoded and decoded, so that what has no codec, or is not of its declared type,
     shows. Operators may be defined within the test.
@@ -41,12 +46,15 @@ def run(
     Args:
         fakes: Functions to call in place of operators, by the operator. They get the arguments by name, and must
             return what the operator declares.
+        signals: Values of the signals and answers to the approvals that the workflow waits for, by the names of their
+            nodes. One that is not given ends as at its timeout.
 
     Raises:
         CompileErrors: The workflow is wrong.
         InvalidInputs: The inputs are.
         InvalidDeclaration: An operator to be replaced is none of this workflow's.
-        OperatorFailed: An operator or its fake raised, or returned what the operator did not declare.
+        OperatorFailed: An operator or its fake raised, or returned what the operator did not declare; an approval was
+            denied, or a signal is not given and has no value for its timeout.
     """
     compiled = compile(workflow, bundle_hash=b"", local=True)
     operators = with_fakes(compiled, fakes or {})
@@ -54,6 +62,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
         store = MemoryStore(Path(folder), compiled.artifacts)
         run_id = uuid.uuid4()
+        given = given_signals(compiled, signals or {}, store)
         values: dict[int, Sequence[Value]] = {INPUTS_NODE: _inputs(declared, compiled, inputs, store)}
         for index, node in enumerate(compiled.plan.nodes):
             is_task = node.kind == plan_pb2.NODE_KIND_TASK
@@ -61,7 +70,10 @@ def run(
             named = compiled.plan.operators[node.operator].secrets if is_task else ()
             operator = _operator(compiled.plan, node)
             with context(run=run_id, node=node.name, operator=operator, scratch=scratch, declared=named):
-                values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
+                if node.kind == plan_pb2.NODE_KIND_WAIT:
+                    values[index] = ended(node, given)
+                else:
+                    values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
         return _result(compiled, values, store, operators)
 
 
@@ -139,7 +151,11 @@ def _execute(
 
 
 def _loader(operators: Operators) -> LoadOperator:
-    return lambda module, qualname: operators[module, qualname]
+    return lambda module, qualname: operators.get((module, qualname), _built_in)
+
+
+def _built_in(*_: Any) -> None:
+    """Stands for the operator of a wait, which declares no class."""
 
 
 def _operator(plan: plan_pb2.Plan, node: plan_pb2.Node) -> str:
