@@ -27,7 +27,7 @@ PARTICIPLE = re.compile(
 # They end like participles, and are none.
 VERBS = re.compile("bring|embed|exceed|feed|need|ping|proceed|seed|speed|string|succeed")
 # The public surface keeps its names.
-PUBLIC = {"sdk/penstock/client/view.py RunState.ended"}
+PUBLIC = {"sdk/penstock/client/view.py RunState.ended", "sdk/penstock/declare/waiting.py approval"}
 CONTEXTS = {"contextmanager", "asynccontextmanager"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,4 +1,4 @@
-"""What nodes wait for, as the State Tracker reads it: without the plan's messages, which would keep all of it in memory."""
+"""What nodes wait for, as the State Tracker reads it: without messages, which would keep the whole plan in memory."""
 
 from __future__ import annotations
 

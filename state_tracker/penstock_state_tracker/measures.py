@@ -88,7 +88,7 @@ def idle_s(owned: Mapping[int, Owned], now: float) -> float:
 
 
 def idle_runs(owned: Mapping[int, Owned], now: float) -> Iterator[Run]:
-    """Yield the open runs that stand still: nothing of them runs or waits for a time or a signal, no retry is due later."""
+    """Yield the open runs that stand still: nothing runs or waits for a time or a signal, and no retry is due later."""
     for one in list(owned.values()):
         for run in list(one.core.runs.values()):
             if not run.running and not run.waits.begun and not _is_delayed(run, now):

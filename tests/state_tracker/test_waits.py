@@ -1,4 +1,4 @@
-"""Waits in the State Tracker's core: when each begins and ends, which signals are taken, and what a replay makes of it."""
+"""Waits in the State Tracker's core: when each begins and ends, which signals are taken, what a replay makes of it."""
 
 import json
 

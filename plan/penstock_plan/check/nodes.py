@@ -38,7 +38,18 @@ def signature_of(operator: plan_pb2.Operator) -> Signature:
 class Nodes:
     """Checks node after node; keeps what they depend on."""
 
-    __slots__ = ("_expressions", "_files", "_operators", "_parents", "_ports", "_problems", "_schema", "_signatures", "_size", "_typed")
+    __slots__ = (
+        "_expressions",
+        "_files",
+        "_operators",
+        "_parents",
+        "_ports",
+        "_problems",
+        "_schema",
+        "_signatures",
+        "_size",
+        "_typed",
+    )
 
     def __init__(self, problems: Problems, expressions: Expressions, plan: plan_pb2.Plan, *, typed: bool) -> None:
         """`typed`: whether the table of types is sound, so that arguments can be checked against it."""

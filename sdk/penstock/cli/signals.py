@@ -19,8 +19,8 @@ Comment = Annotated[str, typer.Option(help="Record this with the run.")]
 
 def signal(
     run: RunId,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the node that waits for it.")],
-    value: Annotated[str, typer.Option(metavar="JSON", help="Value of the signal.")] = "null",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Send it to the node of this name.")],
+    value: Annotated[str, typer.Option(metavar="JSON", help="Send this value.")] = "null",
     comment: Comment = "",
     as_json: AsJson = False,
     address: Address = None,
@@ -43,9 +43,10 @@ def signal(
 def approve(
     run: RunId,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Name of the node that asks. Default: the only one that does.")
+        str | None,
+        typer.Argument(metavar="NAME", help="Answer the node of this name (default: the only one that asks)."),
     ] = None,
-    deny: Annotated[bool, typer.Option("--deny", help="Say no.")] = False,
+    deny: Annotated[bool, typer.Option("--deny", help="Deny it.")] = False,
     comment: Comment = "",
     as_json: AsJson = False,
     address: Address = None,

@@ -399,7 +399,8 @@ class AsyncClient:
         summary = await self._summary(run)
         plan = await self.plan(summary.plan)
         answers = await capacity.ask_pools(self._connection, "Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
-        lines = [(plan.nodes[line.node].name, line.text) for answer in answers for line in answer.lines]
+        found: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
+        lines = [(plan.nodes[line.node].name, line.text) for line in found]
         if run_state(summary.state).ended or not (waiting.has_waits(plan) or not lines):
             return lines
         view = await self.view(run)

@@ -11,8 +11,17 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from .view import RunState, cause_text, run_state
 
 Kind = Literal[
-    "submitted", "started", "succeeded", "failed", "retrying", "skipped", "cancel_requested", "ended", "unknown",
-    "waiting", "signal",
+    "submitted",
+    "started",
+    "succeeded",
+    "failed",
+    "retrying",
+    "skipped",
+    "cancel_requested",
+    "ended",
+    "unknown",
+    "waiting",
+    "signal",
 ]
 
 
@@ -82,7 +91,12 @@ def progress(plan: plan_pb2.Plan, recorded: service_pb2.RecordedEvent) -> Progre
         case "signal_received":
             signal = event.signal_received
             return Progress(
-                seq=seq, at_us=at_us, kind="signal", nodes=(signal.name,), cause=signal.caller.user, message=signal.comment
+                seq=seq,
+                at_us=at_us,
+                kind="signal",
+                nodes=(signal.name,),
+                cause=signal.caller.user,
+                message=signal.comment,
             )
         case "run_ended":
             ended = event.run_ended

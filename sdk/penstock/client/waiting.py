@@ -6,12 +6,12 @@ import shlex
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
-from ..codecs import encode, to_value
+from ..codecs import Store, encode, to_value
 from ..errors import PenstockError
 from .connection import Connection
 from .errors import Refused, not_found
@@ -82,11 +82,11 @@ async def send_signal(
     connection: Connection, caller: events_pb2.Caller, run_id: uuid.UUID, name: str, value: Any, comment: str
 ) -> None:
     """Send a signal; its value is encoded as its own type says."""
-    artifacts = Outgoing()
+    artifacts, kind = Outgoing(), cast("Any", type(value))
     request = service_pb2.SignalRequest(
         run_id=run_id.bytes,
         name=name,
-        value=to_value(encode(value, type(value)), artifacts),
+        value=to_value(encode(value, kind), cast("Store", artifacts)),
         caller=caller,
         comment=comment,
         id=uuid.uuid4().bytes,

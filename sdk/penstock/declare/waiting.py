@@ -65,9 +65,7 @@ def until(when: dt.datetime) -> object:
     return trace.wait("until", "until", wait, None, FAILS, frame_at(1))
 
 
-def signal(
-    name: str, of: type[T], *, timeout: float | dt.timedelta | None = None, otherwise: T | Fails = FAILS
-) -> T:
+def signal(name: str, of: type[T], *, timeout: float | dt.timedelta | None = None, otherwise: T | Fails = FAILS) -> T:
     """Wait for a value that somebody sends to the run: `penstock signal RUN NAME --value JSON`.
 
     Args:

@@ -26,7 +26,8 @@ def given_signals(compiled: Compiled, signals: Mapping[str, Any], store: Store) 
         for name in signals
         if name not in waits
     ]
-    values = {name: to_value(encode(value, type(value)), store) for name, value in signals.items() if name in waits}
+    kinds: dict[str, Any] = {name: type(value) for name, value in signals.items() if name in waits}
+    values = {name: to_value(encode(signals[name], kind), store) for name, kind in kinds.items()}
     problems += [problem for name, value in values.items() if (problem := _misfit(name, waits[name], value))]
     if problems:
         raise InvalidInputs(compiled.plan.name, problems)
@@ -48,9 +49,9 @@ def ended(node: plan_pb2.Node, given: Mapping[str, Value]) -> list[Value]:
     if wait.WhichOneof("kind") in ("sleep_s", "until_us"):
         return []
     value = given.get(node.name)
-    if value is not None and value.inline == b"false" and wait.HasField("approval"):
-        if not wait.approval.goes_on_denied:
-            raise OperatorFailed(node.name, "penstock:approval", "denied")
+    fails_denied = wait.HasField("approval") and not wait.approval.goes_on_denied
+    if value is not None and value.inline == b"false" and fails_denied:
+        raise OperatorFailed(node.name, "penstock:approval", "denied")
     if value is None and not wait.HasField("otherwise"):
         text = f"waits for a signal: give it as penstock.testing.run(workflow, fakes, {{{node.name!r}: ...}})"
         raise OperatorFailed(node.name, "penstock:signal", text)
