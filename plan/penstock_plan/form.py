@@ -36,6 +36,8 @@ def of(title: str, doc: str, inputs: Iterable[PlanInput]) -> Schema:
             required.append(each.name)
         else:
             own |= _default(each.default)
+        if each.HasField("static"):
+            own |= {"x-static": True} | ({"const": own["default"]} if "default" in own else {})
         properties[each.name] = own
     form: Schema = {"$schema": DRAFT, "title": title, "type": "object"}
     if doc:

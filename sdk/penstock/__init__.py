@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .compiler.compilation import Compiled, compile
     from .declare.operators import Operator, operator, with_options
     from .declare.ordering import after, barrier
+    from .declare.static import Static
     from .declare.waiting import approval, signal, sleep, until
     from .declare.workflows import Workflow, workflow
     from .errors import CompileErrors, FutureUsedAsValue, PenstockError
@@ -33,6 +34,7 @@ __all__ = [
     "OperatorContext",
     "PenstockError",
     "Report",
+    "Static",
     "Workflow",
     "after",
     "approval",
@@ -64,6 +66,7 @@ _MODULES = {
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
     "declare.operators": ("Operator", "operator", "with_options"),
     "declare.ordering": ("after", "barrier"),
+    "declare.static": ("Static",),
     "declare.waiting": ("approval", "signal", "sleep", "until"),
     "declare.workflows": ("Workflow", "workflow"),
 }

@@ -182,6 +182,8 @@ def check_input(problems: Problems, what: str, declared: plan_pb2.PlanInput, typ
         check_value(problems, f"{what}: its default", declared.default)
     elif not declared.required:
         problems.add(f"{what} is not required and has no default")
+    if declared.HasField("static") and (declared.required or declared.static != declared.default):
+        problems.add(f"{what} is static, but its default is not its value")
     try:
         constraints.parse(declared.schema_json)
     except ValueError as error:

@@ -75,7 +75,10 @@ def _check_operators(problems: Problems, plan: plan_pb2.Plan, types: int) -> Non
 def _check_inputs(problems: Problems, plan: plan_pb2.Plan, types: int) -> None:
     check_unique(problems, "input", (declared.name for declared in plan.inputs))
     for declared in plan.inputs:
-        check_input(problems, f"input {quote(declared.name)}", declared, types)
+        what = f"input {quote(declared.name)}"
+        check_input(problems, what, declared, types)
+        if plan.schema < SCHEMA and declared.HasField("static"):
+            problems.add(f"{what} is static, which needs a plan of schema {SCHEMA}")
 
 
 def _check_graph(problems: Problems, plan: plan_pb2.Plan, types: list[plan_pb2.Type], *, typed: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, terminal
-from .options import AsJson
+from .options import AsJson, Static, pairs_of, static_values
 
 if TYPE_CHECKING:
     from penstock_plan.show.description import PlanShown
@@ -26,13 +26,15 @@ Target = Annotated[
 
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE.py...", help="Compile the workflows in these files.")],
+    static: Static = None,
     as_json: AsJson = False,
 ) -> int:
     """Check the workflows in files without running anything.
 
     Compiles all of them and prints each error as FILE:LINE:COLUMN, for editors and CI. No services are needed.
     """
-    found = [_check_file(path) for path in files]
+    given = pairs_of("--input", static or ())
+    found = [_check_file(path, given) for path in files]
     errors = [error for each in found for error in each["errors"]]
     if as_json:
         terminal.json_out({"files": found, "errors": len(errors)})
@@ -42,7 +44,7 @@ def check(
     return exits.USAGE if errors else exits.SUCCEEDED
 
 
-def _check_file(path: Path) -> dict[str, Any]:
+def _check_file(path: Path, given: dict[str, str]) -> dict[str, Any]:
     from ..compiler.loader import hidden_in, hidden_text, isolate, workflows_in
     from ..errors import LoadError
 
@@ -60,17 +62,28 @@ def _check_file(path: Path) -> dict[str, Any]:
                 _error(str(path), 1, "this file defines no workflow; decorate a function or class with @workflow")
             )
         for name, workflow in workflows.items():
-            _check_workflow(path, name, workflow, shown)
+            _check_workflow(path, name, workflow, shown, given)
     return shown
 
 
-def _check_workflow(path: Path, name: str, workflow: Workflow[..., Any], shown: dict[str, Any]) -> None:
+def _check_workflow(
+    path: Path, name: str, workflow: Workflow[..., Any], shown: dict[str, Any], given: dict[str, str]
+) -> None:
     from ..compiler.bundle import BundleError
     from ..compiler.compilation import compile
+    from ..compiler.static_inputs import values_of
+    from ..declare.static import names_of
     from ..errors import CompileErrors
 
+    static = {each: given[each] for each in names_of(workflow.signature) if each in given}
+    parameters = workflow.signature.parameters
+    if missing := [
+        each for each in names_of(workflow.signature) if each not in static and parameters[each].is_required
+    ]:
+        shown["workflows"].append({"name": name, "nodes": 0, "secrets": [], "static": missing})
+        return
     try:
-        plan = compile(workflow).plan
+        plan = compile(workflow, static=values_of(workflow, static)).plan
     except CompileErrors as errors:
         known = {(each["file"], each["line"], each["problem"]) for each in shown["errors"]}
         new = [_compile_error(each, path) for each in errors.errors]
@@ -104,6 +117,10 @@ def _print_checked(shown: dict[str, Any]) -> None:
         if error["remedy"]:
             terminal.line(f"    {error['remedy']}")
     for workflow in shown["workflows"]:
+        if missing := workflow.get("static"):
+            remedy = " ".join(f"--input {each}=VALUE" for each in missing)
+            terminal.line(f"{shown['file']}: {workflow['name']}: not compiled, it needs {remedy}")
+            continue
         needs = f", needs the secrets {', '.join(workflow['secrets'])}" if workflow["secrets"] else ""
         terminal.line(f"{shown['file']}: {workflow['name']}: ok, {workflow['nodes']} nodes{needs}")
 
@@ -159,6 +176,7 @@ def compile_(
         str | None,
         typer.Option(metavar="FILE", help="Write a golden plan, for `penstock diff`, to this file (- for stdout)."),
     ] = None,
+    static: Static = None,
     as_json: AsJson = False,
 ) -> int:
     """Show the plan of a workflow, level by level.
@@ -171,7 +189,8 @@ def compile_(
     from ..compiler.compilation import compile
     from ..compiler.loader import load_workflow
 
-    compiled = compile(load_workflow(target))
+    workflow = load_workflow(target)
+    compiled = compile(workflow, static=static_values(workflow, static))
     if svg is not None:
         from penstock_plan.picture import draw
 

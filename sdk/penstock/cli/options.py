@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ..declare.workflows import Workflow
 
 PORT_MAX = 65_535
 CORES_MAX = 1_000_000
@@ -108,12 +111,32 @@ WithLogs = Annotated[bool, typer.Option("--logs", help="Show what the operators 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]
 
 
+Static = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", metavar="NAME=VALUE", help="Compile with this value of a static input, JSON or text; repeatable."
+    ),
+]
+
+
+def static_values(workflow: Workflow[..., Any], words: Sequence[str] | None) -> dict[str, Any]:
+    """Return the values of the static inputs that `--input` was given."""
+    from ..compiler.static_inputs import values_of
+
+    return values_of(workflow, pairs_of("--input", words or ()))
+
+
 def labels_of(words: Sequence[str]) -> dict[str, str]:
     """Return what `--label` was given."""
-    labels: dict[str, str] = {}
+    return pairs_of("--label", words)
+
+
+def pairs_of(option: str, words: Sequence[str]) -> dict[str, str]:
+    """Return what an option was given, whose values are NAME=VALUE."""
+    pairs: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise typer.BadParameter(f"invalid --label {word!r}: expected NAME=VALUE")
-        labels[name] = value
-    return labels
+            raise typer.BadParameter(f"invalid {option} {word!r}: expected NAME=VALUE")
+        pairs[name] = value
+    return pairs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, terminal
-from .options import Address, AsJson, Data
+from .options import Address, AsJson, Data, Static, static_values
 from .show import call_with_client
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def deploy(
     breaking: Annotated[
         bool, typer.Option("--breaking", help="Allow inputs with which calls of the latest version may fail.")
     ] = False,
+    static: Static = None,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
@@ -49,10 +50,11 @@ def deploy(
     from . import records
 
     workflow = load_workflow(target)
-    submission.compile_once(workflow)  # what is wrong with it is said before any service is asked
+    # What is wrong with it is said before any service is asked.
+    compiled = submission.compile_once(workflow, static_values(workflow, static))
 
     async def look(client: AsyncClient) -> int:
-        done = await client.registry.deploy(workflow, name=name, team=team, alias=alias, allow_incompatible=breaking)
+        done = await client.registry.deploy(compiled, name=name, team=team, alias=alias, allow_incompatible=breaking)
         if as_json:
             terminal.json_out(records.of_deployed(done))
             return exits.SUCCEEDED

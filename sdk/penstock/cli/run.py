@@ -116,12 +116,17 @@ def _prepare_file(target: str, words: inputs.Words) -> Prepared | None:
     from penstock_plan import form
 
     from ..client import submission
+    from ..compiler import static_inputs
     from ..compiler.loader import load_workflow
+    from ..declare import docstrings, static
     from . import inputs
 
     workflow = load_workflow(target)
-    plan = submission.compile_once(workflow).plan
-    own = form.of(plan.name, plan.doc, plan.inputs)
+    if static.names_of(workflow.signature):  # without them there is no plan yet
+        own = form.of(workflow.name, docstrings.first_paragraph(workflow.fn), static_inputs.declared(workflow))
+    else:
+        plan = submission.compile_once(workflow).plan
+        own = form.of(plan.name, plan.doc, plan.inputs)
     if words.asks_for_help:
         inputs.print_help(target, own)
         return None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..declare.workflows import Workflow
 
 UNDERSTOOD_MAX = 256
-_compiled: WeakKeyDictionary[Any, tuple[Compiled, tuple[Seen, ...]]] = WeakKeyDictionary()
+_compiled: WeakKeyDictionary[Any, tuple[Compiled, tuple[Seen, ...], tuple[bytes, ...]]] = WeakKeyDictionary()
 _understood: dict[bytes, _Understood] = {}
 
 
@@ -64,11 +64,13 @@ class _Understood:
 
 def prepare(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping[str, Any]) -> Prepared:
     """Compile, once a workflow and process, and encode the inputs; raise CompileErrors, BadInputs."""
-    planned = prepare_plan(workflow)
+    shaping = _static_inputs(workflow, inputs)
+    planned = prepare_plan(workflow, shaping)
     if not inputs and not planned.plan.inputs:
         return planned
     store = Outgoing()
-    values = encode_inputs(planned.plan, _understood[planned.plan_hash].inputs, inputs, store)
+    given = {name: value for name, value in inputs.items() if name not in shaping}
+    values = encode_inputs(planned.plan, _understood[planned.plan_hash].inputs, given, store)
     return replace(planned, inputs=values, input_artifacts=store.artifacts)
 
 
@@ -79,12 +81,23 @@ def prepare_stored(plan: plan_pb2.Plan, plan_hash: bytes, inputs: Mapping[str, A
     return Prepared(plan, plan_hash, b"", {}, values, store.artifacts)
 
 
-def prepare_plan(workflow: Workflow[..., Any] | type[Any] | Compiled) -> Prepared:
+def _static_inputs(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs that a workflow must be compiled with; none of one that was compiled."""
+    from ..declare import static
+    from ..declare.workflows import workflow_of
+
+    declared = workflow_of(workflow)
+    return {} if declared is None else static.chosen(declared.signature, inputs)
+
+
+def prepare_plan(
+    workflow: Workflow[..., Any] | type[Any] | Compiled, static: Mapping[str, Any] | None = None
+) -> Prepared:
     """Compile, once a workflow and process; the result has no inputs. Raise CompileErrors."""
     from ..compiler.compilation import Compiled
     from ..declare.workflows import workflow_of
 
-    compiled = workflow if isinstance(workflow, Compiled) else compile_once(workflow)
+    compiled = workflow if isinstance(workflow, Compiled) else compile_once(workflow, static)
     understood = _understood.get(compiled.hash)
     if understood is None:
         declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow_of(workflow)
@@ -92,8 +105,11 @@ def prepare_plan(workflow: Workflow[..., Any] | type[Any] | Compiled) -> Prepare
     return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
 
 
-def compile_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
-    """Compile a workflow once, and once more after code that its operators import was reloaded."""
+def compile_once(workflow: Workflow[..., Any] | type[Any], static: Mapping[str, Any] | None = None) -> Compiled:
+    """Compile a workflow once, and once more after code that its operators import was reloaded.
+
+    One with other values of its static inputs is compiled each time, as the last one.
+    """
     from ..compiler import staleness
     from ..compiler.compilation import compile
     from ..declare import modules
@@ -107,14 +123,31 @@ def compile_once(workflow: Workflow[..., Any] | type[Any]) -> Compiled:
             f"{workflow!r} is not a workflow: put @workflow above the function or class, "
             "or pass the result of penstock.compile"
         )
-    kept = _compiled.get(declared)
-    if kept is not None and not staleness.is_reloaded(kept[1]):
+    kept, shaping = _compiled.get(declared), _key(declared, static or {})
+    if kept is not None and kept[2] == shaping and not staleness.is_reloaded(kept[1]):
         return kept[0]
-    compiled = compile(declared)
+    compiled = compile(declared, static=static)
     names = {declared.module, *(module for module, _ in compiled.operators)}
     root = modules.root_of(declared.module, declared.place.file)
-    _compiled[declared] = compiled, staleness.seen_now(names, root)
+    _compiled[declared] = compiled, staleness.seen_now(names, root), shaping
     return compiled
+
+
+def _key(declared: Workflow[..., Any], static: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """What tells values of static inputs apart; what cannot be encoded is refused when it is compiled."""
+    from ..compiler.literals import BadLiteral, Literals
+    from ..declare.static import plain
+
+    if not static:
+        return ()
+    literals, parts = Literals(), list[bytes]()
+    for name, value in static.items():
+        try:
+            encoded = literals.encode(value, plain(declared.signature.parameters[name].annotation))
+        except BadLiteral:
+            return (os.urandom(16),)
+        parts += [name.encode(), encoded.SerializeToString()]
+    return tuple(parts)
 
 
 def _remember(compiled: Compiled, declared: Workflow[..., Any] | None) -> _Understood:
@@ -132,8 +165,20 @@ def prepare_separated(
     workflow: Any, inputs: Mapping[str, Any] | None, named: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Prepared:
     """Prepare a workflow whose inputs and options are told apart first; see `separated`."""
+    name, declared = _signature_of(workflow)
+    return prepare(workflow, separated(name, declared, inputs, named, options))
+
+
+def _signature_of(workflow: Any) -> tuple[str, list[str]]:
+    """Return the name of a workflow and those of its inputs; raise CompileErrors if it is none."""
+    from ..compiler.compilation import Compiled
+    from ..declare.workflows import workflow_of
+
+    declared = None if isinstance(workflow, Compiled) else workflow_of(workflow)
+    if declared is not None:
+        return f"{declared.module}:{declared.qualname}", list(declared.signature.parameters)
     plan = prepare_plan(workflow).plan
-    return prepare(workflow, separated(plan.name, [each.name for each in plan.inputs], inputs, named, options))
+    return plan.name, [each.name for each in plan.inputs]
 
 
 def options_given(

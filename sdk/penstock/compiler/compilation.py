@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,7 +13,8 @@ from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import docstrings, modules
 from ..declare.recorder import current
-from ..declare.signatures import Parameter, Problem
+from ..declare.signatures import MISSING, Parameter, Problem
+from ..declare.static import is_static, names_of, plain
 from ..declare.workflows import Workflow, workflow_of
 from ..errors import CompileError, CompileErrors, InvalidDeclaration, PenstockError
 from . import pydantic_futures, questions, schema
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from .bundle import Bundle
 
 TEXT_SHOWN_MAX = 300
+# The first schema in which inputs may be static.
+SCHEMA_OF_STATIC = 2
+_NO_VALUE = "is static and has no value: the plan depends on it, so it must be known when the workflow is compiled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def compile(
     root: Path | str | None = None,
     bundle_hash: bytes | None = None,
     local: bool = False,
+    static: Mapping[str, Any] | None = None,
 ) -> Compiled:
     """Compile a workflow; nothing of it is computed. The same code and options give the same plan everywhere.
 
@@ -67,6 +73,7 @@ def compile(
         bundle_hash: Names a bundle that was built already, or b"" for what the worker has installed; nothing is
             bundled then.
         local: Allow operators that only this process can find, such as those defined in a function.
+        static: Values of the inputs that are `Static`; those left out take their defaults.
 
     Raises:
         CompileErrors: Everything that is wrong with the workflow, at once.
@@ -80,7 +87,7 @@ def compile(
     folder = Path(root).resolve() if root is not None else modules.root_of(declared.module, declared.place.file)
     trace = Trace(folder, local=local)
     try:
-        shape = _trace(trace, declared)
+        shape = _trace(trace, declared, static or {})
     except CompileErrors as error:
         error.errors[:0] = [each for each in trace.errors if each not in error.errors]
         error.workflow = declared.name
@@ -109,7 +116,7 @@ def _bundle(root: Path, trace: Trace) -> Bundle:
     return build(root, imported.extra)
 
 
-def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
+def _trace(trace: Trace, workflow: Workflow[..., Any], static: Mapping[str, Any]) -> Shape:
     """Run the body with futures for its inputs."""
     trace.plan.name = f"{workflow.module}:{workflow.qualname}"
     trace.plan.doc = docstrings.first_paragraph(workflow.fn)
@@ -121,10 +128,13 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     prose = docstrings.arguments(workflow.fn)
     if workflow.cls is not None:
         prose |= docstrings.arguments(workflow.cls.run)
+    _refuse_unknown(trace, workflow, static)
     futures = {
-        name: _input(trace, workflow, parameter, prose.get(name, ""))
+        name: _input(trace, workflow, parameter, prose.get(name, ""), static)
         for name, parameter in signature.parameters.items()
     }
+    if trace.errors and names_of(signature):
+        raise CompileErrors("", [])  # the body would run on values that it must not get
     args = [futures.pop(parameter.name) for parameter in signature.positional]
     token = current.set(trace)
     try:
@@ -139,24 +149,49 @@ def _trace(trace: Trace, workflow: Workflow[..., Any]) -> Shape:
     return _outputs(trace, workflow, returned)
 
 
-def _input(trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc: str) -> Future:
+def _input(
+    trace: Trace, workflow: Workflow[..., Any], parameter: Parameter, doc: str, static: Mapping[str, Any]
+) -> Any:
+    """Add an input of the run; return its future, or its value if it is static."""
     problems: list[Problem] = []
-    annotation, type_index = checked(trace.types, parameter.annotation, parameter.name, problems)
+    given = parameter.annotation
+    annotation, type_index = checked(trace.types, given if given is MISSING else plain(given), parameter.name, problems)
     position = len(trace.plan.inputs)
-    declared = trace.plan.inputs.add(name=parameter.name, type=type_index, required=parameter.is_required, doc=doc)
+    value = static.get(parameter.name, parameter.default)
+    declared = trace.plan.inputs.add(name=parameter.name, type=type_index, required=value is MISSING, doc=doc)
     declared.schema_json = schema.of(annotation)
-    if not parameter.is_required:
+    if value is not MISSING:
         try:
-            declared.default.CopyFrom(trace.literals.encode(parameter.default, annotation))
+            declared.default.CopyFrom(trace.literals.encode(value, annotation))
         except BadLiteral as error:
+            what = "its value" if parameter.name in static else "its default"
             expected = f"expected {trace.types.spell(type_index)}, " if error.mistyped else ""
-            problems.append(
-                Problem(f"its default does not fit: {expected}{error.problem}", parameter.name, error.remedy)
-            )
+            problems.append(Problem(f"{what} does not fit: {expected}{error.problem}", parameter.name, error.remedy))
+    elif is_static(given):
+        problems.append(Problem(_NO_VALUE, parameter.name, _no_value_remedy(parameter.name)))
     for problem in problems:
         trace.error(located(workflow.place, workflow.name, problem))
+    if is_static(given):
+        trace.plan.schema = SCHEMA_OF_STATIC
+        declared.static.CopyFrom(declared.default)
+        return value
     origin = Origin(-1, parameter.name, workflow.name, 0, {parameter.name: (position, annotation, type_index)})
     return Future(trace, origin, position, annotation, type_index)
+
+
+def _no_value_remedy(name: str) -> str:
+    return (
+        f"write `penstock run FILE --{name} VALUE`, `penstock compile FILE --input {name}=VALUE`, "
+        f"compile(workflow, static={{{name!r}: ...}}), or a default"
+    )
+
+
+def _refuse_unknown(trace: Trace, workflow: Workflow[..., Any], static: Mapping[str, Any]) -> None:
+    known = names_of(workflow.signature)
+    for name in static:
+        if name not in known:
+            text = f"is not a static input; those are {', '.join(known) or 'none'}"
+            trace.error(located(workflow.place, workflow.name, Problem(text, name)))
 
 
 def _outputs(trace: Trace, workflow: Workflow[..., Any], returned: Any) -> Shape:

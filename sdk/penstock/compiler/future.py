@@ -127,11 +127,18 @@ def refuse(future: Future, use: str, remedy: str, depth: int = 2) -> NoReturn:
         operator=future.penstock_origin.operator,
         file=frame.f_code.co_filename,
         line=frame.f_lineno,
-        remedy=remedy,
+        remedy=remedy + _static_remedy(future),
     )
     if frame is frame_at(depth):  # not a library that only tries what the object can do
         future.penstock_trace.errors.append(error)  # counts even if the body catches the exception
     raise FutureUsedAsValue("", [error])
+
+
+def _static_remedy(future: Future) -> str:
+    if future.penstock_origin.node >= 0:
+        return ""
+    name = future.penstock_origin.name
+    return f"; or declare {name}: penstock.Static[...], an input whose value the body has, since it shapes the plan"
 
 
 def _unknown_output(future: Future, name: str, outputs: list[str], frame: FrameType) -> CompileError:

@@ -16,11 +16,12 @@ from ..declare.operators import Operator
 from ..declare.options import Options, overrides
 from ..declare.recorder import Instance
 from ..declare.signatures import RESULT, Problem, bind
+from ..declare.static import is_static, plain
 from ..declare.workflows import Workflow
 from ..errors import CompileError, CompileErrors
 from .arguments import Mismatch, Writer
 from .containers import futures_in
-from .future import WHOLE, Future, Origin
+from .future import WHOLE, Future, Origin, describe
 from .literals import BadLiteral, Literals
 from .lowering import Lowered, checked, located, lower
 from .type_table import TypeTable
@@ -129,7 +130,12 @@ class Trace:
             given = {**instance.fields, **given}
         for name, value in given.items():
             unusable: list[Problem] = []
-            annotation, _ = checked(self.types, signature.parameters[name].annotation, name, unusable)
+            wanted = signature.parameters[name].annotation
+            if is_static(wanted) and (futures := list(futures_in(value))):
+                text = f"is static, given {describe(futures[0])}, whose value only the run has"
+                self.problem(workflow.name, Problem(text, name, "give it a plain value, or a static input"), frame)
+                raise CompileErrors("", [])
+            annotation, _ = checked(self.types, plain(wanted), name, unusable)
             for problem in unusable:
                 self.error(located(workflow.place, workflow.name, problem))
             for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):

@@ -22,6 +22,7 @@ from ..codecs.encoded import Buffer
 from ..compiler.compilation import Compiled, compile
 from ..compiler.literals import BadLiteral, Literals
 from ..declare.classes import Runs
+from ..declare.static import chosen, plain
 from ..declare.workflows import Workflow, workflow_of
 from ..errors import InvalidInputs, OperatorFailed
 from .context import context
@@ -56,9 +57,10 @@ def run(
         OperatorFailed: An operator or its fake raised, or returned what the operator did not declare; an approval was
             denied, or a signal is not given and has no value for its timeout.
     """
-    compiled = compile(workflow, bundle_hash=b"", local=True)
-    operators = with_fakes(compiled, fakes or {})
     declared = cast("Workflow[..., Any]", workflow_of(workflow))
+    static = {} if declared is None else chosen(declared.signature, inputs)  # pyright: ignore[reportUnnecessaryComparison]
+    compiled = compile(workflow, bundle_hash=b"", local=True, static=static)
+    operators = with_fakes(compiled, fakes or {})
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
         store = MemoryStore(Path(folder), compiled.artifacts)
         run_id = uuid.uuid4()
@@ -117,7 +119,7 @@ def _inputs(
     for name, each in declared.items():
         if name in inputs:
             try:
-                values.append(literals.encode(inputs[name], workflow.signature.parameters[name].annotation))
+                values.append(literals.encode(inputs[name], plain(workflow.signature.parameters[name].annotation)))
             except BadLiteral as error:
                 problems.append(f"{name}: {error.problem}")
         elif each.required:

@@ -24,6 +24,9 @@ MEANT_NAMES_MAX: Final = 3
 INPUTS_NAMED_MAX: Final = 20
 # Problems that are listed; their text goes into an answer of a few KiB anyway.
 PROBLEMS_MAX: Final = 50
+_STATIC: Final = (
+    "is static: this plan was compiled with another value; run the workflow from its file, or deploy it with that value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Input:
     default: value_pb2.Value | None
     # None: anything.
     schema: Schema | None
+    # Its default is the value that the plan was compiled with, and no other is accepted.
+    is_static: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Inputs:
                 value = given[declared.name]
                 what = f"input {declared.name!r}"
                 problems += value_problems(what, declared.name, declared.schema, value, budget, each_max)
+                if declared.is_static and not _is_same(value, declared.default):
+                    problems.append(Problem(declared.name, "", f"{what} {_STATIC}"))
                 inline_bytes += len(value.inline)
             elif declared.default is None:
                 problems.append(Problem(declared.name, "", f"input {declared.name!r} is missing"))
@@ -110,7 +117,19 @@ def _input(declared: plan_pb2.PlanInput) -> Input:
     if not declared.required:
         # A copy: a part of the plan would keep all of it in memory.
         default = value_pb2.Value.FromString(declared.default.SerializeToString())
-    return Input(declared.name, declared.required, default, Schema.of(declared.schema_json))
+    schema = Schema.of(declared.schema_json)
+    return Input(declared.name, declared.required, default, schema, declared.HasField("static"))
+
+
+def _is_same(value: value_pb2.Value, other: value_pb2.Value | None) -> bool:
+    if other is None or value.codec != other.codec or value.artifact != other.artifact:
+        return False
+    if value.inline == other.inline or value.codec != JSON_CODEC:
+        return value.inline == other.inline
+    try:
+        return parsed(value.inline) == parsed(other.inline)
+    except BadJson:
+        return False
 
 
 def value_problems(
