@@ -186,9 +186,9 @@ async def test_a_lease_is_renewed_for_its_epoch_alone(database_url: str) -> None
         (first,) = await leases.take(database, [1], holder, "here:1")
         (second,) = await leases.take(database, [1], holder, "here:1")
         assert second.epoch == first.epoch + 1
-        assert await leases.renew(database, {1: first.epoch}, holder, "here:1") == set()
-        assert await leases.renew(database, {1: second.epoch}, holder, "here:1") == {1}
-        assert await leases.renew(database, {1: second.epoch}, leases.Holder("same"), "here:1") == set()
+        assert not await leases.renew(database, {1: first.epoch}, holder, "here:1")
+        assert set(await leases.renew(database, {1: second.epoch}, holder, "here:1")) == {1}
+        assert not await leases.renew(database, {1: second.epoch}, leases.Holder("same"), "here:1")
 
 
 async def test_an_orderly_stop_leaves_no_lease_behind(database_url: str) -> None:

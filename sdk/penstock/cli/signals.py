@@ -52,7 +52,10 @@ def approve(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Answer a question that a run asks: yes, or no with --deny. `penstock why RUN` shows the question."""
+    """Answer a question of a run with yes, or with no.
+
+    `penstock why RUN` shows the question.
+    """
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
