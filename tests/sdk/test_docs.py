@@ -46,6 +46,7 @@ def test_the_workflows_compile_and_run(example: Any) -> None:
     example.test_fit_goes_on()
     example.test_measure()
     example.test_without_data()
+    example.test_release()
 
 
 def test_classes_do_what_the_page_says(example: Any) -> None:
