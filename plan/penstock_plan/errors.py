@@ -15,10 +15,3 @@ class InvalidPlan(PlanError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("invalid plan:\n" + "\n".join(f"- {problem}" for problem in problems))
         self.problems = list(problems)
-
-
-class PictureTooLarge(PlanError):
-    """The plan has too many parts to be drawn so that anybody could read it."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the plan is too large for a picture: {what}; `penstock compile` without --svg lists it")

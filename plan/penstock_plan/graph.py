@@ -107,6 +107,16 @@ class PlanGraph:
         return path[::-1]
 
 
+def way_back(last: int, parents: Callable[[int], Iterable[int]], ended: Callable[[int], int], most: int) -> list[int]:
+    """Return the nodes that a node waited for, first to last: from each, back to the parent that ended last."""
+    path: list[int] = []
+    node = last
+    while node >= 0 and len(path) < most:
+        path.append(node)
+        node = max((parent for parent in parents(node) if parent >= 0), key=ended, default=-1)
+    return path[::-1]
+
+
 def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
     graph.parents, graph.value_parents = [], []
     children: list[list[int]] = []

@@ -175,7 +175,7 @@ def test_the_run_page(rest: httpx.Client, programs: Programs) -> None:
     assert any(row["workflow"] == "rest_program:doubled" and row["succeeded"] for row in rows)
     assert rest.get("/statistics", params={"first_day": "2026-02-02", "last_day": "2026-02-01"}).status_code == 422
     layout = rest.get(f"/plans/{programs.plan('doubled')}/layout")
-    assert len(layout.json()["nodes"]) == 2 and layout.headers["etag"]
+    assert len(layout.json()["boxes"]) == 2 and layout.headers["etag"]
 
 
 def test_inputs_are_judged_without_a_launch(rest: httpx.Client, programs: Programs) -> None:

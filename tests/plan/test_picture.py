@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from penstock_plan.errors import PictureTooLarge
 from penstock_plan.picture import draw
+from penstock_plan.picture.grouping import READABLE_MAX, edges_of, grouped
 from penstock_plan.picture.layout import lay_out
 from penstock_proto.plan.v1 import plan_pb2 as pb
 
@@ -101,10 +101,28 @@ def irregular(size: int) -> pb.Plan:
     return plan_of([sorted(chance.sample(range(max(0, n - 12), n), min(n, 2))) for n in range(size)])
 
 
-def test_a_thousand_nodes_that_differ_are_drawn_and_more_are_refused() -> None:
-    assert len(texts(parsed(irregular(950)), "name")) > 900
-    with pytest.raises(PictureTooLarge, match=r"boxes; the limit is 1000; .*penstock compile"):
-        draw(irregular(1300), bytes(32))
+@pytest.mark.parametrize("size", [150, 1300, 5000])
+def test_many_nodes_that_differ_are_few_boxes(size: int) -> None:
+    root = parsed(irregular(size))
+    assert 2 <= len(texts(root, "name")) <= READABLE_MAX
+    counts = [int(name.split("×")[1]) if "×" in name else 1 for name in texts(root, "name")]  # noqa: RUF001
+    assert sum(counts) == size
+    assert any(text.startswith("levels ") for text in texts(root, "small"))
+
+
+@settings(max_examples=25)
+@given(st.randoms(use_true_random=False))
+def test_every_node_is_in_one_box_whatever_is_opened(dice: random.Random) -> None:
+    graph = graph_of(random_plan(dice, 400))
+    boxes, opened = grouped(graph), set[str]()
+    for _ in range(3):
+        groups = [box.key for box in boxes if len(box.nodes) > 1]
+        opened.update(dice.sample(groups, min(len(groups), 2)))
+        boxes = grouped(graph, opened)
+        assert sorted(node for box in boxes for node in box.nodes) == list(range(graph.size))
+        assert len({box.key for box in boxes}) == len(boxes)
+        assert all(one < other for one, other in edges_of(graph, boxes))
+        assert not opened & {box.key for box in boxes}
 
 
 @settings(max_examples=25)

@@ -1,34 +1,48 @@
 import { expect, test } from "vitest";
-import type { Node, RunGraph } from "../src/api/types";
+import type { Layout, Node } from "../src/api/types";
 import { pieces, plain } from "../src/run/ansi";
-import { drawGroups, drawNodes, fitted, seen, zoomed, BOX_HEIGHT } from "../src/run/graph/plan";
+import { countsByBox, drawn, fitted, seen, steadied, zoomed, BOX_HEIGHT } from "../src/run/graph/plan";
 import { safeLink } from "../src/run/Markdown";
-import { apply, countsOf } from "../src/run/store";
-import { ticks } from "../src/run/Timeline";
+import { RunNodes, stateOf } from "../src/run/store";
+import { compared, ticks } from "../src/run/Timeline";
 
-const node = (name: string, index: number): Node => ({ name, index, operator: "m:f", kind: "task", call: "", state: "waiting", uses: [], attempts: 0, worker: "", started_at: null, ended_at: null, duration_s: null, skipped_because: null, because_of: null });
+const node = (name: string, index: number): Node => ({ name, index, operator: "m:f", kind: "task", call: "", state: "waiting", uses: [], uses_count: 0, attempts: 0, worker: "", started_at: null, ended_at: null, duration_s: null, skipped_because: null, because_of: null });
 const AT = "2026-11-26T12:00:01.000Z";
+const CHANGES = [
+  { seq: 1, at: AT, kind: "submitted" },
+  { seq: 2, at: AT, kind: "started", indexes: [0], attempt: 1, worker: "w" },
+  { seq: 3, at: AT, kind: "retrying", indexes: [0], attempt: 1, retry_delay_s: 1 },
+  { seq: 4, at: AT, kind: "started", indexes: [0], attempt: 2, worker: "v" },
+  { seq: 5, at: "2026-11-26T12:00:03.000Z", kind: "failed", indexes: [0], attempt: 2, duration_s: 2 },
+  { seq: 6, at: AT, kind: "succeeded", indexes: [1], attempt: 1, duration_s: 1 },
+  { seq: 7, at: AT, kind: "skipped", indexes: [2], cause: "upstream failed" },
+  { seq: 8, at: AT, kind: "of a later version", indexes: [2, 77] },
+];
 
-test("changes of a run, in order, and again after a reconnection", () => {
-  const nodes = [node("a", 0), node("b", 1), node("c", 2)];
-  const indexes = new Map(nodes.map((one, index) => [one.name, index]));
-  const changes = [
-    { seq: 1, at: AT, kind: "submitted" },
-    { seq: 2, at: AT, kind: "started", nodes: ["a"], attempt: 1, worker: "w" },
-    { seq: 3, at: AT, kind: "retrying", nodes: ["a"], attempt: 1, retry_delay_s: 1 },
-    { seq: 4, at: AT, kind: "started", nodes: ["a"], attempt: 2, worker: "v" },
-    { seq: 5, at: "2026-11-26T12:00:03.000Z", kind: "failed", nodes: ["a"], attempt: 2, duration_s: 2 },
-    { seq: 6, at: AT, kind: "succeeded", nodes: ["b"], attempt: 1, duration_s: 1 },
-    { seq: 7, at: AT, kind: "skipped", nodes: ["c"], cause: "upstream failed" },
-    { seq: 8, at: AT, kind: "of a later version", nodes: ["c", "nobody"] },
-  ];
+test("changes of a run, in order, and again after a reconnection", async () => {
+  const nodes = new RunNodes("www");
+  await nodes.learn(Promise.resolve({ seq: 1, nodes: [node("a", 0), node("b", 1), node("c", 2)] }));
   for (let round = 0; round < 2; round += 1) {
-    for (const change of changes) apply(nodes, indexes, change);
-    expect(nodes.map((one) => [one.state, one.attempts, one.worker])).toEqual([["failed", 2, "v"], ["succeeded", 1, ""], ["skipped", 0, ""]]);
-    expect(countsOf(nodes)).toMatchObject({ failed: 1, succeeded: 1, skipped: 1, waiting: 0 });
+    for (const change of CHANGES) nodes.apply(change);
+    expect([...nodes.details.values()].map((one) => [one.state, one.attempts, one.worker])).toEqual([["failed", 2, "v"], ["succeeded", 1, ""], ["skipped", 0, ""]]);
+    expect(nodes.counts()).toEqual({ waiting: 0, running: 0, succeeded: 1, failed: 1, skipped: 1, cancelled: 0 });
   }
-  expect(nodes[0].started_at).toBe(AT);
-  expect(nodes[1].started_at).toBe("2026-11-26T12:00:00.000Z"); // it was quick: only its end was recorded
+  expect(nodes.details.get(0)!.started_at).toBe(AT);
+  expect(nodes.details.get(1)!.started_at).toBe("2026-11-26T12:00:00.000Z"); // it was quick: only its end was recorded
+});
+
+test("what happens while details are on their way is not lost", async () => {
+  const nodes = new RunNodes("www");
+  let tell: (answer: { seq: number; nodes: Node[] }) => void = () => undefined;
+  const learnt = nodes.learn(new Promise((done) => (tell = done)));
+  for (const change of CHANGES) nodes.apply(change);
+  tell({ seq: 3, nodes: [node("a", 0), node("b", 1)] });
+  await learnt;
+  expect([...nodes.details.values()].map((one) => one.state)).toEqual(["failed", "succeeded"]);
+});
+
+test("letters of all states", () => {
+  expect(new RunNodes("wrsfkc").counts()).toEqual({ waiting: 1, running: 1, succeeded: 1, failed: 1, skipped: 1, cancelled: 1 });
 });
 
 test("colours of terminals", () => {
@@ -41,25 +55,31 @@ test.each([["https://a.example/x", true], ["/v1/runs", true], ["javascript:alert
   expect(safeLink(address) !== undefined).toBe(isSafe);
 });
 
-function fan(width: number): RunGraph {
-  const middle = Array.from({ length: width }, (_, index) => ({ name: `f-${index}`, operator: "m:f", place: [1, index * 1.5 + 0.5] }));
-  const nodes = [{ name: "load", operator: "m:load", place: [0, 0.5] }, ...middle, { name: "join", operator: "m:join", place: [2, 0.5] }];
-  const edges = middle.flatMap((_, index) => [{ from: 0, to: index + 1, through: [] }, { from: index + 1, to: width + 1, through: [] }]);
-  return { plan: "", run: "r", seq: 1, nodes, edges, states: nodes.map(() => "waiting" as const) };
+function fan(width: number, isGrouped: boolean): Layout {
+  const middle = isGrouped
+    ? [{ key: "1.", label: "f", operator: "m:f", nodes: [[1, 1, width]], steps: 1, place: [1, 0.5] }]
+    : Array.from({ length: width }, (_, index) => ({ key: `f-${index}`, label: `f-${index}`, operator: "m:f", nodes: [[index + 1, 1, 1]], steps: 1, place: [1, index * 1.5 + 0.5] }));
+  const end = (key: string, index: number, column: number) => ({ key, label: key, operator: `m:${key}`, nodes: [[index, 1, 1]], steps: 1, place: [column, 0.5] });
+  const boxes = [end("load", 0, 0), ...middle, end("join", width + 1, 2)];
+  const edges = middle.flatMap((_, index) => [{ from: 0, to: index + 1, through: [] }, { from: index + 1, to: boxes.length - 1, through: [] }]);
+  return { plan: "", nodes: width + 2, boxes, edges };
 }
 
-test("nodes of one operator in one column are one box, until it is expanded", () => {
-  const graph = fan(900);
-  const grouped = drawGroups(graph, new Set());
-  expect(grouped.boxes.map((box) => [box.label, box.nodes.length])).toEqual([["load", 1], ["f", 900], ["join", 1]]);
-  expect(grouped.lines).toHaveLength(2);
-  const opened = drawGroups(graph, new Set([grouped.boxes[1].key]));
-  expect(opened.boxes).toHaveLength(902);
-  expect(new Set(opened.boxOf).size).toBe(902);
+test("a group shows what its nodes need attention for, and stays where it is when it opens", () => {
+  const [closed, opened] = [drawn(fan(900, true)), drawn(fan(900, false))];
+  expect(closed.boxes.map((box) => [box.label, box.size])).toEqual([["load", 1], ["f", 900], ["join", 1]]);
+  const nodes = new RunNodes(`s${"s".repeat(500)}${"r".repeat(400)}w`);
+  const counts = countsByBox(closed, nodes)(1);
+  expect(counts).toMatchObject({ succeeded: 500, running: 400, waiting: 0 });
+  expect(stateOf(counts, 900)).toBe("running");
+  const view = fitted(closed, 800, 600);
+  const after = steadied(view, closed, opened, 450);
+  const [was, is] = [closed.boxes[closed.boxOf[450]], opened.boxes[opened.boxOf[450]]];
+  expect(after.y + is.y * after.scale).toBeCloseTo(view.y + was.y * view.scale);
 });
 
 test("only what is in view is drawn, and zooming keeps the point under the pointer", () => {
-  const drawing = drawNodes(fan(900));
+  const drawing = drawn(fan(900, false));
   const all = fitted(drawing, 800, 600);
   expect(seen(drawing, all, 800, 600).boxes).toHaveLength(902);
   const near = zoomed(all, 1 / all.scale, 400, 300);
@@ -73,4 +93,8 @@ test("only what is in view is drawn, and zooming keeps the point under the point
 test("an axis has few round steps", () => {
   expect(ticks(10)).toEqual([0, 2, 4, 6, 8, 10]);
   expect(ticks(0.7).length).toBeLessThanOrEqual(6);
+});
+
+test.each([[3, 1, "3.0× the usual"], [1, 3, "3.0× faster than usual"], [1.2, 1, ""], [0.3, 0.01, ""], [null, 1, ""], [5, undefined, ""]])("%s s beside a median of %s s", (took, usual, words) => {
+  expect(compared(took, usual)).toBe(words);
 });

@@ -1,13 +1,14 @@
 """What routes have in common: what they work with, and the parameters of their paths."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Path
 from penstock.client.identity import user_name
 from penstock_access.credentials import HEADER, bearer
+from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -30,8 +31,9 @@ PLAN_EXAMPLE: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b
 ARTIFACT_EXAMPLE: Final = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 RUN_EXAMPLE: Final = "01933f4e-7c1a-7b3c-9d2e-5f6071829304"
 CLIENT: Final = "penstock-gateway"
-# Laid-out plans, and sizes of artifacts, that are remembered.
-GRAPHS_MAX: Final = 32
+# Graphs of plans, drawings of them, and sizes of artifacts, that are remembered.
+GRAPHS_MAX: Final = 16
+DRAWINGS_MAX: Final = 64
 SIZES_MAX: Final = 10_000
 # Files that are taken at once: each is written to a disk of the gateway first.
 UPLOADS_MAX: Final = 16
@@ -53,6 +55,14 @@ register_url_convertor("part", _Part())
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Nodes of a run that have started, by index: in the order of their starts, and those that its end waited for."""
+
+    in_order: Sequence[int]
+    critical: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What all requests of a process share.
 
@@ -70,7 +80,9 @@ class Context:
     views: Views
     run_changes: RunChanges
     triggers: Mapping[str, Trigger]
-    graphs: Remembered[dict[str, Any]] = field(default_factory=lambda: Remembered[dict[str, Any]](GRAPHS_MAX))
+    graphs: Remembered[PlanGraph] = field(default_factory=lambda: Remembered[PlanGraph](GRAPHS_MAX))
+    drawings: Remembered[bytes] = field(default_factory=lambda: Remembered[bytes](DRAWINGS_MAX))
+    begun: Remembered[Begun] = field(default_factory=lambda: Remembered[Begun](GRAPHS_MAX))
     sizes: Remembered[int] = field(default_factory=lambda: Remembered[int](SIZES_MAX))
     uploading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_MAX))
     # Held by the one look at the deployment that goes on.

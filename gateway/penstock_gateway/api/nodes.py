@@ -1,15 +1,15 @@
-"""The inside of a run: its nodes, their attempts and values, its events, why it waits, its graph."""
+"""The inside of a run: its nodes, their attempts and values, its events, why it waits."""
 
 import dataclasses
-import heapq
+from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from penstock.cli.records import of_event
 from penstock.client.run_id import parse_run_id
-from penstock.client.view import Attempt, NodeView, RunView
+from penstock.client.view import Attempt, NodeState, NodeView, RunView
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import shard_of
@@ -19,16 +19,31 @@ from ..edge.answers import JSON_TYPE, OCTETS, answer, shown_time
 from ..edge.problems import Problem
 from . import fields, models, shown
 from .context import NAME_PATTERN, Context, Here, NodeName, OutputName, RunId
-from .plans import graph_of
+from .run_filters import NameFilter
 
 PAGE: Final = 100
 PAGE_MAX: Final = 1_000
 INDEX_MAX: Final = 10**9
 SEQ_MAX: Final = 2**62
-TIMELINE_MAX: Final = 5_000
 ATTEMPTS_SHOWN_MAX: Final = 20
+USES_SHOWN_MAX: Final = 100
 # JSON arguments up to this size are shown whole.
 JSON_BYTES_MAX: Final = 64 * 1024
+
+# What needs attention comes first.
+URGENCY: Final = {
+    state: place
+    for place, state in enumerate(
+        (
+            NodeState.FAILED,
+            NodeState.RUNNING,
+            NodeState.CANCELLED,
+            NodeState.WAITING,
+            NodeState.SKIPPED,
+            NodeState.SUCCEEDED,
+        )
+    )
+}
 
 router = APIRouter(prefix="/v1", tags=["nodes"])
 
@@ -43,21 +58,37 @@ async def list_nodes(
     state: Annotated[list[fields.NodeState] | None, Query(max_length=6)] = None,
     limit: Limit = PAGE,
     after: Annotated[int, Query(ge=-1, le=INDEX_MAX, description="`next` of the page before.")] = -1,
+    offset: Annotated[int, Query(ge=0, le=INDEX_MAX, description="Instead of `after`: so many are left out.")] = 0,
+    operator: Annotated[str, Query(max_length=511, pattern=NAME_PATTERN, description="Only of this operator.")] = "",
+    q: Annotated[NameFilter, Query(description="Part of the name or of the operator's name, in any case.")] = "",
+    order: Annotated[
+        Literal["plan", "-duration", "state"],
+        Query(description="`-duration`: what took longest first; `state`: what needs attention first."),
+    ] = "plan",
 ) -> Response:
-    """List the nodes of a run in the order of its plan. `seq` says of which moment: a stream can go on from there."""
+    """List the nodes of a run. `seq` says of which moment: a stream can go on from there."""
     view = await here.views.get(parse_run_id(run))
-    found: list[NodeView] = []
-    for node in view.nodes[after + 1 :]:
-        if not state or node.state.value in state:
-            found.append(node)
-            if len(found) > limit:
-                break
+    words = q.lower()
+    found = [
+        node
+        for node in view.nodes
+        if (not state or node.state.value in state)
+        and (not operator or node.operator == operator)
+        and (not words or words in node.name.lower() or words in node.operator.lower())
+    ]
+    if order == "-duration":
+        found.sort(key=lambda node: (-node.duration_us, node.index))
+    elif order == "state":
+        found.sort(key=lambda node: (URGENCY[node.state], node.index))
+    total, begin = len(found), offset if order != "plan" or after < 0 else bisect_right(found, after, key=_index)
+    page = found[begin : begin + limit]
     body = {
         "run": view.id,
         "state": view.state.value,
         "seq": view.seq,
-        "nodes": [_node(view, node) for node in found[:limit]],
-        "next": found[limit - 1].index if len(found) > limit else None,
+        "nodes": [_node(view, node) for node in page],
+        "next": page[-1].index if order == "plan" and begin + limit < total else None,
+        "total": total,
     }
     return answer(body)
 
@@ -73,7 +104,7 @@ async def get_node(here: Here, run: RunId, node: NodeName) -> Response:
 async def list_attempts(here: Here, run: RunId, node: NodeName) -> Response:
     """List the attempts of a node, the first one first, with the failures of those that failed."""
     view, found = await _found(here, run, node)
-    return answer({"run": view.id, "node": found.name, "attempts": [_attempt(one) for one in found.attempts]})
+    return answer({"run": view.id, "node": found.name, "attempts": [attempt_shown(one) for one in found.attempts]})
 
 
 @router.get("/runs/{run:part}/nodes/{node:part}/arguments", response_model=models.Arguments)
@@ -104,38 +135,6 @@ async def list_outputs(here: Here, run: RunId, node: NodePart = "") -> Response:
         await _found(here, run, node)
     listed = await here.client.outputs(run, node or None)
     return answer({"run": run, "outputs": [dataclasses.asdict(each) for each in listed]})
-
-
-@router.get("/runs/{run:part}/timeline", response_model=models.Timeline)
-async def timeline(
-    here: Here,
-    run: RunId,
-    limit: Annotated[int, Query(ge=1, le=TIMELINE_MAX, description="Of more nodes, those that took longest.")] = 500,
-) -> Response:
-    """Say when nodes ran, each attempt of them."""
-    view = await here.views.get(parse_run_id(run))
-    ran = [node for node in view.nodes if node.started_at_us]
-    chosen = heapq.nlargest(limit, ran, key=_took_us)
-    chosen.sort(key=lambda node: (node.started_at_us, node.index))
-    body = {
-        "run": view.id,
-        "state": view.state.value,
-        "submitted_at": shown_time(view.submitted_at_us),
-        "ended_at": shown_time(view.ended_at_us),
-        "seq": view.seq,
-        "nodes": [
-            {
-                "name": node.name,
-                "index": node.index,
-                "operator": node.operator,
-                "state": node.state.value,
-                "attempts": [_attempt(one) for one in node.attempts[-ATTEMPTS_SHOWN_MAX:]],
-            }
-            for node in chosen
-        ],
-        "left_out": len(ran) - len(chosen),
-    }
-    return answer(body)
 
 
 @router.get(
@@ -200,13 +199,8 @@ async def why(here: Here, run: RunId) -> Response:
     return answer({"run": run, "waits": [{"node": node, "text": text} for node, text in lines]})
 
 
-@router.get("/runs/{run:part}/graph", response_model=models.RunGraph)
-async def graph(here: Here, run: RunId) -> Response:
-    """Get the graph of a run's plan with the state of each node."""
-    view = await here.views.get(parse_run_id(run))
-    drawn = await graph_of(here, view.plan, view.plan_hash)
-    states = [node.state.value for node in view.nodes]
-    return answer({**drawn, "run": view.id, "seq": view.seq, "states": states})
+def _index(node: NodeView) -> int:
+    return node.index
 
 
 async def _found(here: Context, run: str, node: str) -> tuple[RunView, NodeView]:
@@ -242,7 +236,8 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
         "kind": node.kind,
         "call": node.place,
         "state": node.state.value,
-        "uses": [view.nodes[parent].name for parent in node.parents],
+        "uses": [view.nodes[parent].name for parent in node.parents[:USES_SHOWN_MAX]],
+        "uses_count": len(node.parents),
         "attempts": len(node.attempts),
         "worker": node.attempts[-1].worker if node.attempts else "",
         "started_at": shown_time(node.started_at_us),
@@ -253,7 +248,7 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
     }
 
 
-def _attempt(one: Attempt) -> dict[str, Any]:
+def attempt_shown(one: Attempt) -> dict[str, Any]:
     failure = one.failure
     return {
         "attempt": one.number,
@@ -268,11 +263,6 @@ def _attempt(one: Attempt) -> dict[str, Any]:
         if failure is not None
         else None,
     }
-
-
-def _took_us(node: NodeView) -> int:
-    """How long a node took; one that still runs, longer than any other."""
-    return node.ended_at_us - node.started_at_us if node.ended_at_us else SEQ_MAX - node.started_at_us
 
 
 async def _values(here: Context, values: Mapping[str, value_pb2.Value], preview: bool) -> list[dict[str, Any]]:

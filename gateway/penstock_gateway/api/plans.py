@@ -3,28 +3,30 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header
+import msgspec
+from fastapi import APIRouter, Header, Query
 from penstock.client.uploads import send_plan
-from penstock_plan.errors import PictureTooLarge
 from penstock_plan.graph import PlanGraph
 from penstock_plan.limits import PLAN_BYTES_MAX
 from penstock_plan.picture import draw
+from penstock_plan.picture.captions import what
+from penstock_plan.picture.grouping import edges_of, grouped
 from penstock_plan.picture.layout import lay_out
 from penstock_plan.show.description import describe
 from penstock_proto.plan.v1 import plan_pb2
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..edge.answers import BYTES, OCTETS, answer
+from ..edge.answers import BYTES, JSON_TYPE, OCTETS, answer
 from ..edge.bodies import read
 from ..edge.problems import Problem
 from ..edge.ranges import is_current
 from . import models, shown
-from .context import Caller, Context, Here, PlanHash
+from .context import NAME_PATTERN, Caller, Context, Here, PlanHash
 
 SVG: Final = "image/svg+xml"
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
@@ -34,7 +36,9 @@ FOR_AN_HOUR: Final = "private, max-age=3600"
 GAP: Final = 0.5
 LINE_GAP: Final = 0.25
 
-NODES_DRAWN_MAX: Final = 20_000
+# A plan of more nodes is shown in groups alone.
+APART_MAX: Final = 20_000
+OPENED_MAX: Final = 100
 
 router = APIRouter(prefix="/v1", tags=["plans"])
 
@@ -65,12 +69,31 @@ async def get_plan(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch 
     return _lasting(request, plan, lambda: _described(found, bytes.fromhex(plan)))
 
 
-@router.get("/plans/{plan}/layout", response_model=models.Graph, responses=NOT_MODIFIED)
-async def get_layout(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch = "") -> Response:
-    """Get the graph of a plan, laid out: columns from left to right, places from top to bottom."""
+@router.get("/plans/{plan}/layout", response_model=models.Layout, responses=NOT_MODIFIED)
+async def get_layout(
+    here: Here,
+    plan: PlanHash,
+    request: Request,
+    opened: Annotated[
+        list[Annotated[str, Query(max_length=255, pattern=NAME_PATTERN)]] | None,
+        Query(alias="open", max_length=OPENED_MAX, description="`key` of a group: show its parts."),
+    ] = None,
+    apart: Annotated[bool, Query(description="A box for each node.")] = False,
+    _: IfNoneMatch = "",
+) -> Response:
+    """Get the graph of a plan, laid out: columns from left to right, places from top to bottom.
+
+    Where many nodes would be many boxes, nodes that are alike are one box, a group.
+    """
     found = await here.client.plan(bytes.fromhex(plan))
-    drawn = await graph_of(here, found, bytes.fromhex(plan))
-    return _lasting(request, plan, lambda: drawn)
+    if apart and len(found.nodes) > APART_MAX:
+        raise Problem("invalid", f"the plan has {len(found.nodes):,} nodes; at most {APART_MAX:,} are shown apart")
+    keys = frozenset(opened or ())
+    part = hashlib.sha256("\0".join([str(apart), *sorted(keys)]).encode()).hexdigest()[:16]
+    if is_current(request, _lasting_headers(plan + part)["ETag"]):
+        return Response(status_code=304, headers=_lasting_headers(plan + part))
+    drawn = await _drawn(here, found, bytes.fromhex(plan), keys, apart, part)
+    return Response(drawn, headers=_lasting_headers(plan + part), media_type=JSON_TYPE)
 
 
 @router.get(
@@ -84,43 +107,66 @@ async def get_picture(here: Here, plan: PlanHash, request: Request, _: IfNoneMat
     headers = _lasting_headers(plan)
     if is_current(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    try:
-        picture = await asyncio.to_thread(draw, found, bytes.fromhex(plan))
-    except PictureTooLarge as error:
-        raise Problem("invalid", str(error)) from None
+    picture = await asyncio.to_thread(draw, found, bytes.fromhex(plan))
     return Response(picture, headers={**headers, "Content-Security-Policy": SVG_POLICY}, media_type=SVG)
 
 
-async def graph_of(here: Context, plan: plan_pb2.Plan, plan_hash: bytes) -> dict[str, Any]:
-    """Lay out a plan, once a plan while it is remembered."""
-    if len(plan.nodes) > NODES_DRAWN_MAX:
-        raise Problem("invalid", f"the plan has {len(plan.nodes):,} nodes; at most {NODES_DRAWN_MAX:,} are laid out")
-    if (known := here.graphs.get(plan_hash)) is None:
-        known = await asyncio.to_thread(_graph, plan, plan_hash)
-        here.graphs.keep(plan_hash, known)
+async def _drawn(
+    here: Context, plan: plan_pb2.Plan, plan_hash: bytes, opened: frozenset[str], apart: bool, part: str
+) -> bytes:
+    """Lay out a plan, once while it is remembered, and return it as JSON."""
+    key = plan_hash + part.encode()
+    if (known := here.drawings.get(key)) is None:
+        graph = here.graphs.get(plan_hash)
+        if graph is None:
+            graph = await asyncio.to_thread(PlanGraph.of, plan, plan_hash)
+            here.graphs.keep(plan_hash, graph)
+        known = await asyncio.to_thread(_layout, graph, opened, apart)
+        here.drawings.keep(key, known)
     return known
 
 
-def _graph(plan: plan_pb2.Plan, plan_hash: bytes) -> dict[str, Any]:
-    graph = PlanGraph.of(plan, plan_hash)
-    edges = [(parent, node) for node, parents in enumerate(graph.parents) for parent in parents]
-    layout = lay_out([1.0] * graph.size, edges, gap=GAP, line_gap=LINE_GAP)
+def _layout(graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
+    boxes = grouped(graph, opened, apart=apart)
+    layout = lay_out([1.0] * len(boxes), edges_of(graph, boxes), gap=GAP, line_gap=LINE_GAP)
     column_of = {vertex: index for index, column in enumerate(layout.columns) for vertex in column}
 
     def place(vertex: int) -> list[float]:
         return [column_of[vertex], round(layout.y[vertex], 3)]
 
-    return {
-        "plan": plan_hash.hex(),
-        "nodes": [
-            {"name": name, "operator": operator, "place": place(index)}
-            for index, (name, operator) in enumerate(zip(graph.names, graph.operators, strict=True))
+    body = {
+        "plan": graph.hash.hex(),
+        "nodes": graph.size,
+        "boxes": [
+            {
+                "key": box.key,
+                "label": graph.names[box.nodes[0]] if len(box.nodes) == 1 else what(graph, box),
+                "operator": graph.operators[box.nodes[0]],
+                "nodes": runs_of(sorted(box.nodes)),
+                "steps": box.steps,
+                "place": place(index),
+            }
+            for index, box in enumerate(boxes)
         ],
         "edges": [
             {"from": start, "to": end, "through": [place(vertex) for vertex in route[1:-1]]}
             for (start, end), route in layout.routes.items()
         ],
     }
+    return msgspec.json.encode(body)
+
+
+def runs_of(numbers: Sequence[int]) -> list[list[int]]:
+    """Return ascending numbers as runs of equal steps: first, step, count."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs:
+            first, step, count = runs[-1]
+            if count == 1 or number == first + step * count:
+                runs[-1] = [first, number - first if count == 1 else step, count + 1]
+                continue
+        runs.append([number, 1, 1])
+    return runs
 
 
 def _described(plan: plan_pb2.Plan, plan_hash: bytes) -> dict[str, Any]:
@@ -140,4 +186,4 @@ def _lasting(request: Request, plan: str, make: Callable[[], Any]) -> Response:
 
 def _lasting_headers(plan: str) -> dict[str, str]:
     """A later version of the gateway may describe the same plan in more detail: its version is in the tag."""
-    return {"ETag": f'"{plan[:32]}-{VERSION}"', "Cache-Control": FOR_AN_HOUR}
+    return {"ETag": f'"{plan[:32]}{plan[64:]}-{VERSION}"', "Cache-Control": FOR_AN_HOUR}

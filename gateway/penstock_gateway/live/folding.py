@@ -1,7 +1,7 @@
 """A run's events as its watchers get them: changes by name, cut into messages, with nodes counted by state."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -79,8 +79,9 @@ class Folding:
         for event in events:
             if event.seq <= self._view.seq:
                 continue
-            self._count(event)
-            change = Change(event.seq, _encode(_shown(progress(self._plan, event))))
+            nodes = _nodes_of(event)
+            self._count(event, nodes)
+            change = Change(event.seq, _encode(_shown(progress(self._plan, event), nodes)))
             self._pending.append(change)
             self._pending_bytes += len(change.data)
             if self._pending_bytes >= MESSAGE_BYTES_MAX:
@@ -94,8 +95,8 @@ class Folding:
         data = _joined(self._head, changes, tail)
         return Message(self._head, changes, tail, data, event_of(str(changes[-1].seq), data))
 
-    def _count(self, event: service_pb2.RecordedEvent) -> None:
-        nodes = [self._view.nodes[index] for index in _nodes_of(event)]
+    def _count(self, event: service_pb2.RecordedEvent, indexes: Sequence[int]) -> None:
+        nodes = [self._view.nodes[index] for index in indexes]
         before = [node.state for node in nodes]
         self._view.apply(event)
         for state, node in zip(before, nodes, strict=True):
@@ -119,11 +120,13 @@ def _nodes_of(event: service_pb2.RecordedEvent) -> list[int]:
     return [getattr(event.event, kind).node] if kind and kind.startswith("action_") else []
 
 
-def _shown(one: Progress) -> dict[str, Any]:
+def _shown(one: Progress, indexes: Sequence[int]) -> dict[str, Any]:
     """What is not there is left out: there are many changes."""
     shown: dict[str, Any] = {"seq": one.seq, "at": shown_time(one.at_us), "kind": one.kind}
     if one.nodes:
         shown["nodes"] = one.nodes
+    if indexes:
+        shown["indexes"] = indexes
     for name in ("attempt", "worker", "duration_s", "retry_delay_s", "cause"):
         if found := getattr(one, name):
             shown[name] = found

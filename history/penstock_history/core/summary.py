@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from penstock_plan.graph import PlanGraph
+from penstock_plan.graph import PlanGraph, way_back
 
 from .buckets import bucket_of, percentile_us
 from .nodes import ENDED, NEVER, STATUSES, SUCCEEDED, Nodes
@@ -82,12 +82,8 @@ def critical_path(graph: PlanGraph, nodes: Nodes) -> list[int]:
     It goes back from the node that ended last, always to the parent that ended last: no node on it could begin earlier.
     """
     ended = nodes.ended_us
-    path: list[int] = []
-    node = max((n for n in nodes.of_status(ENDED)), key=lambda n: ended[n], default=-1)
-    while node >= 0 and len(path) < CRITICAL_MAX:
-        path.append(node)
-        node = max((parent for parent in graph.parents[node] if parent >= 0), key=lambda n: ended[n], default=-1)
-    return path[::-1]
+    last = max((n for n in nodes.of_status(ENDED)), key=lambda n: ended[n], default=-1)
+    return way_back(last, lambda n: graph.parents[n], lambda n: ended[n], CRITICAL_MAX)
 
 
 class Window(NamedTuple):

@@ -1,26 +1,14 @@
-"""What is drawn: a box for each node, or, where they are too many to read, one for all nodes that are alike."""
+"""What is drawn: boxes of nodes, and what goes from one to another."""
 
 import itertools
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..graph import PlanGraph
 from ..spelling import spell
-
-# A plan of more nodes is drawn with those as one box that are alike.
-NODES_APART_MAX = 60
-
-
-@dataclass(slots=True)
-class Box:
-    """Nodes drawn as one: `steps` of them one after the other, the rest at the same time."""
-
-    nodes: list[int]
-    levels: tuple[int, int]  # of the first and the last of its nodes
-    steps: int = 1
-    critical: bool = False
+from .grouping import Box, grouped
 
 
 @dataclass(slots=True)
@@ -36,75 +24,9 @@ Links = dict[tuple[int, int], Link]
 
 def boxes_of(plan: plan_pb2.Plan, graph: PlanGraph) -> tuple[list[Box], Links]:
     """Return the boxes, each after those that it depends on, and the links between them by their indexes."""
-    level_of = [0] * graph.size
-    for level, nodes in enumerate(graph.levels()):
-        for node in nodes:
-            level_of[node] = level
-    group_of = list(range(graph.size)) if graph.size <= NODES_APART_MAX else _alike(graph, level_of)
-    boxes: list[Box] = []
-    for node, group in enumerate(group_of):
-        if group == len(boxes):
-            boxes.append(Box([], (level_of[node], level_of[node])))
-        boxes[group].nodes.append(node)
-    if graph.size > NODES_APART_MAX:
-        boxes = _sequences_joined(graph, boxes, group_of)
+    boxes = grouped(graph)
     box_of = {node: index for index, box in enumerate(boxes) for node in box.nodes}
     return boxes, _links(plan, graph, boxes, box_of)
-
-
-def _alike(graph: PlanGraph, level_of: Sequence[int]) -> list[int]:
-    """A group for each node: the same operator and options on the same level, between nodes of the same groups."""
-    returned = set(graph.output_nodes)
-    groups = _numbered(
-        (level_of[node], graph.operators[node], graph.kinds[node], id(graph.resources[node]), node in returned)
-        for node in range(graph.size)
-    )
-    while True:
-        finer = _numbered(
-            (group, frozenset(map(groups.__getitem__, parents)), frozenset(map(groups.__getitem__, children)))
-            for group, parents, children in zip(groups, graph.parents, graph.children, strict=True)
-        )
-        if max(finer) == max(groups):
-            return finer
-        groups = finer
-
-
-def _numbered(keys: Iterable[Hashable]) -> list[int]:
-    """Equal keys get the same number, in the order in which they first come."""
-    numbers: dict[Hashable, int] = {}
-    return [numbers.setdefault(key, len(numbers)) for key in keys]
-
-
-def _sequences_joined(graph: PlanGraph, boxes: Sequence[Box], group_of: Sequence[int]) -> list[Box]:
-    """Join boxes of one operator that follow each other, if what else uses one or is used by it is the same for all."""
-    parents = [{group_of[parent] for node in box.nodes for parent in graph.parents[node]} for box in boxes]
-    children = [{group_of[child] for node in box.nodes for child in graph.children[node]} for box in boxes]
-    first = list(range(len(boxes)))
-    joined: dict[int, Box] = {}
-    for index, box in enumerate(boxes):
-        # What else uses the one before must use this one, too: so it comes after both, and no circle arises.
-        uses = children[index] | {index}
-        before = next((each for each in sorted(parents[index], reverse=True) if children[each] <= uses), None)
-        if before is not None and _continues(graph, boxes[before], box):
-            head = first[before]
-            if parents[index] - {before} <= parents[head]:
-                first[index] = head
-                joined[head].nodes += box.nodes
-                joined[head].steps += 1
-                joined[head].levels = (joined[head].levels[0], box.levels[1])
-                continue
-        joined[index] = box
-    return list(joined.values())
-
-
-def _continues(graph: PlanGraph, before: Box, box: Box) -> bool:
-    one, other = before.nodes[0], box.nodes[0]
-    return (
-        len(before.nodes) == len(box.nodes)
-        and bool(graph.operators[one])
-        and graph.operators[one] == graph.operators[other]
-        and graph.resources[one] is graph.resources[other]
-    )
 
 
 def _links(plan: plan_pb2.Plan, graph: PlanGraph, boxes: Sequence[Box], box_of: dict[int, int]) -> Links:

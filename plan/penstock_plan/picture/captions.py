@@ -1,5 +1,6 @@
 """The words of a picture: for those who see it, and, as title and description, for those who have it read to them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from penstock_proto.plan.v1 import plan_pb2
@@ -8,10 +9,11 @@ from ..graph import PlanGraph
 from ..refs import add_refs
 from ..show.description import PlanShown, PortShown
 from . import text
-from .boxes import Box
+from .grouping import Box
 
 # Nodes that a description names, of each level and of a box.
 NAMED_MAX = 8
+OPERATORS_NAMED_MAX = 2
 LEVELS_SPOKEN_MAX = 60
 
 
@@ -20,7 +22,14 @@ def name(graph: PlanGraph, box: Box) -> str:
     first = box.nodes[0]
     if len(box.nodes) == 1:
         return graph.names[first]
-    return f"{_operator(graph, first) or graph.names[first]} \N{MULTIPLICATION SIGN} {len(box.nodes)}"
+    return f"{what(graph, box)} \N{MULTIPLICATION SIGN} {len(box.nodes)}"
+
+
+def what(graph: PlanGraph, box: Box) -> str:
+    """The operators of several nodes, the most frequent ones first."""
+    counts = Counter(_operator(graph, node) for node in box.nodes)
+    common = [operator or graph.names[box.nodes[0]] for operator, _ in counts.most_common(OPERATORS_NAMED_MAX)]
+    return ", ".join(common) + (f" and {len(counts) - len(common)} more" if len(counts) > len(common) else "")
 
 
 def details(plan: plan_pb2.Plan, graph: PlanGraph, box: Box) -> list[str]:
@@ -30,7 +39,10 @@ def details(plan: plan_pb2.Plan, graph: PlanGraph, box: Box) -> list[str]:
     lines = [operator] if len(box.nodes) == 1 and operator and operator != graph.names[first] else []
     if box.steps > 1:
         lines.append(f"{box.steps} one after the other")
-    lines.append(text.resources(graph.resources[first]) or ("a barrier" if not operator else "holds nothing"))
+    elif box.levels[0] < box.levels[1]:  # nodes that are not alike
+        lines.append(f"levels {box.levels[0] + 1} to {box.levels[1] + 1}")
+    if box.steps > 1 or box.levels[0] == box.levels[1]:
+        lines.append(text.resources(graph.resources[first]) or ("a barrier" if not operator else "holds nothing"))
     if returned := _returned(plan, box):
         lines.append("returned: " + ", ".join(returned))
     return lines

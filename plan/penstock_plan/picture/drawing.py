@@ -35,7 +35,7 @@ text { font-family: system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif; fil
 
 
 def draw(plan: plan_pb2.Plan, plan_hash: bytes) -> str:
-    """Return a valid plan as an SVG document, the same for the same plan; raise PictureTooLarge."""
+    """Return a valid plan as an SVG document, the same for the same plan."""
     return _Drawing(plan, plan_hash).document()
 
 

@@ -4,14 +4,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import PictureTooLarge
 from . import text
-from .boxes import Box, Link, Links
+from .boxes import Link, Links
+from .grouping import Box
 from .layout import Layout, lay_out
 
-# Beyond these nobody finds anything in the picture.
-BOXES_MAX = 1000
-POINTS_MAX = 20_000
 # Types are written on the lines of a picture that has no more boxes, unless more lines than these meet in one box.
 LABELLED_BOXES_MAX = 40
 LABELLED_LINES_MAX = 8
@@ -45,16 +42,12 @@ class Geometry:
     """The places of boxes (by index) and pieces of lines, before anything is moved below the heading."""
 
     def __init__(self, boxes: Sequence[Box], links: Links, words: Sequence[Words]) -> None:
-        if len(boxes) > BOXES_MAX:
-            raise PictureTooLarge(f"it would have {len(boxes)} boxes; the limit is {BOXES_MAX}")
         self._arriving = [0] * len(boxes)
         for _, other in links:
             self._arriving[other] += 1
         self._labelled = len(boxes) <= LABELLED_BOXES_MAX
         self.heights = [self._height(each, arriving) for each, arriving in zip(words, self._arriving, strict=True)]
         self.layout: Layout = lay_out(self.heights, links, gap=BOX_GAP, line_gap=LINE_GAP)
-        if len(self.layout.y) > POINTS_MAX:
-            raise PictureTooLarge(f"its lines would have {len(self.layout.y)} points; the limit is {POINTS_MAX}")
         self.column_of = {vertex: index for index, column in enumerate(self.layout.columns) for vertex in column}
         self.pieces = _pieces(self.layout, links)
         self._measure(words)

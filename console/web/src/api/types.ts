@@ -166,6 +166,11 @@ export type Counts = {
   cancelled: number;
 };
 
+export type CriticalPath = {
+  run: string;
+  nodes: (NodePlace)[];
+};
+
 export type Deliveries = {
   deliveries: (Delivery)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
@@ -193,9 +198,9 @@ export type Delivery = {
 };
 
 export type Edge = {
-  /** Index of a node. */
+  /** Index of a box. */
   from: number;
-  /** Index of a node. */
+  /** Index of a box. */
   to: number;
   /** Places that the line passes through. */
   through: ((number)[])[];
@@ -254,19 +259,6 @@ export type GivenInputs = {
   artifacts?: Record<string, ArtifactInput>;
 };
 
-export type Graph = {
-  plan: string;
-  nodes: (GraphNode)[];
-  edges: (Edge)[];
-};
-
-export type GraphNode = {
-  name: string;
-  operator: string;
-  /** Column, and distance from the top. */
-  place: (number)[];
-};
-
 export type Health = {
   status: "ok";
 };
@@ -300,6 +292,28 @@ export type Launch = {
   labels?: Record<string, unknown>;
   /** Channels that get a message when the run ends. */
   notify?: (string)[];
+};
+
+export type Layout = {
+  plan: string;
+  nodes: number;
+  boxes: (LayoutBox)[];
+  edges: (Edge)[];
+};
+
+/** A node, or several that are shown as one: a group. */
+export type LayoutBox = {
+  /** Of a node, its name; a group is opened by it. */
+  key: string;
+  label: string;
+  /** Of its first node. */
+  operator: string;
+  /** Indexes, as runs of equal steps: first, step, count. */
+  nodes: ((number)[])[];
+  /** How many of its nodes run one after the other. */
+  steps: number;
+  /** Column, and distance from the top. */
+  place: (number)[];
 };
 
 export type Lineage = {
@@ -388,7 +402,10 @@ export type Node = {
   /** Call site in the workflow: FILE:LINE. */
   call: string;
   state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  /** The first nodes that must end before. */
   uses: (string)[];
+  /** Of all of them. */
+  uses_count: number;
   attempts: number;
   worker: string;
   started_at: string | null;
@@ -396,6 +413,11 @@ export type Node = {
   duration_s: number | null;
   skipped_because: string | null;
   because_of: string | null;
+};
+
+export type NodePlace = {
+  name: string;
+  index: number;
 };
 
 export type Nodes = {
@@ -406,6 +428,8 @@ export type Nodes = {
   nodes: (Node)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
   next: number | null;
+  /** Of all pages together. */
+  total: number;
 };
 
 /** The nodes of one operator in a run. */
@@ -424,6 +448,30 @@ export type OperatorFigures = {
   first_s: number | null;
   /** End of the last of its nodes, since the submission. */
   last_s: number | null;
+};
+
+/** The nodes of one operator in a run; times of those that have started. */
+export type OperatorNow = {
+  operator: string;
+  nodes: number;
+  counts: Counts;
+  /** Start of the first of them. */
+  first_at: string | null;
+  /** End of the last of them; null while one runs. */
+  last_at: string | null;
+  /** Median of those that succeeded. */
+  p50_s: number | null;
+  max_s: number | null;
+};
+
+export type Operators = {
+  run: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  submitted_at: string | null;
+  ended_at: string | null;
+  seq: number;
+  /** In the order of the plan. */
+  operators: (OperatorNow)[];
 };
 
 export type Output = {
@@ -476,7 +524,10 @@ export type PlanNode = {
   kind: string;
   operator: string;
   call: string;
+  /** The first nodes that must end before. */
   uses: (string)[];
+  /** Of all of them. */
+  uses_count: number;
   uses_inputs: boolean;
   after: (string)[];
   resources: PlanResources;
@@ -670,16 +721,6 @@ export type RunFilter = {
   states?: ("running" | "cancelling")[];
 };
 
-export type RunGraph = {
-  plan: string;
-  nodes: (GraphNode)[];
-  edges: (Edge)[];
-  run: string;
-  seq: number;
-  /** The state of each node, by index. */
-  states: ("waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled")[];
-};
-
 export type Runs = {
   runs: (ListedRun)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
@@ -709,6 +750,15 @@ export type StateCount = {
   runs: number;
   /** There are more. */
   capped: boolean;
+};
+
+export type States = {
+  run: string;
+  plan: string;
+  seq: number;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  /** A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, c cancelled. */
+  states: string;
 };
 
 /** Runs that ended, or with an operator, nodes. Keys that rows are not kept apart by are null. */
@@ -757,7 +807,7 @@ export type Tested = {
   error: string | null;
 };
 
-/** When nodes ran. Of many, those that took longest. */
+/** When nodes ran. */
 export type Timeline = {
   run: string;
   state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
@@ -766,8 +816,9 @@ export type Timeline = {
   seq: number;
   /** In the order of their starts. */
   nodes: (TimelineNode)[];
-  /** Nodes that ran and took less. */
+  /** Other nodes that ran. */
   left_out: number;
+  total: number;
 };
 
 export type TimelineNode = {
@@ -775,6 +826,8 @@ export type TimelineNode = {
   index: number;
   operator: string;
   state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  /** Whether the end of the run waited for it. */
+  critical: boolean;
   attempts: (Attempt)[];
 };
 

@@ -1,8 +1,11 @@
 import { ActionIcon, Button, Group, Select, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDownToLine, ChevronDown, ChevronUp, Search as SearchIcon } from "lucide-react";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
-import { getStream, part } from "../api/client";
+import { get, getStream, part } from "../api/client";
+import type { Nodes } from "../api/types";
 import { clock, counted } from "../ui/format";
 import { Empty, Failed, Loading } from "../ui/pieces";
 import { useIsDark } from "../ui/states";
@@ -104,7 +107,7 @@ const LineRow = memo(function LineRow({ line, top, isHit, withNode, dark }: { li
   );
 });
 
-export function Logs({ run, node, setNode, nodes, isOpen, height }: { run: string; node: string; setNode?: (node: string) => void; nodes?: string[]; isOpen: boolean; height: number | string }) {
+export function Logs({ run, node, setNode, isOpen, height }: { run: string; node: string; setNode?: (node: string) => void; isOpen: boolean; height: number | string }) {
   const { lines, isLoading, error, isCut } = useLines(run, node, isOpen);
   const dark = useIsDark();
   const box = useRef<HTMLDivElement>(null);
@@ -134,9 +137,7 @@ export function Logs({ run, node, setNode, nodes, isOpen, height }: { run: strin
   return (
     <div className="panel">
       <Group p="xs" gap="xs" style={{ borderBottom: "1px solid var(--line)" }}>
-        {setNode && nodes && nodes.length <= 2_000 && (
-          <Select size="xs" w={220} data={nodes} value={node || null} placeholder="All nodes" aria-label="Logs of" searchable clearable limit={100} clearButtonProps={{ "aria-label": "All nodes" }} onChange={(value) => setNode(value ?? "")} />
-        )}
+        {setNode && <ChooseNode run={run} node={node} setNode={setNode} />}
         <TextInput
           size="xs" w={220} leftSection={<SearchIcon size={13} />} placeholder="Search" aria-label="Search in the logs" value={words}
           onChange={(event) => { setWords(event.currentTarget.value); setHit(0); }}
@@ -174,5 +175,20 @@ export function Logs({ run, node, setNode, nodes, isOpen, height }: { run: strin
         </div>
       )}
     </div>
+  );
+}
+
+const CHOICES = 50;
+
+function ChooseNode({ run, node, setNode }: { run: string; node: string; setNode: (node: string) => void }) {
+  const [words, setWords] = useState("");
+  const [query] = useDebouncedValue(words === node ? "" : words, 200);
+  const found = useQuery({ queryKey: ["names", run, query], queryFn: ({ signal }) => get<Nodes>(`/runs/${part(run)}/nodes`, { q: query, limit: CHOICES }, signal), placeholderData: keepPreviousData });
+  const names = found.data?.nodes.map((one) => one.name) ?? [];
+  return (
+    <Select
+      size="xs" w={220} data={node && !names.includes(node) ? [node, ...names] : names} value={node || null} placeholder="All nodes" aria-label="Logs of" searchable searchValue={words} onSearchChange={setWords} filter={({ options }) => options}
+      clearable clearButtonProps={{ "aria-label": "All nodes" }} nothingFoundMessage="No node of that name" onChange={(value) => setNode(value ?? "")}
+    />
   );
 }

@@ -39,7 +39,7 @@ export function NodePanel({ run, node, isOpen, close, select }: { run: string; n
           ...(node.worker ? [["Worker", node.worker] as [string, ReactNode]] : []),
           ...(node.started_at ? [["Started", moment(node.started_at)] as [string, ReactNode]] : []),
           ...(node.skipped_because ? [["Skipped", <>{node.skipped_because}{node.because_of && <> of <Anchor key="b" component="button" type="button" inherit onClick={() => select(node.because_of!)}>{node.because_of}</Anchor></>}</>] as [string, ReactNode]] : []),
-          ...(node.uses.length ? [["Uses", <Group key="u" gap={6}>{node.uses.slice(0, 8).map((one) => <Anchor key={one} component="button" type="button" inherit onClick={() => select(one)}>{one}</Anchor>)}{node.uses.length > 8 && <Text size="sm" c="dimmed">and {node.uses.length - 8} more</Text>}</Group>] as [string, ReactNode]] : []),
+          ...(node.uses.length ? [["Uses", <Group key="u" gap={6}>{node.uses.slice(0, 8).map((one) => <Anchor key={one} component="button" type="button" inherit onClick={() => select(one)}>{one}</Anchor>)}{node.uses_count > 8 && <Text size="sm" c="dimmed">and {node.uses_count - 8} more</Text>}</Group>] as [string, ReactNode]] : []),
         ]} />
       </Stack>
       <Tabs value={tab ?? first} onChange={setTab} mt="sm" keepMounted={false}>

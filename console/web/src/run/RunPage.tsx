@@ -3,21 +3,21 @@ import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { GitCompareArrows, RotateCcw, Square, Unplug } from "lucide-react";
-import { useCallback, useMemo, useState, type ReactNode } from "react";
+import { useCallback, useState, type ReactNode } from "react";
 import { get, part, post } from "../api/client";
-import type { Events, Inputs, Result, Run, RunGraph, Why } from "../api/types";
-import { between, clock, counted, duration, functionName, moment, shortId } from "../ui/format";
+import type { Events, Inputs, Result, Run, Why } from "../api/types";
+import { between, clock, count, counted, duration, functionName, moment, shortId } from "../ui/format";
 import { listOf, textOf, type Search } from "../ui/links";
-import { Copied, Empty, Facts, Failed, Loading, Page, useNow } from "../ui/pieces";
+import { Copied, Facts, Failed, Loading, Page, useNow } from "../ui/pieces";
 import { StateBar, StateWord } from "../ui/states";
 import type { State } from "../ui/theme";
-import { Graph } from "./graph/Graph";
+import { GraphTab } from "./GraphTab";
 import { Logs } from "./Logs";
 import { NodePanel, One, shownOf } from "./NodePanel";
 import { NodesTable } from "./NodesTable";
-import { countsOf } from "./store";
+import type { NodeCounts } from "./store";
 import { Timeline } from "./Timeline";
-import { useRun } from "./useRun";
+import { isEnded, useNode, useRun } from "./useRun";
 
 const TABS = ["graph", "nodes", "timeline", "logs", "values", "events"] as const;
 const WORDS: Record<(typeof TABS)[number], string> = { graph: "Graph", nodes: "Nodes", timeline: "Timeline", logs: "Logs", values: "Inputs and outputs", events: "Events" };
@@ -27,26 +27,26 @@ export function RunPage() {
   const { run: id } = useParams({ strict: false }) as { run: string };
   const search = useSearch({ strict: false }) as Search;
   const navigate = useNavigate();
-  const { run, nodes, state, isConnected, error, retry } = useRun(id);
+  const { run, live, state, isConnected, error, retry, need } = useRun(id);
   const { height: viewport, width } = useViewportSize();
-  const height = Math.max(360, viewport - 330);
+  const height = Math.max(360, viewport - (state === "succeeded" || state === "cancelled" ? 265 : 320));
   const change = useCallback((changed: Record<string, string | string[]>) => void navigate({ to: `/runs/${id}` as string, search: ((old: Search) => ({ ...old, ...changed })) as never, replace: true, resetScroll: false }), [navigate, id]);
   const select = useCallback((node: string | undefined) => change({ node: node ?? "" }), [change]);
   const tab = textOf(search.tab) ?? "graph";
   const selected = textOf(search.node);
-  const node = useMemo(() => nodes?.find((one) => one.name === selected), [nodes, selected]);
+  const node = useNode(id, selected, live);
 
   if (error && !run) return <Page title="Run"><Failed error={error} retry={retry} /></Page>;
-  if (!run || !nodes || !state) return <Page title="Run"><Loading what="the run" /></Page>;
-  const isOpen = state === "running" || state === "cancelling";
+  if (!run || !live || !state) return <Page title="Run"><Loading what="the run" /></Page>;
+  const isOpen = !isEnded(state);
   const isSplit = node !== undefined && width >= 1100;
   const body = (
     <Tabs value={tab} onChange={(value) => change({ tab: value ?? "graph" })} keepMounted={false}>
       <Tabs.List mb="sm">{TABS.map((name) => <Tabs.Tab key={name} value={name}>{WORDS[name]}</Tabs.Tab>)}</Tabs.List>
-      <Tabs.Panel value="graph"><GraphTab run={id} nodes={nodes} selected={selected} select={select} mode={textOf(search.boxes)} setMode={(mode) => change({ boxes: mode })} height={height} /></Tabs.Panel>
-      <Tabs.Panel value="nodes"><NodesTable nodes={nodes} states={listOf(search.node_state)} words={textOf(search.q) ?? ""} order={textOf(search.order) ?? "plan"} change={change} selected={selected} select={select} height={height - 60} /></Tabs.Panel>
-      <Tabs.Panel value="timeline"><Timeline run={run} nodes={nodes} select={select} selected={selected} height={height - 40} /></Tabs.Panel>
-      <Tabs.Panel value="logs"><Logs run={id} node={textOf(search.log_of) ?? ""} setNode={(name) => change({ log_of: name })} nodes={nodes.map((one) => one.name)} isOpen={isOpen} height={height - 50} /></Tabs.Panel>
+      <Tabs.Panel value="graph"><GraphTab run={id} plan={run.plan} live={live} need={need} selected={selected} select={select} mode={textOf(search.boxes)} opened={listOf(search.open)} change={change} height={height} /></Tabs.Panel>
+      <Tabs.Panel value="nodes"><NodesTable run={id} live={live} states={listOf(search.node_state)} words={textOf(search.q) ?? ""} order={textOf(search.order) ?? "plan"} change={change} selected={selected} select={select} height={height - 60} /></Tabs.Panel>
+      <Tabs.Panel value="timeline"><Timeline run={run} live={live} rows={textOf(search.rows)} operator={textOf(search.operator)} change={change} select={select} selected={selected} height={height - 70} /></Tabs.Panel>
+      <Tabs.Panel value="logs"><Logs run={id} node={textOf(search.log_of) ?? ""} setNode={(name) => change({ log_of: name })} isOpen={isOpen} height={height - 50} /></Tabs.Panel>
       <Tabs.Panel value="values"><ValuesTab run={id} state={state} /></Tabs.Panel>
       <Tabs.Panel value="events"><EventsTab run={id} state={state} /></Tabs.Panel>
     </Tabs>
@@ -54,7 +54,7 @@ export function RunPage() {
   return (
     <Page title={run.launched_as ?? functionName(run.workflow)} subtitle={<Head run={run} state={state} />} actions={<Actions run={run} isOpen={isOpen} />}>
       {!isConnected && <Alert color="orange" variant="outline" icon={<Unplug size={18} />} role="status">The gateway does not respond. What is shown may be old; it goes on as soon as the gateway is back.</Alert>}
-      <Progress nodes={nodes} />
+      <Progress counts={live.nodes.counts()} size={live.nodes.size} />
       {state === "failed" && <FailureBox run={id} select={select} />}
       {isOpen && <WhyBox run={id} />}
       <div style={{ display: "grid", gridTemplateColumns: isSplit ? "minmax(0, 1fr) minmax(380px, 34%)" : "minmax(0, 1fr)", gap: 16, alignItems: "start" }}>
@@ -80,12 +80,11 @@ function Head({ run, state }: { run: Run; state: State }) {
   );
 }
 
-function Progress({ nodes }: { nodes: readonly Parameters<typeof countsOf>[0][number][] }) {
-  const counts = useMemo(() => countsOf(nodes), [nodes]);
+function Progress({ counts, size }: { counts: NodeCounts; size: number }) {
   return (
     <Group gap="md" wrap="nowrap">
       <div style={{ flex: 1 }}><StateBar counts={counts} /></div>
-      <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>{counts.succeeded} of {counted(nodes.length, "node")}{counts.failed ? `, ${counts.failed} failed` : ""}</Text>
+      <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>{count(counts.succeeded)} of {counted(size, "node")}{counts.failed ? `, ${counts.failed} failed` : ""}</Text>
     </Group>
   );
 }
@@ -109,14 +108,6 @@ function Actions({ run, isOpen }: { run: Run; isOpen: boolean }) {
       </Modal>
     </>
   );
-}
-
-function GraphTab({ run, ...rest }: { run: string } & Omit<Parameters<typeof Graph>[0], "graph">) {
-  const graph = useQuery({ queryKey: ["graph", run], queryFn: ({ signal }) => get<RunGraph>(`/runs/${part(run)}/graph`, {}, signal), staleTime: Infinity });
-  if (graph.isPending) return <Loading what="the graph" height={rest.height} />;
-  if (graph.isError) return <Failed error={graph.error} retry={() => void graph.refetch()} />;
-  if (graph.data.nodes.length === 0) return <div className="panel"><Empty title="This run has no nodes">Its outputs are made of its inputs alone.</Empty></div>;
-  return <Graph graph={graph.data} {...rest} />;
 }
 
 function FailureBox({ run, select }: { run: string; select: (node: string) => void }) {

@@ -1,12 +1,12 @@
-// The nodes of one run, kept current by the changes that the gateway streams.
-import type { Counts, Node } from "../api/types";
+// The nodes of one run: the state of each, and the rest of those that are shown. The changes that the gateway streams keep both current.
+import type { Counts, Node, Nodes } from "../api/types";
 import type { State } from "../ui/theme";
 
 export interface Change {
   seq: number;
   at: string;
   kind: string;
-  nodes?: string[];
+  indexes?: number[];
   attempt?: number;
   worker?: string;
   duration_s?: number;
@@ -22,18 +22,91 @@ export interface Changes {
   counts: Counts;
 }
 
-/** Apply one change to the nodes that it names. Nodes are replaced, not changed: what shows one sees that it is another. */
-export function apply(nodes: Node[], indexes: ReadonlyMap<string, number>, change: Change): void {
-  for (const name of change.nodes ?? []) {
-    const index = indexes.get(name);
-    if (index === undefined) continue;
-    const node = nodes[index];
-    const changed = changedNode(node, change);
-    if (changed) nodes[index] = changed;
+export const STATES = ["waiting", "running", "succeeded", "failed", "skipped", "cancelled"] as const;
+const LETTERS = "wrsfkc";
+const [WAITING, RUNNING, SUCCEEDED, FAILED, SKIPPED, CANCELLED] = [0, 1, 2, 3, 4, 5];
+
+export type NodeCounts = Record<(typeof STATES)[number], number>;
+
+/** Of each node, its state; of some, all that is known. Indexes are those of the plan. */
+export class RunNodes {
+  readonly states: Uint8Array;
+  readonly details = new Map<number, Node>();
+  readonly #totals = new Int32Array(STATES.length);
+  // Changes since details were asked for: an answer may be older than they are.
+  #recent: Change[] = [];
+  #awaited = 0;
+
+  constructor(letters: string) {
+    this.states = Uint8Array.from(letters, (letter) => Math.max(0, LETTERS.indexOf(letter)));
+    for (const state of this.states) this.#totals[state] += 1;
+  }
+
+  get size(): number {
+    return this.states.length;
+  }
+
+  state(index: number): State {
+    return STATES[this.states[index]];
+  }
+
+  counts(): NodeCounts {
+    return Object.fromEntries(STATES.map((state, index) => [state, this.#totals[index]])) as NodeCounts;
+  }
+
+  apply(change: Change): void {
+    const after = codeAfter(change);
+    if (after === undefined) return;
+    if (this.#awaited) this.#recent.push(change);
+    for (const index of change.indexes ?? []) {
+      if (index >= this.size) continue;
+      this.#totals[this.states[index]] -= 1;
+      this.#totals[after] += 1;
+      this.states[index] = after;
+      this.#change(index, change);
+    }
+  }
+
+  /** Take what an answer says of nodes, which was right at its position of the log. */
+  async learn(asked: Promise<Pick<Nodes, "nodes" | "seq">>): Promise<void> {
+    this.#awaited += 1;
+    try {
+      const { nodes, seq } = await asked;
+      for (const node of nodes) this.details.set(node.index, node);
+      for (const change of this.#recent) {
+        if (change.seq > seq) for (const node of nodes) if (change.indexes?.includes(node.index)) this.#change(node.index, change);
+      }
+    } finally {
+      this.#awaited -= 1;
+      if (!this.#awaited) this.#recent = [];
+    }
+  }
+
+  /** Nodes are replaced, not changed: what shows one sees that it is another. */
+  #change(index: number, change: Change): void {
+    const node = this.details.get(index);
+    if (node) this.details.set(index, changed(node, change));
   }
 }
 
-function changedNode(node: Node, change: Change): Node | undefined {
+function codeAfter(change: Change): number | undefined {
+  switch (change.kind) {
+    case "started":
+      return RUNNING;
+    case "succeeded":
+      return SUCCEEDED;
+    case "failed":
+      return FAILED;
+    case "retrying":
+      return WAITING;
+    case "skipped":
+      return change.cause?.includes("cancel") ? CANCELLED : SKIPPED;
+    default:
+      return undefined; // what the run does; and kinds of later versions
+  }
+}
+
+function changed(node: Node, change: Change): Node {
   const attempts = Math.max(node.attempts, change.attempt ?? 0);
   const worker = change.worker ?? node.worker;
   switch (change.kind) {
@@ -48,17 +121,19 @@ function changedNode(node: Node, change: Change): Node | undefined {
     }
     case "retrying":
       return { ...node, attempts, worker, state: "waiting", ended_at: null };
-    case "skipped":
-      return { ...node, state: change.cause?.includes("cancel") ? "cancelled" : "skipped", skipped_because: change.cause ?? null };
     default:
-      return undefined; // what the run does; and kinds of later versions
+      return { ...node, state: change.cause?.includes("cancel") ? "cancelled" : "skipped", skipped_because: change.cause ?? null };
   }
 }
 
 const before = (at: string, seconds: number): string => new Date(Date.parse(at) - seconds * 1000).toISOString();
 
-export function countsOf(nodes: readonly Node[]): Record<State, number> {
-  const counts: Record<State, number> = { waiting: 0, running: 0, succeeded: 0, failed: 0, skipped: 0, cancelled: 0, cancelling: 0 };
-  for (const node of nodes) counts[node.state] += 1;
-  return counts;
+/** The state that several nodes show together: what needs attention first. */
+export function stateOf(counts: NodeCounts, total: number): State {
+  if (counts.failed) return "failed";
+  if (counts.running) return "running";
+  if (counts.cancelled) return "cancelled";
+  if (counts.succeeded === total) return "succeeded";
+  if (counts.succeeded) return "running";
+  return counts.skipped ? "skipped" : "waiting";
 }

@@ -1,64 +1,58 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { get, part, pathOf } from "../api/client";
-import type { Node, Nodes, Run } from "../api/types";
+import type { Node, Nodes, Run, States } from "../api/types";
 import type { State } from "../ui/theme";
-import { apply, type Changes } from "./store";
+import { RunNodes, type Changes } from "./store";
 
-const PAGE = 1_000;
+const DETAILS_PAGE = 100;
 const RECONNECT_MS = 1_500;
+
+export interface Live {
+  nodes: RunNodes;
+  /** Another object after each change that is to be drawn. */
+  version: object;
+  state: State;
+}
 
 export interface LiveRun {
   run: Run | undefined;
-  nodes: readonly Node[] | undefined;
+  live: Live | undefined;
   state: State | undefined;
   /** False while the gateway does not respond: what is shown may be old. */
   isConnected: boolean;
   error: unknown;
   retry: () => void;
+  /** Ask for what else is known of nodes, once. */
+  need: (indexes: Iterable<number>) => void;
 }
 
-const isEnded = (state: string): boolean => state !== "running" && state !== "cancelling";
-
-async function allNodes(run: string, signal: AbortSignal): Promise<{ nodes: Node[]; seq: number; state: State }> {
-  const nodes: Node[] = [];
-  let seq: number | undefined;
-  let state: State = "running";
-  let after: number | null = -1;
-  while (after !== null) {
-    const page: Nodes = await get<Nodes>(`/runs/${part(run)}/nodes`, { limit: PAGE, after }, signal);
-    nodes.push(...page.nodes);
-    // Changes are applied again from the moment of the first page on, which does no harm.
-    seq ??= page.seq;
-    state = page.state;
-    after = page.next;
-  }
-  return { nodes, seq: seq ?? 0, state };
-}
+export const isEnded = (state: string): boolean => state !== "running" && state !== "cancelling";
 
 /** A run with its nodes, live until it has ended. However many changes come, the page is drawn once a frame. */
 export function useRun(run: string): LiveRun {
   const queries = useQueryClient();
   const summary = useQuery({ queryKey: ["run", run], queryFn: ({ signal }) => get<Run>(`/runs/${part(run)}`, {}, signal) });
-  const start = useQuery({ queryKey: ["nodes", run], queryFn: ({ signal }) => allNodes(run, signal), staleTime: Infinity });
-  const [live, setLive] = useState<{ nodes: readonly Node[]; state: State }>();
+  const start = useQuery({ queryKey: ["states", run], queryFn: ({ signal }) => get<States>(`/runs/${part(run)}/states`, {}, signal), staleTime: Infinity });
+  const [live, setLive] = useState<Live>();
   const [isConnected, setConnected] = useState(true);
   const frame = useRef(0);
+  const wanted = useRef(new Set<number>());
 
   useEffect(() => {
     if (!start.data) return;
-    const nodes = [...start.data.nodes];
-    const indexes = new Map(nodes.map((node, index) => [node.name, index]));
-    let { seq, state } = start.data;
+    const nodes = new RunNodes(start.data.states);
+    let { seq, state }: { seq: number; state: State } = start.data;
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    setLive({ nodes: [...nodes], state });
+    wanted.current.clear();
+    setLive({ nodes, version: {}, state });
     if (isEnded(state)) return;
 
     const draw = () => {
       frame.current ||= requestAnimationFrame(() => {
         frame.current = 0;
-        setLive({ nodes: [...nodes], state });
+        setLive({ nodes, version: {}, state });
       });
     };
     const connect = () => {
@@ -77,7 +71,7 @@ export function useRun(run: string): LiveRun {
       source.addEventListener("changes", (event) => {
         const message = JSON.parse((event as MessageEvent<string>).data) as Changes;
         for (const change of message.changes) {
-          apply(nodes, indexes, change);
+          nodes.apply(change);
           seq = Math.max(seq, change.seq);
         }
         state = message.state;
@@ -98,9 +92,24 @@ export function useRun(run: string): LiveRun {
     };
   }, [run, start.data, start.refetch, queries]);
 
+  const nodes = live?.nodes;
+  const need = useCallback((indexes: Iterable<number>) => {
+    if (!nodes) return;
+    const pages = new Set<number>();
+    for (const index of indexes) {
+      const page = Math.floor(index / DETAILS_PAGE);
+      if (!nodes.details.has(index) && !wanted.current.has(page)) pages.add(page);
+    }
+    for (const page of pages) {
+      wanted.current.add(page);
+      const asked = get<Nodes>(`/runs/${part(run)}/nodes`, { limit: DETAILS_PAGE, after: page * DETAILS_PAGE - 1 });
+      nodes.learn(asked).then(() => setLive((old) => old && { ...old, version: {} }), () => wanted.current.delete(page));
+    }
+  }, [run, nodes]);
+
   return {
     run: summary.data,
-    nodes: live?.nodes,
+    live,
     state: live?.state ?? summary.data?.state,
     isConnected,
     error: summary.error ?? start.error,
@@ -108,5 +117,27 @@ export function useRun(run: string): LiveRun {
       void summary.refetch();
       void start.refetch();
     },
+    need,
   };
+}
+
+/** One node of a run by its name, current as the run is. */
+export function useNode(run: string, name: string | undefined, live: Live | undefined): Node | undefined {
+  const [found, setFound] = useState<{ name: string; index: number }>();
+  const nodes = live?.nodes;
+  useEffect(() => {
+    if (!name || !nodes) return;
+    let isWanted = true;
+    const path = `/runs/${part(run)}/nodes/${part(name)}`;
+    // What has happened since the answer was made is not known of it: nothing newer may be lost, so it counts as old.
+    const asked = get<Node>(path).then((node) => ({ nodes: [node], seq: 0 }));
+    nodes.learn(asked).then(async () => {
+      const { index } = (await asked).nodes[0];
+      if (isWanted) setFound({ name, index });
+    }, () => isWanted && setFound(undefined));
+    return () => {
+      isWanted = false;
+    };
+  }, [run, name, nodes]);
+  return name !== undefined && found?.name === name ? nodes?.details.get(found.index) : undefined;
 }

@@ -3,6 +3,7 @@
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
   const s = Math.max(0, seconds);
+  if (s > 0 && s < 0.0005) return "< 1 ms";
   if (s < 0.0995) return `${Math.round(s * 1000)} ms`;
   if (s < 9.95) return `${s.toFixed(1)} s`;
   if (s < 59.5) return `${Math.round(s)} s`;

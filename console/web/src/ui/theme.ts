@@ -20,6 +20,9 @@ export const theme = createTheme({
   },
 });
 
+/** What the end of a run waited for: [light, dark]. */
+export const CRITICAL: [string, string] = ["#b44d12", "#f0a063"];
+
 export type State = "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled" | "cancelling";
 
 export interface Look {

@@ -1,74 +1,86 @@
 // The graph of a run: SVG with names and a button a box while few boxes are in view, else one canvas.
-import { ActionIcon, Group, SegmentedControl, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Group, SegmentedControl, Tooltip } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
-import type { Node, RunGraph } from "../../api/types";
+import type { Layout, Node } from "../../api/types";
 import { duration } from "../../ui/format";
 import { useIsDark } from "../../ui/states";
-import { LOOKS, type State } from "../../ui/theme";
-import { countsOf } from "../store";
+import { CRITICAL, LOOKS, type State } from "../../ui/theme";
+import { stateOf, type NodeCounts } from "../store";
+import type { Live } from "../useRun";
 import { paint } from "./canvas";
-import { BOX_HEIGHT, BOX_WIDTH, drawGroups, drawNodes, fitted, pathText, pointsOf, seen, zoomed, type Box, type View } from "./plan";
+import { BOX_HEIGHT, BOX_WIDTH, countsByBox, drawn, fitted, pathText, pointsOf, seen, steadied, zoomed, type Box, type View } from "./plan";
 
 const NEAR_BOXES_MAX = 400;
 const NEAR_SCALE_MIN = 0.35;
-const GROUPED_FROM = 60;
 const DRAG_PX = 4;
 // A graph of one long column would be a line if all of it were shown at first.
 const FIRST_SCALE_MIN = 0.36;
 const TALL = 4;
 
-/** The state that a box shows: of a group, what needs attention first. */
-export function stateOf(box: Box, nodes: readonly Node[]): State {
-  if (box.nodes.length === 1) return nodes[box.nodes[0]]?.state ?? "waiting";
-  const counts = countsOf(box.nodes.map((index) => nodes[index]));
-  const first = (["failed", "running", "cancelled"] as State[]).find((state) => counts[state]);
-  if (first) return first;
-  if (counts.succeeded === box.nodes.length) return "succeeded";
-  if (counts.succeeded) return "running";
-  return counts.skipped ? "skipped" : "waiting";
-}
-
 interface Props {
-  graph: RunGraph;
-  nodes: readonly Node[];
+  layout: Layout;
+  live: Live;
+  need: (indexes: Iterable<number>) => void;
+  /** The nodes that the end of the run waited for, in their order. */
+  critical: readonly number[];
   selected: string | undefined;
   select: (node: string | undefined) => void;
-  mode: string | undefined;
+  isGrouped: boolean;
+  /** Whether all nodes can be shown apart. */
+  hasNodes: boolean;
+  opened: readonly string[];
+  open: (keys: readonly string[]) => void;
   setMode: (mode: string) => void;
   height: number;
 }
 
-export function Graph({ graph, nodes, selected, select, mode, setMode, height }: Props) {
+export function Graph({ layout, live, need, critical, selected, select, isGrouped, hasNodes, opened, open, setMode, height }: Props) {
+  const { nodes } = live;
   const { ref, width } = useElementSize<HTMLDivElement>();
   const dark = useIsDark();
-  const isGrouped = mode ? mode === "grouped" : graph.nodes.length > GROUPED_FROM;
-  const [expanded, setExpanded] = useState<ReadonlySet<string>>(new Set());
-  const drawing = useMemo(() => (isGrouped ? drawGroups(graph, expanded) : drawNodes(graph)), [graph, isGrouped, expanded]);
+  const drawing = useMemo(() => drawn(layout), [layout]);
   const [view, setView] = useState<View>();
   const fit = useCallback(() => setView(fitted(drawing, width, height)), [drawing, width, height]);
   // A group that opens must not move what is in view: only another graph, another mode or another size fits anew.
   const fittedFor = useRef("");
+  const before = useRef(drawing);
+  const clicked = useRef(0);
   useEffect(() => {
-    const key = `${graph.run} ${isGrouped} ${width} ${height}`;
-    if (!width || fittedFor.current === key) return;
-    fittedFor.current = key;
-    setView(fitted(drawing, width, height, drawing.height > TALL * drawing.width ? FIRST_SCALE_MIN : undefined));
-  }, [drawing, graph.run, isGrouped, width, height]);
+    const old = before.current;
+    before.current = drawing;
+    const key = `${layout.plan} ${isGrouped} ${width} ${height}`;
+    if (!width) return;
+    if (fittedFor.current !== key) {
+      fittedFor.current = key;
+      setView(fitted(drawing, width, height, drawing.height > TALL * drawing.width ? FIRST_SCALE_MIN : undefined));
+    } else if (old !== drawing) setView((now) => now && steadied(now, old, drawing, clicked.current));
+  }, [drawing, layout.plan, isGrouped, width, height]);
 
   const shown = useMemo(() => (view ? seen(drawing, view, width, height) : { boxes: [], lines: [] }), [drawing, view, width, height]);
   const isNear = view !== undefined && shown.boxes.length <= NEAR_BOXES_MAX && view.scale >= NEAR_SCALE_MIN;
-  const states = useMemo(() => drawing.boxes.map((box) => stateOf(box, nodes)), [drawing, nodes]);
+  const { version } = live;
+  const countsOf = useMemo(() => countsByBox(drawing, nodes), [drawing, nodes, version]);
+  const states = useMemo(() => drawing.boxes.map((box, index) => (box.size === 1 ? nodes.state(box.first) : stateOf(countsOf(index), box.size))), [drawing, nodes, countsOf]);
+  const criticalBoxes = useMemo(() => new Set(critical.map((node) => drawing.boxOf[node])), [critical, drawing]);
+  const criticalLines = useMemo(() => {
+    const pairs = new Set(critical.slice(1).map((node, at) => `${drawing.boxOf[critical[at]]} ${drawing.boxOf[node]}`));
+    return new Set(pairs.size ? drawing.lines.flatMap((line, index) => (pairs.has(`${line.from} ${line.to}`) ? [index] : [])) : []);
+  }, [critical, drawing]);
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    if (!isNear && view && canvas.current) paint(canvas.current, { drawing, view, shown, states, width, height, dark, selected });
-  }, [isNear, view, drawing, shown, states, width, height, dark, selected]);
+    if (!isNear && view && canvas.current) paint(canvas.current, { drawing, view, shown, states, width, height, dark, selected, critical: criticalLines });
+  }, [isNear, view, drawing, shown, states, width, height, dark, selected, criticalLines]);
+  useEffect(() => {
+    if (isNear) need(shown.boxes.map((index) => drawing.boxes[index]).filter((box) => box.size === 1).map((box) => box.first));
+  }, [isNear, shown, drawing, need]);
 
   const activate = useCallback((box: Box) => {
-    if (box.nodes.length === 1) select(graph.nodes[box.nodes[0]].name);
-    else setExpanded((old) => new Set([...old, box.key]));
-  }, [graph, select]);
+    if (box.size === 1) return select(box.key);
+    clicked.current = box.first;
+    open([...opened, box.key]);
+  }, [select, open, opened]);
 
   const drag = useRef<{ x: number; y: number; view: View; isMoved: boolean }>(undefined);
   const root = useRef<HTMLDivElement>(null);
@@ -137,27 +149,29 @@ export function Graph({ graph, nodes, selected, select, mode, setMode, height }:
     <div ref={ref} className="panel" style={{ position: "relative" }}>
       <div ref={root} className="graph" style={{ height, borderRadius: 10, cursor: drag.current?.isMoved ? "grabbing" : "grab" }} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerCancel={() => (drag.current = undefined)}>
         {view && isNear && (
-          <svg width={width} height={height} role="group" aria-label={`Graph of ${graph.nodes.length} nodes`}>
+          <svg width={width} height={height} role="group" aria-label={`Graph of ${layout.nodes} nodes`}>
             <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
               {shown.lines.map((index) => {
                 const line = drawing.lines[index];
                 const flows = states[line.from] === "succeeded" && states[line.to] === "running";
                 const touches = selected !== undefined && (drawing.boxes[line.from].key === selected || drawing.boxes[line.to].key === selected);
-                return <path key={index} d={pathText(pointsOf(drawing, line))} fill="none" stroke={touches ? "#2577d2" : flows ? LOOKS.running.ink[dark ? 1 : 0] : dark ? "#4c545d" : "#b9c1ca"} strokeWidth={touches ? 2 : 1.4} strokeDasharray={flows ? "5 2" : undefined} className={flows ? "flowing" : undefined} />;
+                const isCritical = criticalLines.has(index);
+                return <path key={index} d={pathText(pointsOf(drawing, line))} fill="none" stroke={touches ? "#2577d2" : isCritical ? CRITICAL[dark ? 1 : 0] : flows ? LOOKS.running.ink[dark ? 1 : 0] : dark ? "#4c545d" : "#b9c1ca"} strokeWidth={touches || isCritical ? 2.2 : 1.4} strokeDasharray={flows ? "5 2" : undefined} className={flows ? "flowing" : undefined} />;
               })}
-              {shown.boxes.map((index) => <NearBox key={drawing.boxes[index].key} box={drawing.boxes[index]} index={index} state={states[index]} nodes={nodes} dark={dark} isSelected={drawing.boxes[index].key === selected} activate={activate} step={step} />)}
+              {shown.boxes.map((index) => <NearBox key={drawing.boxes[index].key} box={drawing.boxes[index]} index={index} state={states[index]} counts={countsOf(index)} node={nodes.details.get(drawing.boxes[index].first)} dark={dark} isCritical={criticalBoxes.has(index)} isSelected={drawing.boxes[index].key === selected} activate={activate} step={step} />)}
             </g>
           </svg>
         )}
-        {view && !isNear && <canvas ref={canvas} style={{ width, height, display: "block" }} role="img" aria-label={`Graph of ${graph.nodes.length} nodes; the tab Nodes lists them`} />}
+        {view && !isNear && <canvas ref={canvas} style={{ width, height, display: "block" }} role="img" aria-label={`Graph of ${layout.nodes} nodes; the tab Nodes lists them`} />}
         <Group className="controls" gap={4} style={{ position: "absolute", right: 10, bottom: 10 }}>
           <Tooltip label="Zoom in"><ActionIcon variant="default" aria-label="Zoom in" onClick={() => zoom(1.35)}><Plus size={15} /></ActionIcon></Tooltip>
           <Tooltip label="Zoom out"><ActionIcon variant="default" aria-label="Zoom out" onClick={() => zoom(1 / 1.35)}><Minus size={15} /></ActionIcon></Tooltip>
           <Tooltip label="Show all"><ActionIcon variant="default" aria-label="Show the whole graph" onClick={fit}><Maximize size={15} /></ActionIcon></Tooltip>
         </Group>
         <Group className="controls" gap="xs" style={{ position: "absolute", left: 10, top: 10 }}>
-          <SegmentedControl size="xs" aria-label="Boxes" value={isGrouped ? "grouped" : "nodes"} onChange={(value) => { setExpanded(new Set()); setMode(value); }} data={[{ label: "By operator", value: "grouped" }, { label: "All nodes", value: "nodes" }]} />
-          {expanded.size > 0 && isGrouped && <ActionIcon variant="default" w="auto" px={8} onClick={() => setExpanded(new Set())}><Text size="xs">Close groups</Text></ActionIcon>}
+          {hasNodes && <SegmentedControl size="xs" aria-label="Boxes" value={isGrouped ? "grouped" : "nodes"} onChange={setMode} data={[{ label: "By operator", value: "grouped" }, { label: "All nodes", value: "nodes" }]} />}
+          {opened.length > 0 && isGrouped && <Button size="xs" variant="default" onClick={() => open([])}>Close groups</Button>}
+          {criticalBoxes.size > 0 && <span className="legend"><i style={{ background: CRITICAL[dark ? 1 : 0] }} />Critical path</span>}
         </Group>
       </div>
     </div>
@@ -168,21 +182,20 @@ interface NearProps {
   box: Box;
   index: number;
   state: State;
-  nodes: readonly Node[];
+  counts: NodeCounts;
+  node: Node | undefined;
   dark: boolean;
+  isCritical: boolean;
   isSelected: boolean;
   activate: (box: Box) => void;
   step: (event: KeyboardEvent<SVGGElement>, index: number) => void;
 }
 
-function NearBox({ box, index, state, nodes, dark, isSelected, activate, step }: NearProps) {
+function NearBox({ box, index, state, counts, node, dark, isCritical, isSelected, activate, step }: NearProps) {
   const look = LOOKS[state];
   const shade = dark ? 1 : 0;
-  const isGroup = box.nodes.length > 1;
-  const counts = isGroup ? countsOf(box.nodes.map((node) => nodes[node])) : undefined;
-  const done = counts ? counts.succeeded / box.nodes.length : 0;
-  const node = isGroup ? undefined : nodes[box.nodes[0]];
-  const side = counts ? `${counts.succeeded} of ${box.nodes.length}` : node?.duration_s !== null && node?.duration_s !== undefined ? duration(node.duration_s) : node && node.attempts > 1 ? `try ${node.attempts}` : "";
+  const isGroup = box.size > 1;
+  const side = isGroup ? `${counts.succeeded} of ${box.size}` : node?.duration_s !== null && node?.duration_s !== undefined ? duration(node.duration_s) : node && node.attempts > 1 ? `try ${node.attempts}` : "";
   const label = box.label.length > 22 ? `${box.label.slice(0, 21)}…` : box.label;
   const detail = box.detail === box.label ? "" : box.detail.length > 18 ? `${box.detail.slice(0, 17)}…` : box.detail;
   return (
@@ -192,10 +205,10 @@ function NearBox({ box, index, state, nodes, dark, isSelected, activate, step }:
       onClick={() => activate(box)} onKeyDown={(event) => step(event, index)}
     >
       {isGroup && <rect x={4} y={4} width={BOX_WIDTH} height={BOX_HEIGHT} rx={8} fill={look.fill[shade]} stroke={look.ink[shade]} strokeOpacity={0.35} />}
-      <rect className="frame" width={BOX_WIDTH} height={BOX_HEIGHT} rx={8} fill={look.fill[shade]} stroke={isSelected ? "#2577d2" : look.ink[shade]} strokeWidth={isSelected ? 3 : 1.2} strokeOpacity={isSelected ? 1 : state === "waiting" ? 0.45 : 0.8} />
+      <rect className="frame" width={BOX_WIDTH} height={BOX_HEIGHT} rx={8} fill={look.fill[shade]} stroke={isSelected ? "#2577d2" : isCritical ? CRITICAL[shade] : look.ink[shade]} strokeWidth={isSelected ? 3 : isCritical ? 2.2 : 1.2} strokeOpacity={isSelected || isCritical ? 1 : state === "waiting" ? 0.45 : 0.8} />
       <rect width={5} height={BOX_HEIGHT - 16} x={0} y={8} rx={2} fill={look.ink[shade]} />
-      {counts && <rect x={10} y={BOX_HEIGHT - 6} height={3} rx={1.5} width={(BOX_WIDTH - 20) * done} fill={LOOKS.succeeded.ink[shade]} />}
-      <title>{`${box.label}${isGroup ? `, ${box.nodes.length} nodes` : ""}, ${look.word}`}</title>
+      {isGroup && <rect x={10} y={BOX_HEIGHT - 5} height={2.5} rx={1.2} width={(BOX_WIDTH - 20) * (counts.succeeded / box.size)} fill={LOOKS.succeeded.ink[shade]} />}
+      <title>{`${box.label}${isGroup ? `, ${box.size} nodes` : ""}, ${look.word}${isCritical ? ", on the critical path" : ""}`}</title>
       <text x={14} y={18} fontSize={13} fontWeight={600} fill={dark ? "#eceff2" : "#16191d"}>{label}</text>
       <text x={14} y={33} fontSize={11} fill={dark ? "#b4bcc5" : "#4f5964"}>{detail || look.word}</text>
       <text x={BOX_WIDTH - 10} y={33} fontSize={11} textAnchor="end" fill={look.ink[shade]}>{side}</text>

@@ -1,5 +1,5 @@
 // The far view: every box is a rectangle of its state's colour, all lines are one path. One redraw a frame.
-import { LOOKS, type State } from "../../ui/theme";
+import { CRITICAL, LOOKS, type State } from "../../ui/theme";
 import { BOX_HEIGHT, BOX_WIDTH, pointsOf, type Drawing, type Seen, type View } from "./plan";
 
 interface Scene {
@@ -11,12 +11,14 @@ interface Scene {
   height: number;
   dark: boolean;
   selected: string | undefined;
+  /** Lines of the critical path. */
+  critical: ReadonlySet<number>;
 }
 
 const LABEL_SCALE_MIN = 0.3;
 const LINES_MAX = 40_000;
 
-export function paint(canvas: HTMLCanvasElement, { drawing, view, shown, states, width, height, dark, selected }: Scene): void {
+export function paint(canvas: HTMLCanvasElement, { drawing, view, shown, states, width, height, dark, selected, critical }: Scene): void {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = width * ratio;
   canvas.height = height * ratio;
@@ -25,19 +27,26 @@ export function paint(canvas: HTMLCanvasElement, { drawing, view, shown, states,
   context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
   const shade = dark ? 1 : 0;
 
+  const stroke = (lines: readonly number[]) => {
+    context.beginPath();
+    for (const index of lines) {
+      const points = pointsOf(drawing, drawing.lines[index]);
+      context.moveTo(points[0][0], points[0][1]);
+      for (let at = 1; at < points.length; at += 1) {
+        const middle = (points[at - 1][0] + points[at][0]) / 2;
+        context.bezierCurveTo(middle, points[at - 1][1], middle, points[at][1], points[at][0], points[at][1]);
+      }
+    }
+    context.stroke();
+  };
   context.strokeStyle = dark ? "#4c545d" : "#b9c1ca";
   context.lineWidth = Math.max(1, 0.6 / view.scale);
   context.globalAlpha = shown.lines.length > 4_000 ? 0.35 : 0.8;
-  context.beginPath();
-  for (const index of shown.lines.slice(0, LINES_MAX)) {
-    const points = pointsOf(drawing, drawing.lines[index]);
-    context.moveTo(points[0][0], points[0][1]);
-    for (let at = 1; at < points.length; at += 1) {
-      const middle = (points[at - 1][0] + points[at][0]) / 2;
-      context.bezierCurveTo(middle, points[at - 1][1], middle, points[at][1], points[at][0], points[at][1]);
-    }
-  }
-  context.stroke();
+  stroke(shown.lines.slice(0, LINES_MAX));
+  context.globalAlpha = 1;
+  context.strokeStyle = CRITICAL[dark ? 1 : 0];
+  context.lineWidth = Math.max(2, 1.6 / view.scale);
+  stroke(shown.lines.filter((index) => critical.has(index)));
   context.globalAlpha = 1;
 
   const byState = new Map<State, number[]>();

@@ -1,18 +1,20 @@
 // From the server's layout to boxes and lines on a plane. Pure: the drawing is elsewhere.
-import type { RunGraph } from "../../api/types";
+import type { Layout } from "../../api/types";
 import { functionName } from "../../ui/format";
+import { STATES, type NodeCounts, type RunNodes } from "../store";
 
 export const BOX_WIDTH = 184;
 export const BOX_HEIGHT = 42;
 const COLUMN = 252;
-const GAP = 16;
 
 export interface Box {
-  /** Of a node: its name; of a group: its column and operator. */
+  /** Of a node: its name; a group is opened by it. */
   key: string;
   label: string;
   detail: string;
-  nodes: readonly number[];
+  /** How many nodes it stands for, and the index of the first of them. */
+  size: number;
+  first: number;
   x: number;
   y: number;
 }
@@ -29,13 +31,25 @@ export interface Drawing {
   width: number;
   height: number;
   /** The box of each node, by the node's index. */
-  boxOf: number[];
+  boxOf: Int32Array;
 }
 
 const left = (column: number): number => column * COLUMN;
 const top = (place: number): number => place * BOX_HEIGHT - BOX_HEIGHT / 2;
 
-function sized(boxes: Box[], lines: Line[], boxOf: number[]): Drawing {
+/** Boxes where the server has put them. */
+export function drawn(layout: Layout): Drawing {
+  const boxOf = new Int32Array(layout.nodes);
+  const boxes = layout.boxes.map(({ key, label, operator, nodes, steps, place }, index): Box => {
+    let size = 0;
+    for (const [first, step, count] of nodes) {
+      size += count;
+      for (let at = 0; at < count; at += 1) boxOf[first + at * step] = index;
+    }
+    const detail = size > 1 ? `× ${size}${steps > 1 ? `, ${steps} in turn` : ""}` : functionName(operator);
+    return { key, label, detail, size, first: nodes[0][0], x: left(place[0]), y: top(place[1]) };
+  });
+  const lines = layout.edges.map((edge): Line => ({ from: edge.from, to: edge.to, through: edge.through.map(([column, y]) => [left(column) + BOX_WIDTH / 2, y * BOX_HEIGHT] as const) }));
   return {
     boxes,
     lines,
@@ -45,59 +59,20 @@ function sized(boxes: Box[], lines: Line[], boxOf: number[]): Drawing {
   };
 }
 
-/** A box a node, where the server has put it. */
-export function drawNodes(graph: RunGraph): Drawing {
-  const boxes = graph.nodes.map(({ name, operator, place }, index): Box => ({ key: name, label: name, detail: functionName(operator), nodes: [index], x: left(place[0]), y: top(place[1]) }));
-  const lines = graph.edges.map((edge): Line => ({ from: edge.from, to: edge.to, through: edge.through.map(([column, y]) => [left(column) + BOX_WIDTH / 2, y * BOX_HEIGHT] as const) }));
-  return sized(boxes, lines, boxes.map((_, index) => index));
+/** How many nodes of each box are in each state. */
+export function countsByBox(drawing: Drawing, nodes: RunNodes): (box: number) => NodeCounts {
+  const width = STATES.length;
+  const totals = new Int32Array(drawing.boxes.length * width);
+  const { states } = nodes;
+  for (let index = 0; index < states.length; index += 1) totals[drawing.boxOf[index] * width + states[index]] += 1;
+  return (box) => Object.fromEntries(STATES.map((state, at) => [state, totals[box * width + at]])) as NodeCounts;
 }
 
-/** A box for all nodes of one operator in one column, unless it is expanded. The order of the server stays. */
-export function drawGroups(graph: RunGraph, expanded: ReadonlySet<string>): Drawing {
-  const groups = new Map<string, number[]>();
-  graph.nodes.forEach(({ operator, place, name }, index) => {
-    const key = `${place[0]}:${operator || name}`;
-    const same = groups.get(key);
-    if (same) same.push(index);
-    else groups.set(key, [index]);
-  });
-  const columns = new Map<number, { box: Box; middle: number }[]>();
-  for (const [key, nodes] of groups) {
-    const column = graph.nodes[nodes[0]].place[0];
-    const parts = nodes.length === 1 || expanded.has(key) ? nodes.map((node) => [node]) : [nodes];
-    for (const part of parts) {
-      const first = graph.nodes[part[0]];
-      const isGroup = part.length > 1;
-      const box = { key: isGroup ? key : first.name, label: isGroup ? functionName(first.operator) || first.name : first.name, detail: isGroup ? `× ${part.length}` : functionName(first.operator), nodes: part, x: left(column), y: 0 };
-      const middle = part.reduce((sum, node) => sum + graph.nodes[node].place[1], 0) / part.length;
-      const same = columns.get(column);
-      if (same) same.push({ box, middle });
-      else columns.set(column, [{ box, middle }]);
-    }
-  }
-  const heights = [...columns.values()].map((column) => column.length * (BOX_HEIGHT + GAP) - GAP);
-  const height = Math.max(0, ...heights);
-  const boxes: Box[] = [];
-  for (const column of columns.values()) {
-    column.sort((one, other) => one.middle - other.middle);
-    let y = (height - (column.length * (BOX_HEIGHT + GAP) - GAP)) / 2;
-    for (const { box } of column) {
-      boxes.push({ ...box, y });
-      y += BOX_HEIGHT + GAP;
-    }
-  }
-  const boxOf: number[] = [];
-  boxes.forEach((box, index) => box.nodes.forEach((node) => (boxOf[node] = index)));
-  const seen = new Set<string>();
-  const lines: Line[] = [];
-  for (const edge of graph.edges) {
-    const [from, to] = [boxOf[edge.from], boxOf[edge.to]];
-    const key = `${from}>${to}`;
-    if (from === to || seen.has(key)) continue;
-    seen.add(key);
-    lines.push({ from, to, through: [] });
-  }
-  return sized(boxes, lines, boxOf);
+/** The view in which a node's box is where it was in another drawing: what somebody looks at must not jump. */
+export function steadied(view: View, before: Drawing, after: Drawing, node: number): View {
+  const [old, now] = [before.boxes[before.boxOf[node]], after.boxes[after.boxOf[node]]];
+  if (!old || !now) return view;
+  return { ...view, x: view.x + (old.x - now.x) * view.scale, y: view.y + (old.y - now.y) * view.scale };
 }
 
 export interface View {

@@ -1,0 +1,53 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { get, part } from "../api/client";
+import type { CriticalPath, Layout } from "../api/types";
+import { Empty, Failed, Loading } from "../ui/pieces";
+import { Graph } from "./graph/Graph";
+import { isEnded, type Live } from "./useRun";
+
+const GROUPED_FROM = 60;
+// A plan of more nodes is shown in groups alone.
+const APART_MAX = 20_000;
+
+interface Props {
+  run: string;
+  plan: string;
+  live: Live;
+  need: (indexes: Iterable<number>) => void;
+  selected: string | undefined;
+  select: (node: string | undefined) => void;
+  /** "grouped" or "nodes"; undefined: as fits. */
+  mode: string | undefined;
+  opened: readonly string[];
+  change: (changed: Record<string, string | string[]>) => void;
+  height: number;
+}
+
+/** The nodes that the end of a run waited for, in their order. */
+function useCriticalPath(run: string, state: string): readonly number[] {
+  const path = useQuery({ queryKey: ["of-run", run, "critical", state], queryFn: ({ signal }) => get<CriticalPath>(`/runs/${part(run)}/critical-path`, {}, signal), enabled: isEnded(state), staleTime: Infinity });
+  return useMemo(() => path.data?.nodes.map((node) => node.index) ?? [], [path.data]);
+}
+
+export function GraphTab({ run, plan, live, need, selected, select, mode, opened, change, height }: Props) {
+  const { size } = live.nodes;
+  const isGrouped = size > APART_MAX || (mode ? mode === "grouped" : size > GROUPED_FROM);
+  const critical = useCriticalPath(run, live.state);
+  const layout = useQuery({
+    queryKey: ["layout", plan, isGrouped, isGrouped ? opened : []],
+    // The mode that a layout is of comes with it: for a moment, the layout before is shown.
+    queryFn: async ({ signal }) => ({ of: isGrouped, drawn: await get<Layout>(`/plans/${part(plan)}/layout`, isGrouped ? { open: opened } : { apart: true }, signal) }),
+    staleTime: Infinity,
+    placeholderData: keepPreviousData,
+  });
+  if (layout.isPending) return <Loading what="the graph" height={height} />;
+  if (layout.isError) return <Failed error={layout.error} retry={() => void layout.refetch()} />;
+  if (layout.data.drawn.nodes === 0) return <div className="panel"><Empty title="This run has no nodes">Its outputs are made of its inputs alone.</Empty></div>;
+  return (
+    <Graph
+      layout={layout.data.drawn} live={live} need={need} critical={critical} selected={selected} select={select} isGrouped={layout.data.of} hasNodes={size <= APART_MAX}
+      opened={opened} open={(keys) => change({ open: [...keys] })} setMode={(next) => change({ boxes: next, open: [] })} height={height}
+    />
+  );
+}
