@@ -160,6 +160,10 @@ def test_many_are_cancelled_only_if_that_is_said(rest: httpx.Client, programs: P
     plan = programs.plan("gated")
     body = {"plan": plan, "inputs": {"gate": str(tmp_path)}, "team": "many"}
     ids = [rest.post("/runs", json=body).json()["run"] for _ in range(5)]
+    named = {"filter": {"team": "many", "labels": {"ticket": "9"}, "q": "GATED"}, "dry_run": False}
+    labelled = rest.post("/runs", json=body | {"labels": {"ticket": "9"}}).json()["run"]
+    assert rest.post("/runs:cancel", json=named).json()["runs"] == [labelled]
+    assert programs.ended(labelled)["state"] == "cancelled"
     chosen = {"filter": {"team": "many"}, "limit": 3}
     dry = rest.post("/runs:cancel", json=chosen).json()
     assert dry == {

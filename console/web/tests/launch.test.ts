@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { changeOf, numbersOf } from "../src/compare/numbers";
 import { asCommand, asCurl, asPython, bodyOf, python, quoted, type Launching } from "../src/launch/copies";
+import { nearest, parseExact } from "../src/launch/exact";
 import { branchOf, fieldOf, initial, numberOf, titleOf, type Field, type Json, type Schema } from "../src/launch/fields";
 import { parsed } from "../src/launch/Reference";
 import { check, ofServer } from "../src/launch/validation";
@@ -110,15 +111,26 @@ test("any inputs come back from a link, fit the schema, and have a widget", () =
   }
 });
 
-const LAUNCHING: Launching = { workflow: "shop@1", plan: "", inputs: { name: "it's \u{1f600}", flag: true, none: null, list: [1] }, artifacts: {}, team: "search", pool: "", priority: 0, labels: { ticket: "4 2" } };
+const LAUNCHING: Launching = { workflow: "shop@1", plan: "", inputs: { name: "it's \u{1f600}", flag: true, none: null, list: [1] }, artifacts: {}, team: "search", pool: "", priority: 0, labels: { ticket: "4 2" }, notify: ["on-call"] };
 
 test("a launch in other words", () => {
-  expect(bodyOf(LAUNCHING)).toEqual({ workflow: "shop@1", inputs: LAUNCHING.inputs, team: "search", labels: { ticket: "4 2" } });
-  expect(asCommand(LAUNCHING)).toBe(`penstock run shop@1 --team search --label 'ticket=4 2' --input 'name=it'\\''s \u{1f600}' --input flag=true --input none=null --input 'list=[1]'`);
+  expect(bodyOf(LAUNCHING)).toEqual({ workflow: "shop@1", inputs: LAUNCHING.inputs, team: "search", labels: { ticket: "4 2" }, notify: ["on-call"] });
+  expect(asCommand(LAUNCHING)).toBe(`penstock run shop@1 --team search --label 'ticket=4 2' --notify on-call --input 'name=it'\\''s \u{1f600}' --input flag=true --input none=null --input 'list=[1]'`);
   expect(asCurl(LAUNCHING, "http://h")).toContain("http://h/v1/runs --json '{");
   expect(asPython(LAUNCHING, "http://h")).toContain('"flag": True');
   expect(python({}, "")).toBe("{}");
   expect([quoted("a b"), quoted("$(x)"), quoted("")]).toEqual(["'a b'", "'$(x)'", "''"]);
+});
+
+test("numbers that a browser cannot hold stay what they are", () => {
+  const text = '{"a":12345678901234567890,"b":[1.0,1e400,-0.0,0.1,7],"c":{"d":1E2}}';
+  const value = parseExact(text) as { [name: string]: Json };
+  expect(JSON.stringify(value)).toBe(text);
+  expect(JSON.stringify(unpacked(packed(value)))).toBe(text);
+  expect(nearest(value)).toEqual({ a: 12345678901234567000, b: [1, Infinity, -0, 0.1, 7], c: { d: 100 } });
+  expect(python(value, "")).toContain('"a": 12345678901234567890');
+  const schema: Schema = { type: "object", properties: { a: { type: "integer" }, b: { type: "array", items: { type: "number" } }, c: {} } };
+  expect(check(schema, nearest(value), new Set()).size).toBe(0);
 });
 
 test("references to outputs", () => {

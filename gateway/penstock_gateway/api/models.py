@@ -168,7 +168,7 @@ class Node(Body):
     call: str = Field(description="Call site in the workflow: FILE:LINE.")
     state: NodeState
     uses: list[str] = Field(description="The first nodes that must end before.")
-    uses_count: int = Field(description="Of all of them.")
+    uses_count: int = Field(description="The number of all of them.")
     attempts: int
     worker: str
     started_at: Time | None
@@ -184,7 +184,7 @@ class Nodes(Body):
     seq: int = Field(description="Position of the log that this is of: pass it to `stream` as `after_seq`.")
     nodes: list[Node]
     next: int | None = Field(description="Pass it as `after` to get the next page; null: this is the last one.")
-    total: int = Field(description="Of all pages together.")
+    total: int = Field(description="The number of nodes of all pages together.")
 
 
 class AttemptFailure(Body):
@@ -209,70 +209,6 @@ class Attempts(Body):
     run: str
     node: str
     attempts: list[Attempt]
-
-
-class TimelineNode(Body):
-    name: str
-    index: int
-    operator: str
-    state: NodeState
-    critical: bool = Field(description="Whether the end of the run waited for it.")
-    attempts: list[Attempt]
-
-
-class Timeline(Body):
-    """When nodes ran."""
-
-    run: str
-    state: RunState
-    submitted_at: Time | None
-    ended_at: Time | None
-    seq: int
-    nodes: list[TimelineNode] = Field(description="In the order of their starts.")
-    left_out: int = Field(description="Other nodes that ran.")
-    total: int
-
-
-class States(Body):
-    run: str
-    plan: HashText
-    seq: int
-    state: RunState
-    states: str = Field(
-        description="A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, "
-        "c cancelled."
-    )
-
-
-class OperatorNow(Body):
-    """The nodes of one operator in a run; times of those that have started."""
-
-    operator: str
-    nodes: int
-    counts: Counts
-    first_at: Time | None = Field(description="Start of the first of them.")
-    last_at: Time | None = Field(description="End of the last of them; null while one runs.")
-    p50_s: float | None = Field(description="Median of those that succeeded.")
-    max_s: float | None
-
-
-class Operators(Body):
-    run: str
-    state: RunState
-    submitted_at: Time | None
-    ended_at: Time | None
-    seq: int
-    operators: list[OperatorNow] = Field(description="In the order of the plan.")
-
-
-class NodePlace(Body):
-    name: str
-    index: int
-
-
-class CriticalPath(Body):
-    run: str
-    nodes: list[NodePlace]
 
 
 class Argument(Body):
@@ -339,30 +275,6 @@ class Why(Body):
     waits: list[Waiting]
 
 
-class LayoutBox(Body):
-    """A node, or several that are shown as one: a group."""
-
-    key: str = Field(description="Of a node, its name; a group is opened by it.")
-    label: str
-    operator: str = Field(description="Of its first node.")
-    nodes: list[list[int]] = Field(description="Indexes, as runs of equal steps: first, step, count.")
-    steps: int = Field(description="How many of its nodes run one after the other.")
-    place: list[float] = Field(min_length=2, max_length=2, description="Column, and distance from the top.")
-
-
-class Edge(Body):
-    start: int = Field(alias="from", description="Index of a box.")
-    end: int = Field(alias="to", description="Index of a box.")
-    through: list[list[float]] = Field(description="Places that the line passes through.")
-
-
-class Layout(Body):
-    plan: HashText
-    nodes: int
-    boxes: list[LayoutBox]
-    edges: list[Edge]
-
-
 class StoredPlan(Body):
     plan: HashText
     workflow: str
@@ -391,8 +303,7 @@ class PlanNode(Body):
     kind: str
     operator: str
     call: str
-    uses: list[str] = Field(description="The first nodes that must end before.")
-    uses_count: int = Field(description="Of all of them.")
+    uses: list[str]
     uses_inputs: bool
     after: list[str]
     resources: PlanResources

@@ -58,7 +58,7 @@ async def list_nodes(
     state: Annotated[list[fields.NodeState] | None, Query(max_length=6)] = None,
     limit: Limit = PAGE,
     after: Annotated[int, Query(ge=-1, le=INDEX_MAX, description="`next` of the page before.")] = -1,
-    offset: Annotated[int, Query(ge=0, le=INDEX_MAX, description="Instead of `after`: so many are left out.")] = 0,
+    offset: Annotated[int, Query(ge=0, le=INDEX_MAX, description="Instead of `after`: leave this many out.")] = 0,
     operator: Annotated[str, Query(max_length=511, pattern=NAME_PATTERN, description="Only of this operator.")] = "",
     q: Annotated[NameFilter, Query(description="Part of the name or of the operator's name, in any case.")] = "",
     order: Annotated[

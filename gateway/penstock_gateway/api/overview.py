@@ -12,7 +12,7 @@ from penstock_plan.graph import way_back
 from starlette.responses import Response
 
 from ..edge.answers import answer, shown_time
-from . import models
+from . import overview_models
 from .context import NAME_PATTERN, Begun, Context, Here, RunId
 from .nodes import ATTEMPTS_SHOWN_MAX, attempt_shown
 
@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1", tags=["nodes"])
 OperatorPart = Annotated[str, Query(max_length=511, pattern=NAME_PATTERN, description="Only of this operator.")]
 
 
-@router.get("/runs/{run:part}/states", response_model=models.States)
+@router.get("/runs/{run:part}/states", response_model=overview_models.States)
 async def states(here: Here, run: RunId) -> Response:
     """Get the state of every node as a letter, by index. `seq` says of which moment: a stream goes on from there."""
     view = await here.views.get(parse_run_id(run))
@@ -49,7 +49,7 @@ async def states(here: Here, run: RunId) -> Response:
     return answer(body)
 
 
-@router.get("/runs/{run:part}/operators", response_model=models.Operators)
+@router.get("/runs/{run:part}/operators", response_model=overview_models.Operators)
 async def operators(here: Here, run: RunId) -> Response:
     """Add the nodes of a run up by operator, as they are now."""
     view = await here.views.get(parse_run_id(run))
@@ -59,7 +59,7 @@ async def operators(here: Here, run: RunId) -> Response:
     return answer({**_head(view), "operators": [_operator(name, nodes) for name, nodes in groups.items()]})
 
 
-@router.get("/runs/{run:part}/critical-path", response_model=models.CriticalPath)
+@router.get("/runs/{run:part}/critical-path", response_model=overview_models.CriticalPath)
 async def critical_path(here: Here, run: RunId) -> Response:
     """List the nodes that the end of a run waited for, first to last; of a run that goes on, what it waits for now.
 
@@ -70,7 +70,7 @@ async def critical_path(here: Here, run: RunId) -> Response:
     return answer({"run": view.id, "nodes": [{"name": node.name, "index": node.index} for node in path]})
 
 
-@router.get("/runs/{run:part}/timeline", response_model=models.Timeline)
+@router.get("/runs/{run:part}/timeline", response_model=overview_models.Timeline)
 async def timeline(
     here: Here,
     run: RunId,

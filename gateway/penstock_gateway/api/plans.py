@@ -14,7 +14,7 @@ from penstock_plan.graph import PlanGraph
 from penstock_plan.limits import PLAN_BYTES_MAX
 from penstock_plan.picture import draw
 from penstock_plan.picture.captions import what
-from penstock_plan.picture.grouping import edges_of, grouped
+from penstock_plan.picture.grouping import Box, edges_of, grouped
 from penstock_plan.picture.layout import lay_out
 from penstock_plan.show.description import describe
 from penstock_proto.plan.v1 import plan_pb2
@@ -25,7 +25,7 @@ from ..edge.answers import BYTES, JSON_TYPE, OCTETS, answer
 from ..edge.bodies import read
 from ..edge.problems import Problem
 from ..edge.ranges import is_current
-from . import models, shown
+from . import models, overview_models, shown
 from .context import NAME_PATTERN, Caller, Context, Here, PlanHash
 
 SVG: Final = "image/svg+xml"
@@ -69,7 +69,7 @@ async def get_plan(here: Here, plan: PlanHash, request: Request, _: IfNoneMatch 
     return _lasting(request, plan, lambda: _described(found, bytes.fromhex(plan)))
 
 
-@router.get("/plans/{plan}/layout", response_model=models.Layout, responses=NOT_MODIFIED)
+@router.get("/plans/{plan}/layout", response_model=overview_models.Layout, responses=NOT_MODIFIED)
 async def get_layout(
     here: Here,
     plan: PlanHash,
@@ -140,7 +140,7 @@ def _layout(graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
         "boxes": [
             {
                 "key": box.key,
-                "label": graph.names[box.nodes[0]] if len(box.nodes) == 1 else what(graph, box),
+                "label": _label(graph, box),
                 "operator": graph.operators[box.nodes[0]],
                 "nodes": runs_of(sorted(box.nodes)),
                 "steps": box.steps,
@@ -154,6 +154,14 @@ def _layout(graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
         ],
     }
     return msgspec.json.encode(body)
+
+
+def _label(graph: PlanGraph, box: Box) -> str:
+    first = graph.names[box.nodes[0]]
+    if len(box.nodes) == 1:
+        return first
+    # The parts of a group would all be called the same.
+    return f"{first}\N{HORIZONTAL ELLIPSIS}" if box.key.count(".") > 1 else what(graph, box)
 
 
 def runs_of(numbers: Sequence[int]) -> list[list[int]]:

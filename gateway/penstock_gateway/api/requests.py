@@ -119,6 +119,10 @@ class RunFilter(Body):
     workflow: Name = Field(default="", min_length=1)
     team: Name = Field(default="", min_length=1)
     states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], min_length=1, max_length=2)
+    name: Name = Field(default="", min_length=1, description="Name in the registry.")
+    user: Name = Field(default="", min_length=1)
+    labels: dict[Name, Name] = Field(default_factory=dict[Any, Any], min_length=1, max_length=16)
+    q: Name = Field(default="", min_length=1, description="Part of either name, in any case.")
 
     @model_validator(mode="after")
     def _not_empty(self) -> "RunFilter":

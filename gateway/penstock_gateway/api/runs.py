@@ -102,9 +102,23 @@ async def cancel_many(
     """Cancel the open runs that match a filter, the newest first; by default only say which they are."""
     chosen = body.filter
     states = tuple(chosen.states or ("running", "cancelling"))
-    wanted = RunFilter(workflow=chosen.workflow, team=chosen.team, states=states)
-    found = await run_lists.tracked(here, wanted, body.limit)
-    matched = [shown_run(summary.run_id) for summary in found.runs]
+    wanted = RunFilter(
+        workflow=chosen.workflow,
+        registered=chosen.name,
+        team=chosen.team,
+        user=chosen.user,
+        states=states,
+        labels=chosen.labels,
+        search=chosen.q,
+    )
+    if wanted.is_simple:
+        tracked = await run_lists.tracked(here, wanted, body.limit)
+        matched = [shown_run(summary.run_id) for summary in tracked.runs]
+        is_more, away = bool(tracked.next_page_token), tracked.databases_away
+    else:
+        listed = await run_lists.page(here, wanted, body.limit, "")
+        matched = [shown_run(record.run_id) for record in listed.runs]
+        is_more, away = bool(listed.next), listed.databases_away
     cancelled, failures = (0, []) if body.dry_run else await _cancel_all(here, caller, matched, body.reason)
     return answer(
         {
@@ -113,8 +127,8 @@ async def cancel_many(
             "cancelled": cancelled,
             "runs": matched,
             "failures": failures,
-            "more": bool(found.next_page_token or found.databases_away),
-            "databases_away": found.databases_away,
+            "more": is_more or away > 0,
+            "databases_away": away,
         }
     )
 

@@ -71,6 +71,11 @@ export async function get<T>(path: string, query: Query = {}, signal?: AbortSign
   return (await (await send(pathOf(path, query), { signal })).json()) as T;
 }
 
+/** The text of an answer, for those who must not lose what a browser's numbers cannot hold. */
+export async function getText(path: string, query: Query = {}, signal?: AbortSignal): Promise<string> {
+  return (await send(pathOf(path, query), { signal })).text();
+}
+
 export async function getStream(path: string, query: Query, signal: AbortSignal): Promise<Response> {
   return send(pathOf(path, query), { signal });
 }

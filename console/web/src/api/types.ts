@@ -303,14 +303,14 @@ export type Layout = {
 
 /** A node, or several that are shown as one: a group. */
 export type LayoutBox = {
-  /** Of a node, its name; a group is opened by it. */
+  /** The name of a node; what opens a group. */
   key: string;
   label: string;
-  /** Of its first node. */
+  /** The operator of its first node. */
   operator: string;
   /** Indexes, as runs of equal steps: first, step, count. */
   nodes: ((number)[])[];
-  /** How many of its nodes run one after the other. */
+  /** The number of its nodes that run one after the other. */
   steps: number;
   /** Column, and distance from the top. */
   place: (number)[];
@@ -404,7 +404,7 @@ export type Node = {
   state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
   /** The first nodes that must end before. */
   uses: (string)[];
-  /** Of all of them. */
+  /** The number of all of them. */
   uses_count: number;
   attempts: number;
   worker: string;
@@ -428,7 +428,7 @@ export type Nodes = {
   nodes: (Node)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
   next: number | null;
-  /** Of all pages together. */
+  /** The number of nodes of all pages together. */
   total: number;
 };
 
@@ -483,6 +483,17 @@ export type Output = {
   is_ready: boolean;
 };
 
+/** An output of a run that has succeeded: RUN/NODE.OUTPUT. */
+export type OutputReference = {
+  run: string;
+  /** Its name in the registry, or in the code. */
+  workflow: string;
+  ended_at: string | null;
+  node: string;
+  output: string;
+  type: string;
+};
+
 export type Outputs = {
   run: string;
   outputs: (Output)[];
@@ -524,10 +535,7 @@ export type PlanNode = {
   kind: string;
   operator: string;
   call: string;
-  /** The first nodes that must end before. */
   uses: (string)[];
-  /** Of all of them. */
-  uses_count: number;
   uses_inputs: boolean;
   after: (string)[];
   resources: PlanResources;
@@ -630,6 +638,10 @@ export type PutRule = {
   team?: string;
 };
 
+export type References = {
+  references: (OutputReference)[];
+};
+
 export type Removed = {
   removed: string;
 };
@@ -719,6 +731,12 @@ export type RunFilter = {
   workflow?: string;
   team?: string;
   states?: ("running" | "cancelling")[];
+  /** Name in the registry. */
+  name?: string;
+  user?: string;
+  labels?: Record<string, unknown>;
+  /** Part of either name, in any case. */
+  q?: string;
 };
 
 export type Runs = {
@@ -826,7 +844,7 @@ export type TimelineNode = {
   index: number;
   operator: string;
   state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
-  /** Whether the end of the run waited for it. */
+  /** The end of the run waited for it. */
   critical: boolean;
   attempts: (Attempt)[];
 };

@@ -1,16 +1,18 @@
-import { Alert, Anchor, Button, Group, Menu, NumberInput, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Menu, MultiSelect, NumberInput, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Copy, Play } from "lucide-react";
+import { Copy, History, Play } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
-import { ApiError, get, part, post } from "../api/client";
-import type { Form, Inputs, Plan, Run, Verdict, Workflows } from "../api/types";
-import { functionName } from "../ui/format";
+import { ApiError, get, getText, part, post } from "../api/client";
+import type { Channels, Form, Inputs, Plan, Run, Runs, Verdict, Workflows } from "../api/types";
+import { functionName, moment } from "../ui/format";
 import { packed, textOf, unpacked, type Search } from "../ui/links";
 import { Empty, Failed, Loading, Page } from "../ui/pieces";
+import { StateIcon } from "../ui/states";
 import { asCommand, asCurl, asPython, bodyOf, type Launching } from "./copies";
+import { nearest, parseExact } from "./exact";
 import { fieldOf, resolved, type Json, type Schema } from "./fields";
 import type { Stored } from "./Reference";
 import { check, ofServer, type Errors } from "./validation";
@@ -25,6 +27,7 @@ interface Start {
   pool: string;
   priority: number;
   labels: { [name: string]: string };
+  notify: string[];
 }
 
 interface Opened {
@@ -52,19 +55,19 @@ async function open(search: Search): Promise<Opened | null> {
   const stored: Record<string, Stored> = {};
   const filled = unpacked(textOf(search.form)) as Partial<Start> | undefined;
   if (again) {
-    const { values } = await get<Inputs>(`/runs/${part(again)}/inputs`);
+    const { values } = parseExact(await getText(`/runs/${part(again)}/inputs`)) as Inputs;
     for (const one of values) {
       if (!(one.name in properties)) continue;
       delete inputs[one.name];
       if (one.artifact === null) inputs[one.name] = one.json as Json;
-      else stored[one.name] = { artifact: { artifact: one.artifact, codec: one.codec, size_bytes: one.size_bytes, type: one.type }, from: `as in run ${again.slice(-12)}` };
+      else stored[one.name] = { artifact: { artifact: one.artifact, codec: one.codec, size_bytes: Number(nearest(one.size_bytes)), type: one.type }, from: `as in run ${again.slice(-12)}` };
     }
   }
   return {
     schema, doc, workflow: reference, plan: named ? "" : plan,
     start: {
       inputs: filled?.inputs ?? inputs, stored: { ...stored, ...filled?.stored }, team: filled?.team ?? run?.team ?? "", pool: filled?.pool ?? (run && run.pool !== "default" ? run.pool : ""),
-      priority: filled?.priority ?? run?.priority ?? 0, labels: filled?.labels ?? run?.labels ?? {},
+      priority: filled?.priority ?? run?.priority ?? 0, labels: filled?.labels ?? run?.labels ?? {}, notify: filled?.notify ?? [],
     },
   };
 }
@@ -122,9 +125,9 @@ function LaunchForm({ opened }: { opened: Opened }) {
   const field = useMemo(() => fieldOf(schema, "", schema), [schema]);
   const artifacts = useMemo(() => Object.fromEntries(Object.entries(state.stored).flatMap(([name, one]) => ("artifact" in one ? [[name, one.artifact]] : []))), [state.stored]);
   const inputs = useMemo(() => Object.fromEntries(Object.entries(state.inputs).filter(([name]) => !(name in artifacts))), [state.inputs, artifacts]);
-  const own = useMemo(() => check(schema, inputs, new Set(Object.keys(artifacts))), [schema, inputs, artifacts]);
+  const own = useMemo(() => check(schema, nearest(inputs), new Set(Object.keys(artifacts))), [schema, inputs, artifacts]);
   const verdict = useVerdict(workflow, inputs, artifacts);
-  const launching: Launching = { workflow, plan, inputs, artifacts, team: state.team, pool: state.pool, priority: state.priority, labels: state.labels };
+  const launching: Launching = { workflow, plan, inputs, artifacts, team: state.team, pool: state.pool, priority: state.priority, labels: state.labels, notify: state.notify };
   const launch = useMutation({
     mutationFn: () => post<Run>("/runs", bodyOf(launching)),
     onSuccess: (run) => void navigate({ to: `/runs/${run.run}` as string }),
@@ -144,7 +147,7 @@ function LaunchForm({ opened }: { opened: Opened }) {
   const top = field.kind === "record" ? field.fields : [];
 
   return (
-    <Page title={`Launch ${workflow || functionName(String(schema.title ?? ""))}`} subtitle={doc}>
+    <Page title={`Launch ${workflow || functionName(String(schema.title ?? ""))}`} subtitle={doc} actions={workflow && <AsInRun workflow={workflow} />}>
       <form onSubmit={(event) => { event.preventDefault(); submit(); }} noValidate style={{ maxWidth: 760 }}>
         <Stack gap="md">
           <Stack gap="md" className="panel" p="md">
@@ -178,6 +181,28 @@ function LaunchForm({ opened }: { opened: Opened }) {
   );
 }
 
+const EARLIER = 20;
+
+/** Fills the form in as an earlier run of the workflow was launched. */
+function AsInRun({ workflow }: { workflow: string }) {
+  const navigate = useNavigate();
+  const [isOpen, setOpen] = useState(false);
+  const name = workflow.split("@")[0];
+  const found = useQuery({ queryKey: ["earlier", name], queryFn: ({ signal }) => get<Runs>("/runs", { name, limit: EARLIER }, signal), enabled: isOpen });
+  return (
+    <Menu shadow="md" position="bottom-end" opened={isOpen} onChange={setOpen}>
+      <Menu.Target><Button variant="default" leftSection={<History size={15} />}>As in run…</Button></Menu.Target>
+      <Menu.Dropdown mah={360} style={{ overflowY: "auto" }}>
+        {found.isPending ? <Menu.Label>Loading…</Menu.Label> : found.isError ? <Menu.Label>{found.error.message}</Menu.Label> : found.data.runs.length === 0 ? <Menu.Label>It has not run yet</Menu.Label> : found.data.runs.map((run) => (
+          <Menu.Item key={run.run} leftSection={<StateIcon state={run.state} />} onClick={() => void navigate({ to: "/launch" as string, search: { workflow, again: run.run } as never })}>
+            {moment(run.submitted_at)} <Text span size="xs" c="dimmed">{run.launched_as} by {run.user}{Object.entries(run.labels).slice(0, 2).map(([label, value]) => `, ${label}: ${value}`)}</Text>
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
 /** What the State Tracker would say, without a launch; nothing while it is not known. */
 function useVerdict(workflow: string, inputs: { [name: string]: Json }, artifacts: { [name: string]: unknown }): Errors {
   const body = useMemo(() => ({ inputs, artifacts }), [inputs, artifacts]);
@@ -189,7 +214,8 @@ function useVerdict(workflow: string, inputs: { [name: string]: Json }, artifact
 
 function Options({ state, change }: { state: Start; change: (changed: Partial<Start>) => void }) {
   const [words, setWords] = useState(() => Object.entries(state.labels).map(([name, value]) => `${name}=${value}`).join(", "));
-  const [isOpen, setOpen] = useState(Boolean(state.team || state.pool || state.priority || words));
+  const [isOpen, setOpen] = useState(Boolean(state.team || state.pool || state.priority || words || state.notify.length));
+  const channels = useQuery({ queryKey: ["channels"], queryFn: ({ signal }) => get<Channels>("/notifications/channels", {}, signal), enabled: isOpen, retry: false });
   useEffect(() => {
     const pairs = words.split(",").map((one) => one.trim()).filter(Boolean).map((one): [string, string] => [one.split("=")[0].trim(), one.split("=").slice(1).join("=").trim()]);
     change({ labels: Object.fromEntries(pairs) });
@@ -205,6 +231,10 @@ function Options({ state, change }: { state: Start; change: (changed: Partial<St
           <NumberInput label="Priority" description={undefined} value={state.priority} allowDecimal={false} onChange={(value) => change({ priority: Number(value) || 0 })} />
         </Group>
         <TextInput label="Labels" placeholder="ticket=42, owner=Ada" value={words} onChange={(event) => setWords(event.currentTarget.value)} />
+        <MultiSelect
+          label="Notify" description="Channels that get a message when the run ends" placeholder={state.notify.length ? undefined : channels.data?.channels.length === 0 ? "There are no channels yet" : "Nobody"} inputWrapperOrder={["label", "description", "input", "error"]}
+          data={[...new Set([...state.notify, ...(channels.data?.channels.map((one) => one.name) ?? [])])]} value={state.notify} onChange={(notify) => change({ notify })} searchable clearable clearButtonProps={{ "aria-label": "Notify nobody" }}
+        />
       </Stack>
     </details>
   );

@@ -1,9 +1,11 @@
 // Inputs that are stored values: an output of another run, or a file from this computer.
-import { Anchor, Button, Group, Text, TextInput } from "@mantine/core";
+import { Anchor, Autocomplete, Button, Group, Text } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { answerOf, get, OURS, part } from "../api/client";
-import type { ArtifactInput, StoredArtifact, Values } from "../api/types";
-import { bytes } from "../ui/format";
+import type { ArtifactInput, OutputReference, References, StoredArtifact, Values } from "../api/types";
+import { bytes, functionName, moment } from "../ui/format";
 import type { Json } from "./fields";
 
 /** What an input is set to; `from` says where it is from, in words. */
@@ -35,8 +37,18 @@ export function parsed(text: string): { run: string; node: string; output: strin
 export function Reference({ of, label, given, setGiven, setValue }: { of: string; label: string; given: Stored | undefined; setGiven: (value: Stored | undefined) => void; setValue: (value: Json | undefined) => void }) {
   const [text, setText] = useState("");
   const [problem, setProblem] = useState("");
-  const use = async () => {
-    const found = parsed(text);
+  const [query] = useDebouncedValue(text, 250);
+  const isFile = of === "a file";
+  const earlier = useQuery({
+    queryKey: ["references", of, query],
+    queryFn: ({ signal }) => get<References>("/references", { type: of, q: query }, signal),
+    enabled: !isFile,
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+  const offered = new Map(earlier.data?.references.map((one) => [`${one.run}/${one.node}.${one.output}`, one]));
+  const use = async (words: string) => {
+    const found = parsed(words);
     if (!found) return setProblem("expected RUN/NODE.OUTPUT, such as 01a2…/train.model");
     try {
       const { values } = await get<Values>(`/runs/${part(found.run)}/nodes/${part(found.node)}/values`);
@@ -59,8 +71,22 @@ export function Reference({ of, label, given, setGiven, setValue }: { of: string
   }
   return (
     <Group gap="xs" align="flex-start">
-      <TextInput style={{ flex: 1 }} aria-label={`Output of a run for ${label}`} placeholder={`An output that is ${of}: RUN/NODE.OUTPUT`} value={text} error={problem || (given && "problem" in given ? given.problem : undefined)} onChange={(event) => setText(event.currentTarget.value)} onKeyDown={(event) => { if (event.key === "Enter") { event.preventDefault(); void use(); } }} />
-      <Button variant="default" disabled={!text} onClick={() => void use()}>Use</Button>
+      <Autocomplete
+        style={{ flex: 1 }} aria-label={`Output of a run for ${label}`} placeholder={isFile ? "An output that is a file: RUN/NODE.OUTPUT" : `Search for ${of}, or type RUN/NODE.OUTPUT`} value={text} error={problem || (given && "problem" in given ? given.problem : undefined)}
+        data={[...offered.keys()]} filter={({ options }) => options} maxDropdownHeight={280} onChange={setText} onOptionSubmit={(chosen) => void use(chosen)}
+        renderOption={({ option }) => <Offered of={offered.get(option.value)} />}
+      />
+      <Button variant="default" disabled={!text} onClick={() => void use(text)}>Use</Button>
     </Group>
+  );
+}
+
+function Offered({ of }: { of: OutputReference | undefined }) {
+  if (!of) return null;
+  return (
+    <div style={{ minWidth: 0 }}>
+      <Text size="sm" className="cut"><b>{of.node}.{of.output}</b> of {functionName(of.workflow)}</Text>
+      <Text size="xs" c="dimmed" className="cut">{of.type}, {moment(of.ended_at)}, run {of.run.slice(-12)}</Text>
+    </div>
   );
 }

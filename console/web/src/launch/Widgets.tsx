@@ -2,6 +2,7 @@
 import { ActionIcon, Anchor, Button, FileInput, Group, Input, JsonInput, NumberInput, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
 import { Plus, Trash2 } from "lucide-react";
 import { useId, useState, type ReactNode } from "react";
+import { isRaw, parseExact } from "./exact";
 import { branchOf, initial, nameOf, numberOf, type Field, type Json, type Schema } from "./fields";
 import { Reference, uploaded, type Stored } from "./Reference";
 import { escaped, type Errors } from "./validation";
@@ -24,7 +25,6 @@ interface Props {
 }
 
 const LONG = 60;
-const WHOLE_MAX = Number.MAX_SAFE_INTEGER;
 
 export function Widget(props: Props): ReactNode {
   const { field, value, change, pointer, label, isRequired, context } = props;
@@ -41,7 +41,7 @@ export function Widget(props: Props): ReactNode {
     }
     case "number":
       if (field.words.length) return <FloatBox {...props} words={field.words} common={common} />;
-      if (typeof value === "string" || (typeof value === "number" && Math.abs(value) > WHOLE_MAX)) return <JsonBox {...props} common={common} />;
+      if (typeof value === "string" || isRaw(value)) return <JsonBox {...props} common={common} />;
       return <NumberInput {...common} value={typeof value === "number" ? value : ""} placeholder={field.isOptional ? "None" : undefined} min={field.minimum} max={field.maximum} clampBehavior="none" onChange={(next) => change(next === "" ? none : Number(next))} />;
     case "switch":
       if (field.isOptional) return <Select {...common} data={["yes", "no"]} clearable placeholder="None" value={value === true ? "yes" : value === false ? "no" : null} onChange={(next) => change(next === null ? null : next === "yes")} />;
@@ -106,7 +106,7 @@ const wordOf = (json: string): string => {
   const value = JSON.parse(json) as Json;
   return typeof value === "string" ? value : json;
 };
-const isObject = (value: unknown): value is { [name: string]: Json } => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is { [name: string]: Json } => typeof value === "object" && value !== null && !Array.isArray(value) && !isRaw(value);
 const replaced = (list: Json[], index: number, value: Json): Json[] => list.map((one, at) => (at === index ? value : one));
 
 export function withPart<T>(record: { [name: string]: T }, name: string, value: T | undefined): { [name: string]: T } {
@@ -221,7 +221,7 @@ function JsonBox({ value, change, field, common }: Props & { common: object }) {
           return;
         }
         try {
-          change(JSON.parse(words) as Json);
+          change(parseExact(words) as Json);
           setProblem("");
         } catch {
           setProblem("is not JSON yet");

@@ -1,4 +1,5 @@
 // A launch in other words: Python, the command line, curl.
+import { isRaw } from "./exact";
 import type { Json } from "./fields";
 
 export interface Launching {
@@ -10,6 +11,7 @@ export interface Launching {
   pool: string;
   priority: number;
   labels: { [name: string]: string };
+  notify: string[];
 }
 
 /** The body of POST /v1/runs; what is not set is left out. */
@@ -21,6 +23,7 @@ export function bodyOf(one: Launching): { [name: string]: unknown } {
   if (one.pool) body.pool = one.pool;
   if (one.priority) body.priority = one.priority;
   if (Object.keys(one.labels).length) body.labels = one.labels;
+  if (one.notify.length) body.notify = one.notify;
   return body;
 }
 
@@ -37,6 +40,7 @@ export function asCommand(one: Launching): string {
   if (one.pool) words.push("--pool", one.pool);
   if (one.priority) words.push("--priority", String(one.priority));
   for (const [name, value] of Object.entries(one.labels)) words.push("--label", `${name}=${value}`);
+  for (const channel of one.notify) words.push("--notify", channel);
   for (const [name, value] of Object.entries(one.inputs)) words.push("--input", `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
   return words.map(quoted).join(" ");
 }
@@ -50,6 +54,7 @@ export function python(value: Json, indent: string): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map((one) => python(one, indent)).join(", ")}]`;
+  if (isRaw(value)) return value.rawJSON;
   if (typeof value === "object") {
     const inner = `${indent}    `;
     const lines = Object.entries(value).map(([name, one]) => `${inner}${JSON.stringify(name)}: ${python(one, inner)},\n`);

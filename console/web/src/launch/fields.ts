@@ -1,6 +1,8 @@
 // What a form is made of, from the JSON Schema of a workflow's inputs. Pure; every schema becomes something that can be filled in.
 
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+import { isRaw, type RawNumber } from "./exact";
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json } | RawNumber;
 export type Schema = { [word: string]: unknown };
 
 interface Common {
@@ -28,7 +30,7 @@ export type Field = Common &
   );
 
 const DEPTH_MAX = 12;
-const isSchema = (value: unknown): value is Schema => typeof value === "object" && value !== null && !Array.isArray(value);
+const isSchema = (value: unknown): value is Schema => typeof value === "object" && value !== null && !Array.isArray(value) && !isRaw(value);
 
 /** "learning_rate" and "learningRate" -> "Learning rate". */
 export function titleOf(name: string): string {
@@ -197,6 +199,7 @@ function fit(field: Field, value: Json | undefined): number {
       return typeof value === "string" ? 2 : 0;
     case "number":
       if (typeof value === "string") return field.words.includes(value) ? 3 : 0;
+      if (isRaw(value)) return field.isWhole === /^-?\d+$/.test(value.rawJSON) ? 3 : 2;
       return typeof value !== "number" ? 0 : field.isWhole ? (Number.isInteger(value) ? 3 : 0) : 2;
     case "switch":
       return typeof value === "boolean" ? 2 : 0;

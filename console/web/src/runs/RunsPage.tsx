@@ -1,21 +1,21 @@
-import { Box, Button, Checkbox, Group, Select, Table, Text, TextInput, Tooltip } from "@mantine/core";
+import { Alert, Box, Button, Checkbox, Group, Select, Table, Text, TextInput, Tooltip } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { GitCompareArrows, Play, Search as SearchIcon, X } from "lucide-react";
-import { useState } from "react";
+import { GitCompareArrows, Play, Search as SearchIcon, Unplug, X } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
 import { get } from "../api/client";
-import type { ListedRun, RunCounts, Runs } from "../api/types";
+import type { ListedRun, Runs } from "../api/types";
 import { ago, between, count, duration, functionName, moment, shortId } from "../ui/format";
 import { listOf, textOf, type Search } from "../ui/links";
 import { Empty, Failed, Loading, Page, useNow } from "../ui/pieces";
 import { StateBar, StateIcon, StateWord } from "../ui/states";
 import { LOOKS, type State } from "../ui/theme";
 import { BulkCancel } from "./BulkCancel";
+import { useCounts, useRuns } from "./useRuns";
+import { Views } from "./Views";
 
-const STATES: State[] = ["running", "succeeded", "failed", "cancelled"];
-const EVERY_MS = 2_000;
-const PAGE = 50;
+const STATES: State[] = ["running", "cancelling", "succeeded", "failed", "cancelled"];
 const COMPARED_MAX = 6;
 
 export function RunsPage() {
@@ -24,18 +24,10 @@ export function RunsPage() {
   const [chosen, setChosen] = useState<string[]>([]);
   const now = useNow(1_000);
   const states = listOf(search.state);
-  const filters = { q: textOf(search.q), workflow: textOf(search.workflow), name: textOf(search.name), team: textOf(search.team), label: listOf(search.label), state: states };
+  const filters = { q: textOf(search.q), workflow: textOf(search.workflow), name: textOf(search.name), team: textOf(search.team), user: textOf(search.user), label: listOf(search.label), state: states };
   const change = (changed: Search) => void navigate({ to: "/runs" as string, search: { ...search, ...changed } as never, replace: true });
 
-  const runs = useInfiniteQuery({
-    queryKey: ["runs", filters],
-    queryFn: ({ pageParam, signal }) => get<Runs>("/runs", { ...filters, limit: PAGE, after: pageParam }, signal),
-    initialPageParam: "",
-    getNextPageParam: (page) => page.next ?? undefined,
-    refetchInterval: (query) => (query.state.status === "error" ? 5_000 : (query.state.data?.pages.length ?? 0) > 3 ? false : EVERY_MS),
-    placeholderData: keepPreviousData,
-  });
-  const found = runs.data?.pages.flatMap((page) => page.runs) ?? [];
+  const { runs, found, isConnected } = useRuns(filters);
   const isFiltered = Object.values(filters).some((value) => value !== undefined && value.length > 0);
   const toggle = (run: string) => setChosen((old) => (old.includes(run) ? old.filter((one) => one !== run) : [...old, run].slice(-COMPARED_MAX)));
 
@@ -44,7 +36,8 @@ export function RunsPage() {
       title="Runs"
       actions={
         <>
-          {filters.workflow || filters.team ? <BulkCancel filter={filters} /> : null}
+          <Views search={search} show={(next) => void navigate({ to: "/runs" as string, search: next as never })} />
+          {isFiltered && <BulkCancel filter={filters} />}
           {chosen.length > 1 && (
             <Button variant="default" leftSection={<GitCompareArrows size={16} />} onClick={() => void navigate({ to: "/compare" as string, search: { run: chosen } as never })}>
               Compare {chosen.length}
@@ -55,6 +48,7 @@ export function RunsPage() {
       }
     >
       <Filters search={search} states={states} change={change} />
+      {!isConnected && <Alert color="orange" variant="outline" icon={<Unplug size={18} />} role="status">The gateway does not respond. What is shown may be old; it goes on as soon as the gateway is back.</Alert>}
       {runs.isError && <Failed error={runs.error} retry={() => void runs.refetch()} />}
       {runs.isPending ? (
         <Loading what="runs" />
@@ -62,7 +56,7 @@ export function RunsPage() {
         !runs.isError && (
           <div className="panel">
             {isFiltered ? (
-              <Empty title="No run matches these filters"><Button variant="default" size="xs" mt={6} onClick={() => change({ state: [], workflow: "", team: "", q: "", name: "", label: [] })}>Show all runs</Button></Empty>
+              <Empty title="No run matches these filters"><Button variant="default" size="xs" mt={6} onClick={() => change({ state: [], workflow: "", team: "", user: "", q: "", name: "", label: [] })}>Show all runs</Button></Empty>
             ) : (
               <Empty title="Nothing has run yet">Launch a <Link to={"/workflows" as string}>deployed workflow</Link>, or run one from a file: <span className="mono">penstock run hello.py:hello</span></Empty>
             )}
@@ -123,21 +117,20 @@ function Row({ run, now, isChosen, toggle }: { run: ListedRun; now: number; isCh
   );
 }
 
-/** How many runs there are in each state. */
-function useCounts(filters: Record<string, string | string[] | undefined>): Partial<Record<State, string>> {
-  const counts = useQuery({
-    queryKey: ["runs:count", filters],
-    queryFn: ({ signal }) => get<RunCounts>("/runs:count", filters, signal),
-    refetchInterval: EVERY_MS,
-    placeholderData: keepPreviousData,
-  });
-  return Object.fromEntries((counts.data?.counts ?? []).map((one) => [one.state, `${count(one.runs)}${one.capped ? "+" : ""}`]));
-}
-
 function Filters({ search, states, change }: { search: Search; states: string[]; change: (changed: Search) => void }) {
   const [words, setWords] = useState(textOf(search.q) ?? "");
-  const later = useDebouncedCallback((value: string) => change({ q: value }), 300);
-  const counts = useCounts({ q: textOf(search.q), workflow: textOf(search.workflow), name: textOf(search.name), team: textOf(search.team), label: listOf(search.label) });
+  const sent = useRef(words);
+  const later = useDebouncedCallback((value: string) => {
+    sent.current = value;
+    change({ q: value });
+  }, 300);
+  // A view that is chosen has its own words; those that are being typed stay.
+  const asked = textOf(search.q) ?? "";
+  useEffect(() => {
+    if (asked !== sent.current) setWords(asked);
+    sent.current = asked;
+  }, [asked]);
+  const counts = useCounts({ q: textOf(search.q), workflow: textOf(search.workflow), name: textOf(search.name), team: textOf(search.team), user: textOf(search.user), label: listOf(search.label) });
   const known = useQuery({ queryKey: ["workflow-names"], queryFn: () => get<Runs>("/runs", { limit: 200 }), staleTime: 30_000 });
   const teams = [...new Set(known.data?.runs.map((run) => run.team).filter(Boolean))].sort();
   const toggle = (state: string) => change({ state: states.includes(state) ? states.filter((one) => one !== state) : [...states, state] });
@@ -150,13 +143,13 @@ function Filters({ search, states, change }: { search: Search; states: string[];
       <datalist id="workflow-names">{[...new Set(known.data?.runs.map((run) => run.workflow))].map((name) => <option key={name} value={name} />)}</datalist>
       {teams.length > 0 && <Select w={150} placeholder="Any team" aria-label="Team" data={teams} value={textOf(search.team) ?? null} clearable clearButtonProps={{ "aria-label": "Any team" }} onChange={(team) => change({ team: team ?? "" })} />}
       <Group gap={6} role="group" aria-label="States">
-        {STATES.map((state) => (
+        {STATES.filter((state) => state !== "cancelling" || counts[state] !== undefined || states.includes(state)).map((state) => (
           <button key={state} type="button" className="chip" aria-pressed={states.includes(state)} onClick={() => toggle(state)}>
             <StateIcon state={state} size={13} /> {LOOKS[state].word}{counts[state] !== undefined && <b>{counts[state]}</b>}
           </button>
         ))}
       </Group>
-      {(["workflow", "name", "label"] as const).flatMap((kind) => listOf(search[kind]).map((value) => (
+      {(["workflow", "name", "user", "label"] as const).flatMap((kind) => listOf(search[kind]).map((value) => (
         <button key={`${kind} ${value}`} type="button" className="chip" aria-pressed onClick={() => change({ [kind]: listOf(search[kind]).filter((one) => one !== value) })} title="Remove this filter"><span className="cut" style={{ maxWidth: 220 }}>{value}</span> <X size={13} aria-label="remove" /></button>
       )))}
     </Group>

@@ -1,3 +1,5 @@
+import { parseExact } from "../launch/exact";
+
 // What a page shows is in its address. A value is text or a list of texts; what is empty is left out.
 
 export type Search = Record<string, string | string[]>;
@@ -43,7 +45,7 @@ export function unpacked(text: string | undefined): unknown {
   if (!text) return undefined;
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (char) => char.charCodeAt(0))));
+    return parseExact(new TextDecoder().decode(Uint8Array.from(binary, (char) => char.charCodeAt(0))));
   } catch {
     return undefined;
   }
