@@ -31,7 +31,7 @@ class _Output(NamedTuple):
 @router.get("/references", response_model=overview_models.References)
 async def list_references(
     here: Here,
-    type: Annotated[NameFilter, Query(description="As `x-type` or `x-kind` of a schema, such as `Model[Net]`.")],
+    type: Annotated[NameFilter, Query(description="As `x-type` or `x-kind` of a schema.", examples=["Model[Net]"])],
     q: Annotated[NameFilter, Query(description="Part of the workflow, the node or the run, in any case.")] = "",
     limit: Annotated[int, Query(ge=1, le=REFERENCES_MAX)] = 20,
 ) -> Response:
