@@ -26,9 +26,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
     assert "cannot write" in capsys.readouterr().err
 
 
-def test_many_nodes_that_differ_are_a_few_boxes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_many_nodes_that_differ_are_a_few_boxes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flow = tmp_path / "large_flow.py"
     flow.write_text(
         "import random\n"
