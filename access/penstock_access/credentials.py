@@ -104,6 +104,12 @@ class Channel:
         return carry
 
 
+def token_id(api_token: str) -> str:
+    """Return the part of an API token that is not secret; empty if it is none."""
+    parts = api_token.split("_")
+    return parts[1] if api_token.startswith(API_TOKEN) and len(parts) > 2 else ""
+
+
 def bearer(value: Any) -> str:
     """Return the token of an authorization header; empty if it has none."""
     text = value if isinstance(value, str) else cast(bytes, value or b"").decode("latin-1")

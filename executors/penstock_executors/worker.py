@@ -49,7 +49,6 @@ def run(
     """
     logs.configure("penstock-worker")
     try:
-        tls.choose(tls.from_environment())
         if tls.chosen().certificate:  # without one, servers that do not ask for it are encrypted all the same
             certificates.check(tls.chosen())
         if metrics_listen:

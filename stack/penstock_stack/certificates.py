@@ -108,6 +108,13 @@ def issue(
     return Issued(folder / CA_FILE, path, key_path, identity, ends)
 
 
+def issue_of(folder: Path, deployment: str, role: str, *, hosts: Sequence[str] = LOCAL) -> Issued:
+    """Issue a certificate of the authority in a folder, which is made if it is not there. Raises BadRequest."""
+    if not (folder / CA_FILE).exists():
+        make_authority(folder, deployment)
+    return issue(folder, role, hosts=hosts)
+
+
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey, str]:
     try:
         certificate = x509.load_pem_x509_certificate((folder / CA_FILE).read_bytes())

@@ -39,5 +39,13 @@ class OtherVersion(StackError):
         self.folder = folder
 
 
+class NotGuarded(StackError):
+    """The stack would be open to other machines."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} can be reached from other machines, which requires --access and --tls")
+        self.host = host
+
+
 class NotStarted(StackError):
     """A part of the stack did not come up; the text says which, why and what to do."""

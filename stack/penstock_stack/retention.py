@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from penstock.client import AsyncClient
@@ -18,9 +19,15 @@ class Retention:
     """Removes ended runs once they are older, until `stop`."""
 
     def __init__(
-        self, address: str, older_than_s: float, *, first_after_s: float = FIRST_AFTER_S, every_s: float = EVERY_S
+        self,
+        address: str,
+        older_than_s: float,
+        token: Callable[[], str] = str,
+        *,
+        first_after_s: float = FIRST_AFTER_S,
+        every_s: float = EVERY_S,
     ) -> None:
-        self._address, self._older_than_s = address, older_than_s
+        self._address, self._older_than_s, self._token = address, older_than_s, token
         self._task = asyncio.create_task(self._keep(first_after_s, every_s))
 
     async def stop(self) -> None:
@@ -32,7 +39,7 @@ class Retention:
         await asyncio.sleep(first_after_s)
         while True:
             try:
-                async with AsyncClient(self._address, program="penstock-retention") as client:
+                async with AsyncClient(self._address, program="penstock-retention", token=self._token()) as client:
                     removed = await client.collect(self._older_than_s)
                 log.info(
                     "retention: removed %d runs and %d artifacts (%d bytes)",

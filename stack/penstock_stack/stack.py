@@ -6,12 +6,14 @@ import asyncio
 import importlib
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from penstock.client.discovery import Running, announce, withdraw
+from penstock_access.rules import Of
 from penstock_action_service.app import ActionService
 from penstock_artifact_store import LocalStore
 from penstock_artifact_store import measures as artifact_measures
@@ -27,8 +29,10 @@ from penstock_proto import tls
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_registry.app import Registry
 from penstock_service import channels, grpc_server
+from penstock_service.access import Access
 from penstock_service.errors import PortInUse
-from penstock_service.settings import BadAddress, split_address
+from penstock_service.guard import by_run
+from penstock_service.settings import BadAddress, is_loopback, split_address
 from penstock_service.watchdog import Watchdog
 from penstock_state_tracker.app import StateTracker, prepare
 from penstock_state_tracker.deployment import Deployment
@@ -37,7 +41,9 @@ from penstock_stream.local import LocalStream
 from penstock_stream.stream import Stream
 from pydantic import ValidationError
 
-from .errors import StackError
+from . import certificates
+from .access import Secured
+from .errors import NotGuarded, StackError
 from .folder import DataFolder
 from .keeper import Keeper
 from .ports import HOST, choose_port
@@ -47,6 +53,7 @@ from .worker import EmbeddedWorker
 
 DATABASE = "penstock"
 NAME = "embedded"
+CERTIFICATES = "certificates"
 LOADED_MAX_S = 60.0
 log = logging.getLogger(__name__)
 
@@ -67,6 +74,9 @@ class Settings:
         is_http_port_open: Another port will do where that one is in use.
         retention_s: Ended runs that are older are removed, with what only they refer to; None keeps all.
         attended: It ends with the command that started it; clients are told.
+        access: Whether services verify who calls; None is as this data folder was served before, at first not.
+        tls: Connections are encrypted, with certificates of an authority of its own.
+        host: Address to listen on. Beyond loopback, that requires both.
     """
 
     port: int = 0
@@ -82,6 +92,9 @@ class Settings:
     is_http_port_open: bool = False
     retention_s: float | None = None
     attended: bool = False
+    access: bool | None = None
+    tls: bool = False
+    host: str = HOST
 
 
 class Stack:
@@ -90,12 +103,18 @@ class Stack:
     def __init__(self, data: Path, settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
         self._folder = DataFolder(data)
+        self._secured = Secured(self._folder.path)
+        self._tls = tls.Tls()
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self.address = ""
         # HOST:PORT of /metrics; empty if it is not served.
         self.metrics_address = ""
         # HOST:PORT of the REST API; empty if it is not served.
         self.http_address = ""
+        # Of its authority; empty if nothing is encrypted.
+        self.ca = ""
+        # File with the token of the first admin; None if access control is off.
+        self.admin_token: Path | None = None
         # HOST:PORT of the broker that the streams go through; empty if there is none.
         self.kafka_address = ""
 
@@ -122,11 +141,11 @@ class Stack:
                 log.exception("%s did not stop cleanly", name)
 
     async def _start(self) -> None:
-        # All parts are in this process, or on loopback.
-        tls.choose(tls.Tls())
         settings, path = self._settings, self._folder.path
+        is_guarded = self._is_guarded()
         shards = self._folder.open(settings.shards).shards
         self._stops.append(("folder", _blocking(self._folder.close, here=True)))
+        self._use_certificates()
         watchdog = Watchdog()
         watchdog.start()
         self._stops.append(("watchdog", watchdog.stop))
@@ -142,18 +161,20 @@ class Stack:
         self._stops.append(("stream's metrics", _blocking(measures.register(stream), here=True)))
         store = LocalStore(path / "artifacts")
         self._stops.append(("artifacts' metrics", _blocking(artifact_measures.register(store), here=True)))
-        server = grpc_server.server(grpc_server.ServerOptions(host=HOST, port=port))
+        access = self._access() if is_guarded else None
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
         self._stops.append(("state tracker", tracker.stop))
         await tracker.start()
+        registry = Registry(url, [self.address], is_authority=is_guarded)
+        self._stops.append(("registry", registry.stop))
+        await registry.start()
+        guards = [access.guard({Of.RUN: by_run(tracker.team_of), Of.WORKFLOW: registry.team_of})] if access else []
+        server = grpc_server.server(grpc_server.ServerOptions(host=settings.host, port=port, tls=self._tls), guards)
         tracker.register(server)
         unlocking = DependencyManager(stream, [self.address], range(shards))
         unlocking.register(server)
         granting = self._action_service(url, stream, shards)
         granting.register(server)
-        registry = Registry(url, [self.address])
-        self._stops.append(("registry", registry.stop))
-        await registry.start()
         registry.register(server)
         history = History(stream, database_url=url, state_trackers=[self.address], shards=range(shards))
         history.register(server)
@@ -165,6 +186,8 @@ class Stack:
         server.serves(artifact_pb2.DESCRIPTOR.services_by_name["ArtifactStoreService"].full_name)
         self._stops.append(("server", server.stop))
         await server.start()
+        if access is not None:
+            self._stops.append(("access control", access.stop))
         self._stops.append(("dependency manager", unlocking.stop))
         await unlocking.start()
         self._stops.append(("action service", granting.stop))
@@ -178,13 +201,46 @@ class Stack:
         if settings.workers:
             await self._worker(store, granting)
         await server.set_serving()
+        if is_guarded:
+            self.admin_token = await self._secured.make_tokens(self.address, tls.chosen(), workers=False)
         if settings.http_port is not None:
             await self._gateway(settings.http_port)
         if settings.retention_s is not None:
-            self._stops.append(("retention", Retention(self.address, settings.retention_s).stop))
-        announce(path, Running(self.address, os.getpid(), settings.attended, self.http_address))
-        self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
+            self._stops.append(("retention", self._retention(settings.retention_s).stop))
+        self._announce(path)
         log.info("penstock %s listens on %s, its data is in %s", version("penstock-stack"), self.address, path)
+
+    def _is_guarded(self) -> bool:
+        """Whether services verify who calls; raise NotGuarded."""
+        settings = self._settings
+        is_guarded = self._secured.is_set_up if settings.access is None else settings.access
+        if not is_loopback(settings.host) and not (is_guarded and settings.tls):
+            raise NotGuarded(settings.host)
+        return is_guarded
+
+    def _use_certificates(self) -> None:
+        """Let all parts, which call each other on loopback, be encrypted or not."""
+        files, settings = tls.Tls(), self._settings
+        if settings.tls:
+            hosts = list(dict.fromkeys([*certificates.LOCAL, socket.gethostname(), settings.host]))
+            issued = certificates.issue_of(self._folder.path / CERTIFICATES, "stack", NAME, hosts=hosts)
+            self.ca = str(issued.ca)
+            files, self._tls = tls.Tls(ca=self.ca), issued.tls
+        tls.choose(files)
+        self._stops.append(("certificates", _blocking(lambda: tls.choose(tls.Tls()), here=True)))
+
+    def _access(self) -> Access:
+        """Let all channels that are opened from now on carry a token of a service."""
+        return Access(self._secured.key(), self.address, "penstock", NAME)
+
+    def _announce(self, path: Path) -> None:
+        token_file = str(self.admin_token or "")
+        attended, pid = self._settings.attended, os.getpid()
+        announce(path, Running(self.address, pid, attended, self.http_address, token_file, self.ca))
+        self._stops.append(("announcement", _blocking(lambda: withdraw(path), here=True)))
+
+    def _retention(self, older_than_s: float) -> Retention:
+        return Retention(self.address, older_than_s, self._secured.token if self.admin_token else str)
 
     async def _load_gateway(self) -> None:
         """Import it, which takes a second, while Postgres starts."""
@@ -196,7 +252,9 @@ class Stack:
         from penstock_gateway.app import Gateway
 
         async def listen(port: int) -> None:
-            gateway = Gateway(self.address, host=HOST, port=choose_port(port))
+            host, files = self._settings.host, self._tls if self._settings.tls else None
+            hosts = [] if is_loopback(host) else [host, socket.gethostname()]
+            gateway = Gateway(self.address, host=host, port=choose_port(port), hosts=hosts, tls=files)
             self._stops.append(("gateway", gateway.stop))
             await gateway.start()
             self.http_address = gateway.address

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import asyncio
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ from penstock_proto.channels import open_blocking_channel
 from penstock_service.health import is_ready
 
 from . import certificates, compose
-from .access import SERVICE_KEY, Secured
+from .access import Secured
 from .compose import Described
 from .errors import NotStarted, StackError
 from .kafka import EmbeddedKafka
@@ -201,10 +202,11 @@ class Topology:
             instance.start()
         if self._access is not None:  # their tokens come from the authority
             self.wait_ready(workers=False)
+            asyncio.run(self._access.make_tokens(self.address, self.tls, workers=True))
         for instance in self.instances.values():
             if not instance.health:
                 if self._access is not None:
-                    instance.set(self._access.of_worker(self.address, self.addresses("registry")[0], self.tls))
+                    instance.set(self._access.of_worker(self.addresses("registry")[0]))
                 instance.start()
         self.wait_ready()
 
@@ -233,8 +235,13 @@ class Topology:
         return sum(_workers(address, self.tls, token) for address in self.addresses("action-service"))
 
     def token(self) -> str:
-        """Return a token of a service, valid for minutes, by which the deployment is set up; empty without access."""
+        """Return a token of a service, which may do everything for minutes; empty without access."""
         return "" if self._access is None else self._access.token()
+
+    @property
+    def admin_token(self) -> Path | None:
+        """The file with the token of the first admin; None without access."""
+        return None if self._access is None else self._access.admin_token
 
     def _described(self) -> dict[str, Described]:
         """Read the file; return the services that run here."""
@@ -284,9 +291,7 @@ class Topology:
     def _make_authority(self) -> None:
         """Make what issues certificates, and one for clients; nothing if there is one from before."""
         if self.certificates is not None:
-            if not (self.certificates / certificates.CA_FILE).exists():
-                certificates.make_authority(self.certificates, "suite")
-            self.tls = certificates.issue(self.certificates, "user").tls
+            self.tls = certificates.issue_of(self.certificates, "suite", "user").tls
 
     def _encryption(self, one: Described, name: str) -> dict[str, str]:
         """Return the variables of an instance that has a certificate of its own."""
@@ -404,9 +409,8 @@ def _announce(suite: Topology) -> None:
     if suite.tls.is_used:
         for name, path in ((tls.CA, suite.tls.ca), (tls.CERTIFICATE, suite.tls.certificate), (tls.KEY, suite.tls.key)):
             print(f"  export {name}={path}", file=sys.stderr)
-    if suite.token():
-        key = suite.folder / SERVICE_KEY
-        print(f"  export PENSTOCK_TOKEN=$({sys.executable} -m penstock_access token {key})", file=sys.stderr)
+    if suite.admin_token is not None:
+        print(f"  export PENSTOCK_TOKEN_FILE={suite.admin_token}", file=sys.stderr)
     print(f"  {penstock} run examples/hello.py", file=sys.stderr)
     print(f"  {penstock} workers", file=sys.stderr)
     for name, instance in suite.instances.items():

@@ -17,6 +17,7 @@ from penstock_service.errors import ServiceError
 from penstock_service.runtime import settle_garbage
 
 from .errors import FolderInUse, StackError
+from .ports import HOST
 from .stack import Settings, Stack
 
 LOG_FILE = "stack.log"
@@ -37,6 +38,9 @@ def up(
     metrics_port: int | None = None,
     http_port: int | None = None,
     retention_s: float | None = None,
+    access: bool | None = None,
+    tls: bool = False,
+    host: str = HOST,
 ) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     logs.configure("penstock", as_json=False)
@@ -53,6 +57,9 @@ def up(
         http_port=HTTP_PORT if http_port is None else http_port,
         is_http_port_open=http_port is None,
         retention_s=retention_s,
+        access=access,
+        tls=tls,
+        host=host,
     )
     return _run(data, settings)
 
@@ -120,11 +127,16 @@ def _ready(data: Path, stack: Stack, settings: Settings) -> None:
         if stack.kafka_address:
             print(f"events on Kafka at {stack.kafka_address}, topic penstock.events", file=sys.stderr)
         if stack.http_address:
-            print(f"REST API on http://{stack.http_address}/v1", file=sys.stderr)
+            scheme = "https" if stack.ca else "http"
+            print(f"REST API on {scheme}://{stack.http_address}/v1", file=sys.stderr)
             if is_built():
-                print(f"console on http://{stack.http_address}/", file=sys.stderr)
+                print(f"console on {scheme}://{stack.http_address}/", file=sys.stderr)
         if stack.metrics_address:
             print(f"metrics on http://{stack.metrics_address}/metrics", file=sys.stderr)
+        if stack.ca:
+            print(f"TLS with the authority in {stack.ca}", file=sys.stderr)
+        if stack.admin_token:
+            print(f"access control is on; your token is in {stack.admin_token}, and commands find it", file=sys.stderr)
         print(
             f"ready on {stack.address}, data in {data}; Ctrl-C stops it, and runs continue at the next start",
             file=sys.stderr,

@@ -12,9 +12,9 @@ from tests.system.test_getting_started import prints
 PAGE = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
 
 
-def typed() -> Iterator[tuple[str, list[str]]]:
+def typed(page: str) -> Iterator[tuple[str, list[str]]]:
     """Each command with what the page says it prints."""
-    for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL):
+    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
         for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *expected = entry.rstrip().split("\n")
             yield command, expected
@@ -25,7 +25,7 @@ def test_the_page_is_true(rest_stack: Served, url: str, tmp_path: Path) -> None:
     (tmp_path / "greeting.py").write_text(program)
     known = {"$API": url, "PLAN": "", "RUN": ""}
     count = 0
-    for command, expected in typed():
+    for command, expected in typed(PAGE):
         out = typed_out(rest_stack, replaced(command, known), tmp_path)
         for line in expected:
             assert prints(replaced(line, known), out), f"{command}\n{out}\nhas no line like\n{line}"

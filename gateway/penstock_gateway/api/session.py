@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from fastapi import APIRouter, Query
 from penstock.client import Refused
-from penstock_access.principal import Role
+from penstock_access.credentials import token_id
+from penstock_access.principal import Kind, Role
 from penstock_proto.access.v1 import service_pb2 as api
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ..edge import bodies, token_form
 from ..edge.answers import answer
 from ..edge.problems import Problem
 from ..edge.sign_in import (
@@ -27,8 +29,11 @@ from ..edge.sign_in import (
     packed,
     unpacked,
 )
-from .context import Here
+from .context import Here, context_of
 from .fields import Body
+
+# A browser that signed in with an API token forgets it after so long.
+SESSION_S: Final = 12 * 3_600
 
 
 class Membership(Body):
@@ -61,7 +66,7 @@ Text = Annotated[str, Query(max_length=TEXT_CHARS_MAX)]
 
 
 @router.get("/v1/session", response_model=Session)
-async def get_session(here: Here, request: Request) -> Response:
+async def get_session(here: Here) -> Response:
     """Say who calls, and with which roles; and where to sign in, if nobody has.
 
     Without access control everybody may do everything, and `access` is false.
@@ -74,14 +79,15 @@ async def get_session(here: Here, request: Request) -> Response:
         "source": None,
         "deployment_admin": False,
         "teams": [],
-        "sign_in": SIGN_IN if request.app.state.sign_in is not None else None,
+        "sign_in": SIGN_IN,
     }
     try:
         me = await here.client.connection.call("authority", "WhoAmI", api.WhoAmIRequest())
     except Refused as error:
         if error.code not in ("UNAUTHENTICATED", "UNIMPLEMENTED"):
             raise
-        return answer(body | {"access": error.code == "UNAUTHENTICATED"})
+        is_on = error.code == "UNAUTHENTICATED"
+        return answer(body | {"access": is_on, "sign_in": SIGN_IN if is_on else None})
     teams = [{"team": one.team, "role": Role(one.role).word} for one in me.teams]
     found = {"subject": me.subject, "name": me.name, "source": me.source, "deployment_admin": me.deployment_admin}
     return answer(body | found | {"signed_in": True, "teams": teams})
@@ -89,10 +95,16 @@ async def get_session(here: Here, request: Request) -> Response:
 
 @router.delete("/v1/session", status_code=204, response_class=Response)
 async def sign_out(here: Here, request: Request) -> Response:
-    """Sign out: end the session of the cookie, and remove it. Tokens given for it end within five minutes."""
+    """Sign out: end the session of the cookie, and remove it. Tokens given for it end within five minutes.
+
+    An API token that somebody signed in with stays valid.
+    """
     if token := request.cookies.get(SESSION_COOKIE, ""):
         try:
-            await here.client.connection.call("authority", "RevokeToken", api.RevokeTokenRequest(id=_id(token)))
+            me = await here.client.connection.call("authority", "WhoAmI", api.WhoAmIRequest())
+            if me.source == "oidc":
+                request_ = api.RevokeTokenRequest(id=token_id(token))
+                await here.client.connection.call("authority", "RevokeToken", request_)
         except Refused as error:
             if error.code not in ("UNAUTHENTICATED", "NOT_FOUND"):  # it has ended already
                 raise
@@ -101,9 +113,29 @@ async def sign_out(here: Here, request: Request) -> Response:
 
 @router.get(SIGN_IN, include_in_schema=False)
 async def begin(request: Request, back: Annotated[str, Query(alias="return")] = "/") -> Response:
-    """Send the browser to the identity provider."""
+    """Send the browser to the identity provider; without one, ask for an API token."""
+    if request.app.state.sign_in is None:
+        response = token_form.form(SIGN_IN, local_path(back))
+        response.headers.append("Set-Cookie", cookie(SESSION_COOKIE, "", 0))  # of a session that has ended
+        return response
     where, pending = await _sign_in(request).begin(local_path(back))
     return _redirect(where, cookie(PENDING_COOKIE, packed(pending), PENDING_S))
+
+
+@router.post(SIGN_IN, include_in_schema=False)
+async def sign_in_by_token(request: Request) -> Response:
+    """Begin the session of who knows an API token."""
+    token, back = token_form.read(await bodies.read(request, token_form.TYPE, token_form.BYTES_MAX))
+    client = context_of(request, token if token.isascii() and token.isprintable() else "").client
+    try:
+        me = await client.connection.call("authority", "WhoAmI", api.WhoAmIRequest())
+    except Refused as error:
+        if error.code != "UNAUTHENTICATED":
+            raise
+        return token_form.form(SIGN_IN, local_path(back), "This token is unknown, revoked or has expired.")
+    if me.kind != Kind.USER:
+        return token_form.form(SIGN_IN, local_path(back), "This token is not one of a person.")
+    return _redirect(local_path(back), cookie(SESSION_COOKIE, token, SESSION_S))
 
 
 @router.get(CALLBACK, include_in_schema=False)
@@ -126,11 +158,6 @@ def _sign_in(request: Request) -> SignIn:
     if found is None:
         raise Problem("not-found", "nobody signs in here: set PENSTOCK_OIDC_ISSUER at the gateway")
     return found
-
-
-def _id(token: str) -> str:
-    """Return the part of a token that is not secret."""
-    return token.split("_")[1] if token.count("_") > 1 else ""
 
 
 def _redirect(where: str, *cookies: str) -> Response:

@@ -19,6 +19,8 @@ from .stack import POLL_S, START_MAX_S, STOP_MAX_S, StackFailed, StackMissing, i
 
 LOG_FILE = "stack.log"
 LOG_LINES_SHOWN = 5
+# Options of `penstock up` that have an opposite.
+NEGATED = ("workers", "access")
 
 
 class StopFailed(PenstockError):
@@ -87,11 +89,11 @@ def words_of(params: Mapping[str, Any], *left_out: str) -> list[str]:
     words: list[str] = []
     for name, value in params.items():
         option = f"--{name.replace('_', '-')}"
-        if name in left_out or value is None or (value is False and name != "workers") or value == "":
+        if name in left_out or value is None or (value is False and name not in NEGATED) or value == "":
             continue
-        if name == "workers":
-            words += [] if value else ["--no-workers"]
-        else:
+        if value is False:
+            words.append(f"--no-{option[2:]}")
+        elif name != "workers":
             words += [option] if value is True else [option, str(value)]
     return words
 

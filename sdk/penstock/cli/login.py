@@ -50,6 +50,7 @@ def logout(as_json: AsJson = False, address: Address = None, data: Data = None) 
     """
     import asyncio
 
+    from penstock_access.credentials import token_id
     from penstock_proto.access.v1 import service_pb2
 
     from ..client import AsyncClient, ClientError
@@ -65,7 +66,7 @@ def logout(as_json: AsJson = False, address: Address = None, data: Data = None) 
     async def end() -> str:
         async with AsyncClient(address, data=data, token=token) as client:
             try:
-                request = service_pb2.RevokeTokenRequest(id=token.split("_")[1] if token.count("_") > 1 else token)
+                request = service_pb2.RevokeTokenRequest(id=token_id(token) or token)
                 await client.connection.call("authority", "RevokeToken", request)
             except ClientError as error:
                 return str(error)

@@ -32,7 +32,7 @@ def open_page(
     if running is None or not running.http:
         terminal.line("no console runs on this machine; `penstock up` starts one", to_stderr=True)
         return exits.FAILED
-    page = f"http://{running.http}/runs"
+    page = f"{running.url}/runs"
     found: list[str] = []
 
     async def look(client: AsyncClient) -> int:
@@ -47,5 +47,7 @@ def open_page(
         terminal.json_out({"url": page})
     else:
         terminal.line(page)
+        if running.token_file:
+            terminal.line(f"sign in with the token in {running.token_file}", to_stderr=True)
         webbrowser.open(page)
     return exits.SUCCEEDED

@@ -86,6 +86,7 @@ async def session(
     if isinstance(child, Running):
         yield Session(child.address, child.attended)
         return
+    find(folder)  # which may have a token for us
     try:
         yield Session(child.address, attended=True)
     finally:

@@ -6,46 +6,59 @@ from typing import Annotated
 
 import typer
 
-from ..client.discovery import PORT
+from ..client.discovery import HOST, PORT
 from . import exits, terminal
 from .options import PORT_MAX, Cpu, Data, Detach, Gpu, Kafka, Memory, Retention, Shards, Traces
+
+Port = Annotated[
+    int, typer.Option(metavar="PORT", min=0, max=PORT_MAX, help="Listen on this port; 0 selects a free one.")
+]
+HttpPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=PORT_MAX,
+        help="Serve the REST API on this port; 0 selects a free one (default: 7780 if it is free).",
+    ),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=PORT_MAX,
+        help="Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off).",
+    ),
+]
+Access = Annotated[
+    bool | None,
+    typer.Option(
+        "--access/--no-access",
+        help="Use access control (default: as this data folder was served before).",
+    ),
+]
+Tls = Annotated[bool, typer.Option("--tls", help="Use TLS, with certificates of an authority of its own.")]
+Host = Annotated[str, typer.Option(help="Listen on this address; others than loopback require --access and --tls.")]
 
 
 def up(
     ctx: typer.Context,
     data: Data = None,
-    port: Annotated[
-        int,
-        typer.Option(
-            metavar="PORT", min=0, max=PORT_MAX, help="Listen on this port of 127.0.0.1; 0 selects a free one."
-        ),
-    ] = PORT,
+    port: Port = PORT,
     cpu: Cpu = None,
     memory: Memory = None,
     gpu: Gpu = None,
     shards: Shards = None,
     kafka: Kafka = False,
     traces: Traces = "",
-    http_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=PORT_MAX,
-            help="Serve the REST API on this port of 127.0.0.1; 0 selects a free one (default: 7780 if it is free).",
-        ),
-    ] = None,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=PORT_MAX,
-            help="Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off).",
-        ),
-    ] = None,
+    http_port: HttpPort = None,
+    metrics_port: MetricsPort = None,
     workers: Annotated[
         bool, typer.Option(help="Execute operators here; otherwise runs wait until a worker connects.")
     ] = True,
     retention: Retention = None,
+    access: Access = None,
+    tls: Tls = False,
+    host: Host = HOST,
     detach: Detach = False,
 ) -> int:
     """Run all services and a worker on this machine.
@@ -79,4 +92,7 @@ def up(
         metrics_port=metrics_port,
         http_port=http_port,
         retention_s=None if retention is None else time_s("--retention", retention),
+        access=access,
+        tls=tls,
+        host=host,
     )

@@ -75,6 +75,7 @@ def worker(
         from penstock_proto.plan.v1.plan_pb2 import Resources
     except ImportError as error:
         raise PenstockError(f"a worker needs the package penstock-executors: {error}") from error
+    _trust(connect)
     place = Place(
         connect=connect,
         worker=name,
@@ -84,7 +85,7 @@ def worker(
         artifacts=artifacts,
         artifact_folder=artifact_folder,
         labels=_labels(label or []),
-        credential=found_credential(),
+        credential=found_credential(connect),
         authority=authority,
     )
     resources = Resources(cpu_milli=round((cpu or 0) * 1000), memory_bytes=memory_bytes(memory) or 0)
@@ -92,6 +93,16 @@ def worker(
         place, resources, home=data_folder(), gpu=gpu, executor=executor, drain_s=drain_s,
         metrics_listen=metrics_listen, allow_insecure_bind=allow_insecure_bind,
     )  # fmt: skip
+
+
+def _trust(address: str) -> None:
+    """Let the stack of this machine, if it has this address, be called with its own authority."""
+    from penstock_proto import tls
+
+    from ..client.discovery import found_at
+
+    if not tls.chosen().is_used and (stack := found_at(address)):
+        tls.choose(tls.Tls(ca=stack.ca))
 
 
 def _labels(words: list[str]) -> dict[str, str]:

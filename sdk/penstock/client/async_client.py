@@ -72,7 +72,7 @@ class AsyncClient:
         token: str | None = None,
     ) -> None:
         user_code.refuse_clients()
-        self._connection = Connection(choose_address(address, data), patience_s, credential_of(token))
+        self._connection = Connection(chosen := choose_address(address, data), patience_s, credential_of(token, chosen))
         self._submitting = Submitting(self._connection)
         self._capacity = capacity.Capacity(self._connection)
         self._results = Results(self._connection)

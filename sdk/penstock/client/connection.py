@@ -25,6 +25,7 @@ from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.state_tracker.v1 import service_pb2_grpc as tracker
 from penstock_proto.wire import OWNER_TRAILER, RETRY_AFTER_TRAILER, shard_of
 
+from .discovery import found_at
 from .errors import REFUSED, CertificateUnusable, ClientError, Overloaded, Refused, Unreachable
 
 CALL_TIMEOUT_S = 30.0
@@ -72,6 +73,8 @@ class Connection:
 
     def __init__(self, address: str, patience_s: float = PATIENCE_S, credential: Credential | None = None) -> None:
         self.address, self.tls = tls.split_scheme(address, tls.chosen())
+        if not self.tls.is_used and (stack := found_at(self.address)):
+            self.tls = tls.Tls(ca=stack.ca)
         self.patience_s = patience_s
         # The token that calls carry.
         self.credential = Credential() if credential is None else credential

@@ -9,8 +9,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-PORT = 7733
-ADDRESS = f"127.0.0.1:{PORT}"
+HOST, PORT = "127.0.0.1", 7733
+ADDRESS = f"{HOST}:{PORT}"
 RUNNING_FILE = "running.json"
 # Holds the id of the process that has it locked.
 LOCK_FILE = "lock"
@@ -25,6 +25,19 @@ class Running:
     attended: bool = False
     # HOST:PORT of the REST API and the console; empty: it has none.
     http: str = ""
+    # File with the token of its first admin, which only the user who started it can read; empty: access control is off.
+    token_file: str = ""
+    # File with the authority of its certificate; empty: connections to it are not encrypted.
+    ca: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where browsers find it; empty: nowhere."""
+        return f"{'https' if self.ca else 'http'}://{self.http}" if self.http else ""
+
+
+# Those that this process has found, by address: what one of them gives to its user is for no other address.
+_found: dict[str, Running] = {}
 
 
 def data_folder() -> Path:
@@ -56,12 +69,21 @@ def find(data: Path) -> Running | None:
     """Return the stack that runs on this data folder, if its process is alive."""
     try:
         found = json.loads((data / RUNNING_FILE).read_text())
-        running = Running(
-            str(found["address"]), int(found["pid"]), bool(found.get("attended", False)), str(found.get("http", ""))
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        texts = {name: str(found.get(name, "")) for name in ("http", "token_file", "ca")}
+        running = Running(str(found["address"]), int(found["pid"]), bool(found.get("attended", False)), **texts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return running if is_alive(running.pid) else None
+    if not is_alive(running.pid):
+        return None
+    _found[running.address] = running
+    return running
+
+
+def found_at(address: str) -> Running | None:
+    """Return the stack of this machine that has an address; None if that is somewhere else."""
+    find(data_folder())
+    found = _found.get(address)
+    return found if found is not None and is_alive(found.pid) else None
 
 
 def holder(data: Path) -> int | None:

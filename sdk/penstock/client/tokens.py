@@ -8,6 +8,7 @@ from pathlib import Path
 
 from penstock_access.credentials import Credential
 
+from . import discovery
 from .errors import ClientError
 
 VARIABLE = "PENSTOCK_TOKEN"
@@ -26,11 +27,17 @@ def credentials_file() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "penstock" / "token"
 
 
-def found_credential() -> Credential:
-    """Return the token of PENSTOCK_TOKEN, or of the file; without both, calls carry none. Raises BadTokenFile."""
+def found_credential(address: str) -> Credential:
+    """Return the token of this user for an address; without one, calls carry none. Raises BadTokenFile.
+
+    It is that of PENSTOCK_TOKEN, of the file of PENSTOCK_TOKEN_FILE, of the stack on this machine if that has this
+    address, or of the user's own file.
+    """
     if token := os.environ.get(VARIABLE, "").strip():
         return Credential(token)
     path = credentials_file()
+    if not os.environ.get(FILE_VARIABLE) and (stack := discovery.found_at(address)) and stack.token_file:
+        path = Path(stack.token_file)
     try:
         with path.open(encoding="ascii") as file:
             if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -44,6 +51,6 @@ def found_credential() -> Credential:
         raise BadTokenFile(f"cannot read the token in {path}: {error}") from None
 
 
-def credential_of(token: str | None) -> Credential:
+def credential_of(token: str | None, address: str) -> Credential:
     """Return the token of a client: the given one, or without one that of `found_credential`."""
-    return found_credential() if token is None else Credential(token)
+    return found_credential(address) if token is None else Credential(token)

@@ -80,7 +80,7 @@ async def ask(
         say: Gets what is being done, in words.
         credential: Of all calls; by default that of this user.
     """
-    credential = found_credential() if credential is None else credential
+    credential = found_credential(address) if credential is None else credential
     budget = Budget(ALL_MAX_S)
     connection = Connection(address, patience_s=0.0, credential=credential)
     address = connection.address

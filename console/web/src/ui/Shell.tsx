@@ -30,7 +30,7 @@ function Who({ path }: { path: string }) {
   return (
     <Group gap="xs" wrap="nowrap">
       <Text size="sm" className="cut" maw={220} title={found.teams.map((one) => `${one.team}: ${one.role}`).join(", ")}>{found.name ?? found.subject}</Text>
-      {found.source === "oidc" && <Button size="compact-xs" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>Sign out</Button>}
+      {["oidc", "api_token"].includes(found.source ?? "") && <Button size="compact-xs" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>Sign out</Button>}
     </Group>
   );
 }
