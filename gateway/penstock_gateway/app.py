@@ -13,6 +13,7 @@ from penstock_proto.tls import Tls
 from starlette.exceptions import HTTPException
 
 from .api import (
+    access,
     artifacts,
     deployment,
     lineage,
@@ -72,6 +73,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
         pools,
         notifications,
         deployment,
+        access,
         session,
         console,
     )

@@ -74,6 +74,12 @@ ACCESS_DENIED: Final = Counter("penstock_access_denied", "Calls that access cont
 ACCESS_DENIALS_DROPPED: Final = Counter(
     "penstock_access_denials_dropped", "Refused calls that the audit lacks: too many waited for the authority."
 )
+ACCESS_KEY_AGE: Final = Scraped(
+    "penstock_access_key_age_seconds", "Age of the key that access tokens are signed with.", combine="max"
+)
+CERTIFICATE_LEFT: Final = Scraped(
+    "penstock_certificate_left_seconds", "Time until the certificate of this process expires.", combine="min"
+)
 
 # Following, streams
 FOLLOWER_LAG: Final = Scraped(

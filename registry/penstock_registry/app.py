@@ -95,6 +95,7 @@ class Registry:
         if self._is_authority:
             audit = Audit(self._writing)
             self.issuer = Issuer(self._writing, audit, self._deployment_id)
+            self._stops.callback(measures.watch_key(lambda: self.issuer.signing_since_us))
             generated_access: Any = access_grpc
             service = AuthorityService(self._writing, self.issuer, audit, self._people)
             generated_access.add_AuthorityServiceServicer_to_server(service, server.grpc)

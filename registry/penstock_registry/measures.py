@@ -1,6 +1,7 @@
 """What is measured of the registry."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from penstock_observability import metrics
@@ -18,6 +19,16 @@ def count_committed(events: Sequence[RegistryEvent]) -> None:
     """Count what was just committed."""
     for event in events:
         _EVENTS[event.WhichOneof("kind") or ""].inc()
+
+
+def watch_key(signing_since_us: Callable[[], int]) -> Stop:
+    """Let the metrics show how old the key is that signs access tokens, once that is known."""
+
+    def look() -> Iterator[tuple[Sequence[str], float]]:
+        if since_us := signing_since_us():
+            yield (), time.time() - since_us / 1e6
+
+    return metrics.ACCESS_KEY_AGE.register(look)
 
 
 def watch(is_up: Callable[[], bool], followers: Callable[[], int]) -> Stop:

@@ -3,11 +3,15 @@
 import logging
 import os
 import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
 from cryptography import x509
+from penstock_observability import metrics
+from penstock_observability.scraped import Stop
 from penstock_proto.tls import CERTIFICATE, KEY, Tls, TlsError
 
 from .errors import ServiceError
@@ -47,6 +51,17 @@ def check(tls: Tls, now: datetime | None = None) -> None:
         raise BadCertificate(
             f"certificate {tls.certificate} names no host: clients compare the address with its subjectAltName"
         )
+
+
+def watch(tls: Tls) -> Stop:
+    """Let the metrics show how long the certificate in a file lasts; the answer ends that."""
+
+    def look() -> Iterator[tuple[Sequence[str], float]]:
+        with suppress(OSError, ValueError):  # it is being replaced: the next look finds it
+            found = x509.load_pem_x509_certificates(Path(tls.certificate).read_bytes())[0]
+            yield (), (found.not_valid_after_utc - datetime.now(UTC)).total_seconds()
+
+    return metrics.CERTIFICATE_LEFT.register(look) if tls.certificate else lambda: None
 
 
 def peer_identity(context: Any) -> str:

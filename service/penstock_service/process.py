@@ -130,6 +130,7 @@ def run(kind: type[S], start: Callable[[S, Process], Awaitable[None]], errors: t
         if settings.metrics_listen:
             host, port = split_address(settings.metrics_listen)
             metrics.serve(port, host)
+        certificates.watch(settings.tls)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings, start))
     except (ServiceError, OSError, *errors) as error:

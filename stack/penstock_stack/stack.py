@@ -30,6 +30,7 @@ from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_registry.app import Registry
 from penstock_service import channels, grpc_server
 from penstock_service.access import Access
+from penstock_service.certificates import watch as watch_certificate
 from penstock_service.errors import PortInUse
 from penstock_service.guard import by_run
 from penstock_service.settings import BadAddress, is_loopback, split_address
@@ -226,6 +227,7 @@ class Stack:
             issued = certificates.issue_of(self._folder.path / CERTIFICATES, "stack", NAME, hosts=hosts)
             self.ca = str(issued.ca)
             files, self._tls = tls.Tls(ca=self.ca), issued.tls
+            self._stops.append(("certificate's metrics", _blocking(watch_certificate(self._tls), here=True)))
         tls.choose(files)
         self._stops.append(("certificates", _blocking(lambda: tls.choose(tls.Tls()), here=True)))
 

@@ -153,6 +153,34 @@ CASES = {
         {f"penstock_registry_up{{{ONE}}}": "1x20"},
         "the registry at a:1 cannot reach its database: workflows cannot be deployed or run by name",
     ),
+    "PenstockCallsRefused": Case(
+        {f"penstock_access_denied_total{{{ONE}, method='S/Submit'}}": "0+20x20"},
+        {f"penstock_access_denied_total{{{ONE}, method='S/Submit'}}": "0+5x20"},
+        "a refused 200 calls of S/Submit within 10 minutes",
+        {"job": "a", "method": "S/Submit"},
+    ),
+    "PenstockTokensRefused": Case(
+        {f"penstock_access_tokens_verified_total{{{ONE}, outcome='refused'}}": "0+20x20"},
+        {f"penstock_access_tokens_verified_total{{{ONE}, outcome='accepted'}}": "0+20x20"},
+        "a found 200 access tokens invalid within 10 minutes",
+        {"job": "a"},
+    ),
+    "PenstockAuditIncomplete": Case(
+        {f"penstock_access_denials_dropped_total{{{ONE}}}": "0x15 2x5"},
+        {f"penstock_access_denials_dropped_total{{{ONE}}}": "2x20"},
+        "a at a:1 refused calls that the audit lacks",
+    ),
+    "PenstockSigningKeyOld": Case(
+        {"penstock_access_key_age_seconds": f"{200 * 86400}x20"},
+        {"penstock_access_key_age_seconds": f"{100 * 86400}x20"},
+        "the key of access tokens is 200d 0h 0m 0s old",
+        {},
+    ),
+    "PenstockCertificateExpires": Case(
+        {f"penstock_certificate_left_seconds{{{ONE}}}": "86400x20"},
+        {f"penstock_certificate_left_seconds{{{ONE}}}": f"{30 * 86400}x20"},
+        "the certificate of a at a:1 expires in 1d 0h 0m 0s",
+    ),
     "PenstockNotificationsDead": Case(
         {"penstock_notifications_dead{instance='a'}": "3x20", "penstock_notifications_dead{instance='b'}": "2x20"},
         {"penstock_notifications_dead{instance='a'}": "0x20"},

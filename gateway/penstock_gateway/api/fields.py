@@ -15,6 +15,7 @@ WHICH_PATTERN = r"^([0-9]{1,40}|[a-z][a-z0-9_-]{0,49})$"
 ALIAS_PATTERN = r"^[a-z][a-z0-9_-]*$"
 REFERENCE_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(@([0-9]{1,40}|[a-z][a-z0-9_-]{0,49}))?$"
 DeliveryState = Literal["waiting", "delivered", "dead"]
+Role = Literal["viewer", "launcher", "operator", "admin"]
 RunEnd = Literal["succeeded", "failed", "cancelled"]
 SECRET_PATTERN = r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
 WEBHOOK_PATTERN = r"^https?://[A-Za-z0-9._-]+(:[1-9][0-9]{0,3})?(/[!-\"$-\[\]-~]*)?$"

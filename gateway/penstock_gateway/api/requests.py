@@ -1,6 +1,6 @@
 """The bodies of requests: what they are checked against, and what OpenAPI says of them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -16,6 +16,7 @@ from .fields import (
     Expected,
     HashText,
     Name,
+    Role,
     RunEnd,
     Secret,
     Whole,
@@ -188,6 +189,32 @@ class PutRule(Body):
     kinds: list[RunEnd] = Field(min_length=1, max_length=10)
     workflow: Name = Field(default="", description="Name in the registry, or qualified name; empty: any.")
     team: Name = ""
+
+
+class CreateToken(Body):
+    """An API token, and what it is limited to, below what its subject may do."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "nightly", "subject": "local|ada", "teams": ["vision"]}]},
+    )
+
+    name: Name = ""
+    subject: Name = Field(default="", description="Default: the caller. Others are named by admins of the deployment.")
+    teams: list[Annotated[Name, Field(min_length=1)]] = Field(
+        default_factory=list[str], max_length=50, description="Default: all teams of the subject."
+    )
+    role: Role | None = Field(default=None, description="Allow at most this role.")
+    pool: Name = Field(default="", description="For workers of this pool, and nothing else.")
+    days: Whole = Field(default=90, ge=1, le=366, description="Let it expire after this many days.")
+
+
+class SetMember(Body):
+    """The role of somebody in a team."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"role": "launcher"}]})
+
+    role: Role
 
 
 class Retry(Body):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, cast
 
 from fastapi import APIRouter, Query
 from penstock.client import Refused
@@ -29,6 +29,7 @@ from ..edge.sign_in import (
     packed,
     unpacked,
 )
+from . import fields
 from .context import Here, context_of
 from .fields import Body
 
@@ -38,7 +39,7 @@ SESSION_S: Final = 12 * 3_600
 
 class Membership(Body):
     team: str
-    role: Literal["viewer", "launcher", "operator", "admin"]
+    role: fields.Role
 
 
 class Session(Body):

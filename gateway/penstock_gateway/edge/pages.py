@@ -16,7 +16,7 @@ VERSION: Final = b"\x01"
 DIGEST_BYTES: Final = 8
 CHECK_BYTES: Final = 8
 HEAD_BYTES: Final = len(VERSION) + DIGEST_BYTES
-TOKEN_PATTERN: Final = r"^([A-Za-z0-9_-]{24,512})?$"
+TOKEN_PATTERN: Final = r"^([A-Za-z0-9_-]{24,4096})?$"
 
 
 class Pages:
@@ -45,7 +45,7 @@ class Pages:
             raise _unknown()
         if head[1:HEAD_BYTES] != _digest(filters):
             raise Problem("not-found", "the page token is of a list with other filters; leave `after` out to start it")
-        return head[HEAD_BYTES:].decode("ascii", errors="replace")
+        return head[HEAD_BYTES:].decode(errors="replace")
 
     def _check(self, head: bytes) -> bytes:
         return hmac.digest(self._key, head, "sha256")[:CHECK_BYTES]

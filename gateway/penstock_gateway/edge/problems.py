@@ -19,6 +19,7 @@ from penstock.client import (
     UnknownPool,
     Unreachable,
 )
+from penstock.client.access import AccessOff
 from penstock.client.registered import BadReference
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -155,7 +156,7 @@ def of_error(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case NoSuchRun() | BadReference():
+        case NoSuchRun() | BadReference() | AccessOff():
             return Problem("not-found", str(error))
         case AmbiguousRun():
             return Problem("conflict", str(error))

@@ -16,6 +16,7 @@ def services() -> Dashboard:
         "Calls": _calls(),
         "The REST API": _rest(),
         "Traces and artifacts": _outputs(),
+        "Access control": _access(),
         "The registry": _registry(),
         "Notifications": _notifications(),
         "Processes": _processes(),
@@ -126,6 +127,26 @@ def _outputs() -> list[Panel]:
             {"size": "penstock_artifact_disk_bytes", "free": "penstock_artifact_disk_free_bytes"},
             unit="bytes",
         ),
+    ]
+
+
+def _access() -> list[Panel]:
+    return [
+        lines(
+            "Access tokens per second",
+            {"{{outcome}}": rate("penstock_access_tokens_verified_total", "outcome")},
+            text="Counted when a service sees a token for the first time.",
+        ),
+        lines(
+            "Refused calls per second",
+            {
+                "{{method}}": rate("penstock_access_denied_total", "method"),
+                "missing in the audit": rate("penstock_access_denials_dropped_total"),
+            },
+            text="penstock audit --what denied says who was refused, and why.",
+        ),
+        lines("Age of the signing key", {"age": "max(penstock_access_key_age_seconds)"}, unit="s"),
+        lines("Time until certificates expire", {"{{instance}}": "penstock_certificate_left_seconds"}, unit="s"),
     ]
 
 

@@ -61,6 +61,8 @@ class Issuer:
     def __init__(self, database: Database, audit: Audit, deployment: Callable[[], Awaitable[str]]) -> None:
         self._database, self._audit, self._deployment = database, audit, deployment
         self._keys: list[tuple[str, Ed25519PrivateKey]] = []
+        # Unix time in microseconds at which the key was made that signs; 0: not known yet.
+        self.signing_since_us = 0
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
@@ -142,6 +144,7 @@ class Issuer:
                     pem = access_keys.pem_of(Ed25519PrivateKey.generate())
                     await store.add_key(self._database, secrets.token_hex(8), pem, first=True)
                     rows = await store.keys(self._database)
+                self.signing_since_us = rows[0]["created_us"]
                 self._keys = [(row["id"], access_keys.key_of(row["pem"])) for row in rows]
                 self._read_at = time.monotonic()
             return self._keys

@@ -27,6 +27,11 @@ TEAMS_MAX: Final = 50
 TOKENS_MAX: Final = 100
 NOTES_MAX: Final = 1_000
 PAGE, PAGE_MAX = 50, 500
+NUMBER_CHARS_MAX: Final = 18
+# Later than the times of all tokens.
+LATEST_US: Final = 10**17
+# Between team and subject in page tokens: no printable text has it.
+APART: Final = "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,12 @@ class AuthorityService(service_pb2_grpc.AuthorityServiceServicer):
         )
 
     async def Keys(self, request: api.KeysRequest, context: Any) -> api.KeysResponse:
-        return api.KeysResponse(jwks_json=await self._issuer.jwks(), deployment_id=await self._issuer.deployment_id())
+        return api.KeysResponse(
+            jwks_json=await self._issuer.jwks(),
+            deployment_id=await self._issuer.deployment_id(),
+            signing_since_us=self._issuer.signing_since_us,
+            now_us=time.time_ns() // 1000,
+        )
 
     async def WhoAmI(self, request: api.WhoAmIRequest, context: Any) -> api.WhoAmIResponse:
         me = _caller()
@@ -112,8 +122,14 @@ class AuthorityService(service_pb2_grpc.AuthorityServiceServicer):
 
     async def ListTokens(self, request: api.ListTokensRequest, context: Any) -> api.ListTokensResponse:
         me = _caller()
-        rows = await store.tokens(self._database, "" if me.may_everything else me.subject)
-        return api.ListTokensResponse(tokens=map(store.described, rows))
+        size, before = _page_size(request), (LATEST_US, "")
+        if request.page_token:
+            at_us, _, token_id = request.page_token.partition("-")
+            before = _number_of(at_us), token_id
+        rows = await store.tokens(self._database, "" if me.may_everything else me.subject, before, size + 1)
+        last = rows[size - 1] if len(rows) > size else None
+        following = f"{last['created_us']}-{last['id']}" if last is not None else ""
+        return api.ListTokensResponse(tokens=map(store.described, rows[:size]), next_page_token=following)
 
     async def RevokeToken(self, request: api.RevokeTokenRequest, context: Any) -> api.RevokeTokenResponse:
         me = _caller()
@@ -127,7 +143,11 @@ class AuthorityService(service_pb2_grpc.AuthorityServiceServicer):
 
     async def ListMembers(self, request: api.ListMembersRequest, context: Any) -> api.ListMembersResponse:
         _check_text(team=request.team)
-        return api.ListMembersResponse(members=await store.members(self._database, calling.narrowed(request.team)))
+        size, (team, _, subject) = _page_size(request), request.page_token.partition(APART)
+        _check_text(page_token=subject, team=team)
+        found = await store.members(self._database, calling.narrowed(request.team), (team, subject), size + 1)
+        following = f"{found[size - 1].team}{APART}{found[size - 1].subject}" if len(found) > size else ""
+        return api.ListMembersResponse(members=found[:size], next_page_token=following)
 
     async def SetMember(self, request: api.SetMemberRequest, context: Any) -> api.SetMemberResponse:
         _check_text(team=request.team, subject=request.subject)
@@ -153,14 +173,8 @@ class AuthorityService(service_pb2_grpc.AuthorityServiceServicer):
 
     async def Audit(self, request: api.AuditRequest, context: Any) -> api.AuditResponse:
         _check_text(what=request.what, subject=request.subject)
-        if not 0 <= request.page_size <= PAGE_MAX:
-            raise BadRequest(f"invalid page size {request.page_size}: the limit is {PAGE_MAX}")
-        below = NEWEST
-        if request.page_token:
-            if not request.page_token.isascii() or not request.page_token.isdecimal() or len(request.page_token) > 18:
-                raise BadRequest("invalid page token: use the one of the answer before")
-            below = int(request.page_token)
-        entries, token = await self._audit.page(request, request.page_size or PAGE, below)
+        below = _number_of(request.page_token) if request.page_token else NEWEST
+        entries, token = await self._audit.page(request, _page_size(request), below)
         return api.AuditResponse(entries=entries, next_page_token=token)
 
     async def _note(self, what: str, action: str, detail: str, team: str = "") -> None:
@@ -178,6 +192,18 @@ def _caller() -> Principal:
     if found is None:
         raise Denied("nobody is known to call")
     return found
+
+
+def _page_size(request: Any) -> int:
+    if not 0 <= request.page_size <= PAGE_MAX:
+        raise BadRequest(f"invalid page size {request.page_size}: the limit is {PAGE_MAX}")
+    return request.page_size or PAGE
+
+
+def _number_of(page_token: str) -> int:
+    if not page_token.isascii() or not page_token.isdecimal() or len(page_token) > NUMBER_CHARS_MAX:
+        raise BadRequest("invalid page token: use the one of the answer before")
+    return int(page_token)
 
 
 def _role(number: int) -> Role:

@@ -11,7 +11,9 @@ from penstock_service.database import Database, Row
 
 US = "coalesce((extract(epoch FROM {}) * 1000000)::bigint, 0)"
 
-KEYS = "SELECT id, pem FROM penstock_access.keys ORDER BY created_at DESC, id LIMIT $1"
+KEYS = f"""
+SELECT id, pem, {US.format("created_at")} AS created_us FROM penstock_access.keys
+ORDER BY created_at DESC, id LIMIT $1"""
 ADD_KEY = "INSERT INTO penstock_access.keys (id, pem) VALUES ($1, $2)"
 # Two authorities that start at once make one key.
 FIRST_KEY = """
@@ -25,7 +27,7 @@ ROLES = """
 SELECT team, max(role) AS role FROM penstock_access.members WHERE subject = ANY($1::text[]) GROUP BY team"""
 MEMBERS = """
 SELECT team, subject, role FROM penstock_access.members
-WHERE ($1::text[] IS NULL OR team = ANY($1)) ORDER BY team, role DESC, subject LIMIT $2"""
+WHERE ($1::text[] IS NULL OR team = ANY($1)) AND (team, subject) > ($2, $3) ORDER BY team, subject LIMIT $4"""
 SET_MEMBER = """
 INSERT INTO penstock_access.members (team, subject, role) VALUES ($1, $2, $3)
 ON CONFLICT (team, subject) DO UPDATE SET role = excluded.role"""
@@ -44,8 +46,10 @@ UPDATE penstock_access.tokens SET used_at = now()
 WHERE id = $1 AND (used_at IS NULL OR used_at < now() - interval '1 minute')"""
 TOKEN = f"SELECT {TOKEN_COLUMNS} FROM penstock_access.tokens WHERE id = $1"
 TOKENS = f"""
-SELECT {TOKEN_COLUMNS} FROM penstock_access.tokens WHERE $1 = '' OR subject = $1
-ORDER BY tokens.created_at DESC, id LIMIT $2"""
+SELECT {TOKEN_COLUMNS} FROM penstock_access.tokens
+WHERE ($1 = '' OR subject = $1)
+    AND (tokens.created_at, id) < ('epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3)
+ORDER BY tokens.created_at DESC, id DESC LIMIT $4"""
 # Of a person's sessions, the newest stay; those that ended long ago are forgotten.
 BEGIN_SESSION = f"""
 WITH old AS (
@@ -67,8 +71,8 @@ SELECT count(*) FROM penstock_access.tokens
 WHERE subject = $1 AND source = 'api_token' AND revoked_at IS NULL AND expires_at > now()"""
 
 KEYS_KEPT: Final = 8
-MEMBERS_MAX: Final = 10_000
-TOKENS_LISTED_MAX: Final = 10_000
+# A member, by team and subject.
+Place = tuple[str, str]
 SESSIONS_MAX: Final = 20
 
 
@@ -88,8 +92,9 @@ async def roles(database: Database, subjects: Sequence[str]) -> dict[str, Role]:
     return {row["team"]: Role(row["role"]) for row in await database.fetch(ROLES, list(subjects))}
 
 
-async def members(database: Database, teams: Sequence[str] | None) -> list[api.Member]:
-    rows = await database.fetch(MEMBERS, None if teams is None else list(teams), MEMBERS_MAX)
+async def members(database: Database, teams: Sequence[str] | None, after: Place, limit: int) -> list[api.Member]:
+    """Return the members of teams, None: of all, that follow after one, by team and subject."""
+    rows = await database.fetch(MEMBERS, None if teams is None else list(teams), *after, limit)
     return [api.Member(team=row["team"], subject=row["subject"], role=row["role"]) for row in rows]
 
 
@@ -123,9 +128,9 @@ async def note_use(database: Database, token_id: str) -> None:
     await database.execute(USE, token_id)
 
 
-async def tokens(database: Database, subject: str) -> Sequence[Row]:
-    """Return a subject's tokens, newest first; those of everybody without one."""
-    return await database.fetch(TOKENS, subject, TOKENS_LISTED_MAX)
+async def tokens(database: Database, subject: str, before: tuple[int, str], limit: int) -> Sequence[Row]:
+    """Return a subject's tokens that were made before one (its time and id), newest first; without one, everybody's."""
+    return await database.fetch(TOKENS, subject, *before, limit)
 
 
 async def revoke(database: Database, token_id: str) -> Row:

@@ -20,6 +20,10 @@ def doctor(
     stuck_after_s: Annotated[
         float, typer.Option(min=0, help="Report an open run as stuck after this many seconds without progress.")
     ] = 60.0,
+    gateway: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Check this gateway, too (default: that of the stack on this machine)."),
+    ] = "",
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
@@ -37,7 +41,7 @@ def doctor(
     from .live import say
 
     where = choose_address(address, data)
-    found = judge(asyncio.run(ask(where, say=_quiet if as_json else say)), stuck_after_s)
+    found = judge(asyncio.run(ask(where, say=_quiet if as_json else say, gateway=gateway)), stuck_after_s)
     healthy = all(finding.severity is not Severity.ERROR for finding in found)
     if as_json:
         listed = [

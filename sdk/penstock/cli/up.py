@@ -13,22 +13,10 @@ from .options import PORT_MAX, Cpu, Data, Detach, Gpu, Kafka, Memory, Retention,
 Port = Annotated[
     int, typer.Option(metavar="PORT", min=0, max=PORT_MAX, help="Listen on this port; 0 selects a free one.")
 ]
-HttpPort = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=PORT_MAX,
-        help="Serve the REST API on this port; 0 selects a free one (default: 7780 if it is free).",
-    ),
-]
-MetricsPort = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=PORT_MAX,
-        help="Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off).",
-    ),
-]
+_HTTP = "Serve the REST API on this port; 0 selects a free one (default: 7780 if it is free)."
+_METRICS = "Serve Prometheus metrics at /metrics on this port of 127.0.0.1; 0 selects a free one (default: off)."
+HttpPort = Annotated[int | None, typer.Option(min=0, max=PORT_MAX, help=_HTTP)]
+MetricsPort = Annotated[int | None, typer.Option(min=0, max=PORT_MAX, help=_METRICS)]
 Access = Annotated[
     bool | None,
     typer.Option(

@@ -10,11 +10,21 @@ from penstock_access.principal import Role
 from penstock_proto.access.v1 import service_pb2 as api
 
 from .connection import Connection, pages
-from .errors import ClientError
+from .errors import ClientError, Refused
 
 T = TypeVar("T")
 PAGE_MAX = 500
+LISTED_MAX = 10_000
 ROLES = {role.word: role for role in Role if role}
+
+
+class AccessOff(ClientError):
+    """Nobody is verified, so that there is nothing to say about who may do what."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "access control is off here: `penstock up --access`, or PENSTOCK_ACCESS of each service, turn it on"
+        )
 
 
 class UnknownRole(ClientError):
@@ -83,7 +93,7 @@ class AuditEntry:
 
 
 class AsyncAccess:
-    """What `AsyncClient.access` is. Its calls need access control; without it they are refused as unimplemented."""
+    """What `AsyncClient.access` is. Its calls need access control; without it they raise AccessOff."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -122,20 +132,21 @@ class AsyncAccess:
             subject=subject, name=name, teams=teams, role=_number(role), pool=pool, expires_in_s=expires_in_s
         )
         made = await self._call("CreateToken", request)
-        return made.secret, _token(made.token)
+        return made.secret, token_info(made.token)
 
-    async def tokens(self) -> list[TokenInfo]:
+    async def tokens(self, *, limit: int = LISTED_MAX) -> list[TokenInfo]:
         """Return this client's own tokens, newest first; for an admin of the deployment, those of everybody."""
-        return [_token(one) for one in (await self._call("ListTokens", api.ListTokensRequest())).tokens]
+        found = await pages(self._call, "ListTokens", api.ListTokensRequest(), "tokens", limit, PAGE_MAX)
+        return [token_info(one) for one in found]
 
     async def revoke_token(self, token_id: str) -> TokenInfo:
         """Revoke a token by its id. Access tokens that it was exchanged for end within minutes."""
-        return _token((await self._call("RevokeToken", api.RevokeTokenRequest(id=token_id))).token)
+        return token_info((await self._call("RevokeToken", api.RevokeTokenRequest(id=token_id))).token)
 
-    async def members(self, team: str = "") -> list[Member]:
-        """Return who has which role in a team, or in all teams that this client sees."""
-        found = await self._call("ListMembers", api.ListMembersRequest(team=team))
-        return [Member(one.team, one.subject, _word(one.role)) for one in found.members]
+    async def members(self, team: str = "", *, limit: int = LISTED_MAX) -> list[Member]:
+        """Return who has which role in a team, or in all teams that this client sees, by team and subject."""
+        request = api.ListMembersRequest(team=team)
+        return [member(one) for one in await pages(self._call, "ListMembers", request, "members", limit, PAGE_MAX)]
 
     async def set_member(self, team: str, subject: str, role: str) -> None:
         """Give somebody a role in a team, "" to take it away."""
@@ -149,13 +160,10 @@ class AsyncAccess:
         """Return entries of the audit, newest first."""
         request = api.AuditRequest(what=what, subject=subject)
         found = await pages(self._call, "Audit", request, "entries", limit, PAGE_MAX)
-        return [
-            AuditEntry(one.at_us, one.what, one.subject, one.credential, one.service, one.action, one.team, one.detail)
-            for one in found
-        ]
+        return [audit_entry(one) for one in found]
 
     async def _call(self, method: str, request: Any) -> Any:
-        return await self._connection.call("authority", method, request)
+        return await call(self._connection, method, request)
 
 
 class Access:
@@ -172,17 +180,17 @@ class Access:
         """Make an API token; see AsyncAccess.create_token."""
         return self._call(self._access.create_token(name, **wanted))
 
-    def tokens(self) -> list[TokenInfo]:
+    def tokens(self, *, limit: int = LISTED_MAX) -> list[TokenInfo]:
         """Return tokens, newest first; see AsyncAccess.tokens."""
-        return self._call(self._access.tokens())
+        return self._call(self._access.tokens(limit=limit))
 
     def revoke_token(self, token_id: str) -> TokenInfo:
         """Revoke a token by its id."""
         return self._call(self._access.revoke_token(token_id))
 
-    def members(self, team: str = "") -> list[Member]:
+    def members(self, team: str = "", *, limit: int = LISTED_MAX) -> list[Member]:
         """Return who has which role; see AsyncAccess.members."""
-        return self._call(self._access.members(team))
+        return self._call(self._access.members(team, limit=limit))
 
     def set_member(self, team: str, subject: str, role: str) -> None:
         """Give somebody a role in a team, "" to take it away."""
@@ -200,6 +208,16 @@ class Access:
         return cast(T, self._wait(work))
 
 
+async def call(connection: Connection, method: str, request: Any) -> Any:
+    """Call the authority; raise AccessOff, Refused, Unreachable."""
+    try:
+        return await connection.call("authority", method, request)
+    except Refused as error:
+        if error.code == "UNIMPLEMENTED":
+            raise AccessOff from None
+        raise
+
+
 def _word(number: int) -> str:
     return Role(number).word if number else ""
 
@@ -210,7 +228,15 @@ def _number(word: str) -> Any:
     return int(ROLES[word]) if word else 0
 
 
-def _token(one: api.ApiToken) -> TokenInfo:
+def member(one: api.Member) -> Member:
+    return Member(one.team, one.subject, _word(one.role))
+
+
+def audit_entry(one: api.AuditEntry) -> AuditEntry:
+    return AuditEntry(one.at_us, one.what, one.subject, one.credential, one.service, one.action, one.team, one.detail)
+
+
+def token_info(one: api.ApiToken) -> TokenInfo:
     return TokenInfo(
         one.id, one.subject, one.name, list(one.teams), _word(one.role), one.pool, one.created_at_us,
         one.expires_at_us, one.used_at_us, one.revoked_at_us,

@@ -59,6 +59,34 @@ class Disk:
     free_bytes: int
 
 
+@dataclass(slots=True, kw_only=True)
+class Access:
+    """How callers are verified.
+
+    Attributes:
+        trouble: Why the authority does not respond; empty if it does.
+        key_age_s: Of the key that signs access tokens.
+        ahead_s: How far the authority's clock is ahead of this machine's, at least.
+        provider: Identity provider; empty if there is none.
+        provider_trouble: Why it does not respond here.
+    """
+
+    is_on: bool
+    trouble: str = ""
+    key_age_s: float = 0.0
+    ahead_s: float = 0.0
+    provider: str = ""
+    provider_trouble: str = ""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The REST API. `trouble`: why it does not respond; empty if it does."""
+
+    url: str
+    trouble: str = ""
+
+
 @dataclass(slots=True)
 class Facts:
     """One look at a deployment.
@@ -68,6 +96,10 @@ class Facts:
         apart_s: Seconds between the two looks at heads.
         why: Of the runs that wait for longest: what the Action Service says of each of their nodes.
         undelivered: Notifications that wait, and that are dead; None: the service does not say.
+        access: None: nobody could be asked.
+        has_client_certificate: Whether this program calls with a certificate of its own.
+        certificates_left_s: How long certificates are valid, by address; empty where nothing is encrypted.
+        gateway: None: it is not known where it is.
         store_trouble: Why nothing can be stored; empty if something could be; None if it was not tried.
     """
 
@@ -81,6 +113,10 @@ class Facts:
     disks: list[Disk] = field(default_factory=list[Disk])
     store_trouble: str | None = None
     undelivered: tuple[int, int] | None = None
+    access: Access | None = None
+    has_client_certificate: bool = False
+    certificates_left_s: dict[str, float] = field(default_factory=dict[str, float])
+    gateway: Gateway | None = None
 
     def of(self, kind: Kind) -> list[Process]:
         return [process for process in self.processes if process.kind is kind]

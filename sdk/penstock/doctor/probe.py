@@ -29,9 +29,11 @@ from penstock_proto.state_tracker.v1 import service_pb2 as tracker
 
 from ..client import AsyncClient
 from ..client.connection import Connection
+from ..client.discovery import found_at
 from ..client.errors import ClientError
 from ..client.tokens import found_credential
 from ..client.uploads import send_artifacts
+from .access_probe import ask_access, ask_gateway, certificates_left_s
 from .facts import Disk, Facts, Heads, Kind, Process
 
 ALL_MAX_S: Final = 14.0
@@ -71,6 +73,7 @@ async def ask(
     apart_s: float = APART_S,
     say: Callable[[str], None] = _nobody,
     credential: Credential | None = None,
+    gateway: str = "",
 ) -> Facts:
     """Return the facts of the deployment at an address; a service that does not respond is a fact, too.
 
@@ -79,6 +82,7 @@ async def ask(
     Args:
         say: Gets what is being done, in words.
         credential: Of all calls; by default that of this user.
+        gateway: URL of the REST API; by default that of the stack on this machine, if it has the address.
     """
     credential = found_credential(address) if credential is None else credential
     budget = Budget(ALL_MAX_S)
@@ -86,8 +90,11 @@ async def ask(
     address = connection.address
     tls.choose(connection.tls)  # an address may say how all of its deployment is called
     first = Process(Kind.STATE_TRACKER, address)
+    gateway = gateway or _gateway_at(address)
     facts = Facts(version("penstock"), [first], apart_s=apart_s)
     try:
+        if gateway:
+            facts.gateway = await ask_gateway(gateway, connection.tls.ca)
         say(f"asking the State Tracker at {address}")
         async with asyncio.timeout(budget.part_s()):
             facts.info = await connection.info()
@@ -104,6 +111,10 @@ async def ask(
             _ask_why(facts, address, left_s, credential), _store(connection, left_s)
         )
         facts.undelivered = await _undelivered(connection, budget.part_s())
+        facts.access = await ask_access(connection, budget.part_s())
+        facts.has_client_certificate = bool(connection.tls.certificate)
+        addresses = sorted({one.address for one in facts.processes})
+        facts.certificates_left_s = await certificates_left_s(addresses, connection.tls)
         facts.disks = _disks(facts.info)
     except TimeoutError:
         first.trouble = f"no response in {ANSWER_MAX_S:g} s"
@@ -112,6 +123,11 @@ async def ask(
     finally:
         await connection.close()
     return facts
+
+
+def _gateway_at(address: str) -> str:
+    stack = found_at(address)
+    return stack.url if stack is not None else ""
 
 
 async def _find(facts: Facts, info: tracker.InfoResponse, first: Process, budget: Budget) -> None:

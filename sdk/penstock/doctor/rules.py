@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from .access_rules import access, certificates, gateway
 from .facts import Facts, Kind
 from .findings import Finding, error, ok, warning
 from .ground_rules import broker, clocks, databases, databases_of
@@ -20,11 +21,11 @@ DISK_FREE_BYTES_FEW: Final = 2**30
 def judge(facts: Facts, stuck_after_s: float) -> list[Finding]:
     """Return what was found, in the order in which to repair it."""
     checks: list[Callable[[Facts], Iterator[Finding]]] = [
-        services, databases, shards, undecided, broker, clocks, artifacts, workers, queues, lag, hot_shards,
-        undelivered,
+        services, databases, shards, undecided, broker, clocks, access, certificates, gateway, artifacts, workers,
+        queues, lag, hot_shards, undelivered,
     ]  # fmt: skip
     if facts.info is None:
-        return list(services(facts))
+        return [*services(facts), *gateway(facts)]
     return [finding for check in checks for finding in check(facts)] + list(stuck(facts, stuck_after_s))
 
 

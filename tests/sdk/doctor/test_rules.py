@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from penstock.doctor.facts import Disk, Facts, Kind, Process
+from penstock.doctor.facts import Access, Disk, Facts, Gateway, Kind, Process
 from penstock.doctor.findings import Severity
 from penstock.doctor.rules import judge
 from penstock_proto.action_service.v1 import service_pb2 as actions
@@ -207,3 +207,40 @@ def test_a_deployment_that_does_not_answer_is_one_error() -> None:
     facts = Facts("1", [Process(Kind.STATE_TRACKER, "t:7733", trouble="connection refused")])
     (found,) = judge(facts, STUCK_AFTER_S)
     assert found.severity is Severity.ERROR
+
+
+DAY_S = 86_400
+
+
+def test_access_certificates_and_the_gateway_are_judged() -> None:
+    def said(**facts: object) -> set[str]:
+        found = healthy()
+        for name, value in facts.items():
+            setattr(found, name, value)
+        checks = ("access", "certificates", "gateway")
+        return {f"{one.severity} {one.text}" for one in judge(found, STUCK_AFTER_S) if one.check in checks}
+
+    assert said() == set()
+    assert said(access=Access(is_on=False)) == {
+        "warning access control is off: everybody who reaches the services may do everything"
+    }
+    closed = said(access=Access(is_on=False), has_client_certificate=True)
+    assert closed == {"ok access control is off; services require certificates of their callers"}
+    day = {"is_on": True, "key_age_s": DAY_S * 1.5}
+    on = "access control is on; access tokens are signed with a key that is 1 days old"
+    assert said(access=Access(**day)) == {f"ok {on}"}
+    assert said(access=Access(**day, ahead_s=-12.0, provider="https://id", provider_trouble="refused")) == {
+        f"ok {on}",
+        "error the clock of the authority is 12 s behind: its tokens may be refused",
+        "warning the identity provider does not respond here: refused",
+    }
+    (old,) = said(access=Access(is_on=True, key_age_s=200 * DAY_S))
+    assert old.startswith("warning") and "200 days" in old
+    assert said(access=Access(is_on=True, trouble="refused")) == {"error the authority does not respond: refused"}
+    assert said(certificates_left_s={"a:1": 9 * DAY_S, "b:2": 30 * DAY_S}) == {"ok all 2 are valid for 9 days or more"}
+    assert said(certificates_left_s={"a:1": 2 * DAY_S, "b:2": 30 * DAY_S}) == {
+        "warning the certificate at a:1 expires in 48 hours"
+    }
+    assert said(gateway=Gateway("https://g")) == {"ok the gateway at https://g is healthy"}
+    away = said(gateway=Gateway("https://g", "it answers 503"))
+    assert away == {"error the gateway at https://g does not respond: it answers 503"}

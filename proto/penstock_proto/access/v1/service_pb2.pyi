@@ -69,12 +69,16 @@ class KeysRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class KeysResponse(_message.Message):
-    __slots__ = ("jwks_json", "deployment_id")
+    __slots__ = ("jwks_json", "deployment_id", "signing_since_us", "now_us")
     JWKS_JSON_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SIGNING_SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    NOW_US_FIELD_NUMBER: _ClassVar[int]
     jwks_json: str
     deployment_id: str
-    def __init__(self, jwks_json: _Optional[str] = ..., deployment_id: _Optional[str] = ...) -> None: ...
+    signing_since_us: int
+    now_us: int
+    def __init__(self, jwks_json: _Optional[str] = ..., deployment_id: _Optional[str] = ..., signing_since_us: _Optional[int] = ..., now_us: _Optional[int] = ...) -> None: ...
 
 class WhoAmIRequest(_message.Message):
     __slots__ = ()
@@ -157,14 +161,20 @@ class CreateTokenResponse(_message.Message):
     def __init__(self, secret: _Optional[str] = ..., token: _Optional[_Union[ApiToken, _Mapping]] = ...) -> None: ...
 
 class ListTokensRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListTokensResponse(_message.Message):
-    __slots__ = ("tokens",)
+    __slots__ = ("tokens", "next_page_token")
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     tokens: _containers.RepeatedCompositeFieldContainer[ApiToken]
-    def __init__(self, tokens: _Optional[_Iterable[_Union[ApiToken, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, tokens: _Optional[_Iterable[_Union[ApiToken, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RevokeTokenRequest(_message.Message):
     __slots__ = ("id",)
@@ -189,16 +199,22 @@ class Member(_message.Message):
     def __init__(self, subject: _Optional[str] = ..., team: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ...) -> None: ...
 
 class ListMembersRequest(_message.Message):
-    __slots__ = ("team",)
+    __slots__ = ("team", "page_size", "page_token")
     TEAM_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     team: str
-    def __init__(self, team: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, team: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListMembersResponse(_message.Message):
-    __slots__ = ("members",)
+    __slots__ = ("members", "next_page_token")
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     members: _containers.RepeatedCompositeFieldContainer[Member]
-    def __init__(self, members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class SetMemberRequest(_message.Message):
     __slots__ = ("team", "subject", "role")
