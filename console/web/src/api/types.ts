@@ -7,6 +7,22 @@ export type AliasMoved = {
   moved: boolean;
 };
 
+/** An API token without its secret. No teams, role or pool: it has no such limit. */
+export type ApiToken = {
+  id: string;
+  subject: string;
+  name: string;
+  teams: (string)[];
+  role: "viewer" | "launcher" | "operator" | "admin" | null;
+  pool: string | null;
+  /** RFC 3339, with microseconds. */
+  created_at: string;
+  /** RFC 3339, with microseconds. */
+  expires_at: string;
+  used_at: string | null;
+  revoked_at: string | null;
+};
+
 export type Argument = {
   name: string;
   /** Its origin, such as `split.train`. */
@@ -78,6 +94,27 @@ export type Attempts = {
   run: string;
   node: string;
   attempts: (Attempt)[];
+};
+
+export type Audit = {
+  entries: (AuditEntry)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+};
+
+/** A denial, a sign-in or a change of rights. */
+export type AuditEntry = {
+  /** RFC 3339, with microseconds. */
+  at: string;
+  what: string;
+  /** Null: the caller was unknown. */
+  subject: string | null;
+  /** Id of the token. */
+  credential: string | null;
+  service: string;
+  action: string;
+  team: string | null;
+  detail: string;
 };
 
 /** Why a run is cancelled. */
@@ -164,6 +201,21 @@ export type Counts = {
   failed: number;
   skipped: number;
   cancelled: number;
+};
+
+/** An API token, and what it is limited to, below what its subject may do. */
+export type CreateToken = {
+  name?: string;
+  /** Default: the caller. Others are named by admins of the deployment. */
+  subject?: string;
+  /** Default: all teams of the subject. */
+  teams?: (string)[];
+  /** Allow at most this role. */
+  role?: "viewer" | "launcher" | "operator" | "admin" | null;
+  /** For workers of this pool, and nothing else. */
+  pool?: string;
+  /** Let it expire after this many days. */
+  days?: number;
 };
 
 export type CriticalPath = {
@@ -261,6 +313,20 @@ export type GivenInputs = {
 
 export type Health = {
   status: "ok";
+};
+
+/** Who calls, as the services see them. */
+export type Identity = {
+  subject: string;
+  name: string;
+  /** It is user, service or worker. */
+  kind: string;
+  deployment_admin: boolean;
+  teams: Record<string, "viewer" | "launcher" | "operator" | "admin">;
+  /** The way they signed in, such as oidc or api_token. */
+  source: string;
+  /** RFC 3339, with microseconds. */
+  expires_at: string;
 };
 
 export type Info = {
@@ -366,6 +432,19 @@ export type ListedRun = {
   failure_text: string | null;
 };
 
+/** The role of somebody in a team; the team `*` is the deployment. */
+export type Member = {
+  team: string;
+  subject: string;
+  role: "viewer" | "launcher" | "operator" | "admin";
+};
+
+export type Members = {
+  members: (Member)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
+};
+
 export type Membership = {
   team: string;
   role: "viewer" | "launcher" | "operator" | "admin";
@@ -392,6 +471,12 @@ export type NamedTypes = {
   types: (NamedType)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
   next: string | null;
+};
+
+export type NewToken = {
+  /** The secret. It cannot be read later. */
+  token: string;
+  about: ApiToken;
 };
 
 export type Node = {
@@ -646,6 +731,11 @@ export type Removed = {
   removed: string;
 };
 
+export type RemovedMember = {
+  team: string;
+  subject: string;
+};
+
 export type Resources = {
   cpu: number;
   gpu: number;
@@ -763,6 +853,15 @@ export type Session = {
   sign_in: string | null;
 };
 
+/** The role of somebody in a team. */
+export type SetMember = {
+  role: "viewer" | "launcher" | "operator" | "admin";
+};
+
+export type SigningKey = {
+  key_id: string;
+};
+
 export type StateCount = {
   state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
   runs: number;
@@ -847,6 +946,12 @@ export type TimelineNode = {
   /** The end of the run waited for it. */
   critical: boolean;
   attempts: (Attempt)[];
+};
+
+export type Tokens = {
+  tokens: (ApiToken)[];
+  /** Pass it as `after` to get the next page; null: this is the last one. */
+  next: string | null;
 };
 
 export type TypeField = {
