@@ -193,9 +193,13 @@ def test_odd_folders(project: Path, tmp_path: Path) -> None:
     assert list(unpack(build(tmp_path / "nothing").data, tmp_path / "bundles").iterdir()) == []
 
 
-def test_a_name_that_is_no_text_is_said(project: Path) -> None:
-    name = b"\xff.py"
-    if sys.platform == "linux":
-        (project / os.fsdecode(name)).write_text("")
-        with pytest.raises(BundleError, match="rename"):
-            build(project)
+def test_a_name_that_is_no_text_is_not_packed_unless_it_is_included(project: Path) -> None:
+    if sys.platform != "linux":  # elsewhere every name is text
+        return
+    whole = build(project)
+    (project / os.fsdecode(b"\xff.py")).write_text("")
+    (project / "package" / os.fsdecode(b"\xff.txt")).write_text("")
+    assert build(project) == whole
+    (project / "pyproject.toml").write_text('[tool.penstock]\ninclude = ["package/*.txt"]\n')
+    with pytest.raises(BundleError, match="rename"):
+        build(project)

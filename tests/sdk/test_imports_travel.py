@@ -161,6 +161,26 @@ def test_a_layout_works_on_a_worker(tmp_path: Path, layout: str) -> None:
     assert on_a_worker(compiled, kept) == expected
 
 
+@pytest.mark.parametrize("limit", ["FILES_MAX", "BUNDLE_BYTES_MAX"])
+def test_in_a_folder_of_many_scripts_what_is_imported_travels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    code = {
+        "flow.py": f"from shop.prices import scale\nfrom parts.common import plus\n{USES.format('plus(scale(x))')}",
+        "shop/__init__.py": "",
+        "shop/prices.py": SCALE,
+        "shop/late.py": "# a package comes as a whole",
+        "parts/common.py": "def plus(x: int) -> int:\n    return x + 1\n",
+    }
+    write(tmp_path / "project", code | {f"scripts/other_{n}.py": "#" * 1_000 for n in range(8)})
+    monkeypatch.setattr(bundle, limit, {"FILES_MAX": 10, "BUNDLE_BYTES_MAX": 5_000}[limit])
+    with isolate(), pytest.warns(UserWarning, match="only what the operators import travels"):
+        compiled = penstock.compile(load_workflow(str(tmp_path / "project" / "flow.py")))
+    assert compiled.bundle is not None and compiled.bundle.files == len(code)
+    (tmp_path / "project").rename(tmp_path / "gone")
+    assert on_a_worker(compiled, tmp_path) == 11
+
+
 def test_a_linked_package_travels(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere", {"linked_core/__init__.py": "", "linked_core/common.py": SCALE})
     write(tmp_path / "project", {"flow.py": f"from linked_core.common import scale\n{USES.format('scale(x)')}"})

@@ -8,8 +8,10 @@ import secrets
 import shutil
 import stat
 import tomllib
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -44,18 +46,32 @@ class Bundle(NamedTuple):
     files: int
 
 
-def build(root: Path, extra: Mapping[str, Path] | None = None) -> Bundle:
+def build(
+    root: Path,
+    extra: Mapping[str, Path] | None = None,
+    imported: Callable[[], Mapping[str, Path]] | None = None,
+) -> Bundle:
     """Pack all .py files below a folder; equal files make equal bytes everywhere. Raises BundleTooLarge, BundleError.
 
     Hidden folders, virtual environments, data folders of a stack, `node_modules`, `__pycache__`, `build` and `dist` are
-    left out, and so are links to folders. Other files are packed if the project's `pyproject.toml` includes them.
+    left out, and so are links to folders, and files whose names are not text: nothing can import them. Other files are
+    packed if the project's `pyproject.toml` includes them.
 
     Args:
         extra: More files, by their names in the archive.
+        imported: What is packed if the folder holds more Python files than a bundle may: it is a folder of many
+            scripts, or somebody's home.
     """
     if not root.is_dir():
         raise BundleError(f"{root} is not a folder")
-    files = {name: root / name for name in (*_python_files(root), *_included_files(root))}
+    files = {name: root / name for name in islice(_python_files(root), FILES_MAX + 1)}
+    if imported is not None and not _is_within_limits(files):
+        files = dict(imported())
+        warnings.warn(
+            f"{root} holds more Python files than a bundle may: only what the operators import travels to the workers",
+            stacklevel=2,
+        )
+    files |= {name: root / name for name in _included_files(root)}
     for name, path in (extra or {}).items():
         if name in files and not os.path.samefile(files[name], path):
             raise BundleError(f"both {files[name]} and {path} would be {name} on a worker; rename one of them")
@@ -97,16 +113,24 @@ def _python_files(root: Path) -> Iterator[str]:
         folders[:] = [each for each in folders if not _is_skipped(Path(folder, each))]
         for each in files:
             path = Path(folder, each)
-            if each.endswith(".py") and path.is_file():
-                yield _archive_name(path.relative_to(root))
+            inner = path.relative_to(root)
+            if each.endswith(".py") and is_text(inner) and path.is_file():
+                yield inner.as_posix()
 
 
 def _archive_name(path: Path) -> str:
-    try:
-        path.as_posix().encode()
-    except UnicodeEncodeError:
-        raise BundleError(f"the name of {str(path)!r} is not valid text; rename the file") from None
+    if not is_text(path):
+        raise BundleError(f"the name of {str(path)!r} is not valid text; rename the file")
     return path.as_posix()
+
+
+def is_text(path: Path) -> bool:
+    """Whether a path has a name that others can read."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_left_out(folder: Path) -> bool:
@@ -148,6 +172,10 @@ def _include_patterns(file: Path) -> list[str]:
 
 def _is_pattern(value: object) -> bool:
     return isinstance(value, str) and bool(value) and not value.startswith("/") and ".." not in value.split("/")
+
+
+def _is_within_limits(files: Mapping[str, Path]) -> bool:
+    return len(files) <= FILES_MAX and sum(path.stat().st_size for path in files.values()) <= BUNDLE_BYTES_MAX
 
 
 def _check_limits(root: Path, files: Mapping[str, Path]) -> None:

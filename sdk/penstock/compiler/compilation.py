@@ -113,7 +113,7 @@ def _bundle(root: Path, trace: Trace) -> Bundle:
     imported = imported_by({module for module, _ in trace.operators}, root)
     trace.errors += imported.errors
     trace.errors += changed(imported.modules.values())
-    return build(root, imported.extra)
+    return build(root, imported.extra, imported.code)
 
 
 def _trace(trace: Trace, workflow: Workflow[..., Any], static: Mapping[str, Any]) -> Shape:

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from ..declare import modules
 from ..errors import CompileError
-from .bundle import NEVER, is_left_out
+from .bundle import NEVER, is_left_out, is_text
 
 MODULES_MAX: Final = 10_000
 DATA_BYTES_MAX: Final = 4 * 1024**2  # of one file that code names beside itself
@@ -47,6 +47,10 @@ class Imported:
     modules: dict[str, Found] = field(default_factory=dict[str, Found])
     extra: dict[str, Path] = field(default_factory=dict[str, Path])
     errors: list[CompileError] = field(default_factory=list[CompileError])
+
+    def code(self) -> dict[str, Path]:
+        """Return the files of all modules, by their names in the archive."""
+        return {name: path for module in self.modules.values() for name, path in _code_of(module).items()} | self.extra
 
 
 class _Import(NamedTuple):
@@ -140,17 +144,25 @@ def _spec(name: str) -> importlib.machinery.ModuleSpec | None:
 
 def _add(found: Imported, module: Found, root: Path) -> None:
     """Add what the bundle lacks: of a package all of its code, since it may import the rest when it is called."""
+    name = _archive_name(module)
+    if not _travels(module.file, name, root):
+        found.extra = _code_of(module) | found.extra | {name: module.file}
+
+
+def _archive_name(module: Found) -> str:
     stem = module.name.replace(".", "/")
-    name = f"{stem}/__init__.py" if module.is_package else f"{stem}.py"
-    if _travels(module.file, name, root):
-        return
-    found.extra[name] = module.file
-    if module.is_package:
-        folder = module.file.parent
-        for path in sorted(folder.rglob("*.py")):
-            inner = path.relative_to(folder)
-            if not any(is_left_out(folder / parent) for parent in list(inner.parents)[:-1]):
-                found.extra.setdefault(f"{stem}/{inner.as_posix()}", path)
+    return f"{stem}/__init__.py" if module.is_package else f"{stem}.py"
+
+
+def _code_of(module: Found) -> dict[str, Path]:
+    """The files of a module by their names in the archive, of a package all of its code."""
+    code = {_archive_name(module): module.file}
+    folder, stem = module.file.parent, module.name.replace(".", "/")
+    for path in sorted(folder.rglob("*.py")) if module.is_package else ():
+        inner = path.relative_to(folder)
+        if is_text(inner) and not any(is_left_out(folder / parent) for parent in list(inner.parents)[:-1]):
+            code.setdefault(f"{stem}/{inner.as_posix()}", path)
+    return code
 
 
 def _travels(file: Path, name: str, root: Path) -> bool:
