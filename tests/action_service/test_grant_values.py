@@ -31,11 +31,12 @@ class Log:
         self.seqs = set(seqs)
         self.asked: list[list[Position]] = []
         self.away = 0
+        self.shards_away: set[int] = set()
         self.at_once_max = 1000
         self.open = asyncio.Event()
         self.open.set()
 
-    async def read_values(self, positions: Sequence[Position]) -> dict[Position, Values]:
+    async def read_values(self, positions: Sequence[Position]) -> tuple[dict[Position, Values], set[int]]:
         self.asked.append(list(positions))
         await self.open.wait()
         if self.away:
@@ -43,7 +44,8 @@ class Log:
             raise TrackerAway("UNAVAILABLE")
         if len(positions) > self.at_once_max:
             raise TrackerAway("RESOURCE_EXHAUSTED", too_large=True)
-        return {(shard, seq): values(seq) for shard, seq in positions if seq in self.seqs}
+        away = {shard for shard, _ in positions} & self.shards_away
+        return {(shard, seq): values(seq) for shard, seq in positions if seq in self.seqs and shard not in away}, away
 
 
 class Filled:
@@ -58,11 +60,11 @@ class Filled:
             lambda worker, grant, position: self.absent.append((worker, grant.grant, position)),
         )
 
-    def fill(self, number: int, *seqs: int, worker: str = "w") -> Grant | None:
+    def fill(self, number: int, *seqs: int, worker: str = "w", shard: int = 0) -> Grant | None:
         made = start(number, plan=b"p" * 32)
         for seq in seqs:
             made.inputs.add(node=seq, seq=seq)
-        return self.filler.fill(Granted(number, 0, made), worker)
+        return self.filler.fill(Granted(number, shard, made), worker)
 
     async def settle(self) -> None:
         self.filler.fetch()
@@ -103,6 +105,26 @@ async def test_a_tracker_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyP
     filled.fill(1, 5)
     await filled.settle()
     assert len(log.asked) == 4 and len(filled.ready) == 1
+
+
+async def test_shards_that_cannot_be_read_hold_up_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grant_values, "BACKOFF_MIN_S", 0.001)
+    monkeypatch.setattr(grant_values, "POSITIONS_MAX", 1)
+    numbers = range(2 * grant_values.CALLS_MAX)
+    log = Log(5, *numbers)
+    log.shards_away = {1, 2}
+    filled = Filled(log)
+    for number in numbers:  # more than all calls
+        filled.fill(number, number, shard=1 + number % 2)
+    filled.fill(100, 5)
+    filled.filler.fetch()
+    async with asyncio.timeout(WAIT_S):
+        while not filled.ready:
+            await asyncio.sleep(0)
+    assert [grant.grant for _, grant in filled.ready] == [100] and not filled.absent
+    log.shards_away = set()
+    await filled.settle()
+    assert {grant.grant for _, grant in filled.ready} == {100, *numbers}
 
 
 async def test_an_answer_that_is_too_large_is_asked_for_in_parts() -> None:

@@ -76,6 +76,13 @@ async def test_a_database_that_is_away_takes_out_its_own_shards_alone(
             with pytest.raises(grpc.aio.AioRpcError) as unsure:
                 await st.stub.FindRuns(api.FindRunsRequest(part=runs[there].hex()[-8:]))
             assert status(unsure.value) == "UNAVAILABLE"
+            positions = [api.ShardSeqs(shard=shard, seqs=[1]) for shard in range(SHARDS)]
+            with pytest.raises(grpc.aio.AioRpcError) as whole:
+                await st.stub.ReadValues(api.ReadValuesRequest(positions=positions))
+            assert status(whole.value) == "UNAVAILABLE"
+            values = await st.stub.ReadValues(api.ReadValuesRequest(positions=positions, partial=True))
+            assert sorted(one.shard for one in values.values) == [here, here + 2]
+            assert list(values.shards_away) == [there, there + 2]
             line.down = False
             last = await submitted(st, new, there)
             assert await st.report(succeeded(last, 0), succeeded(runs[there], 0)) == [1, 1]

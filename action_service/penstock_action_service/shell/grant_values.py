@@ -53,6 +53,7 @@ class Filler:
         self._waiting: OrderedDict[Position, list[tuple[Pending, int]]] = OrderedDict()  # not asked for yet
         self._asked: dict[Position, list[tuple[Pending, int]]] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[None]] = set()  # calls for shards that could not be read: they hold up nobody
         self._templates: dict[tuple[bytes, int, str], Grant] = {}
         self._is_closed = False
 
@@ -108,14 +109,15 @@ class Filler:
     @property
     def is_busy(self) -> bool:
         """Whether values are being fetched."""
-        return bool(self._calls)
+        return bool(self._calls or self._late)
 
     async def close(self) -> None:
         self._is_closed = True
         self._pending.clear()
-        for call in list(self._calls):
+        calls = [*self._calls, *self._late]
+        for call in calls:
             call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        await asyncio.gather(*calls, return_exceptions=True)
 
     def _blank(self, start: Start) -> Grant:
         """Return a grant with all that is the same for each run of a plan."""
@@ -147,7 +149,16 @@ class Filler:
 
     def _end_call(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
+        self._late.discard(call)
         self.fetch()
+
+    def _make_room(self) -> None:
+        """This call goes on for later; another one may begin."""
+        call = asyncio.current_task()
+        if call is not None and call in self._calls:
+            self._calls.remove(call)
+            self._late.add(call)
+            self.fetch()
 
     async def _call(self, positions: Sequence[Position]) -> None:
         """Read values until all are there or known to be nowhere."""
@@ -155,7 +166,7 @@ class Filler:
         while positions and not self._is_closed:
             now = positions[:at_once]
             try:
-                found = await self._trackers.read_values(now)
+                found, away = await self._trackers.read_values(now)
             except TrackerAway as error:
                 if error.too_large and len(now) > 1:
                     at_once = len(now) // 2
@@ -164,9 +175,14 @@ class Filler:
                 await asyncio.sleep(delay_s)
                 delay_s = min(BACKOFF_MAX_S, delay_s * 2)
                 continue
-            delay_s = BACKOFF_MIN_S
-            self._take_values({position: found.get(position) for position in now})
-            positions = positions[len(now) :]
+            self._take_values({position: found.get(position) for position in now if position[0] not in away})
+            late = [position for position in now if position[0] in away]
+            positions = [*positions[len(now) :], *late]
+            delay_s = BACKOFF_MIN_S if len(late) < len(now) else min(BACKOFF_MAX_S, delay_s * 2)
+            if late and len(late) == len(positions):
+                self._make_room()
+                log.info("cannot read the inputs of actions of shards %s, retrying", sorted(away))
+                await asyncio.sleep(delay_s)
 
     def _take_values(self, found: Mapping[Position, Values | None]) -> None:
         ready: dict[str, list[Grant]] = {}

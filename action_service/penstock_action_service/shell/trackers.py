@@ -42,8 +42,10 @@ class Trackers:
         self._owner: dict[int, int] = {}  # index of the stub, by shard
         self._reader = 0
 
-    async def read_values(self, positions: Sequence[Position]) -> dict[Position, Values]:
-        """Return what is recorded at these positions; what no log has is left out.
+    async def read_values(self, positions: Sequence[Position]) -> tuple[dict[Position, Values], set[int]]:
+        """Return what is recorded at these positions, and the shards that cannot be read now.
+
+        What no log has is left out.
 
         Raises:
             TrackerAway: No answer; `too_large` says that fewer positions may help.
@@ -52,7 +54,7 @@ class Trackers:
         for shard, seq in positions:
             of_shard.setdefault(shard, []).append(seq)
         request = api.ReadValuesRequest(
-            positions=[api.ShardSeqs(shard=shard, seqs=seqs) for shard, seqs in of_shard.items()]
+            positions=[api.ShardSeqs(shard=shard, seqs=seqs) for shard, seqs in of_shard.items()], partial=True
         )
         stub = self._stubs[self._reader]
         try:
@@ -62,7 +64,10 @@ class Trackers:
             if not too_large:
                 self._reader = (self._reader + 1) % len(self._stubs)
             raise TrackerAway(f"{error.code().name}: {error.details()}", too_large=too_large) from None
-        return {(found.shard, found.seq): found.values for found in response.values}
+        away = set(response.shards_away)
+        if away:  # another State Tracker may reach their database
+            self._reader = (self._reader + 1) % len(self._stubs)
+        return {(found.shard, found.seq): found.values for found in response.values}, away
 
     async def heads(self) -> dict[int, int]:
         """Return the last position of each shard's log; shards of which no State Tracker speaks now are left out."""

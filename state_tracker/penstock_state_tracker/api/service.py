@@ -225,13 +225,16 @@ class StateTrackerService(StateTrackerServiceServicer):
         if len(positions) > POSITIONS_MAX:
             raise BadRequest(f"{len(positions):,} positions at once; at most {POSITIONS_MAX:,} are read")
         response = api.ReadValuesResponse()
+        away = set[int]() if request.partial else None
         size = 0
         for at in range(0, len(positions), VALUES_AT_ONCE):
-            for (shard, seq), event in (await self._values.events(positions[at : at + VALUES_AT_ONCE])).items():
+            now = [each for each in positions[at : at + VALUES_AT_ONCE] if not away or each[0] not in away]
+            for (shard, seq), event in (await self._values.events(now, away)).items():
                 added = response.values.add(shard=shard, seq=seq, values=carried(event))
                 size += added.ByteSize()
             if size > VALUES_BYTES_MAX:
                 raise TooMuch(f"the values have more than {VALUES_BYTES_MAX:,} bytes; ask for fewer at once")
+        response.shards_away.extend(sorted(away or ()))
         return response
 
     async def Report(self, request: api.ReportRequest, context: Context) -> api.ReportResponse:

@@ -1,16 +1,21 @@
 """Values that events carry, by where they were recorded."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1 import value_pb2
+from penstock_service.database import Database
+from penstock_service.errors import DatabaseAway
 
 from ..log import event_log as logs
 from ..log.recent import Recent
 from ..ownership.routing import Routing
 
 POSITIONS_MAX: Final = 10_000
+# For one database to answer while those who ask wait for others, too.
+DATABASE_S: Final = 2.0
 
 Position = tuple[int, int]  # shard, seq
 
@@ -20,8 +25,12 @@ class Values:
         self._routing = routing
         self._recent = recent
 
-    async def events(self, positions: Iterable[Position]) -> dict[Position, ev.Event]:
-        """Return the events at these positions, from memory or by one query a database; missing ones are left out."""
+    async def events(self, positions: Iterable[Position], away: set[int] | None = None) -> dict[Position, ev.Event]:
+        """Return the events at these positions, from memory or by one query a database; missing ones are left out.
+
+        Args:
+            away: Gets the shards whose database does not answer; without it, DatabaseAway is raised.
+        """
         found: dict[Position, ev.Event] = {}
         missing: list[Position] = []
         for position in positions:
@@ -31,15 +40,29 @@ class Values:
             else:
                 found[position] = ev.Event.FromString(payload)
         if missing:
-            await self._read(missing, found)
+            await self._read(missing, found, away)
         return found
 
-    async def _read(self, positions: Sequence[Position], found: dict[Position, ev.Event]) -> None:
-        for database in {id(one): one for one in self._routing.databases.values()}.values():
-            here = [position for position in positions if self._routing.databases.get(position[0]) is database]
-            if here:
-                for position, payload in (await logs.read_at(database, here)).items():
-                    found[position] = ev.Event.FromString(payload)
+    async def _read(
+        self, positions: Sequence[Position], found: dict[Position, ev.Event], away: set[int] | None
+    ) -> None:
+        of_each = [
+            (database, [position for position in positions if self._routing.databases.get(position[0]) is database])
+            for database in {id(one): one for one in self._routing.databases.values()}.values()
+        ]
+        asked = [_payloads(database, here, away) for database, here in of_each if here]
+        for payloads in await asyncio.gather(*asked):
+            found.update((position, ev.Event.FromString(payload)) for position, payload in payloads.items())
+
+
+async def _payloads(database: Database, positions: list[Position], away: set[int] | None) -> dict[Position, bytes]:
+    if away is None:
+        return await logs.read_at(database, positions)
+    try:
+        return await asyncio.wait_for(logs.read_at(database, positions), DATABASE_S)
+    except (DatabaseAway, TimeoutError):
+        away.update(shard for shard, _ in positions)
+        return {}
 
 
 def carried(event: ev.Event) -> value_pb2.Values:

@@ -525,10 +525,12 @@ class Head(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ...) -> None: ...
 
 class ReadValuesRequest(_message.Message):
-    __slots__ = ("positions",)
+    __slots__ = ("positions", "partial")
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
     positions: _containers.RepeatedCompositeFieldContainer[ShardSeqs]
-    def __init__(self, positions: _Optional[_Iterable[_Union[ShardSeqs, _Mapping]]] = ...) -> None: ...
+    partial: bool
+    def __init__(self, positions: _Optional[_Iterable[_Union[ShardSeqs, _Mapping]]] = ..., partial: _Optional[bool] = ...) -> None: ...
 
 class ShardSeqs(_message.Message):
     __slots__ = ("shard", "seqs")
@@ -539,10 +541,12 @@ class ShardSeqs(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., seqs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ReadValuesResponse(_message.Message):
-    __slots__ = ("values",)
+    __slots__ = ("values", "shards_away")
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_AWAY_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedCompositeFieldContainer[RecordedValues]
-    def __init__(self, values: _Optional[_Iterable[_Union[RecordedValues, _Mapping]]] = ...) -> None: ...
+    shards_away: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, values: _Optional[_Iterable[_Union[RecordedValues, _Mapping]]] = ..., shards_away: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RecordedValues(_message.Message):
     __slots__ = ("shard", "seq", "values")
