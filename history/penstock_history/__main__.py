@@ -8,7 +8,7 @@ from penstock_service.database import ABSENT, TROUBLE
 from penstock_service.guard import by_run
 from penstock_service.process import Process, retry_until_available
 from penstock_service.state_trackers import deployment_of
-from penstock_stream.opening import open_stream
+from penstock_stream.opening import GATHER_S, open_stream
 
 from .app import History
 from .settings import Settings
@@ -17,7 +17,7 @@ from .settings import Settings
 async def start(settings: Settings, here: Process) -> None:
     """Answer at once, and be ready when every shard is followed."""
     deployment = await deployment_of(settings.state_trackers)
-    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
+    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id, GATHER_S)
     history = History(
         stream,
         database_url=settings.database_url,

@@ -365,7 +365,7 @@ class Follower(Generic[Batch]):
         """Read what the heads tell that no message brought."""
         ahead = [head for head in heads if head.seq > self._positions[head.shard].seq]
         if ahead and self._loaded.is_set():  # else nothing is on its way
-            await asyncio.sleep(MESSAGES_LATE_S)
+            await asyncio.sleep(MESSAGES_LATE_S + self._stream.gather_s)
         for head in heads:
             position = self._positions[head.shard]
             position.known = max(position.known, head.seq)

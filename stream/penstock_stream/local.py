@@ -42,6 +42,8 @@ class LocalSubscription:
 class LocalStream:
     """Delivers all that was published to a topic since the loop's last turn by one call of each handler."""
 
+    gather_s = 0.0
+
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: dict[str, list[Message]] = {topic: [] for topic in TOPICS}

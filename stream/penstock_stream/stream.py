@@ -35,6 +35,11 @@ class Subscription(Protocol):
 
 
 class Stream(Protocol):
+    @property
+    def gather_s(self) -> float:
+        """Return how long messages may gather on their way, so that more of them come together."""
+        ...
+
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         """Hand messages over without waiting. Those beyond the stream's bound are dropped, and counted."""
         ...

@@ -57,6 +57,8 @@ class SimulatedStream:
 class StreamOfLife:
     """The stream port as one life of a process sees it."""
 
+    gather_s = 0.0
+
     def __init__(self, stream: SimulatedStream, life: Life) -> None:
         self._stream, self._life = stream, life
 

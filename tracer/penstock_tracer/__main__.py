@@ -5,7 +5,7 @@ import sys
 from penstock_service import grpc_server, process
 from penstock_service.process import Process
 from penstock_service.state_trackers import deployment_of
-from penstock_stream.opening import open_stream
+from penstock_stream.opening import GATHER_S, open_stream
 
 from .errors import TracerError
 from .settings import Settings
@@ -15,7 +15,7 @@ from .shell import Tracer
 async def start(settings: Settings, here: Process) -> None:
     """Answer at once, and be ready when every shard is followed."""
     deployment = await deployment_of(settings.state_trackers)
-    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id)
+    stream = await open_stream(here, settings, deployment.shards, deployment.deployment_id, GATHER_S)
     tracer = Tracer(
         stream,
         state_trackers=settings.state_trackers,

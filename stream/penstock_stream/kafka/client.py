@@ -22,6 +22,8 @@ BATCH_BYTES_MAX: Final = 512 * 1024
 STOP_S_MAX: Final = 5.0
 CANCEL_AGAIN_S: Final = 2 * STOP_S_MAX
 FETCH_WAIT_MS: Final = 500
+# Where what comes may gather: the broker answers once there is so much, or later.
+GATHERED_BYTES: Final = 256 * 1024
 POLL_MS: Final = 1_000
 ANSWER_S_MAX: Final = 3.0
 RECORDS_AT_ONCE_MAX: Final = 5_000
@@ -221,14 +223,16 @@ class Producer:
 class Consumer:
     """Reads partitions that are assigned by hand, from their ends on or from given offsets."""
 
-    def __init__(self, address: str, fetch_bytes_max: int = FETCH_BYTES_MAX) -> None:
+    def __init__(self, address: str, fetch_bytes_max: int = FETCH_BYTES_MAX, gather_s: float = 0.0) -> None:
+        """`gather_s`: so long the broker may let records gather before it answers."""
         # A wiped topic begins anew: from its beginning, since repeats are dropped anyway.
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=address,
             **client_options(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_wait_ms=int(gather_s * 1_000) or FETCH_WAIT_MS,
+            fetch_min_bytes=GATHERED_BYTES if gather_s else 1,
             max_partition_fetch_bytes=fetch_bytes_max,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )

@@ -105,11 +105,20 @@ class KafkaStream:
     Args:
         deployment: Its id, for the `source` of CloudEvents.
         partitions: Of topics that do not exist yet; `actions` and `reports` get at most INTERNAL_PARTITIONS_MAX.
+        gather_s: So long what is read here may gather at the broker, where a delay does no harm.
     """
 
     def __init__(
-        self, address: str, *, shards: int, deployment: str, prefix: str = "penstock", partitions: int = PARTITIONS
+        self,
+        address: str,
+        *,
+        shards: int,
+        deployment: str,
+        prefix: str = "penstock",
+        partitions: int = PARTITIONS,
+        gather_s: float = 0.0,
     ) -> None:
+        self.gather_s = gather_s
         self._address = address
         self._shards = shards
         self._source_name = f"/penstock/{deployment}"
@@ -254,7 +263,7 @@ class KafkaStream:
         await self._ensure_topics()
         name = self._name(topic)
         partitions, _ = await self._bounds(topic)
-        consumer = Consumer(self._address)
+        consumer = Consumer(self._address, gather_s=self.gather_s)
         await consumer.start()
         try:
             wanted = self._consumed[topic] = self._wanted(topic, partitions)
