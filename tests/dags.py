@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from random import Random
 
 from penstock_plan.graph import PlanGraph
+from penstock_plan.refs import add_refs
 from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.value.v1.value_pb2 import Value
 
 POLICIES = (
     plan_pb2.FAILURE_POLICY_CONTINUE,
@@ -59,6 +61,44 @@ def random_plan(dice: Random, count_max: int) -> plan_pb2.Plan:
     with_output = [index for index, spec in enumerate(nodes) if not spec.is_pass]
     outputs = dice.sample(with_output, dice.randint(0, min(2, len(with_output))))
     return plan_of(nodes, outputs, name=f"tests:dag{dice.randrange(1000)}")
+
+
+def with_waits(plan: plan_pb2.Plan, dice: Random, clock_us: int) -> plan_pb2.Plan:
+    """Let nodes whose outputs nobody uses wait instead of run, each for something else."""
+    used: set[int] = set()
+    for expr in [each.value for node in plan.nodes for each in node.arguments] + [each.value for each in plan.outputs]:
+        add_refs(expr, used)
+    plan.schema = 2
+    operators = [len(plan.operators), len(plan.operators) + 1]
+    plan.operators.add(module="penstock", qualname="sleep", output_shape=plan_pb2.OUTPUT_SHAPE_NONE)
+    signal = plan.operators.add(module="penstock", qualname="signal", output_shape=plan_pb2.OUTPUT_SHAPE_SINGLE)
+    signal.outputs.add(name="result", type=0, required=True)
+    for index, node in enumerate(plan.nodes):
+        if index not in used and dice.random() < 0.7:
+            parents = set(node.after)
+            for argument in node.arguments:
+                add_refs(argument.value, parents)
+            wait = _random_wait(dice, clock_us)
+            kind, operator = plan_pb2.NODE_KIND_WAIT, operators[wait.HasField("signal") or wait.HasField("approval")]
+            after = sorted(parents - {-1})
+            node.CopyFrom(plan_pb2.Node(name=node.name, kind=kind, operator=operator, after=after, wait=wait))
+            node.overrides.on_failure = dice.choice(POLICIES)
+    return plan
+
+
+def _random_wait(dice: Random, clock_us: int) -> plan_pb2.Wait:
+    match dice.randrange(5):
+        case 0 | 1:
+            return plan_pb2.Wait(sleep_s=dice.choice((0.0, 0.2, 3.0, 12.0)))
+        case 2:
+            return plan_pb2.Wait(until_us=clock_us + int(dice.choice((-1.0, 5.0, 25.0)) * 1e6))
+        case 3:
+            wait = plan_pb2.Wait(signal=plan_pb2.Signal(), timeout_s=dice.choice((0.0, 0.5, 10.0)))
+            if wait.timeout_s and dice.random() < 0.5:
+                wait.otherwise.CopyFrom(Value(codec="json", inline=b'"late"'))
+            return wait
+        case _:
+            return plan_pb2.Wait(approval=plan_pb2.Approval(question="?", goes_on_denied=dice.random() < 0.5))
 
 
 def _random_node(dice: Random, before: Sequence[NodeSpec]) -> NodeSpec:

@@ -27,7 +27,8 @@ The attempt in an event must be the node's current one. Once a cancellation is r
 NODE_HEAD: Final = """
 ## A node
 
-The statuses are those of `NodeStatus`. A node has a status from the moment its run is submitted.
+The statuses are those of `NodeStatus`. A node has a status from the moment its run is submitted. `wait_began` and
+`signal_received` change none: a node that waits stays `waiting` until it ends ([waits.md](waits.md)).
 """
 RUN_HEAD: Final = """
 ## A run

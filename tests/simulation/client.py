@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ASK_AGAIN_S = 0.5
 TIMEOUT_S = 5.0
 CALLER = ev.Caller(user="ann", team="red", client="simulation")
+SIGNALS_AFTER_S = (0.0, 0.01, 0.3, 2.0, 15.0)
 CANCELS_AFTER_S = (0.0, 0.001, 0.01, 0.1, 1.0, 5.0)
 # What a client hears while it is only a matter of time.
 PATIENCE = {
@@ -41,6 +42,7 @@ class Client(Process):
         super().__init__(world, name)
         self.submitted: list[bytes] = []
         self.cancelled: list[bytes] = []
+        self.signalled: list[tuple[bytes, str]] = []
         self.begun = 0
 
     async def main(self) -> None: ...
@@ -61,12 +63,33 @@ class Client(Process):
         await self._asked(lambda stub: stub.Submit(request, timeout=TIMEOUT_S))
         self.world.note(self.name, f"run {number}: submitted")
         self.submitted.append(run_id)
+        for node, wait in self.world.plans[plan].waits.items():
+            if wait.is_signal:
+                self.life.spawn(self._signal(run_id, f"n{node}"))
         if cancels:
             await asyncio.sleep(dice.choice(CANCELS_AFTER_S) * dice.random() * 2)
             cancel = api.CancelRequest(run_id=run_id, caller=CALLER)
             await self._asked(lambda stub: stub.Cancel(cancel, timeout=TIMEOUT_S))
             self.world.note(self.name, f"run {number}: cancelled")
             self.cancelled.append(run_id)
+
+    async def _signal(self, run_id: bytes, name: str) -> None:
+        """Send a signal some time, and after its answer another one, which must be refused."""
+        dice = self.world.waits_dice
+        await asyncio.sleep(dice.choice(SIGNALS_AFTER_S))
+        value = Value(codec="json", inline=dice.choice((b"true", b"false")))
+        for number in range(2):
+            request = api.SignalRequest(run_id=run_id, name=name, value=value, caller=CALLER, id=b"%016d" % number)
+            answer = await self._asked(
+                lambda stub, one=request: stub.Signal(one, timeout=TIMEOUT_S),
+                final=(grpc.StatusCode.FAILED_PRECONDITION,),
+            )
+            if answer is None:
+                return
+            self.world.note(self.name, f"run {run_id[-1]}: signal {name} was taken")
+            if number:
+                self.world.fail("", Violation(f"a second signal {name} was taken"))
+            self.signalled.append((run_id, name))
 
     async def states(self) -> dict[bytes, int]:
         """Ask for the state of each run that was submitted."""
@@ -78,14 +101,16 @@ class Client(Process):
             ).run.state
         return states
 
-    async def _asked(self, ask: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Ask one State Tracker after another until one answers."""
+    async def _asked(self, ask: Callable[[Any], Awaitable[Any]], final: Sequence[grpc.StatusCode] = ()) -> Any:
+        """Ask one State Tracker after another until one answers; None if it refuses with a final status."""
         while True:
             channel = self.world.network.channel(self.world.dice.choice(self.world.tracker_addresses))
             stub = service_pb2_grpc.StateTrackerServiceStub(channel)  # type: ignore[no-untyped-call]
             try:
                 return await ask(stub)
             except grpc.aio.AioRpcError as error:
+                if error.code() in final and "is owned by" not in str(error.details()):
+                    return None
                 if error.code() not in PATIENCE:
                     self.world.fail(
                         f"a client was told {error.code().name}: {error.details()}", Violation(error.details())

@@ -42,6 +42,7 @@ class Faults:
     action_dies: float  # its process is killed
     action_hangs: float  # it runs into its timeout, or for long
     cancel: float  # of a run
+    waits: float = 0.0  # of a plan: nodes of it wait, and the database's clock jumps; drawn apart from the others
 
 
 def draw(dice: Random) -> Faults:

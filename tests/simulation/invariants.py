@@ -16,6 +16,12 @@ from penstock_state_tracker.core.shard import Shard
 
 from tests.transitions import applied
 
+from . import waits
+from .violations import Violation, demand
+from .waits import WaitsOfLog
+
+__all__ = ["Violation", "demand"]
+
 # Causes that use up no retry.
 FREE_CAUSES = (ev.CAUSE_LOST, ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED)
 # Losses in a row that a node survives; those before an attempt that ran for long do not count.
@@ -29,10 +35,6 @@ END_STATES = (ev.RUN_STATE_SUCCEEDED, ev.RUN_STATE_FAILED, ev.RUN_STATE_CANCELLE
 # A grant's number says under which owner of its pool it was given.
 EPOCH_FACTOR = 2**40
 CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
-
-
-class Violation(AssertionError):
-    """An invariant does not hold."""
 
 
 class Recorded(NamedTuple):
@@ -84,6 +86,7 @@ class RunOfLog:
     state: int = ev.RUN_STATE_RUNNING
     stopped_at_s: float = 0.0
     ended_at_s: float = 0.0
+    waits: WaitsOfLog = field(default_factory=WaitsOfLog)
 
     def lets_run(self, node: int) -> bool:
         return all(self._passed(parent, node) for parent in self.graph.parents[node])
@@ -102,7 +105,7 @@ def check_logs(logs: Iterable[Sequence[Recorded]], plans: Mapping[bytes, PlanGra
         check_gapless(log)
         for record in log:
             check_event(record, runs, plans)
-            check_grant(record, grants)
+            check_grant(record, grants, runs)
     return runs
 
 
@@ -146,11 +149,14 @@ def check_event(record: Recorded, runs: dict[bytes, RunOfLog], plans: Mapping[by
         raise Violation(f"{where} ({kind}): {violation}") from None
 
 
-def check_grant(record: Recorded, grants: dict[int, tuple[Any, ...]]) -> None:
-    """Check that no right to execute was given for two attempts."""
+def check_grant(record: Recorded, grants: dict[int, tuple[Any, ...]], runs: Mapping[bytes, RunOfLog]) -> None:
+    """Check that no right to execute was given for two attempts, nor one to wait."""
     kind = record.event.WhichOneof("kind") or ""
     if kind in ("action_started", "action_succeeded", "action_failed"):
         what = getattr(record.event, kind)
+        if what.node in runs[record.event.run_id].graph.waits:
+            demand(not what.grant, f"{record.shard}/{record.seq}: a wait under grant {what.grant:x}")
+            return
         attempt = (record.event.run_id, what.node, what.attempt)
         known = grants.setdefault(what.grant, attempt)
         demand(known == attempt, f"{record.shard}/{record.seq}: grant {what.grant:x} of two attempts")
@@ -166,11 +172,15 @@ def _started(run: RunOfLog, started: ev.ActionStarted, record: Recorded) -> None
 
 def _succeeded(run: RunOfLog, succeeded: ev.ActionSucceeded, record: Recorded) -> None:
     node = _attempted(run, succeeded.node, succeeded.attempt)
+    if succeeded.node in run.graph.waits:
+        waits.ended(run, succeeded, record)
     node.status, node.output_seq, node.ended_at_s = "succeeded", record.seq, record.at_s
 
 
 def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
     node = _attempted(run, failed.node, failed.attempt)
+    if failed.node in run.graph.waits:
+        waits.ended(run, failed, record)
     policy = run.graph.retry[failed.node]
     if failed.HasField("retry_delay_s"):
         demand(not run.stopping, f"node {failed.node} is tried again after the run was cancelled")
@@ -256,6 +266,8 @@ _CHECKS = {
     "nodes_skipped": _skipped,
     "cancel_requested": _cancel_requested,
     "run_ended": _run_ended,
+    "wait_began": waits.began,
+    "signal_received": waits.received,
 }
 
 
@@ -280,12 +292,19 @@ def described(shard: Shard) -> list[bytes]:
     for run in runs:
         run.submitted_at_us = 0
         for node in run.nodes:
-            node.delay_s = 0.0
+            node.delay_s = node.due_in_s = 0.0
     return sorted(run.SerializeToString(deterministic=True) for run in runs)
 
 
-def check_answers(runs: Mapping[bytes, RunOfLog], submitted: Iterable[bytes], cancelled: Iterable[bytes] = ()) -> None:
+def check_answers(
+    runs: Mapping[bytes, RunOfLog],
+    submitted: Iterable[bytes],
+    cancelled: Iterable[bytes] = (),
+    signalled: Iterable[tuple[bytes, str]] = (),
+) -> None:
     """Check that nothing acknowledged is lost."""
+    for run_id, name in signalled:
+        demand(name in runs[run_id].waits.signals, f"signal {name} of run {run_id.hex()} is not in the log")
     for run_id in submitted:
         demand(run_id in runs, f"run {run_id.hex()} was acknowledged and is not in the log")
     for run_id in cancelled:
@@ -391,8 +410,3 @@ def _recorded_values(event: ev.Event, run_id: bytes, node: int) -> Any:
         return event.run_submitted.inputs
     demand(event.HasField("action_succeeded") and event.action_succeeded.node == node, "no outputs at this position")
     return event.action_succeeded.outputs
-
-
-def demand(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Violation(otherwise)

@@ -25,7 +25,7 @@ from penstock_executors.slots import Slots
 from penstock_plan import plan_hash
 from penstock_state_tracker import plans
 from penstock_state_tracker.api.lookup import Lookup
-from penstock_state_tracker.core import outcomes, retries, snapshots
+from penstock_state_tracker.core import outcomes, retries, signals, snapshots, waits
 from penstock_state_tracker.core.run import Run
 from penstock_state_tracker.core.shard import Shard
 from penstock_state_tracker.errors import CorruptLog
@@ -77,7 +77,7 @@ class Mutation:
 
     def _violated(self, seed: int) -> BaseException | None:
         try:
-            World(seed, forced=self.provoked).run()
+            World(seed, forced={"waits": 0.0} | dict(self.provoked)).run()
         except Violation as violation:
             if isinstance(violation.__cause__, Violation | CorruptLog):
                 return violation.__cause__
@@ -231,6 +231,46 @@ def _one_retry_more(right: Any) -> Any:
     return delay_s
 
 
+def _forgets_waits(right: Any) -> Any:
+    def restore(run: Run, described: Any, now: float) -> None:
+        copy = type(described)()
+        copy.CopyFrom(described)
+        copy.waits = False
+        right(run, copy, now)
+
+    return restore
+
+
+def _without_signals(right: Any) -> Any:
+    def describe(run: Run, now: float) -> Any:
+        described = right(run, now)
+        del described.signals[:]
+        return described
+
+    return describe
+
+
+def _taken_again(right: Any) -> Any:
+    def accepted(run: Run, received: Any) -> Any:
+        known = dict(run.waits.signals)
+        run.waits.signals.clear()
+        try:
+            return right(run, received)
+        finally:
+            run.waits.signals.update(known)
+
+    return accepted
+
+
+def _before_parents(right: Any) -> Any:
+    def note(self: waits.Waits, run: Run, node: int) -> None:
+        if node not in run.waits.begun:
+            self.fresh[run.run_id, node] = None
+        right(self, run, node)
+
+    return note
+
+
 ANY = {"profile": faults.ANYTHING}
 LEASES = {**ANY, "take_over_s": 4.0, "pause_s": 6.0}
 COMMITS = {**ANY, "statement_unknown": 0.1, "statement_fails": 0.05}
@@ -247,6 +287,8 @@ GIVE_BACK = {**ANY, "executor_raises": 0.2}
 UNRECORDED = {**COMMITS, "crash_tracker_s": 6.0, "statement_late": 0.3}
 STOPS = {"profile": faults.QUIET, "cancel": 0.9, "action_hangs": 0.3}
 FAILS = {**ANY, "action_fails": 0.3}
+WAITS = {**WELL, "waits": 1.0}
+WAITS_RESTART = {**WELL, "waits": 1.0, "crash_tracker_s": 3.0}
 
 MUTATIONS = [
     Mutation("the head is moved without a comparison", Tables, "append", _without_fence, COMMITS),
@@ -363,6 +405,11 @@ MUTATIONS = [
         {**ANY, "executor_raises": 0.2},
     ),
     Mutation("a worker runs more than it has room for", Slots, "place", _too_many, ANY),
+    Mutation("waits end before their time", waits, "is_over", _nothing(True), WAITS),
+    Mutation("waits begin before what they come after", waits.Waits, "note", _before_parents, WAITS),
+    Mutation("checkpoints forget waits", snapshots, "_restore_node", _forgets_waits, WAITS_RESTART),
+    Mutation("checkpoints forget signals", snapshots, "describe", _without_signals, WAITS_RESTART),
+    Mutation("a signal is taken again", signals, "accepted", _taken_again, WAITS),
 ]
 
 

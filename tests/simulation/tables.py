@@ -131,7 +131,7 @@ class Tables:
 
     @property
     def now_us(self) -> int:
-        return EPOCH_US + int(self.world.now * 1e6)
+        return EPOCH_US + int((self.world.now + self.world.clock_ahead_s) * 1e6)
 
     # The logs
 

@@ -19,9 +19,9 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.wire import shard_of
 from penstock_state_tracker.log.shard_state import Owned
 
-from tests.dags import graph_of, random_plan
+from tests.dags import graph_of, random_plan, with_waits
 
-from . import faults, invariants, seams
+from . import faults, invariants, seams, waits
 from .client import Client
 from .faults import FAULTS_FOR_S, Faults
 from .invariants import Execution, Violation, demand
@@ -30,7 +30,7 @@ from .postgres import Postgres
 from .process import Process
 from .services import ManagerProcess, PoolProcess, TrackerProcess
 from .stream import SimulatedStream
-from .tables import Tables
+from .tables import EPOCH_US, Tables
 from .virtual_time import STARTS_AT_S, VirtualLoop
 from .worker import WorkerProcess
 
@@ -40,6 +40,9 @@ LOOK_EVERY_S = 0.5
 RUNS_MAX = 4
 NODES_MAX = 12
 TRACE_KEPT = 60
+# Of all seeds, those whose plans wait; and by how much the database's clock may be set.
+WORLDS_THAT_WAIT = 0.4
+JUMPS_S = (-15.0, -1.0, 2.0, 20.0)
 MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 FORMERS_LIVE_S = (2.0, 10.0, 30.0)  # once another has taken their place
 CLOSING_TURNS_MAX = 100
@@ -61,7 +64,10 @@ class World:
         self.machines = 0  # of workers, so far
         self.failure: BaseException | None = None
         self.is_closing = False
-        self.faults = self.drawn = replace(faults.draw(self.dice), **forced)
+        self.waits_dice = Random(f"waits of {seed}")  # the others draw as if it were not there
+        waits = float(self.waits_dice.random() < WORLDS_THAT_WAIT)
+        self.faults = self.drawn = replace(faults.draw(self.dice), **({"waits": waits} | dict(forced)))
+        self.clock_ahead_s = self.jumped_s = 0.0  # of the database's clock: now, and all jumps together
         self.shards = self.dice.choice((1, 2, 4))
         # Callbacks of lives that have ended: without them, what waits for them would be closed at any moment.
         self.dropped: list[asyncio.Handle] = []
@@ -141,6 +147,8 @@ class World:
         heal_at = self._heal_at = self.now + FAULTS_FOR_S * self.dice.random()
         for _ in range(self.dice.randint(1, RUNS_MAX)):
             plan = random_plan(self.dice, NODES_MAX)
+            if self.drawn.waits:
+                plan = with_waits(plan, self.waits_dice, self.tables.now_us)
             graph = graph_of(plan)
             self.plans[graph.hash] = graph
             begins_s = (heal_at - self.now) * self.dice.choice((0.0, 0.05, 0.9)) * self.dice.random()
@@ -199,6 +207,8 @@ class World:
         self._every(f.replace_tracker_s, self._replace_tracker)
         self._every(f.twin_worker_s, self._start_twin)
         self._every(f.cut_link_s, lambda: dice.choice(self.workers).cut())
+        if f.waits and f.profile == faults.ANYTHING:
+            self.loop.call_later(self.waits_dice.random() * FAULTS_FOR_S, self._jump, context=Context())
 
     def _every(self, mean_s: float, fault: Callable[[], Any]) -> None:
         if mean_s:
@@ -208,6 +218,13 @@ class World:
         if self.faults is not HEALED:
             fault()
             self._every(mean_s, fault)
+
+    def _jump(self) -> None:
+        """Somebody sets the database's clock."""
+        by_s = self.waits_dice.choice(JUMPS_S)
+        self.clock_ahead_s += by_s
+        self.jumped_s += abs(by_s)
+        self.note("world", f"the database's clock jumps by {by_s} s")
 
     def _pause(self) -> None:
         process: Process = self.dice.choice([*self.workers, *self.trackers, *self.workers, *self.pools])
@@ -277,7 +294,8 @@ class World:
         runs = invariants.check_logs(self.tables.logs, self.plans)
         for log, commits in zip(self.tables.logs, self.tables.commits, strict=True):
             invariants.check_commits(log, commits, self.plans)
-        invariants.check_answers(runs, self.client.submitted, self.client.cancelled)
+        invariants.check_answers(runs, self.client.submitted, self.client.cancelled, self.client.signalled)
+        waits.check_times(runs, EPOCH_US, self.jumped_s)
         invariants.check_executions(self.executions, self.tables.logs, runs, self.shards)
         return runs
 
@@ -286,6 +304,7 @@ class World:
         invariants.check_ended(runs)
         if self.drawn.profile == faults.QUIET:
             invariants.check_prompt(runs, self.executions)
+            waits.check_prompt(runs, EPOCH_US)
         if self.drawn.profile in (faults.QUIET, faults.WORKERS_ARE_WELL):
             invariants.check_not_lost(self.tables.logs)
             invariants.check_once(self.executions)

@@ -89,7 +89,7 @@ async def _restore(core: Shard, plans: Plans, checkpoint: Checkpoint | None) -> 
         return
     runs = snapshot_chunks.runs(checkpoint.messages())
     await plans.ensure(run.plan for run in runs)
-    core.restore(runs, checkpoint.seq, checkpoint.epoch, time.monotonic() - checkpoint.age_s)
+    core.restore(runs, checkpoint.seq, checkpoint.epoch, time.monotonic() - max(0.0, checkpoint.age_s))
 
 
 async def _replay(database: Database, plans: Plans, taken: Sequence[Taken], cores: dict[int, Shard]) -> dict[int, str]:
