@@ -74,7 +74,7 @@ class Child:
         self._plans: dict[bytes, Plan] = {}
         self._calls: dict[tuple[bytes, int], Call] = {}
         self._work = os.getcwd()
-        self._work_stamp = os.stat(self._work).st_mtime_ns
+        self._note_work()
         self._files = Path(self._work + "-files")
         self._current: Call | None = None
         self._output = os.dup(1)  # the operator may close or redirect its own
@@ -187,13 +187,15 @@ class Child:
         answer.unfit.extend(self._handover.restore())
         if self._here.redact is not None:
             answer.unfit.append("it had secrets, which no other operator may find in its memory")
-        os.chdir(self._work)
-        stamp = os.stat(self._work).st_mtime_ns
-        if stamp != self._work_stamp:
+        if _identity(".") != self._work_identity:  # one system call where nothing was done
+            os.chdir(self._work)
             _empty(self._work)
-            self._work_stamp = os.stat(self._work).st_mtime_ns
+            self._note_work()
         if self._current is not None and self._current.has_new_files() and self._files.exists():
             _empty(self._files)
+
+    def _note_work(self) -> None:
+        self._work_identity = _identity(self._work)
 
     def _output_size(self) -> int:
         """Size in bytes of what file descriptor 1 writes to; -1 if that is not the output file any more."""
@@ -262,6 +264,12 @@ def _flush(streams: tuple[TextIO, TextIO]) -> bool:
     except Exception:  # closed by the operator, or not a stream at all
         return False
     return True
+
+
+def _identity(folder: str) -> tuple[int, ...]:
+    """Which folder it is, and when it was changed last: what is in it, its name, or that it was removed."""
+    state = os.stat(folder)
+    return state.st_ino, state.st_dev, state.st_nlink, state.st_ctime_ns
 
 
 def _empty(folder: str | Path) -> None:

@@ -65,6 +65,7 @@ CHANGES = {
     "stdin": "os.close(0)",
     "folder": "open('left', 'w').close(); os.chdir('/')",
     "no folder": "import shutil; shutil.rmtree(os.getcwd())",
+    "moved folder": "os.rename(os.getcwd(), os.getcwd() + '.moved')",
     "thread": "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
     "bare thread": "import _thread; _thread.start_new_thread(time.sleep, (1000,)); time.sleep(0.2)",
     "child": "subprocess.Popen(['sleep', '1000'])",
@@ -77,7 +78,7 @@ PUT_BACK = [
     "environment", "umask", "path", "other path", "handlers", "alarm", "interval", "mask", "limit", "decimal", "locale",
     "recursion", "gc", "warnings", "trace", "stdin", "folder",
 ]  # fmt: skip
-REPLACED = ["thread", "bare thread", "child", "fork", "files", "priority", "no folder"]
+REPLACED = ["thread", "bare thread", "child", "fork", "files", "priority", "no folder", "moved folder"]
 
 
 async def test_what_an_operator_changes_is_put_back(worker: Any) -> None:

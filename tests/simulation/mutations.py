@@ -149,7 +149,7 @@ def _without_fence(right: Any) -> Any:
 
 
 def _renewed_for_all(right: Any) -> Any:
-    return lambda self, shards, *rest: [shape("shard")(shard) for shard in shards]
+    return lambda self, shards, *rest: [shape("shard", "now_us")(shard, self.now_us) for shard in shards]
 
 
 def _without_dedup(right: Any) -> Any:
