@@ -44,6 +44,12 @@ def narrowed(wanted: str, role: Role = Role.VIEWER) -> list[str] | None:
     return sorted(seen & {wanted} if wanted else seen)
 
 
+def sees_all() -> bool:
+    """Whether the caller sees the runs of all teams."""
+    principal = caller()
+    return principal is None or principal.kind is Kind.WORKER or principal.may_everything
+
+
 def sees(team: str, role: Role = Role.VIEWER) -> bool:
     """Whether the caller has a role in a team."""
     principal = caller()

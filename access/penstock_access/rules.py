@@ -72,7 +72,7 @@ RULES: Final[dict[str, Rule]] = {
     "StateTrackerService/Read": SERVICES,
     "StateTrackerService/Snapshot": SERVICES,
     "StateTrackerService/Heads": SERVICES,
-    "StateTrackerService/ReadValues": WORKERS_TOO,
+    "StateTrackerService/ReadValues": Rule(Of.EACH, workers=True),
     "StateTrackerService/Report": SERVICES,
     "StateTrackerService/Diagnose": ADMINS,
     "DependencyManagerService/Read": SERVICES,

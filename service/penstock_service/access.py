@@ -33,10 +33,10 @@ class Access:
         self.token = ServiceTokens(key, instance)
         channels.use_credential(self.token)
 
-    def guard(self, teams: Mapping[Of, TeamOf]) -> Guard:
+    def guard(self, teams: Mapping[Of, TeamOf], *, with_certificates: bool = False) -> Guard:
         """Return what a server of this process asks about every call, and begin to send what it refuses."""
         self._denials.start()
-        return Guard(self._verifier, self._denials, teams)
+        return Guard(self._verifier, self._denials, teams, with_certificates=with_certificates)
 
     async def stop(self) -> None:
         await self._denials.stop()

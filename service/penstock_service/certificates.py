@@ -73,6 +73,11 @@ def peer_identity(context: Any) -> str:
     return found[0].decode() if len(found) == 1 else ""
 
 
+def has_certificate(context: Any) -> bool:
+    """Whether a caller has shown a certificate, which was verified."""
+    return bool(context.auth_context().get("x509_pem_cert"))
+
+
 def _check_key(path: str) -> None:
     """Refuse a key that other users of the machine read. A group may: Kubernetes mounts secrets so."""
     mode = os.stat(path).st_mode

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
-from penstock_access import calling, credentials, decision
+from penstock_access import calling, certificates, credentials, decision
 from penstock_access.calling import Call
 from penstock_access.decision import Refusal
 from penstock_access.principal import Kind, Principal
 from penstock_access.rules import RULES, Of, Rule, short
 
 from .answers import Answer
+from .certificates import has_certificate, peer_identity
 from .denials import Denials
 from .verifier import Unauthenticated, Verifier
 
@@ -53,11 +54,19 @@ class Guard(grpc.aio.ServerInterceptor):
 
     Args:
         teams: Where the team of runs and of names comes from, in this service.
+        with_certificates: Callers at the main address have certificates, which limit what they may call.
     """
 
-    def __init__(self, verifier: Verifier, denials: Denials, teams: Mapping[Of, TeamOf]) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        denials: Denials,
+        teams: Mapping[Of, TeamOf],
+        *,
+        with_certificates: bool = False,
+    ) -> None:
         self._verifier, self._denials = verifier, denials
-        self._teams = teams
+        self._teams, self._with_certificates = teams, with_certificates
 
     async def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
         handler: Any = await continuation(handler_call_details)
@@ -82,7 +91,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _unary(self, behaviour: Any, method: str, rule: Rule | None, metadata: Any, many: bool) -> Any:
         async def call(request: Any, context: Any) -> Any:
-            made = await self._admit(method, rule, metadata)
+            made = await self._admit(method, rule, metadata, context)
             request = await self._check(request, made, rule, method, many)
             reset = calling.note(made)
             try:
@@ -94,7 +103,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _streaming(self, behaviour: Any, method: str, rule: Rule | None, metadata: Any, many: bool) -> Any:
         async def call(request: Any, context: Any) -> Any:
-            made = await self._admit(method, rule, metadata)
+            made = await self._admit(method, rule, metadata, context)
             request = await self._check(request, made, rule, method, many)
             calling.note(made)  # for the task of this call, which ends with it
             responses = behaviour(request, context)
@@ -114,8 +123,8 @@ class Guard(grpc.aio.ServerInterceptor):
 
         return call
 
-    async def _admit(self, method: str, rule: Rule | None, metadata: Any) -> Call:
-        """Return who calls; raise Unauthenticated where that is not known."""
+    async def _admit(self, method: str, rule: Rule | None, metadata: Any, context: Any) -> Call:
+        """Return who calls; raise Unauthenticated where that is not known, Denied where the certificate forbids it."""
         given = {str(key): value for key, value in metadata or ()}
         token = credentials.bearer(given.get(credentials.HEADER))
         if not token:
@@ -128,6 +137,10 @@ class Guard(grpc.aio.ServerInterceptor):
         except Unauthenticated as error:
             self._denials.note(None, method, str(error))
             raise
+        if self._with_certificates:
+            known, identity = has_certificate(context), peer_identity(context)
+            made = certificates.allowed(principal, rule, method, identity, is_known=known)
+            self._enforce(made, principal, method)
         asked = str(given.get(REQUEST_ID, ""))
         is_usable = 0 < len(asked) <= REQUEST_ID_CHARS_MAX and asked.isascii() and asked.isprintable()
         return Call(principal, asked if is_usable else uuid.uuid4().hex)

@@ -66,7 +66,8 @@ class Process:
             teams: Where the team of what requests name comes from, for access control.
         """
         host, port = split_address(settings.listen)
-        guards = [self._access.guard(teams or {})] if self._access is not None else []
+        access, known = self._access, settings.has_verified_callers
+        guards = [access.guard(teams or {}, with_certificates=known)] if access is not None else []
         options = grpc_server.ServerOptions(
             host=host,
             port=port,

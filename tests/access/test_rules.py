@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import penstock_proto
 import pytest
+from penstock_access import certificates
+from penstock_access.certificates import CALLS
 from penstock_access.decision import Refusal, allowed
 from penstock_access.principal import DEPLOYMENT, Kind, Principal, Role
 from penstock_access.rules import RULES, Of
@@ -85,3 +87,37 @@ def test_a_worker_may_only_what_workers_do(method: str) -> None:
 
 def test_a_role_in_a_team_called_like_the_deployment_is_no_right_in_it() -> None:
     assert not allowed(person(Role.ADMIN, DEPLOYMENT), RULES["AuthorityService/RotateKey"]).is_allowed
+
+
+CALLERS = [*CALLS, "worker", "user", ""]
+
+
+@pytest.mark.parametrize("role", CALLERS)
+def test_a_certificate_never_allows_more_than_its_role(role: str) -> None:
+    identity = f"spiffe://fleet/{role}/one" if role else ""
+    admin, service = person(Role.NONE, is_admin=True), Principal(kind=Kind.SERVICE, subject="s")
+    for method in METHODS:
+        rule = RULES[method]
+        may_admin, may_service = (
+            certificates.allowed(one, rule, method, identity, is_known=True).is_allowed for one in (admin, service)
+        )
+        if role in CALLS:
+            assert may_service is (method in CALLS[role]), method
+            assert may_admin is (role == "gateway" or method in CALLS[role]), method
+        elif role == "worker":
+            assert may_admin is may_service is rule.workers, method
+        else:
+            assert may_admin and may_service, method
+
+
+def test_a_service_without_a_certificate_is_nobody_where_callers_have_one() -> None:
+    service = Principal(kind=Kind.SERVICE, subject="s")
+    method = "StateTrackerService/Read"
+    assert not certificates.allowed(service, RULES[method], method, "", is_known=False).is_allowed
+    assert certificates.allowed(person(Role.VIEWER), RULES[method], method, "", is_known=False).is_allowed
+
+
+def test_what_services_call_exists_and_needs_a_right() -> None:
+    for methods in CALLS.values():
+        assert methods <= set(RULES)
+        assert all(RULES[one].of is not Of.NOBODY for one in methods)

@@ -20,6 +20,7 @@ from penstock import Client
 from penstock.client.errors import Refused, RunFailed
 from penstock.compiler.loader import load_workflow
 from penstock_observability.reference import declared
+from penstock_proto import tls
 from penstock_stack.ports import HOST, choose_port
 from penstock_stack.topology import Topology
 
@@ -126,10 +127,14 @@ def live() -> Iterator[Live]:
         targets = len(suite.instances)
         wait_for(lambda: answered(found, "count(up == 1)") == [targets] or prometheus.poll())
         assert prometheus.poll() is None, (folder / "prometheus.log").read_text()
+        stack.callback(tls.choose, tls.chosen())
+        tls.choose(suite.tls)
         work(suite, folder)
         for count in (1, 2):  # a rate needs two scrapes that differ
             url = f"http://{suite.instances['gateway'].http}/v1/runs"
-            request = urllib.request.Request(url, headers={"Authorization": f"Bearer {suite.token()}"})
+            assert suite.admin_token is not None
+            token = {"Authorization": f"Bearer {suite.admin_token.read_text()}"}
+            request = urllib.request.Request(url, headers=token)
             with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
                 assert len(json.load(answer)["runs"]) == 3 * RUNS
             wait_for(lambda count=count: found.values("sum(penstock_http_requests_total)") == [count])

@@ -8,15 +8,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from penstock import Client
 from penstock.client import ClientError
 from penstock.compiler.loader import load_workflow
+from penstock_access.credentials import Channel
+from penstock_proto import channels, tls
+from penstock_proto.history.v1 import service_pb2 as history
+from penstock_proto.history.v1 import service_pb2_grpc as history_grpc
+from penstock_proto.state_tracker.v1 import service_pb2, service_pb2_grpc
+from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest
+from penstock_proto.tls import Tls
+from penstock_stack import certificates
 from penstock_stack.topology import Topology
 
 from tests.waiting import WAIT_S, wait_for
@@ -42,6 +51,10 @@ def sized(n: int) -> int:
 """
 
 
+def variables(files: Tls) -> dict[str, str]:
+    return {tls.CA: files.ca, tls.CERTIFICATE: files.certificate, tls.KEY: files.key}
+
+
 class Place:
     def __init__(self, suite: Topology, folder: Path) -> None:
         self.suite, self.folder = suite, folder
@@ -50,7 +63,7 @@ class Place:
     def cli(self, token: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("penstock")), *words]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-        environment |= {"PENSTOCK_ADDRESS": self.suite.address, "PENSTOCK_TOKEN": token}
+        environment |= {"PENSTOCK_ADDRESS": self.suite.address, "PENSTOCK_TOKEN": token} | variables(self.suite.tls)
         return subprocess.run(command, env=environment, cwd=self.folder, text=True, capture_output=True, timeout=WAIT_S)
 
     def ok(self, token: str, *words: str) -> Any:
@@ -76,8 +89,11 @@ def place() -> Iterator[Place]:
     folder.chmod(0o755)
     (folder / "program.py").write_text(PROGRAM)
     try:
-        with Topology(folder / "suite", cpu=1, access=True) as suite:
+        with Topology(folder / "suite", cpu=1, access=True, encrypted=True) as suite:
+            before = tls.chosen()
+            tls.choose(suite.tls)
             yield Place(suite, folder)
+            tls.choose(before)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -96,7 +112,8 @@ def test_a_run_of_one_team_from_launch_to_result_and_nothing_of_it_for_another(p
             with pytest.raises(ClientError, match=r"unknown run|not found"):
                 ask(run.id)
         assert not other.list() and not other.history.runs()
-    for path in (f"/runs/{run.id}", f"/runs/{run.id}/nodes", f"/runs/{run.id}/result", f"/runs/{run.id}/stream"):
+    parts = ("", "/nodes", "/result", "/stream", "/inputs", "/outputs", "/nodes/total/values", "/nodes/total/arguments")
+    for path in (f"/runs/{run.id}{part}" for part in parts):
         assert place.rest(ada, path).status_code == 200, path
         assert place.rest(eve, path).status_code == 404, path
         # Again after the gateway has seen it for somebody who may.
@@ -190,3 +207,40 @@ def test_the_audit_says_who_was_refused(place: Place) -> None:
     (token,) = [one for one in place.ok(setup, "tokens", "list") if one["subject"] == "local|eva"]
     place.ok(setup, "tokens", "revoke", token["id"])
     assert "UNAUTHENTICATED" in place.cli(eve, "whoami").stderr or "revoked" in place.cli(eve, "whoami").stderr
+
+
+def test_a_certificate_limits_what_a_token_allows(place: Place) -> None:
+    """Whoever breaks into a service, and has its key and its certificate, cannot do what it never does."""
+    suite = place.suite
+    assert suite.certificates is not None
+    tracker, remembers = suite.address, suite.addresses("history")[0]
+    for role, allowed_here, allowed_there in (
+        ("history", True, False),  # follows logs, and asks no history
+        ("notifications", True, False),
+        ("artifact-store", False, False),
+        ("worker", False, False),
+        ("gateway", False, False),
+        ("user", True, True),
+    ):
+        files = certificates.issue(suite.certificates, role, f"stolen-{role}").tls
+        with Channel(channels.open_blocking_channel(tracker, [], files), suite.token) as channel:
+            stub: Any = service_pb2_grpc.StateTrackerServiceStub(channel)
+            assert is_allowed(lambda stub=stub: stub.Heads(service_pb2.HeadsRequest())) is allowed_here, role
+            assert is_allowed(lambda stub=stub: stub.Diagnose(DiagnoseRequest())) is (role == "user")
+        with Channel(channels.open_blocking_channel(remembers, [], files), suite.token) as channel:
+            asked: Any = history_grpc.HistoryServiceStub(channel)
+            assert is_allowed(lambda asked=asked: asked.ListRuns(history.ListRunsRequest())) is allowed_there, role
+    # What services really do, they may: none of them was refused until now.
+    denied = place.ok(suite.token(), "audit", "--what", "denied", "--limit", "500")
+    assert {one["subject"] for one in denied if one["subject"].startswith("service|")} <= {"service|stack"}
+
+
+def is_allowed(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except grpc.RpcError as error:
+        refused: Any = error
+        assert refused.code() is grpc.StatusCode.PERMISSION_DENIED, refused
+        assert "certificate" in refused.details()
+        return False
+    return True

@@ -24,7 +24,7 @@ from ..errors import BadRequest, RunEnded, RunNotFound, RunRemoved, TooMuch, run
 from ..log import snapshot_chunks
 from ..ownership.routing import Routing
 from ..plans import Plans
-from . import runs
+from . import runs, teams
 from .diagnosis import Diagnosis
 from .inquiry import Inquiry
 from .lookup import Lookup
@@ -229,7 +229,12 @@ class StateTrackerService(StateTrackerServiceServicer):
         size = 0
         for at in range(0, len(positions), VALUES_AT_ONCE):
             now = [each for each in positions[at : at + VALUES_AT_ONCE] if not away or each[0] not in away]
-            for (shard, seq), event in (await self._values.events(now, away)).items():
+            found = await self._values.events(now, away)
+            run_ids = {event.run_id for event in found.values()}
+            hidden = await teams.hidden(self._routing, self._lookups.__getitem__, run_ids)
+            for (shard, seq), event in found.items():
+                if event.run_id in hidden:
+                    continue
                 added = response.values.add(shard=shard, seq=seq, values=carried(event))
                 size += added.ByteSize()
             if size > VALUES_BYTES_MAX:
