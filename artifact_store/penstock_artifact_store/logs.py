@@ -5,10 +5,10 @@ Beside it, with the suffix .progress, is what the execution last said of how far
 """
 
 import heapq
-import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,37 +140,35 @@ class LogReader:
     write at the same time may come in another order if they arrive late.
     """
 
-    def __init__(self, root: Path, run_id: bytes, node: int = -1) -> None:
-        """`node` -1: all nodes."""
+    def __init__(self, root: Path, run_id: bytes, node: int = -1, *, from_us: int = 0, text: str = "") -> None:
+        """`node` -1: all nodes; `from_us`: lines of that time or later; `text`: only lines with it, in any case."""
         self._folder = folder_of_run(root, run_id)
         self._run_id, self._node = run_id, node
+        self._from_us, self._search = from_us, Search(text)
         self._offsets: dict[Path, int] = {}
 
     def poll(self) -> Iterator[Line]:
         """Lines since the last poll; to be read to the end before the next one."""
-        news = sorted(self._news(), key=lambda each: each[0], reverse=True)
-        heap: list[tuple[int, int, Line, Iterator[Line]]] = []
-        tie = itertools.count()
+        news = sorted(self._news(), key=lambda each: (each[0], each[2]), reverse=True)
+        heap: list[tuple[int, LogKey, Line, Iterator[Line]]] = []
         while news or heap:
             # A file is opened only when its first line's turn has come: a run may have many thousands.
             while news and (not heap or news[-1][0] <= heap[0][0]):
                 _, path, key = news.pop()
-                _push(heap, self._lines(path, key), tie)
+                _push(heap, self._lines(path, key))
             if heap:
                 _, _, line, lines = heapq.heappop(heap)
                 yield line
-                _push(heap, lines, tie)
+                _push(heap, lines)
 
     def _news(self) -> Iterator[tuple[int, Path, LogKey]]:
         """Files that have grown, with the time of the first line that was not read yet."""
-        for folder in names(self._folder) if self._node < 0 else (str(self._node),):
-            for name in names(self._folder / folder):
-                path = self._folder / folder / name
-                offset = self._offsets.get(path, 0)
-                if not name.endswith(SUFFIX) or path.stat().st_size <= offset:
-                    continue
-                if (key := key_of(self._run_id, path)) is not None:
-                    yield _time_at(path, offset), path, key
+        for path, key in executions(self._folder, self._run_id, self._node):
+            offset = self._offsets.get(path, -1)
+            if offset < 0:
+                offset = self._offsets[path] = offset_at(path, self._from_us)
+            if path.stat().st_size > offset:
+                yield _time_at(path, offset), path, key
 
     def _lines(self, path: Path, key: LogKey) -> Iterator[Line]:
         """Whole lines only: the last may be on its way. The file is open only while a part is read."""
@@ -185,14 +183,103 @@ class LogReader:
                     return
                 end = len(part)  # not a line that we wrote: none is so long
             self._offsets[path] = offset + end
-            for raw in part[:end].splitlines():
-                if (line := _parsed(raw, key)) is not None:
-                    yield line
+            yield from self._search.lines(part[:end], key)
 
 
-def _push(heap: list[tuple[int, int, Line, Iterator[Line]]], lines: Iterator[Line], tie: Iterator[int]) -> None:
+def last_lines(root: Path, run_id: bytes, node: int, count: int, *, before_us: int = 0, text: str = "") -> list[Line]:
+    """Return the last lines of a run or a node, or the last ones before a time, in order; files are read backwards."""
+    search = Search(text)
+    heap: list[tuple[int, tuple[int, ...], Line, Iterator[Line]]] = []
+
+    def push(lines: Iterator[Line]) -> None:
+        if (line := next(lines, None)) is not None:
+            heapq.heappush(heap, (-line.at_us, _backwards(line.key), line, lines))
+
+    for path, key in executions(folder_of_run(root, run_id), run_id, node):
+        end = offset_at(path, before_us) if before_us else path.stat().st_size
+        push(_lines_back(path, key, end, search))
+    found: list[Line] = []
+    while heap and len(found) < count:
+        _, _, line, lines = heapq.heappop(heap)
+        found.append(line)
+        push(lines)
+    return found[::-1]
+
+
+class Search:
+    """Lines with a text, in any case; all lines if the text is empty."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.lower()
+        # As the text is in a file; only ASCII has the same upper and lower case in bytes as in text.
+        self._written = _encode(self._text)[1:-1] if text.isascii() else b""
+
+    def lines(self, part: bytes, key: LogKey, *, backwards: bool = False) -> Iterator[Line]:
+        """Yield the lines of a part of a file."""
+        if self._written and self._written not in part.lower():
+            return
+        raws = part.splitlines()
+        for raw in reversed(raws) if backwards else raws:
+            if (line := _parsed(raw, key)) is not None and (not self._text or self._text in line.text.lower()):
+                yield line
+
+
+def executions(folder: Path, run_id: bytes, node: int) -> Iterator[tuple[Path, LogKey]]:
+    """Yield the files of a run's executions; `node` -1: of all nodes."""
+    for inner in names(folder) if node < 0 else (str(node),):
+        for name in names(folder / inner):
+            path = folder / inner / name
+            if name.endswith(SUFFIX) and (key := key_of(run_id, path)) is not None:
+                yield path, key
+
+
+def offset_at(path: Path, at_us: int) -> int:
+    """Return where the first line of a time or later begins; the end if there is none."""
+    if at_us <= 0:
+        return 0
+    with open(path, "rb", buffering=0) as file:
+        low, high = 0, os.fstat(file.fileno()).st_size
+        while low < high:
+            middle = (low + high) // 2
+            begin = _line_begin(file, middle)
+            if begin >= high or _time_of(file, begin) >= at_us:
+                high = middle
+            else:
+                low = middle + 1
+        return _line_begin(file, low)
+
+
+def _line_begin(file: FileIO, position: int) -> int:
+    """Return where the first line begins that begins there or later."""
+    if position == 0:
+        return 0
+    file.seek(position - 1)
+    end = file.read(READ_BYTES).find(b"\n")
+    return position + end if end >= 0 else os.fstat(file.fileno()).st_size
+
+
+def _lines_back(path: Path, key: LogKey, end: int, search: Search) -> Iterator[Line]:
+    """Yield the lines before a position, the last one first. The file is open only while a part is read."""
+    while end > 0:
+        begin = max(0, end - READ_BYTES)
+        with open(path, "rb", buffering=0) as file:
+            file.seek(begin)
+            part = file.read(end - begin)
+        if begin:  # the first line of a part may be the end of one
+            cut = part.find(b"\n") + 1
+            cut = cut if cut < len(part) else 0  # not a line that we wrote: none is so long
+            begin, part = begin + cut, part[cut:]
+        yield from search.lines(part, key, backwards=True)
+        end = begin
+
+
+def _backwards(key: LogKey) -> tuple[int, ...]:
+    return (-key.node, *(-each for each in key.item), -key.attempt, -key.grant)
+
+
+def _push(heap: list[tuple[int, LogKey, Line, Iterator[Line]]], lines: Iterator[Line]) -> None:
     if (line := next(lines, None)) is not None:
-        heapq.heappush(heap, (line.at_us, next(tie), line, lines))
+        heapq.heappush(heap, (line.at_us, line.key, line, lines))
 
 
 def names(folder: Path) -> list[str]:
@@ -205,8 +292,12 @@ def names(folder: Path) -> list[str]:
 
 def _time_at(path: Path, offset: int) -> int:
     with open(path, "rb", buffering=0) as file:
-        file.seek(offset)
-        digits = file.read(TIME_BYTES_MAX)[1:].partition(b",")[0]
+        return _time_of(file, offset)
+
+
+def _time_of(file: FileIO, offset: int) -> int:
+    file.seek(offset)
+    digits = file.read(TIME_BYTES_MAX)[1:].partition(b",")[0]
     return int(digits) if digits.isdigit() else 0
 
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -16,7 +17,7 @@ from penstock_proto.artifact_store.v1 import service_pb2_grpc
 from . import checkpoints, measures
 from .errors import ArtifactDamaged, ArtifactMissing, ArtifactStoreError, BadHash, BadLogKey, StoreFull
 from .incoming import Incoming
-from .logs import Line, LogKey, LogReader, LogWriter, remove_logs
+from .logs import Line, LogKey, LogReader, LogWriter, last_lines, remove_logs
 from .progress import read_progress, write_progress
 from .store import CHUNK_BYTES, DIGEST_BYTES, LocalStore
 from .sweeping import GRACE_MIN_S
@@ -28,6 +29,7 @@ PROGRESS_NODES_MAX = 1_000  # asked about in one call
 RUNS_MAX = 1_000  # runs whose logs are removed in one call
 WRITERS_MAX = 64  # files that one call of AppendLog keeps open
 LINES_MAX = 1000  # lines of output in one message
+LAST_LINES_MAX = 20_000
 LINES_BYTES_MAX = CHUNK_BYTES // 2  # text in one message
 FOLLOW_INTERVAL_S = 0.25
 FOLLOW_BUSY_SHARE = 10  # a follower rests this many times as long as it took to look for news
@@ -154,8 +156,14 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
 
     async def ReadLog(self, request: pb.ReadLogRequest, context: Context) -> AsyncIterator[pb.ReadLogResponse]:
         """Following ends when the caller ends it."""
+        run_id, node, text = request.run_id, request.node, request.text
         try:
-            reader = LogReader(self._store.folder, request.run_id, request.node)
+            reader = LogReader(self._store.folder, run_id, node, from_us=request.from_us, text=text)
+            if request.last:
+                find = partial(last_lines, self._store.folder, run_id, node, min(request.last, LAST_LINES_MAX))
+                for response in _responses(iter(await asyncio.to_thread(find, before_us=request.before_us, text=text))):
+                    yield response
+                return
         except ArtifactStoreError as error:
             await _abort(context, error)
         loop = asyncio.get_running_loop()

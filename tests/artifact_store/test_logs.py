@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from penstock_artifact_store import LOG_BYTES_MAX, ArtifactStoreError, Line, LogKey, LogReader, LogWriter
-from penstock_artifact_store.logs import LINE_CHARACTERS_MAX, path_of
+from penstock_artifact_store.logs import LINE_CHARACTERS_MAX, last_lines, path_of
 
 RUN = bytes(range(16))
 FIRST = LogKey(RUN, 0, (), 1, 7)
@@ -114,3 +114,41 @@ def test_strange_files_are_passed_over(tmp_path: Path) -> None:
 def test_only_executions_have_output(tmp_path: Path, key: LogKey) -> None:
     with pytest.raises(ArtifactStoreError):
         LogWriter(tmp_path, key)
+
+
+TIMES = st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["Red", "ümlaut", 'quo"te', "x" * 3000])), max_size=12)
+
+
+@settings(max_examples=60)
+@given(
+    written=st.lists(TIMES, max_size=3),
+    at=st.integers(0, 7),
+    count=st.integers(1, 20),
+    text=st.sampled_from(["", "rED", '"', "Ü"]),
+)
+def test_windows_are_parts_of_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, written: list[list[tuple[int, str]]], at: int, count: int, text: str
+) -> None:
+    root = tmp_path_factory.getbasetemp() / f"windows-{next(ids)}"
+    for node, lines in enumerate(written):
+        writer = LogWriter(root, LogKey(RUN, node, (), 1, 7))
+        writer.append(sorted(lines, key=lambda line: line[0]))
+        writer.close()
+    everything = [line for line in LogReader(root, RUN).poll() if text.lower() in line.text.lower()]
+    assert everything == sorted(everything, key=lambda line: (line.at_us, line.key))
+    assert list(LogReader(root, RUN, from_us=at, text=text).poll()) == [one for one in everything if one.at_us >= at]
+    before = [one for one in everything if not at or one.at_us < at]
+    assert last_lines(root, RUN, -1, count, before_us=at, text=text) == before[-count:]
+
+
+def test_a_long_log_is_read_from_any_place(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path, FIRST)
+    writer.append([(at, f"line {at} " + "y" * (at % 1500)) for at in range(1, 3000)])
+    writer.close()
+    for at in (1, 2, 1499, 2999):
+        assert next(LogReader(tmp_path, RUN, from_us=at).poll()).at_us == at
+        assert [one.at_us for one in last_lines(tmp_path, RUN, 0, 2000, before_us=at)] == list(
+            range(max(1, at - 2000), at)
+        )
+    assert list(LogReader(tmp_path, RUN, from_us=3000).poll()) == []
+    assert [one.at_us for one in LogReader(tmp_path, RUN, text="LINE 17 ").poll()] == [17]

@@ -80,8 +80,12 @@ def test_logs_come_live_from_the_first_line_and_are_searched(page: Page, program
     logs = page.get_by_role("log")
     expect(logs).to_contain_text("doubling 21")
     expect(logs).to_contain_text("üüü")
-    page.get_by_label("Search in the logs").fill("doubling")
-    expect(page.get_by_text("1 of 1")).to_be_visible()
+    page.get_by_label("Search in the logs").fill("DOUBLING")
+    expect(page.get_by_text("1 line, with that text")).to_be_visible()
+    expect(logs).not_to_contain_text("üüü")
+    page.get_by_title("Show the lines around this one").click()
+    expect(logs).to_contain_text("üüü")
+    expect(page.locator(".log-line.hit")).to_contain_text("doubling 21")
 
 
 def test_why_a_node_failed(page: Page, programs: Programs) -> None:

@@ -169,6 +169,14 @@ def test_the_run_page(rest: httpx.Client, programs: Programs) -> None:
     assert [json.loads(line)["text"] for line in lines] == ["üüü"]
     assert "doubling 4" in rest.get(f"/runs/{run}/logs", params={"q": "DOUBLING"}).text
     assert not rest.get(f"/runs/{run}/logs", params={"q": "nothing"}).text
+    everything = [json.loads(line) for line in rest.get(f"/runs/{run}/logs").text.splitlines()]
+    first, second = everything
+    for at, skip, rest_of_it in ((first["at"], 0, everything), (first["at"], 1, [second])):
+        window = {"printed_from": at, "skip": skip, "limit": 5}
+        answer = rest.get(f"/runs/{run}/logs", params=window).text
+        assert [json.loads(line) for line in answer.splitlines()] == rest_of_it
+    window = {"tail": 5, "printed_before": "2200-01-01T00:00:00Z", "skip": 1}
+    assert [json.loads(line) for line in rest.get(f"/runs/{run}/logs", params=window).text.splitlines()] == [first]
     compared = rest.get("/runs:compare", params={"run": [run, other]}).json()
     assert compared["same_plan"] and compared["inputs"][0] == {"name": "n", "values": [4, 5], "differs": True}
     rows = rest.get("/statistics", params={"by": ["workflow", "day"]}).json()["rows"]

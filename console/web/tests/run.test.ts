@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Layout, Node } from "../src/api/types";
 import { pieces, plain } from "../src/run/ansi";
 import { countsByBox, drawn, fitted, seen, steadied, zoomed, BOX_HEIGHT } from "../src/run/graph/plan";
+import { after, appended, before, justAfter, KEPT_MAX, prepended } from "../src/run/lines";
 import { safeLink } from "../src/run/Markdown";
 import { RunNodes, stateOf } from "../src/run/store";
 import { compared, ticks } from "../src/run/Timeline";
@@ -97,4 +98,26 @@ test("an axis has few round steps", () => {
 
 test.each([[3, 1, "3.0× the usual"], [1, 3, "3.0× faster than usual"], [1.2, 1, ""], [0.3, 0.01, ""], [null, 1, ""], [5, undefined, ""]])("%s s beside a median of %s s", (took, usual, words) => {
   expect(compared(took, usual)).toBe(words);
+});
+
+const line = (second: number, micros: number, text: string) => ({ node: "a", attempt: 1, at: `2026-11-26T12:00:${String(second).padStart(2, "0")}.${String(micros).padStart(6, "0")}Z`, text });
+
+test("a stretch of a log goes on where it ends, also within lines of one time", () => {
+  const all = [line(1, 0, "a"), line(1, 5, "b"), line(1, 5, "c"), line(1, 5, "d"), line(2, 999_999, "e"), line(2, 999_999, "f")];
+  // What the server does: lines from a time on, or before it, without the first or last so many.
+  const later = ({ printed_from, skip }: Record<string, unknown>) => all.filter((one) => one.at >= String(printed_from)).slice(Number(skip));
+  const earlier = ({ printed_before, skip }: Record<string, unknown>) => all.filter((one) => one.at < String(printed_before)).slice(0, -Number(skip));
+  for (let cut = 1; cut < all.length; cut += 1) {
+    expect(later(after(all.slice(0, cut)))).toEqual(all.slice(cut));
+    expect(earlier(before(all.slice(cut)))).toEqual(all.slice(0, cut));
+  }
+  expect(justAfter("2026-12-31T23:59:59.999999Z")).toBe("2027-01-01T00:00:00.000000Z");
+});
+
+test("a stretch keeps its length", () => {
+  const many = Array.from({ length: KEPT_MAX }, (_, index) => line(1, index, `${index}`));
+  const long = appended({ lines: many, isFirst: true, isLast: false }, [line(2, 0, "last")], true);
+  expect([long.lines.length, long.isFirst, long.isLast, long.lines.at(-1)!.text]).toEqual([KEPT_MAX, false, true, "last"]);
+  const back = prepended(long, [line(0, 0, "first")], true);
+  expect([back.lines.length, back.isFirst, back.isLast, back.lines[0].text]).toEqual([KEPT_MAX, true, false, "first"]);
 });

@@ -106,8 +106,8 @@ def _run_filter(
         user=user,
         states=tuple(sorted(set(state or ()))),
         labels=dict(each.split(":", 1) for each in label or ()),
-        from_us=_time_us("submitted_from", submitted_from),
-        before_us=_time_us("submitted_before", submitted_before),
+        from_us=time_us("submitted_from", submitted_from),
+        before_us=time_us("submitted_before", submitted_before),
         search=q,
     )
 
@@ -115,7 +115,7 @@ def _run_filter(
 Filter = Annotated[RunFilter, Depends(_run_filter)]
 
 
-def _time_us(name: str, text: str | None) -> int:
+def time_us(name: str, text: str | None) -> int:
     """Return microseconds since 1970; 0 for a time that is not given."""
     if text is None:
         return 0

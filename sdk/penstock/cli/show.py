@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -142,14 +140,13 @@ def show(
 
 async def last_lines(client: AsyncClient, view: RunView, *, everything: bool) -> list[LogLine]:
     """Return the last lines that the operators printed: of all, or of the node that failed first."""
+    from ..client.printed import Window
+
     if not everything and view.first_failure < 0:
         return []
     node = None if everything else view.nodes[view.first_failure].name
-    kept: deque[LogLine] = deque(maxlen=LINES_SHOWN if everything else FAILED_LINES_SHOWN)
-    async with aclosing(client.logs(view.id, node)) as lines:
-        async for line in lines:
-            kept.append(line)
-    return list(kept)
+    window = Window(last=LINES_SHOWN if everything else FAILED_LINES_SHOWN)
+    return [line async for line in client.logs(view.id, node, window=window)]
 
 
 async def _show_node(client: AsyncClient, view: RunView, name: str, as_json: bool, with_logs: bool) -> None:

@@ -31,6 +31,8 @@ def logs(
     run: RunId,
     node: Annotated[str | None, typer.Argument(metavar="NODE", help="Show only the lines of this node.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the run ends.")] = False,
+    tail: Annotated[int, typer.Option(min=0, max=20_000, help="Print only this many of the last lines.")] = 0,
+    search: Annotated[str, typer.Option(metavar="TEXT", help="Print only lines with this text, in any case.")] = "",
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
@@ -42,7 +44,12 @@ def logs(
     """
     from penstock_plan.show.labels import labels
 
+    from ..client.printed import Window
     from . import node_progress, texts
+
+    if follow and tail:
+        raise typer.BadParameter("--tail prints what is there; leave out --follow", param_hint="--tail")
+    window = Window(last=tail, text=search)
 
     async def look(client: AsyncClient) -> int:
         run_id = await client.find(run)
@@ -51,7 +58,7 @@ def logs(
         shown = dict(zip((each.name for each in plan.nodes), labels(plan), strict=True))
         found: list[dict[str, object]] = []
         printed = node_progress.print_while_running(client, info, node, follow=follow and not as_json)
-        async with printed, aclosing(client.logs(info, node, follow=follow)) as lines:
+        async with printed, aclosing(client.logs(info, node, follow=follow, window=window)) as lines:
             async for line in lines:
                 if as_json:
                     found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})

@@ -43,8 +43,6 @@ from .view import RunState, RunView, run_state
 
 # Runs that `collect` looks at; those beyond stay until the next time.
 RUNS_MAX = 1_000_000
-# After a run has ended, how long the last lines that its operators printed are waited for.
-LAST_LINES_S = 0.5
 
 AnyRun = Run | RunInfo | uuid.UUID | str
 
@@ -362,12 +360,14 @@ class AsyncClient:
         chosen = removal.expired(known, removal.now_us(), older_than_s, keep)
         return await removal.collect(self._connection, known, chosen, grace_s, dry_run=dry_run)
 
-    async def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> AsyncGenerator[LogLine]:
+    async def logs(
+        self, run: AnyRun, node: str | None = None, *, follow: bool = False, window: printed.Window = printed.ALL
+    ) -> AsyncGenerator[LogLine]:
         """Yield the lines that the operators, or one node, printed; with `follow` until the run has ended."""
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node) if node is not None else -1
-        ending = asyncio.create_task(self._wait_last_lines(run)) if follow else None
-        reader = printed.Reader(self._connection, plan, _id(run).bytes, index)
+        ending = asyncio.create_task(printed.wait_last_lines(self.wait_ended(run))) if follow else None
+        reader = printed.Reader(self._connection, plan, _id(run).bytes, index, window)
         try:
             async with aclosing(reader.lines(ending)) as lines:
                 async for line in lines:
@@ -485,10 +485,6 @@ class AsyncClient:
     async def _plan_of(self, run: AnyRun) -> plan_pb2.Plan:
         known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._summary(run)).plan
         return await self.plan(known)
-
-    async def _wait_last_lines(self, run: AnyRun) -> None:
-        await self.wait_ended(run)
-        await asyncio.sleep(LAST_LINES_S)
 
 
 def _id(run: AnyRun) -> uuid.UUID:

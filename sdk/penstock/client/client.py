@@ -22,6 +22,7 @@ from .node_progress import NodeProgress
 from .notifications import Notifications
 from .outputs import Output
 from .previews import ALL_JSON_BYTES
+from .printed import ALL, Window
 from .progress import Progress
 from .registry import Registry
 from .removal import Collected
@@ -224,9 +225,11 @@ class Client:
         """Remove ended runs by age and number, and artifacts that no run refers to; see AsyncClient.collect."""
         return self._call(self._client.collect(older_than_s, keep, grace_s=grace_s, dry_run=dry_run))
 
-    def logs(self, run: AnyRun, node: str | None = None, *, follow: bool = False) -> Iterator[LogLine]:
+    def logs(
+        self, run: AnyRun, node: str | None = None, *, follow: bool = False, window: Window = ALL
+    ) -> Iterator[LogLine]:
         """Yield the lines that the run's operators printed, or those of one node."""
-        return self._walk(self._client.logs(run, node, follow=follow))
+        return self._walk(self._client.logs(run, node, follow=follow, window=window))
 
     def progress(self, run: AnyRun, nodes: Sequence[str] = ()) -> list[NodeProgress]:
         """Return how far nodes are, of those whose operators have said it; without `nodes`, of all of the run."""

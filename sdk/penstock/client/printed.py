@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
+from dataclasses import asdict, dataclass
 
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
@@ -12,12 +13,43 @@ from penstock_proto.plan.v1 import plan_pb2
 from .connection import Connection, Retry
 from .runs import LogLine
 
+# After a run has ended, how long the last lines that its operators printed are waited for.
+LAST_LINES_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which lines: all by default. Times are microseconds of Unix time.
+
+    Attributes:
+        from_us: Lines that were printed then or later.
+        last: Only so many of the last lines, at most 20,000; of those before `before_us`, if that is not 0.
+        text: Only lines with this text, in any case.
+    """
+
+    from_us: int = 0
+    last: int = 0
+    before_us: int = 0
+    text: str = ""
+
+
+ALL = Window()
+
+
+async def wait_last_lines(ended: Awaitable[object]) -> None:
+    """Wait until a run has ended and its last lines have arrived."""
+    await ended
+    await asyncio.sleep(LAST_LINES_S)
+
 
 class Reader:
     """Reads the lines of a run, or of one node of it; -1 is all of them."""
 
-    def __init__(self, connection: Connection, plan: plan_pb2.Plan, run_id: bytes, node: int) -> None:
+    def __init__(
+        self, connection: Connection, plan: plan_pb2.Plan, run_id: bytes, node: int, window: Window = ALL
+    ) -> None:
         self._connection, self._plan, self._run_id, self._node = connection, plan, run_id, node
+        self._window = asdict(window)
         # Lines of each execution that were handed on.
         self._seen: dict[bytes, int] = {}
 
@@ -39,7 +71,9 @@ class Reader:
     async def _chunks(
         self, retry: Retry, until: asyncio.Task[None] | None
     ) -> AsyncGenerator[artifact_pb2.ReadLogResponse]:
-        request = artifact_pb2.ReadLogRequest(run_id=self._run_id, node=self._node, follow=until is not None)
+        request = artifact_pb2.ReadLogRequest(
+            run_id=self._run_id, node=self._node, follow=until is not None, **self._window
+        )
         async with aclosing(self._connection.stream("artifact_store", "ReadLog", request, retry)) as stream:
             while True:
                 following = asyncio.ensure_future(anext(stream, None))

@@ -16,7 +16,7 @@ import { nearest, parseExact } from "./exact";
 import { fieldOf, resolved, type Json, type Schema } from "./fields";
 import type { Stored } from "./Reference";
 import { check, ofServer, type Errors } from "./validation";
-import { Widget, withPart, type FormContext } from "./Widgets";
+import { Fields, Widget, withPart, type FormContext } from "./Widgets";
 
 const VERDICT_AFTER_MS = 400;
 
@@ -152,12 +152,12 @@ function LaunchForm({ opened }: { opened: Opened }) {
         <Stack gap="md">
           <Stack gap="md" className="panel" p="md">
             {top.length === 0 && <Text size="sm" c="dimmed">This workflow takes no inputs.</Text>}
-            {top.map(({ name, field: part, isRequired }) => (
+            <Fields fields={top} widget={({ name, field: part, isRequired }) => (
               <Widget
-                key={name} field={part} value={state.inputs[name]} pointer={`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`} label={part.title || name} isRequired={isRequired} context={context}
+                field={part} value={state.inputs[name]} pointer={`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`} label={part.title || name} isRequired={isRequired} context={context}
                 change={(value) => { setTouched((old) => new Set([...old, name])); setState((old) => ({ ...old, inputs: withPart(old.inputs, name, value) })); launch.reset(); }}
               />
-            ))}
+            )} />
           </Stack>
           <Options state={state} change={(changed) => setState((old) => ({ ...old, ...changed }))} />
           {isTried && all.size > 0 && <Alert color="red" variant="outline" title={`${all.size === 1 ? "One input is" : `${all.size} inputs are`} not right yet`} role="alert"><ul style={{ margin: 0, paddingLeft: 18, fontSize: 14 }}>{[...all].slice(0, 10).map(([pointer, text]) => <li key={pointer}><b>{pointer.slice(1).replaceAll("/", ".") || "inputs"}</b> {text}</li>)}</ul></Alert>}

@@ -64,9 +64,11 @@ export function Widget(props: Props): ReactNode {
       const inner = isObject(value) ? value : undefined;
       return (
         <Box label={label} doc={field.doc} error={error} toggle={<Optional {...props} />}>
-          {inner !== undefined || !field.isOptional ? field.fields.map(({ name, field: part, isRequired: needed }) => (
-            <Widget key={name} field={part} value={inner?.[name]} change={(next) => change(withPart(inner ?? {}, name, next))} pointer={`${pointer}/${escaped(name)}`} label={part.title || name} isRequired={needed} context={context} />
-          )) : null}
+          {inner !== undefined || !field.isOptional ? (
+            <Fields fields={field.fields} widget={({ name, field: part, isRequired: needed }) => (
+              <Widget field={part} value={inner?.[name]} change={(next) => change(withPart(inner ?? {}, name, next))} pointer={`${pointer}/${escaped(name)}`} label={part.title || name} isRequired={needed} context={context} />
+            )} />
+          ) : null}
         </Box>
       );
     }
@@ -87,12 +89,14 @@ export function Widget(props: Props): ReactNode {
       if (name.includes("/")) return <JsonBox {...props} common={common} />;
       const given = context.stored[name];
       return (
-        <Box label={`${label}${isRequired && !field.isOptional ? " *" : ""}`} doc={field.doc} error={error}>
+        <Input.Wrapper {...common} labelElement="div">
+          <Stack gap="xs">
           {field.kind === "file" && !(given && "artifact" in given) && <FileInput aria-label={`Choose a file to upload for ${label}`} placeholder="Choose a file to upload" onChange={(file) => file && void uploaded(file).then((stored) => context.setStored(name, stored), (reason: unknown) => context.setStored(name, { problem: String(reason) }))} />}
           {value !== undefined && value !== null && !given ? (
             <Group gap="xs"><Text size="sm" className="mono cut" maw={420}>{JSON.stringify(value)}</Text><Anchor component="button" type="button" size="sm" onClick={() => change(none)}>Remove</Anchor></Group>
           ) : <Reference of={field.kind === "file" ? "a file" : field.of} label={label} given={given} setGiven={(next) => context.setStored(name, next)} setValue={change} />}
-        </Box>
+          </Stack>
+        </Input.Wrapper>
       );
     }
     case "json":
@@ -119,6 +123,14 @@ function withoutOwn(errors: Errors, pointer: string): Errors {
   const inner = new Map(errors);
   inner.delete(pointer);
   return inner;
+}
+
+const PLAIN = new Set(["number", "switch", "choice", "text"]);
+const SHORT = new Set(["number", "switch", "choice"]);
+
+/** Fields of a record: short ones beside each other, where there is room. */
+export function Fields({ fields, widget }: { fields: Extract<Field, { kind: "record" }>["fields"]; widget: (one: Extract<Field, { kind: "record" }>["fields"][number]) => ReactNode }) {
+  return <div className="fields">{fields.map((one) => <div key={one.name} className={SHORT.has(one.field.kind) ? undefined : "wide"}>{widget(one)}</div>)}</div>;
 }
 
 function Box({ label, doc, error, toggle, children }: { label: string; doc: string; error: string | undefined; toggle?: ReactNode; children: ReactNode }) {
@@ -151,7 +163,7 @@ function List({ field, value, change, pointer, label, error, context, ...rest }:
       {(value !== null || !field.isOptional) && (
         <>
           {items.map((item, index) => (
-            <Group key={index} align="flex-end" wrap="nowrap" gap="xs">
+            <Group key={index} align={PLAIN.has(field.item.kind) ? "flex-end" : "flex-start"} wrap="nowrap" gap="xs">
               <div style={{ flex: 1, minWidth: 0 }}><Widget field={field.item} value={item} change={(next) => change(replaced(items, index, next ?? null))} pointer={`${pointer}/${index}`} label={`${label} ${index + 1}`} isRequired={false} context={context} /></div>
               <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Remove ${label} ${index + 1}`} disabled={items.length <= field.least} onClick={() => change(items.filter((_, at) => at !== index))}><Trash2 size={15} /></ActionIcon>
             </Group>

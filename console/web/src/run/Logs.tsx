@@ -2,100 +2,42 @@ import { ActionIcon, Button, Group, Select, Text, TextInput } from "@mantine/cor
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDownToLine, ChevronDown, ChevronUp, Search as SearchIcon } from "lucide-react";
-import { memo, useEffect, useMemo, useRef, useState } from "react";
-import { get, getStream, part } from "../api/client";
+import { ArrowDownToLine, ArrowUpToLine, Search as SearchIcon, X } from "lucide-react";
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { get, part } from "../api/client";
 import type { Nodes } from "../api/types";
 import { clock, counted } from "../ui/format";
 import { Empty, Failed, Loading } from "../ui/pieces";
 import { useIsDark } from "../ui/states";
-import { pieces, plain } from "./ansi";
-
-interface Line {
-  node: string;
-  attempt: number;
-  at: string;
-  text: string;
-}
+import { pieces } from "./ansi";
+import type { Line } from "./lines";
+import { useLog } from "./useLog";
 
 const HEIGHT = 19;
-const LINES_MAX = 500_000;
 const CHARS_MAX = 4_000;
 const AT_END_PX = 30;
-const RETRY_MS = 1_500;
+// Nearer to an end than this, what comes next is asked for.
+const AHEAD_PX = 2_000;
+const TYPING_MS = 300;
 // Black to white, on light and on dark ground.
 const COLOURS = [
   ["#333", "#aaa"], ["#b3261e", "#ff8f86"], ["#1b6e3c", "#6fcf92"], ["#7a5a00", "#e0b94f"], ["#155fa8", "#74b3f0"], ["#7b2d8e", "#d79be8"], ["#0f6a72", "#62c8d2"], ["#444", "#eee"],
 ];
 
-/** Lines from the first one on, then as they come; a lost connection is resumed where it broke. */
-function useLines(run: string, node: string, isOpen: boolean): { lines: readonly Line[]; isLoading: boolean; error: unknown; isCut: boolean } {
-  const [shown, setShown] = useState<{ lines: readonly Line[]; isLoading: boolean; error: unknown; isCut: boolean }>({ lines: [], isLoading: true, error: null, isCut: false });
-  const follow = useRef(isOpen);
-  useEffect(() => {
-    const stop = new AbortController();
-    let lines: Line[] = [];
-    let frame = 0;
-    let isLoading = true;
-    let error: unknown = null;
-    const draw = () => {
-      frame ||= requestAnimationFrame(() => {
-        frame = 0;
-        setShown({ lines: lines.slice(), isLoading, error, isCut: lines.length >= LINES_MAX });
-      });
-    };
-    const read = async () => {
-      const answer = await getStream(`/runs/${part(run)}/logs`, { node, follow: follow.current }, stop.signal);
-      error = null;
-      // After a reconnection the lines come again from the first one; those that are here stay until all are back.
-      const found: Line[] = [];
-      let rest = "";
-      const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        const parts = (rest + value).split("\n");
-        rest = parts.pop() ?? "";
-        for (const text of parts) {
-          if (found.length < LINES_MAX) found.push(JSON.parse(text) as Line);
-        }
-        if (found.length >= lines.length) lines = found;
-        isLoading = false;
-        draw();
-        if (lines.length >= LINES_MAX) return;
-      }
-    };
-    const start = async () => {
-      while (!stop.signal.aborted) {
-        try {
-          await read();
-          isLoading = false;
-          draw();
-          return;
-        } catch (found) {
-          if (stop.signal.aborted) return;
-          error = found;
-          isLoading = false;
-          draw();
-          await new Promise((done) => setTimeout(done, RETRY_MS));
-        }
-      }
-    };
-    setShown({ lines: [], isLoading: true, error: null, isCut: false });
-    void start();
-    return () => {
-      stop.abort();
-      cancelAnimationFrame(frame);
-    };
-  }, [run, node]);
-  return shown;
+interface RowProps {
+  line: Line;
+  top: number;
+  isMarked: boolean;
+  withNode: boolean;
+  dark: boolean;
+  choose: ((line: Line) => void) | undefined;
 }
 
-const LineRow = memo(function LineRow({ line, top, isHit, withNode, dark }: { line: Line; top: number; isHit: boolean; withNode: boolean; dark: boolean }) {
+const LineRow = memo(function LineRow({ line, top, isMarked, withNode, dark, choose }: RowProps) {
   const text = line.text.length > CHARS_MAX ? `${line.text.slice(0, CHARS_MAX)}… (${line.text.length} characters)` : line.text;
   return (
-    <div className={isHit ? "log-line hit" : "log-line"} style={{ transform: `translateY(${top}px)` }}>
-      <span className="of">{clock(line.at)}</span>
+    <div className={isMarked ? "log-line hit" : "log-line"} style={{ transform: `translateY(${top}px)` }}>
+      {choose ? <button type="button" className="of log-time" onClick={() => choose(line)} title="Show the lines around this one">{clock(line.at)}</button> : <span className="of">{clock(line.at)}</span>}
       {withNode && <span className="of cut" style={{ width: 120 }} title={line.node}>{line.node}</span>}
       {line.attempt > 1 && <span className="of">#{line.attempt}</span>}
       <span>
@@ -107,69 +49,86 @@ const LineRow = memo(function LineRow({ line, top, isHit, withNode, dark }: { li
   );
 });
 
+const isSame = (one: Line, other: Line | undefined): boolean => other !== undefined && one.at === other.at && one.node === other.node && one.text === other.text;
+
 export function Logs({ run, node, setNode, isOpen, height }: { run: string; node: string; setNode?: (node: string) => void; isOpen: boolean; height: number | string }) {
-  const { lines, isLoading, error, isCut } = useLines(run, node, isOpen);
+  const [typed, setTyped] = useState("");
+  const [words] = useDebouncedValue(typed.trim(), TYPING_MS);
+  const [marked, setMarked] = useState<Line>();
+  // The line that was chosen is looked for without the words, once they are gone.
+  const [wanted, setWanted] = useState<Line>();
+  const log = useLog(run, node, words, isOpen);
+  const { lines, isFirst, isLast, isLoading, error, shift, around } = log;
   const dark = useIsDark();
   const box = useRef<HTMLDivElement>(null);
   const [isFollowing, setFollowing] = useState(isOpen);
-  const [words, setWords] = useState("");
-  const [hit, setHit] = useState(0);
   const rows = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => HEIGHT, overscan: 20 });
-  const hits = useMemo(() => {
-    const wanted = words.toLowerCase();
-    if (!wanted) return [];
-    return lines.flatMap((line, index) => (plain(line.text).toLowerCase().includes(wanted) ? [index] : []));
-  }, [lines, words]);
-  const hitLines = useMemo(() => new Set(hits), [hits]);
 
   useEffect(() => {
-    if (isFollowing && lines.length) rows.scrollToIndex(lines.length - 1, { align: "end" });
-  }, [isFollowing, lines.length, rows]);
-
-  const goTo = (index: number) => {
-    if (!hits.length) return;
-    const next = (index + hits.length) % hits.length;
-    setHit(next);
+    if (shift && box.current) box.current.scrollTop += shift * HEIGHT;
+  }, [shift, lines]);
+  useEffect(() => {
+    if (isFollowing && isLast && lines.length) rows.scrollToIndex(lines.length - 1, { align: "end" });
+  }, [isFollowing, isLast, lines.length, rows]);
+  useEffect(() => {
+    if (!wanted || words) return;
+    setWanted(undefined);
     setFollowing(false);
-    rows.scrollToIndex(hits[next], { align: "center" });
+    around(wanted);
+  }, [wanted, words, around]);
+  const markedAt = useMemo(() => (marked ? lines.findIndex((line) => isSame(line, marked)) : -1), [lines, marked]);
+  const shownMark = useRef<Line>(undefined);
+  useEffect(() => {
+    if (markedAt < 0 || words || shownMark.current === marked) return;
+    shownMark.current = marked;
+    rows.scrollToIndex(markedAt, { align: "center" });
+  }, [markedAt, marked, words, rows]);
+
+  const choose = useCallback((line: Line) => {
+    setMarked(line);
+    setWanted(line);
+    setTyped("");
+  }, []);
+  const toLast = () => {
+    setFollowing(true);
+    if (!isLast) log.toLast();
+    else if (lines.length) rows.scrollToIndex(lines.length - 1, { align: "end" });
+  };
+  const toFirst = () => {
+    setFollowing(false);
+    if (!isFirst) log.toFirst();
+    if (box.current) box.current.scrollTop = 0;
   };
 
   return (
     <div className="panel">
       <Group p="xs" gap="xs" style={{ borderBottom: "1px solid var(--line)" }}>
         {setNode && <ChooseNode run={run} node={node} setNode={setNode} />}
-        <TextInput
-          size="xs" w={220} leftSection={<SearchIcon size={13} />} placeholder="Search" aria-label="Search in the logs" value={words}
-          onChange={(event) => { setWords(event.currentTarget.value); setHit(0); }}
-          onKeyDown={(event) => event.key === "Enter" && goTo(hit + (event.shiftKey ? -1 : 1))}
-        />
-        {words && (
-          <Group gap={2}>
-            <Text size="xs" c="dimmed" aria-live="polite">{hits.length ? `${hit + 1} of ${hits.length}` : "nothing found"}</Text>
-            <ActionIcon size="sm" variant="subtle" color="gray" aria-label="Previous match" onClick={() => goTo(hit - 1)}><ChevronUp size={14} /></ActionIcon>
-            <ActionIcon size="sm" variant="subtle" color="gray" aria-label="Next match" onClick={() => goTo(hit + 1)}><ChevronDown size={14} /></ActionIcon>
-          </Group>
-        )}
+        <TextInput size="xs" w={220} leftSection={<SearchIcon size={13} />} placeholder="Lines with this text" aria-label="Search in the logs" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} rightSection={typed && <ActionIcon size="xs" variant="subtle" color="gray" aria-label="Show all lines" onClick={() => setTyped("")}><X size={13} /></ActionIcon>} />
         <Group gap="xs" ml="auto">
-          <Text size="xs" c="dimmed">{counted(lines.length, "line")}{isCut ? ", the rest is left out" : ""}</Text>
-          <Button size="compact-xs" variant={isFollowing ? "filled" : "default"} aria-pressed={isFollowing} leftSection={<ArrowDownToLine size={13} />} onClick={() => setFollowing((old) => !old)}>Follow</Button>
+          <Text size="xs" c="dimmed" aria-live="polite">{isLoading ? "" : `${counted(lines.length, "line")}${words ? ", with that text" : ""}${isFirst && isLast ? "" : ", and more"}`}</Text>
+          <Button size="compact-xs" variant="default" leftSection={<ArrowUpToLine size={13} />} onClick={toFirst}>First</Button>
+          <Button size="compact-xs" variant={isFollowing && isOpen ? "filled" : "default"} aria-pressed={isOpen ? isFollowing : undefined} leftSection={<ArrowDownToLine size={13} />} onClick={toLast}>{isOpen ? "Follow" : "Last"}</Button>
         </Group>
       </Group>
       {error !== null && <div style={{ padding: 8 }}><Failed error={error} /></div>}
       {isLoading ? <Loading what="logs" /> : lines.length === 0 ? (
-        <Empty title="Nothing was printed">{isOpen ? "Lines appear here as soon as an operator prints them." : "The operators of this run printed nothing, or their output was removed."}</Empty>
+        words ? <Empty title="No line has that text" /> : <Empty title="Nothing was printed">{isOpen ? "Lines appear here as soon as an operator prints them." : "The operators of this run printed nothing, or their output was removed."}</Empty>
       ) : (
         <div
           ref={box} className="logs" style={{ height }} tabIndex={0} role="log" aria-label="Logs" aria-live="off"
           onWheel={(event) => event.deltaY < 0 && setFollowing(false)}
           onScroll={(event) => {
             const at = event.currentTarget;
-            if (isOpen && at.scrollHeight - at.scrollTop - at.clientHeight < AT_END_PX) setFollowing(true);
+            const below = at.scrollHeight - at.scrollTop - at.clientHeight;
+            if (isLast && below < AT_END_PX) setFollowing(true);
+            if (at.scrollTop < AHEAD_PX) log.earlier();
+            if (below < AHEAD_PX) log.later();
           }}
         >
           <div style={{ height: rows.getTotalSize(), position: "relative" }}>
             {rows.getVirtualItems().map((row) => (
-              <LineRow key={row.index} line={lines[row.index]} top={row.start} isHit={hitLines.has(row.index)} withNode={!node} dark={dark} />
+              <LineRow key={row.index} line={lines[row.index]} top={row.start} isMarked={row.index === markedAt} withNode={!node} dark={dark} choose={words ? choose : undefined} />
             ))}
           </div>
         </div>

@@ -108,7 +108,7 @@ function Row({ run, now, isChosen, toggle }: { run: ListedRun; now: number; isCh
       </Table.Td>
       <Table.Td>
         {run.counts && (run.state === "running" || run.state === "cancelling") ? <StateBar counts={run.counts} /> : null}
-        <Text size="xs" c="dimmed">{run.counts && run.state === "running" ? `${count(run.counts.succeeded)} of ${count(run.nodes)}` : count(run.nodes)}</Text>
+        <Text size="sm" c="dimmed">{run.counts && run.state === "running" ? `${count(run.counts.succeeded)} of ${count(run.nodes)}` : count(run.nodes)}</Text>
       </Table.Td>
       <Table.Td style={{ fontVariantNumeric: "tabular-nums" }}>{duration(between(run.submitted_at, run.ended_at, now))}</Table.Td>
       <Table.Td><Tooltip label={moment(run.submitted_at)}><Text size="sm">{ago(run.submitted_at, now)}</Text></Tooltip></Table.Td>
@@ -143,7 +143,7 @@ function Filters({ search, states, change }: { search: Search; states: string[];
       <datalist id="workflow-names">{[...new Set(known.data?.runs.map((run) => run.workflow))].map((name) => <option key={name} value={name} />)}</datalist>
       {teams.length > 0 && <Select w={150} placeholder="Any team" aria-label="Team" data={teams} value={textOf(search.team) ?? null} clearable clearButtonProps={{ "aria-label": "Any team" }} onChange={(team) => change({ team: team ?? "" })} />}
       <Group gap={6} role="group" aria-label="States">
-        {STATES.filter((state) => state !== "cancelling" || counts[state] !== undefined || states.includes(state)).map((state) => (
+        {STATES.filter((state) => state !== "cancelling" || (counts[state] ?? "0") !== "0" || states.includes(state)).map((state) => (
           <button key={state} type="button" className="chip" aria-pressed={states.includes(state)} onClick={() => toggle(state)}>
             <StateIcon state={state} size={13} /> {LOOKS[state].word}{counts[state] !== undefined && <b>{counts[state]}</b>}
           </button>

@@ -137,14 +137,22 @@ class AppendLogResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ReadLogRequest(_message.Message):
-    __slots__ = ("run_id", "node", "follow")
+    __slots__ = ("run_id", "node", "follow", "from_us", "last", "before_us", "text")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_US_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     node: int
     follow: bool
-    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+    from_us: int
+    last: int
+    before_us: int
+    text: str
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., follow: _Optional[bool] = ..., from_us: _Optional[int] = ..., last: _Optional[int] = ..., before_us: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ReadLogResponse(_message.Message):
     __slots__ = ("key", "lines")

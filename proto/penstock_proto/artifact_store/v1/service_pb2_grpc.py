@@ -138,7 +138,8 @@ class ArtifactStoreServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReadLog(self, request, context):
-        """Lines of an operator's output, from the first, then what follows if asked to.
+        """Lines of an operator's output in the order of their times, then what follows if asked to. Lines of one time are in
+        the order of the nodes, items, attempts and grants, and of one execution in the order in which it wrote them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
