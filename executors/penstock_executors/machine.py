@@ -11,8 +11,6 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 
 # Of the machine's memory, when less is left: no process stays warm but one for each core.
 SCARCE: Final = 0.1
-# What an operator holds that declares nothing; it is not held to that.
-MEMORY_UNDECLARED: Final = 512 << 20
 _DEVICE: Final = re.compile(r"nvidia(\d+)")
 _CGROUP: Final = Path("/proc/self/cgroup")
 _CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -43,11 +41,6 @@ def visible_gpus(devices: Path = Path("/dev")) -> list[str]:
     if not devices.is_dir():
         return []
     return sorted((match[1] for entry in os.scandir(devices) if (match := _DEVICE.fullmatch(entry.name))), key=int)
-
-
-def memory_limit(declared: int) -> int:
-    """Return the bytes that an operator may use which declares so many; 0: as many as there are."""
-    return 0 if declared == MEMORY_UNDECLARED else declared
 
 
 def oom_kills() -> int:

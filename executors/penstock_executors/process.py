@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
+from penstock_plan.limits import memory_limit
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild
 from penstock_proto.plan.v1.plan_pb2 import Resources
@@ -197,7 +198,7 @@ class ProcessExecutor:
         child.slot = slot
         self._by_slot[slot] = child
         self._warm.note_used(len(self._by_slot))
-        child.page.limit(machine.memory_limit(grant.resources.memory_bytes))
+        child.page.limit(memory_limit(grant.resources))
         if not child.is_ready:
             self._starting.add(child)
 

@@ -1,5 +1,7 @@
 """The limits of a plan; a larger one is rejected before it costs much."""
 
+from penstock_proto.plan.v1.plan_pb2 import Resources
+
 PLAN_BYTES_MAX = 64 * 2**20
 NODES_MAX = 200_000
 OPERATORS_MAX = 50_000
@@ -21,3 +23,12 @@ RETRIES_MAX = 1_000_000
 # From one retry to the next; more would be beyond every number within a few retries.
 RETRY_FACTOR_MAX = 100.0
 RETRY_DELAY_S_MAX = 30 * 24 * 3600.0
+
+# What an execution holds of an operator that declares no memory.
+MEMORY_DEFAULT_BYTES = 512 * 2**20
+
+
+def memory_limit(resources: Resources) -> int:
+    """Return the bytes beyond which an execution is ended; 0: none were declared, and it may use what there is."""
+    is_default = resources.memory_bytes == MEMORY_DEFAULT_BYTES and not resources.memory_is_declared
+    return 0 if is_default else resources.memory_bytes

@@ -83,6 +83,7 @@ def _reoption(plan: pb.Plan) -> None:
     train, evaluate = plan.operators[1], plan.operators[2]
     train.retry.retries, train.timeout_s, train.on_failure = 5, 1.5, pb.FAILURE_POLICY_CONTINUE
     train.resources.memory_bytes, train.resources.labels["zone"] = 512 * 2**20, "a"
+    train.resources.memory_is_declared = True
     evaluate.timeout_s = 60
     plan.nodes[1].overrides.resources.cpu_milli = 500
     plan.nodes[3].ClearField("overrides")
@@ -91,7 +92,7 @@ def _reoption(plan: pb.Plan) -> None:
 def test_options_of_an_operator_and_of_a_call() -> None:
     assert said(_reoption) == [
         "operator flow:evaluate: timeout_s is now 60, was none",
-        "operator flow:train: memory is now 512Mi, was none",
+        "operator flow:train: memory is now 512Mi (declared), was none",
         'operator flow:train: labels is now {"zone": "a"}, was {}',
         "operator flow:train: retries is now 5, was 2",
         "operator flow:train: timeout_s is now 1.5, was none",

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from penstock import Operator, Workflow, operator, workflow
-from penstock.declare.options import memory_bytes
+from penstock.declare.options import Options, memory_bytes, overrides
 from penstock.errors import InvalidDeclaration
+from penstock_plan.limits import memory_limit
 
 from tests.sdk.programs import add, load, split
 
@@ -106,6 +107,20 @@ def test_unknown_options_are_named() -> None:
 )
 def test_sizes(memory: str | int | None, size_bytes: int) -> None:
     assert memory_bytes(memory) == size_bytes
+
+
+def test_the_default_of_memory_is_a_limit_once_it_is_declared() -> None:
+    def limit(options: Options) -> tuple[int, int, bool]:
+        found = options.resources()
+        return found.memory_bytes, memory_limit(found), found.memory_is_declared
+
+    assert limit(add.options().settings) == limit(Options()) == (2**29, 0, False)
+    assert limit(add.options(memory="512Mi").settings) == limit(Options(memory=2**29)) == (2**29, 2**29, True)
+    assert limit(Options(memory="2Gi")) == (2**31, 2**31, False)
+    assert limit(Options(memory=None)) == (0, 0, False)
+    changed = overrides(Options(), Options(memory="512Mi"))
+    assert changed is not None and changed.resources.memory_is_declared
+    assert overrides(Options(memory="512Mi"), Options(memory=2**29)) is None
 
 
 def test_what_is_no_plain_function_is_refused() -> None:

@@ -7,6 +7,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.wire import INPUTS_NODE
 
 from ..graph import PlanGraph
+from ..limits import memory_limit
 from ..spelling import spell
 
 
@@ -38,6 +39,7 @@ class NodeShown(TypedDict):
     uses_inputs: bool
     after: list[str]  # order alone
     resources: ResourcesShown
+    memory_limit_bytes: int  # beyond it an execution is ended; 0: the operator declares none
     timeout_s: float
     retries: int
 
@@ -111,6 +113,7 @@ def _node(plan: plan_pb2.Plan, graph: PlanGraph, index: int) -> NodeShown:
         uses_inputs=len(used) < len(graph.value_parents[index]),
         after=[graph.names[parent] for parent in graph.parents[index] if parent not in by_value],
         resources=_shown(graph.resources[index]),
+        memory_limit_bytes=memory_limit(graph.resources[index]),
         timeout_s=graph.timeout_s[index],
         retries=graph.retry[index].retries,
     )

@@ -160,9 +160,14 @@ def _resources(resources: plan_pb2.Resources) -> dict[str, Any]:
     return {
         "cpu": resources.cpu_milli / 1000,
         "gpu": resources.gpu,
-        "memory": _size(resources.memory_bytes),
+        "memory": _memory(resources),
         "labels": dict(sorted(resources.labels.items())),
     }
+
+
+def _memory(resources: plan_pb2.Resources) -> Any:
+    size = _size(resources.memory_bytes)
+    return f"{size} (declared)" if resources.memory_is_declared else size
 
 
 def _retry(retry: plan_pb2.RetryPolicy) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..declare.workflows import Workflow
     from ..errors import CompileError
 
+# Named in a list of them.
+OPERATORS_SHOWN = 8
 Target = Annotated[
     str,
     typer.Argument(metavar="FILE.py:WORKFLOW", help="Compile this workflow; omit the name if the file has only one."),
@@ -241,6 +243,10 @@ def _print_plan(shown: PlanShown) -> None:
             line(f"  {node['name']}" + (f" <- {uses}" if uses else "") + (f"  {node['call']}" if node["call"] else ""))
     line("critical path: " + " -> ".join(shown["critical_path"]))
     line(f"peak resources: {_resources(shown['peak_resources'])}")
+    nodes = [node for level in shown["levels"] for node in level["nodes"] if node["kind"] == "task"]
+    if unlimited := list(dict.fromkeys(node["operator"] for node in nodes if not node["memory_limit_bytes"])):
+        more = f" and {len(unlimited) - OPERATORS_SHOWN} more" if len(unlimited) > OPERATORS_SHOWN else ""
+        line(f"without a limit of memory: {', '.join(unlimited[:OPERATORS_SHOWN])}{more}")
 
 
 def _resources(shown: Any) -> str:

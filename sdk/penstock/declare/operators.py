@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dat
 from ..errors import InvalidDeclaration
 from . import classes, modules, signatures
 from .declarable import DECLARATION, declaration_of
-from .options import NAME_LENGTH_MAX, Changes, OnFailure, Options
+from .options import MEMORY_DEFAULT, NAME_LENGTH_MAX, Changes, OnFailure, Options
 from .recorder import Recorder, current
 from .signatures import Signature
 
@@ -105,7 +105,7 @@ def operator(
     name: str | None = None,
     cpu: float = 1.0,
     gpu: int = 0,
-    memory: str | int | None = "512Mi",
+    memory: str | int | None = MEMORY_DEFAULT,
     labels: Mapping[str, str] | None = None,
     retries: int = 0,
     retry_delay_s: float = 1.0,
@@ -124,7 +124,7 @@ def operator(
     name: str | None = None,
     cpu: float = 1.0,
     gpu: int = 0,
-    memory: str | int | None = "512Mi",
+    memory: str | int | None = MEMORY_DEFAULT,
     labels: Mapping[str, str] | None = None,
     retries: int = 0,
     retry_delay_s: float = 1.0,
@@ -141,7 +141,8 @@ def operator(
         name: Name of its nodes; the function's name by default.
         cpu: Cores that one execution holds; a fraction is possible.
         gpu: GPUs that one execution holds.
-        memory: Bytes, or a size such as "512Mi" or "2G"; None: nothing is set aside.
+        memory: Bytes, or a size such as "512Mi" or "2G": an execution that uses more is ended. None: nothing is set
+            aside. By default 512 MiB are, which are no limit.
         labels: Labels that the worker must carry.
         retries: Attempts after the first failed one. A lost worker or a preemption does not count.
         retry_delay_s: Seconds before the first retry; each further one waits `retry_factor` times as long,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from penstock_plan import secrets
-from penstock_plan.limits import RETRY_DELAY_S_MAX, RETRY_FACTOR_MAX
+from penstock_plan.limits import MEMORY_DEFAULT_BYTES, RETRY_DELAY_S_MAX, RETRY_FACTOR_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidDeclaration
@@ -28,6 +28,17 @@ _FAILURE_POLICIES: dict[str, plan_pb2.FailurePolicy] = {
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?|[KMGT]i)B?")
+
+
+class _Undeclared(str):
+    """Equal to no size that somebody declares."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+MEMORY_DEFAULT: Final = _Undeclared("512Mi")
 
 
 class Changes(TypedDict, total=False):
@@ -54,7 +65,7 @@ class Options:
     name: str | None = None
     cpu: float = 1.0
     gpu: int = 0
-    memory: str | int | None = "512Mi"
+    memory: str | int | None = MEMORY_DEFAULT
     labels: Mapping[str, str] | None = field(default=None, hash=False)
     retries: int = 0
     retry_delay_s: float = 1.0
@@ -89,8 +100,9 @@ class Options:
         return plan_pb2.Resources(
             cpu_milli=round(self.cpu * 1000),
             gpu=self.gpu,
-            memory_bytes=memory_bytes(self.memory),
+            memory_bytes=(memory := memory_bytes(self.memory)),
             labels=dict(self.labels or {}),
+            memory_is_declared=memory == MEMORY_DEFAULT_BYTES and self.memory is not MEMORY_DEFAULT,
         )
 
     def retry(self) -> plan_pb2.RetryPolicy:

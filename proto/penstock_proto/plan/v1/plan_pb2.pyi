@@ -142,7 +142,7 @@ class Port(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ...) -> None: ...
 
 class Resources(_message.Message):
-    __slots__ = ("cpu_milli", "gpu", "memory_bytes", "labels")
+    __slots__ = ("cpu_milli", "gpu", "memory_bytes", "labels", "memory_is_declared")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -154,11 +154,13 @@ class Resources(_message.Message):
     GPU_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_IS_DECLARED_FIELD_NUMBER: _ClassVar[int]
     cpu_milli: int
     gpu: int
     memory_bytes: int
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, cpu_milli: _Optional[int] = ..., gpu: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    memory_is_declared: bool
+    def __init__(self, cpu_milli: _Optional[int] = ..., gpu: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., memory_is_declared: _Optional[bool] = ...) -> None: ...
 
 class RetryPolicy(_message.Message):
     __slots__ = ("retries", "delay_s", "factor", "delay_max_s", "jitter")
