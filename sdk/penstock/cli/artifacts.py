@@ -36,7 +36,7 @@ def artifacts(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """List the artifacts that runs made, or show the lineage of one.
+    """List artifacts of runs, or show the lineage of one.
 
     An artifact is a value that is not small JSON: a table, an array, a model, a file.
     """
