@@ -34,6 +34,7 @@ class PlanGraph:
         "resources",
         "retry",
         "roots",
+        "sensors",
         "size",
         "timeout_s",
         "value_parents",
@@ -57,6 +58,7 @@ class PlanGraph:
     roots: tuple[int, ...]  # without parents
     output_nodes: tuple[int, ...]  # that Plan.outputs use; ascending, -1 first: inputs of the run
     waits: dict[int, Wait]  # of the nodes that the State Tracker ends itself
+    sensors: dict[int, Wait]  # of the calls that are tried again until they find something
 
     @classmethod
     def of(cls, plan: plan_pb2.Plan, plan_hash: bytes) -> "PlanGraph":
@@ -68,6 +70,9 @@ class PlanGraph:
         graph.kinds = bytes(node.kind for node in nodes)
         graph.names = [node.name for node in nodes]
         graph.waits = {index: Wait.of(node.wait) for index, node in enumerate(nodes) if node.kind == WAIT}
+        graph.sensors = {
+            index: Wait.of(node.wait) for index, node in enumerate(nodes) if node.kind != WAIT and node.HasField("wait")
+        }
         _read_edges(graph, nodes)
         _read_options(graph, plan.operators, nodes)
         used: set[int] = set()

@@ -30,6 +30,7 @@ class Wait:
     question: str
     otherwise: bytes | None  # the output at the timeout, serialised; None: it fails
     schema: Schema | None
+    every_s: float = 0.0  # of a sensor
 
     @classmethod
     def of(cls, wait: plan_pb2.Wait) -> Wait:
@@ -45,6 +46,7 @@ class Wait:
             question=approval.question,
             otherwise=wait.otherwise.SerializeToString() if wait.HasField("otherwise") else None,
             schema=Schema.of(wait.signal.schema_json),
+            every_s=wait.sensor.every_s,
         )
 
     def admits(self, user: str, subject: str, team: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .declare.operators import Operator, operator, with_options
     from .declare.ordering import after, barrier
     from .declare.static import Static
-    from .declare.waiting import approval, signal, sleep, until
+    from .declare.waiting import approval, sensor, signal, sleep, until
     from .declare.workflows import Workflow, workflow
     from .errors import CompileErrors, FutureUsedAsValue, PenstockError
     from .ml import Dataset, FeatureSet, Metrics, Model, Report
@@ -46,6 +46,7 @@ __all__ = [
     "operator",
     "progress",
     "secret",
+    "sensor",
     "signal",
     "sleep",
     "until",
@@ -67,7 +68,7 @@ _MODULES = {
     "declare.operators": ("Operator", "operator", "with_options"),
     "declare.ordering": ("after", "barrier"),
     "declare.static": ("Static",),
-    "declare.waiting": ("approval", "signal", "sleep", "until"),
+    "declare.waiting": ("approval", "sensor", "signal", "sleep", "until"),
     "declare.workflows": ("Workflow", "workflow"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -86,10 +86,46 @@ def test_a_test_gives_the_signals() -> None:
             testing.run(release, None, signals, rows=3)
 
 
+@penstock.operator
+def newest(folder: str) -> str | None:
+    return folder or None
+
+
+@penstock.operator
+def is_there(folder: str) -> bool:
+    return bool(folder)
+
+
+@penstock.operator
+def shout(name: str, there: bool) -> str:
+    return name.upper() if there else ""
+
+
+@penstock.workflow
+def looking(folder: str) -> str:
+    name = penstock.sensor(newest, every=60, timeout=dt.timedelta(hours=6))(folder)
+    there = penstock.sensor(is_there, every=0.1, timeout=0.1)(folder)
+    return shout(name, there)
+
+
+def test_a_sensor_has_a_result_that_is_not_none() -> None:
+    plan = load(penstock.compile(looking, bundle_hash=b"", local=True).data)
+    assert plan.nodes[0].wait == pl.Wait(sensor=pl.Sensor(every_s=60), timeout_s=21_600)
+    assert plan.types[plan.operators[plan.nodes[0].operator].outputs[0].type].name == "str"
+    assert testing.run(looking, folder="a") == looking("a") == "A"
+    with pytest.raises(OperatorFailed, match="newest returned None"):
+        testing.run(looking, folder="")
+    with pytest.raises(TimeoutError, match="nothing was found within"):
+        penstock.sensor(is_there, every=0.1, timeout=0.1)("")
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda x: penstock.sleep(-1), "at least 0"),
+        (lambda x: penstock.sensor(train, every=1)(x), "returns float.*\n.*return a bool, or a value or None"),
+        (lambda x: penstock.sensor(is_there, every=0.01), "at least 0.1 s"),
+        (lambda x: penstock.sensor(len, every=1), "an operator that is a function"),
         (lambda x: penstock.sleep(x), "known when the workflow is compiled, not <future: input 'x'>"),
         (lambda x: penstock.until(dt.datetime(2027, 1, 1)), "a datetime with a time zone"),
         (lambda x: penstock.signal("", int), "must be text of 1 to"),
@@ -116,8 +152,8 @@ def test_outside_a_run_nothing_comes_from_outside() -> None:
             call()
 
 
-def _mutated(change: Any) -> list[str]:
-    plan = penstock.compile(release, bundle_hash=b"", local=True).plan
+def _mutated(change: Any, workflow: Any = release) -> list[str]:
+    plan = penstock.compile(workflow, bundle_hash=b"", local=True).plan
     change({node.name: node for node in plan.nodes}, plan)
     with pytest.raises(InvalidPlan) as refused:
         load(plan.SerializeToString())
@@ -141,3 +177,16 @@ def _mutated(change: Any) -> list[str]:
 )
 def test_plans_of_others_are_checked(change: Any, says: str) -> None:
     assert any(says in problem for problem in _mutated(change))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda nodes, plan: setattr(plan, "schema", 1), "which needs a plan of schema 2"),
+        (lambda nodes, plan: setattr(nodes["newest"].wait, "sleep_s", 1), "waits for something else"),
+        (lambda nodes, plan: setattr(nodes["newest"].wait.sensor, "every_s", 0), "looks every 0 seconds"),
+        (lambda nodes, plan: setattr(nodes["newest"].wait, "timeout_s", -1), "its timeout is -1"),
+    ],
+)
+def test_sensors_of_others_are_checked(change: Any, says: str) -> None:
+    assert any(says in problem for problem in _mutated(change, looking))

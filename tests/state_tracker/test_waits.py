@@ -6,6 +6,7 @@ import pytest
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import reports_pb2 as rp
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_state_tracker.core.shard import Shard
 from penstock_state_tracker.core.waits import NEVER, RECHECK_S
@@ -220,3 +221,34 @@ def test_a_new_owner_goes_on_where_the_log_ends(done: int) -> None:
         if done < 5:
             assert ends[-1].outputs.values[0].inline == (b"7" if done >= 2 else b"0")
         assert [owner.runs[RUN].status[node] for node in (0, 1, 2)] == [3, 3, 1]
+
+
+def nothing_found(attempt: int) -> rp.Report:
+    return failed(0, attempt, ev.CAUSE_NOT_YET)
+
+
+def test_a_sensor_looks_again_until_its_time_is_over_and_uses_no_retry() -> None:
+    plan = pl.Plan(schema=2, name="m:w", operators=[pl.Operator(retry=pl.RetryPolicy(retries=1))])
+    wait = pl.Wait(sensor=pl.Sensor(every_s=60), timeout_s=150)
+    plan.nodes.add(name="n0", kind=pl.NODE_KIND_TASK, wait=wait)
+    state = Shard(0, {PLAN: PlanGraph.of(plan, PLAN)})
+    submit(state)
+    (first,) = state.report(nothing_found(1), 10.0)
+    assert (first.action_failed.cause, first.action_failed.retry_delay_s) == (ev.CAUSE_NOT_YET, 60)
+    (raised,) = state.report(failed(0, 2), 70.0)
+    assert raised.action_failed.HasField("retry_delay_s"), "its retry is still there"
+    other = Shard(0, state.plans)
+    other.restore(list(state.snapshot(100.0)), state.seq, 0, 1_100.0)
+    for owner, ahead_s in ((state, 0.0), (other, 1_000.0)):
+        (again,) = owner.report(nothing_found(3), 100.0 + ahead_s)
+        assert again.action_failed.retry_delay_s == 60
+        over, end = owner.report(nothing_found(4), 160.0 + ahead_s)
+        assert over.action_failed.cause == ev.CAUSE_TIMEOUT
+        assert over.action_failed.failure.message.startswith("nothing was found within 150 s")
+        assert state_of(end) == ev.RUN_STATE_FAILED
+
+
+def test_what_is_no_sensor_cannot_look_again() -> None:
+    state = shard(None, None)
+    submit(state)
+    assert not state.report(nothing_found(1), 0.0)[0].action_failed.HasField("retry_delay_s")

@@ -13,7 +13,7 @@ from .expressions import Expressions
 from .order import shortest_cycle
 from .problems import Problems
 from .tables import check_name, check_options
-from .waits import SCHEMA, check_wait
+from .waits import SCHEMA, check_sensor, check_wait
 
 NAMES_MAX = 20
 
@@ -77,12 +77,14 @@ class Nodes:
         match node.kind:
             case plan_pb2.NODE_KIND_TASK:
                 self._check_task(what, node, used)
+                if node.HasField("wait"):
+                    self._check_schema(what)
+                    check_sensor(self._problems, what, node.wait)
             case plan_pb2.NODE_KIND_PASS:
                 if node.arguments:
                     self._problems.add(f"{what} executes nothing, but has arguments")
             case plan_pb2.NODE_KIND_WAIT:
-                if self._schema < SCHEMA:
-                    self._problems.add(f"{what} waits, which needs a plan of schema {SCHEMA}")
+                self._check_schema(what)
                 check_wait(self._problems, what, node, self._operators)
             case kind:
                 self._problems.add(f"{what} has the kind {_spell_kind(kind)}, which this version does not support")
@@ -92,6 +94,10 @@ class Nodes:
             check_options(self._problems, what, over.resources, over.retry, over.timeout_s, over.on_failure)
         used.discard(INPUTS_NODE)
         self._parents.append(used)
+
+    def _check_schema(self, what: str) -> None:
+        if self._schema < SCHEMA:
+            self._problems.add(f"{what} waits, which needs a plan of schema {SCHEMA}")
 
     def check_order(self, names: Sequence[str]) -> None:
         """Say a shortest circle if there is one, else every node that precedes one it depends on."""

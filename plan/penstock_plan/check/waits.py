@@ -17,6 +17,8 @@ WHO_MAX: Final = 100
 QUESTION_CHARS_MAX: Final = 2_000
 # Microseconds of Unix time: the year 9999, which is the last that everybody can write.
 UNTIL_US_MAX: Final = 253_402_300_799_000_000
+# Attempts of a sensor are events, each.
+EVERY_S_MIN: Final = 0.1
 OUTPUTS: Final = {"sleep_s": 0, "until_us": 0, "signal": 1, "approval": 1}
 
 
@@ -24,7 +26,7 @@ def check_wait(problems: Problems, what: str, node: plan_pb2.Node, operators: Se
     """Check what a node waits for, and the built-in operator that stands for its output."""
     wait = node.wait
     kind = wait.WhichOneof("kind")
-    if kind is None:
+    if kind not in OUTPUTS:
         problems.add(f"{what} waits for nothing, or for something that this version does not support")
         return
     if node.arguments:
@@ -48,6 +50,16 @@ def check_wait(problems: Problems, what: str, node: plan_pb2.Node, operators: Se
         constraints.parse(wait.signal.schema_json)
     except ValueError as error:
         problems.add(f"{what} has an unreadable schema: {error}")
+
+
+def check_sensor(problems: Problems, what: str, wait: plan_pb2.Wait) -> None:
+    """Check a call that is tried again until it finds something."""
+    if wait.WhichOneof("kind") != "sensor" or wait.HasField("otherwise"):
+        problems.add(f"{what} is a call that waits for something else than what it finds")
+    elif not EVERY_S_MIN <= wait.sensor.every_s <= WAIT_S_MAX:
+        problems.add(f"{what} looks every {wait.sensor.every_s:g} seconds; expected {EVERY_S_MIN:g} to {WAIT_S_MAX:g}")
+    if not (math.isfinite(wait.timeout_s) and 0 <= wait.timeout_s <= WAIT_S_MAX):
+        problems.add(f"{what}: its timeout is {wait.timeout_s:g} seconds; expected 0 to {WAIT_S_MAX:g}")
 
 
 def _check_approval(problems: Problems, what: str, approval: plan_pb2.Approval) -> None:

@@ -50,6 +50,12 @@ class OutOfMemory(ActionError):
     cause = Cause.CAUSE_OUT_OF_MEMORY
 
 
+class NotYet(ActionError):
+    """A sensor found nothing; it is called again later."""
+
+    cause = Cause.CAUSE_NOT_YET
+
+
 class BadResult(ActionError):
     """What the operator returned has the wrong type, is too large, or has no codec."""
 

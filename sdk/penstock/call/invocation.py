@@ -21,6 +21,7 @@ from .argument_values import Builder, Builders
 from .failures import (
     BadResult,
     NotLoadable,
+    NotYet,
     OutOfMemory,
     StoreFailed,
     StoreTrouble,
@@ -83,6 +84,7 @@ class Call:
         self._returns = signature.returns
         self._outputs = self._declared_outputs(operator, signature)
         self._shape = operator.output_shape
+        self._is_sensor = declared.wait.HasField("sensor")
 
     def has_new_files(self) -> bool:
         """Whether arguments may have been decoded to files since this was last asked."""
@@ -99,6 +101,8 @@ class Call:
             result = invoke(self._function, *positional, **named) if invoke else self._function(*positional, **named)
         except BaseException as error:
             raise raised(error) from error
+        if self._is_sensor and (result is None or result is False):
+            raise NotYet("NotYet", f"{self.operator} returned {result}")
         try:
             return self._encode(result)
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,6 +13,7 @@ from penstock_plan.limits import NODES_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import modules
+from ..declare.annotations import members, union
 from ..declare.operators import Operator
 from ..declare.options import Options, overrides
 from ..declare.recorder import Instance
@@ -56,6 +58,7 @@ class Trace:
         self._after: tuple[int, ...] = ()
         self._depth = 0
         # By id, with the instance itself, so that no other gets its id.
+        self._sensors: dict[int, Lowered] = {}  # by the operator that they call
         self._waiting: dict[tuple[str, int | None], int] = {}  # built-in operators, by function and type of the output
         self._made: dict[int, tuple[object, modules.Place]] = {}
 
@@ -86,6 +89,8 @@ class Trace:
     ) -> Future:
         """Add the node of one operator call, of a class's instance if it is one; return the future of its result."""
         lowered = self._lowered.get(id(operator.declaration)) or self._lower(operator.declaration)
+        if operator.wait is not None:
+            lowered = self._sensing(operator, lowered, frame)
         given, problems = bind(lowered.signature.method or lowered.signature, args, kwargs)
         for problem in problems:
             self.problem(operator.name, problem, frame)
@@ -94,6 +99,8 @@ class Trace:
         index = len(self.plan.nodes)
         node = self._add_node(operator.name, plan_pb2.NODE_KIND_TASK, frame)
         node.operator = lowered.index
+        if operator.wait is not None:
+            node.wait.CopyFrom(operator.wait)
         self.literals.begin_node()
         for name, value in given.items():
             expr = node.arguments.add(name=name).value
@@ -177,6 +184,26 @@ class Trace:
             return Future(self, Origin(index, node.name, function, frame.f_lineno, {}), WHOLE, annotation, type_index)
         outputs = {RESULT: (0, annotation, type_index)}
         return Future(self, Origin(index, node.name, function, frame.f_lineno, outputs), 0, annotation, type_index)
+
+    def _sensing(self, operator: Operator[..., Any], lowered: Lowered, frame: FrameType) -> Lowered:
+        """The operator as a sensor, whose result is never None."""
+        self.plan.schema = SCHEMA_OF_WAITS
+        known = self._sensors.get(lowered.index)
+        if known is None:
+            found = union(each for each in members(lowered.returns) if each not in (None, type(None)))
+            if not lowered.single or (found == lowered.returns and found is not bool):
+                text = f"is used as a sensor, but returns {self.types.spell(lowered.returns_type)}"
+                self.problem(operator.name, Problem(text, remedy="return a bool, or a value or None"), frame)
+                return lowered
+            index = self.types.index(found)
+            copied = self.plan.operators.add()
+            copied.CopyFrom(self.plan.operators[lowered.index])
+            copied.outputs[0].type = index
+            outputs = {name: (0, found, index) for name in lowered.outputs}
+            position = len(self.plan.operators) - 1
+            known = replace(lowered, index=position, outputs=outputs, returns=found, returns_type=index)
+            self._sensors[lowered.index] = known
+        return known
 
     def _built_in(self, function: str, output: int | None) -> int:
         """The operator that stands for the output of a wait."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
+
+from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidDeclaration
 from . import classes, modules, signatures
@@ -31,6 +34,7 @@ class Operator(Generic[P, R]):
         module, qualname: How a worker imports it.
         settings: Its options, with the changes of this call.
         declaration: The operator as it was declared; itself, unless made by `options`.
+        wait: Of a sensor: how often and how long it looks.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Operator(Generic[P, R]):
         *,
         cls: type[Any] | None = None,
         declaration: Operator[P, R] | None = None,
+        wait: plan_pb2.Wait | None = None,
     ) -> None:
         functools.update_wrapper(self, fn)
         self.fn, self.cls, self.place = fn, cls, place
@@ -48,11 +53,12 @@ class Operator(Generic[P, R]):
         self.name = settings.name or fn.__name__[:NAME_LENGTH_MAX]
         self.module, self.qualname = modules.module_name(fn.__module__), fn.__qualname__
         self.declaration: Operator[P, R] = declaration or self
+        self.wait = wait
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         trace = current.get()
         if trace is None:
-            return self.fn(*args, **kwargs)
+            return self.fn(*args, **kwargs) if self.wait is None else look(self.wait, self.fn, *args, **kwargs)
         return cast("R", trace.call(self, args, kwargs, modules.frame_at(1)))
 
     def options(self, **changes: Unpack[Changes]) -> Operator[P, R]:
@@ -66,7 +72,11 @@ class Operator(Generic[P, R]):
             known = ", ".join(Changes.__annotations__)
             raise InvalidDeclaration(f"{self.name} has no option {', '.join(sorted(unknown))}; the options are {known}")
         settings = dataclasses.replace(self.settings, **changes)
-        return Operator(self.fn, settings, self.place, cls=self.cls, declaration=self.declaration)
+        return self.copy(settings, self.wait)
+
+    def copy(self, settings: Options, wait: plan_pb2.Wait | None) -> Operator[P, R]:
+        """The same operator, for some calls."""
+        return Operator(self.fn, settings, self.place, cls=self.cls, declaration=self.declaration, wait=wait)
 
     @functools.cached_property
     def signature(self) -> Signature:
@@ -84,6 +94,16 @@ class Operator(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<operator {self.module}:{self.qualname}>"
+
+
+def look(wait: plan_pb2.Wait, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a sensor as plain Python, until it finds something; raise TimeoutError."""
+    since = time.monotonic()
+    while (found := fn(*args, **kwargs)) is None or found is False:
+        if wait.timeout_s and time.monotonic() - since + wait.sensor.every_s > wait.timeout_s:
+            raise TimeoutError(f"nothing was found within {wait.timeout_s:g} s")
+        time.sleep(wait.sensor.every_s)
+    return found
 
 
 class Declare(Protocol):

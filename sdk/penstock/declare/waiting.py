@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
-from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
+from penstock_plan.check.waits import EVERY_S_MIN
 from penstock_plan.waits import WAIT_S_MAX
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidDeclaration, NotInRun
 from .modules import frame_at
+from .operators import operator_of
 from .options import check_name
 from .recorder import current
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Denied = Literal["fail", "continue"]
 
@@ -114,6 +117,32 @@ def approval(
     if trace is None:
         raise _only_in_runs("penstock.approval", name)
     return cast("bool", trace.wait(name, "approval", wait, bool, otherwise, frame_at(1)))
+
+
+def sensor(
+    operator: Callable[P, T | None], *, every: float | dt.timedelta, timeout: float | dt.timedelta | None = None
+) -> Callable[P, T]:
+    """Return the operator as a sensor: a call that is made again until it finds something.
+
+        path = penstock.sensor(newest_file, every=60, timeout=timedelta(hours=6))(folder)
+
+    False and None mean "not yet": then no worker is held until the next call, and no retry is used up. An exception is
+    a failure, with the operator's retries.
+
+    Args:
+        operator: Returns a bool, or a value or None.
+        every: Seconds, or a timedelta, from the end of one call to the next.
+        timeout: From the first time that nothing was found, after which the node fails; None: no limit.
+    """
+    declared = operator_of(operator)
+    if declared is None or declared.cls is not None:
+        raise InvalidDeclaration(f"penstock.sensor takes an operator that is a function, not {operator!r:.100}")
+    seconds = _seconds("every of penstock.sensor", every)
+    if seconds < EVERY_S_MIN:
+        raise InvalidDeclaration(f"every of penstock.sensor must be at least {EVERY_S_MIN:g} s, not {every!r:.100}")
+    limit_s = _timeout("penstock.sensor", timeout, FAILS)
+    wait = plan_pb2.Wait(sensor=plan_pb2.Sensor(every_s=seconds), timeout_s=limit_s)
+    return cast("Callable[P, T]", declared.copy(declared.settings, wait))
 
 
 def _only_in_runs(function: str, name: str) -> NotInRun:

@@ -8,7 +8,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 
-from .run import Run, Used
+from .run import History, Run, Used
 
 # Attempts that may be lost with their worker, one after the other, before the operator itself is suspected.
 LOST_MAX: Final = 10
@@ -16,6 +16,7 @@ LOST_MAX: Final = 10
 LONG_LIFE_S: Final = 600.0
 # Causes that are nobody's fault and somebody's intention: they use up nothing.
 FREE: Final = frozenset({ev.CAUSE_PREEMPTED, ev.CAUSE_CANCELLED})
+FREE_OF_RETRIES: Final = FREE | {ev.CAUSE_NOT_YET}
 # Causes that another attempt cannot cure.
 FINAL: Final = frozenset({ev.CAUSE_BAD_RESULT, ev.CAUSE_NOT_LOADABLE})
 
@@ -27,6 +28,8 @@ def delay_s(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> floa
     if failed.cause in FREE:
         return 0.0
     history = run.histories.get(node)
+    if failed.cause == ev.CAUSE_NOT_YET:
+        return _next_look_s(run, node, history, now)
     if failed.cause == ev.CAUSE_LOST:
         few = history is None or history.lost < LOST_MAX
         return 0.0 if few or is_long_lived(run, node, failed, now) else None
@@ -37,6 +40,16 @@ def delay_s(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> floa
     return _backoff_s(policy, used, run, node) if used < policy.retries else None
 
 
+def _next_look_s(run: Run, node: int, history: History | None, now: float) -> float | None:
+    """Return when a sensor looks again; None if its time is over, or the node is none."""
+    sensor = run.graph.sensors.get(node)
+    if sensor is None:
+        return None
+    since = now if history is None or history.looks_since is None else history.looks_since
+    over = sensor.seconds is not None and now - since + sensor.every_s > sensor.seconds
+    return None if over else sensor.every_s
+
+
 def is_long_lived(run: Run, node: int, failed: reports_pb2.Failed, now: float) -> bool:
     """Whether an attempt was lost after it had run for long."""
     return failed.cause == ev.CAUSE_LOST and now - run.started_at.get(node, now) >= LONG_LIFE_S
@@ -44,7 +57,7 @@ def is_long_lived(run: Run, node: int, failed: reports_pb2.Failed, now: float) -
 
 def used(failed: ev.ActionFailed) -> Used:
     """Return what a recorded failure that is tried again has used up."""
-    if failed.cause in FREE:
+    if failed.cause in FREE_OF_RETRIES:
         return Used.NOTHING
     if failed.cause == ev.CAUSE_LOST:
         return Used.FIRST_LOSS if failed.long_lived else Used.LOSS

@@ -27,6 +27,7 @@ class History:
     retries: int = 0  # used, of those that count
     lost: int = 0  # attempts lost with their worker since one lived for long
     ready_at: float = 0.0  # monotonic second from which the attempt may start
+    looks_since: float | None = None  # monotonic second at which a sensor first found nothing
 
 
 @dataclass(slots=True)

@@ -229,6 +229,8 @@ class Shard:
         self, run: Run, node: int, report: reports_pb2.Report, failed: reports_pb2.Failed, now: float
     ) -> list[ev.Event]:
         delay_s = retries.delay_s(run, node, failed, now)
+        if delay_s is None and failed.cause == ev.CAUSE_NOT_YET:
+            failed = waits.found_nothing(run, node, failed)
         event = ev.Event(run_id=run.run_id)
         event.action_failed.CopyFrom(
             ev.ActionFailed(
@@ -310,6 +312,8 @@ class Shard:
     def _apply_failed(self, run: Run, failed: ev.ActionFailed, now: float) -> None:
         if failed.HasField("retry_delay_s"):
             run.retry(failed.node, failed.attempt, now + failed.retry_delay_s, retries.used(failed))
+            if failed.cause == ev.CAUSE_NOT_YET and run.history(failed.node).looks_since is None:
+                run.history(failed.node).looks_since = now
         else:
             run.fail(failed.node, failed.attempt, self.seq, cancelled=failed.cause == ev.CAUSE_CANCELLED)
             if run.graph.waits:

@@ -39,6 +39,8 @@ def _node(run: Run, node: int, status: int, history: History | None, now: float)
     if history is not None:
         open_node.retries, open_node.lost = history.retries, history.lost
         open_node.delay_s = max(0.0, history.ready_at - now)
+        if history.looks_since is not None:
+            open_node.looks_s = max(0.0, now - history.looks_since)
     if status == SUCCEEDED:
         open_node.output_seq = run.outputs[node]
     elif status == RUNNING:
@@ -86,3 +88,5 @@ def _restore_node(run: Run, described: api.OpenNode, now: float) -> None:
         history = run.history(node)
         history.attempt, history.retries, history.lost = described.attempt, described.retries, described.lost
         history.ready_at = now + described.delay_s
+        if described.HasField("looks_s"):
+            history.looks_since = now - described.looks_s

@@ -130,6 +130,14 @@ def outcome(run: Run, node: int) -> reports_pb2.Report:
     return report
 
 
+def found_nothing(run: Run, node: int, failed: reports_pb2.Failed) -> reports_pb2.Failed:
+    """Return how a sensor fails that has looked for long enough."""
+    sensor = run.graph.sensors.get(node)
+    limit = f" within {sensor.seconds:g} s" if sensor is not None and sensor.seconds is not None else ""
+    failure = ev.Failure(type="TimeoutError", message=f"nothing was found{limit}: {failed.failure.message}")
+    return reports_pb2.Failed(cause=ev.CAUSE_TIMEOUT, failure=failure, duration_us=failed.duration_us, final=True)
+
+
 def is_over(run: Run, node: int, now: float, clock_us: int) -> bool:
     """Whether a wait that has begun ends now. A time that has not come is looked at again later."""
     wait, begun = run.graph.waits[node], run.waits.begun[node]

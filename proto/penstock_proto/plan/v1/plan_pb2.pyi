@@ -199,26 +199,34 @@ class Node(_message.Message):
     def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ...) -> None: ...
 
 class Wait(_message.Message):
-    __slots__ = ("sleep_s", "until_us", "signal", "approval", "timeout_s", "otherwise")
+    __slots__ = ("sleep_s", "until_us", "signal", "approval", "sensor", "timeout_s", "otherwise")
     SLEEP_S_FIELD_NUMBER: _ClassVar[int]
     UNTIL_US_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    SENSOR_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     OTHERWISE_FIELD_NUMBER: _ClassVar[int]
     sleep_s: float
     until_us: int
     signal: Signal
     approval: Approval
+    sensor: Sensor
     timeout_s: float
     otherwise: _value_pb2.Value
-    def __init__(self, sleep_s: _Optional[float] = ..., until_us: _Optional[int] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., timeout_s: _Optional[float] = ..., otherwise: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+    def __init__(self, sleep_s: _Optional[float] = ..., until_us: _Optional[int] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., sensor: _Optional[_Union[Sensor, _Mapping]] = ..., timeout_s: _Optional[float] = ..., otherwise: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("schema_json",)
     SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
     schema_json: str
     def __init__(self, schema_json: _Optional[str] = ...) -> None: ...
+
+class Sensor(_message.Message):
+    __slots__ = ("every_s",)
+    EVERY_S_FIELD_NUMBER: _ClassVar[int]
+    every_s: float
+    def __init__(self, every_s: _Optional[float] = ...) -> None: ...
 
 class Approval(_message.Message):
     __slots__ = ("question", "who", "goes_on_denied")

@@ -21,6 +21,7 @@ class Cause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_BAD_RESULT: _ClassVar[Cause]
     CAUSE_NOT_LOADABLE: _ClassVar[Cause]
     CAUSE_WORKER: _ClassVar[Cause]
+    CAUSE_NOT_YET: _ClassVar[Cause]
 
 class SkipReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -49,6 +50,7 @@ CAUSE_CANCELLED: Cause
 CAUSE_BAD_RESULT: Cause
 CAUSE_NOT_LOADABLE: Cause
 CAUSE_WORKER: Cause
+CAUSE_NOT_YET: Cause
 SKIP_REASON_UNSPECIFIED: SkipReason
 SKIP_REASON_UPSTREAM_FAILED: SkipReason
 SKIP_REASON_UPSTREAM_CANCELLED: SkipReason

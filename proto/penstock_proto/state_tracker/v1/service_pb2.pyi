@@ -475,7 +475,7 @@ class OpenRun(_message.Message):
     def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ...) -> None: ...
 
 class OpenNode(_message.Message):
-    __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s")
+    __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s", "looks_s")
     NODE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -489,6 +489,7 @@ class OpenNode(_message.Message):
     WAITS_FIELD_NUMBER: _ClassVar[int]
     DUE_AT_US_FIELD_NUMBER: _ClassVar[int]
     DUE_IN_S_FIELD_NUMBER: _ClassVar[int]
+    LOOKS_S_FIELD_NUMBER: _ClassVar[int]
     node: int
     status: NodeStatus
     attempt: int
@@ -502,7 +503,8 @@ class OpenNode(_message.Message):
     waits: bool
     due_at_us: int
     due_in_s: float
-    def __init__(self, node: _Optional[int] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., attempt: _Optional[int] = ..., retries: _Optional[int] = ..., output_seq: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ..., delay_s: _Optional[float] = ..., lost: _Optional[int] = ..., running_s: _Optional[float] = ..., waits: _Optional[bool] = ..., due_at_us: _Optional[int] = ..., due_in_s: _Optional[float] = ...) -> None: ...
+    looks_s: float
+    def __init__(self, node: _Optional[int] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., attempt: _Optional[int] = ..., retries: _Optional[int] = ..., output_seq: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ..., delay_s: _Optional[float] = ..., lost: _Optional[int] = ..., running_s: _Optional[float] = ..., waits: _Optional[bool] = ..., due_at_us: _Optional[int] = ..., due_in_s: _Optional[float] = ..., looks_s: _Optional[float] = ...) -> None: ...
 
 class HeadsRequest(_message.Message):
     __slots__ = ()
