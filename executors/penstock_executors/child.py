@@ -117,13 +117,13 @@ class Child:
             self._here.take_secrets(call, message)
             tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
             self._page.go_on(FETCHING)
-            outputs = call({each.node: each.values.values for each in inputs_of(grant)}, self._invoke)
+            given = {each.node: each.values.values for each in inputs_of(grant)}
+            call(given, report.succeeded.outputs, self._invoke)
         except ActionError as error:
             self._fail(answer, error)
         except BaseException as error:  # a signal between two lines of ours
             self._fail(answer, raised(error))
         else:
-            report.succeeded.outputs.values.extend(outputs)
             if report.ByteSize() > MESSAGE_BYTES_MAX:
                 self._fail(answer, NotLoadable("TooLarge", "the outputs are too large for a report"))
         duration_us = (time.perf_counter_ns() - begun_ns) // 1000

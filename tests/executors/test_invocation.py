@@ -14,7 +14,7 @@ from penstock.call.invocation import Call, execute
 from penstock_artifact_store import LocalStore, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
-from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.value.v1.value_pb2 import Value, Values
 
 
 @dataclass
@@ -158,7 +158,10 @@ def test_each_kind_of_sequence(store: LocalStore, kind: str) -> None:
 
 def test_an_argument_is_new_for_each_call(store: LocalStore) -> None:
     it = Call(plan(keep, value=json("[0]")), 0, store, lambda module, name: keep)
-    assert [it({})[0].inline for _ in range(2)] == [b"[0,1]", b"[0,1]"]
+    outputs = Values()
+    for _ in range(2):
+        it({}, outputs)
+    assert [value.inline for value in outputs.values] == [b"[0,1]", b"[0,1]"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock_artifact_store import ArtifactStoreError, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.value.v1.value_pb2 import Value, Values
 from penstock_proto.wire import INLINE_BYTES_MAX
 
 from .. import codecs
@@ -35,11 +35,11 @@ from .given_types import LoadOperator
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 
 Invoke = Callable[..., Any]  # of the operator's function, with its arguments
-Values = Mapping[int, Sequence[Value]]
+Given = Mapping[int, Sequence[Value]]
 
 
 def execute(
-    plan: plan_pb2.Plan, node: int, values: Values, store: codecs.Store, load_operator: LoadOperator | None = None
+    plan: plan_pb2.Plan, node: int, values: Given, store: codecs.Store, load_operator: LoadOperator | None = None
 ) -> list[Value]:
     """Call the operator of a node and return its outputs, in the order of its declared outputs.
 
@@ -49,7 +49,9 @@ def execute(
     Raises:
         ActionError: what to report; its class says whose fault it is.
     """
-    return Call(plan, node, store, load_operator or load)(values)
+    outputs = Values()
+    Call(plan, node, store, load_operator or load)(values, outputs)
+    return list(outputs.values)
 
 
 def load(module: str, qualname: str) -> Callable[..., Any]:
@@ -90,8 +92,12 @@ class Call:
         """Whether arguments may have been decoded to files since this was last asked."""
         return self._builders.has_new_files()
 
-    def __call__(self, values: Values, invoke: Invoke | None = None) -> list[Value]:
-        """Make the call, by `invoke` if it is given; raises ActionError."""
+    def __call__(self, values: Given, outputs: Values, invoke: Invoke | None = None) -> None:
+        """Make the call, by `invoke` if it is given, and add its outputs.
+
+        Raises:
+            ActionError: What to report. Some of the outputs may have been added.
+        """
         try:
             positional = [build(values) for build in self._positional]
             named = {name: build(values) for name, build in self._named} if self._named else {}
@@ -104,7 +110,7 @@ class Call:
         if self._is_sensor and (result is None or result is False):
             raise NotYet("NotYet", f"{self.operator} returned {result}")
         try:
-            return self._encode(result)
+            self._encode(result, outputs)
         except Exception as error:
             raise self._not_encoded(error) from error
 
@@ -136,15 +142,13 @@ class Call:
             for output in signature.outputs
         ]
 
-    def _encode(self, result: Any) -> list[Value]:
+    def _encode(self, result: Any, outputs: Values) -> None:
         room = codecs.INLINE_TOTAL_BYTES_MAX
-        values: list[Value] = []
         for part, annotation, where in self._parts(result):
             encoded = codecs.encode(part, annotation, where=where)
-            value = codecs.to_value(encoded, self._store, inline_bytes_max=min(room, INLINE_BYTES_MAX))
+            value = outputs.values.add()
+            codecs.write_value(value, encoded, self._store, inline_bytes_max=min(room, INLINE_BYTES_MAX))
             room -= len(value.inline)
-            values.append(value)
-        return values
 
     def _parts(self, result: Any) -> list[tuple[Any, Any, str]]:
         if self._shape == plan_pb2.OUTPUT_SHAPE_SINGLE:

@@ -15,7 +15,7 @@ from .registry import Codec, refuse
 from .scalars import plain_class
 from .sklearn_models import SklearnCodec
 from .torch_tensors import TorchCodec
-from .values import Store, from_value, to_value, to_values
+from .values import Store, from_value, to_value, to_values, write_value
 
 for _codec in (
     BytesCodec(),
@@ -60,4 +60,5 @@ __all__ = [
     "to_value",
     "to_values",
     "uncarried",
+    "write_value",
 ]

@@ -33,11 +33,19 @@ class Store(Protocol):
 
 def to_value(encoded: Encoded, store: Store, *, inline_bytes_max: int = INLINE_BYTES_MAX) -> value_pb2.Value:
     """Make the message; a value that is too large for it is kept in the store first."""
+    value = value_pb2.Value()
+    write_value(value, encoded, store, inline_bytes_max=inline_bytes_max)
+    return value
+
+
+def write_value(value: value_pb2.Value, encoded: Encoded, store: Store, *, inline_bytes_max: int) -> None:
+    """As `to_value`, into a message that is a part of another: what is put into one later is copied."""
     size = encoded.size_bytes
     if size <= inline_bytes_max:
-        return value_pb2.Value(codec=encoded.codec, inline=encoded.data, size_bytes=size, type_name=encoded.type_name)
-    artifact = store.put_parts(encoded.parts)
-    return value_pb2.Value(codec=encoded.codec, artifact=artifact, size_bytes=size, type_name=encoded.type_name)
+        value.inline = encoded.data
+    else:
+        value.artifact = store.put_parts(encoded.parts)
+    value.codec, value.size_bytes, value.type_name = encoded.codec, size, encoded.type_name
 
 
 def to_values(outputs: Iterable[Encoded], store: Store) -> value_pb2.Values:
