@@ -26,15 +26,27 @@ class Step(NamedTuple):
         return [row for row in self.table if row.event == event and source in row.sources and row.target == target]
 
 
-def applied(state: Shard, event: ev.Event) -> list[Step]:
-    """Apply the next event of a log; return the transitions that its run and its nodes made by it."""
+# Of runs that have ended, by id: the statuses of their nodes, and their states.
+Ended = dict[bytes, tuple[bytes, int]]
+
+
+def applied(state: Shard, event: ev.Event, ended: Ended | None = None) -> list[Step]:
+    """Apply the next event of a log; return the transitions that its run and its nodes made by it.
+
+    Args:
+        ended: Keeps what has ended, for what is reopened.
+    """
     kind = event.WhichOneof("kind") or ""
+    if kind == "run_reopened" and ended is not None:
+        return _reopened(state, event, *ended[event.run_id])
     if kind == "run_submitted" or event.run_id not in state.runs:
         state.apply(event, 0.0)
         return []
     run = state.runs[event.run_id]
     nodes, was = bytes(run.status), int(run.state)
     state.apply(event, 0.0)
+    if kind == "run_ended" and ended is not None:
+        ended[event.run_id] = (bytes(run.status), int(event.run_ended.state))
     named = set(_named(event))
     steps = [
         Step(NODE_TRANSITIONS, kind, nodes[node], run.status[node])
@@ -47,6 +59,17 @@ def applied(state: Shard, event: ev.Event) -> list[Step]:
     elif was != run.state:
         steps.append(Step(RUN_TRANSITIONS, kind, was, int(run.state)))
     return steps
+
+
+def _reopened(state: Shard, event: ev.Event, nodes: bytes, was: int) -> list[Step]:
+    state.apply(event, 0.0)
+    run, kind = state.runs[event.run_id], "run_reopened"
+    steps = [
+        Step(NODE_TRANSITIONS, kind, before, now)
+        for before, now in zip(nodes, run.status, strict=True)
+        if before != now
+    ]
+    return [*steps, Step(RUN_TRANSITIONS, kind, was, int(run.state))]
 
 
 def _named(event: ev.Event) -> Iterator[int]:

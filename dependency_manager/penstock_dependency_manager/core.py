@@ -9,6 +9,7 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_proto.successes import numbers, unpacked
 from penstock_stream.messages import Events
 
 from .errors import UnknownRun
@@ -42,7 +43,8 @@ class Graph:
     @staticmethod
     def plans_needed(events: Iterable[ev.Event]) -> set[bytes]:
         """Return the plans that must be in `plans` before these events are taken."""
-        return {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
+        submitted = {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
+        return submitted | {event.run_reopened.plan for event in events if event.HasField("run_reopened")}
 
     def advance(self, batch: Events, now: float, out: Instructions | None = None) -> Instructions:
         """Take the next range of the log; add what follows from it to a message's instructions, in order.
@@ -78,7 +80,7 @@ class Graph:
         run, nodes = self.undescribed
         self.undescribed = None
         for count, node in enumerate(nodes, 1):
-            run.describe(node, 1, 0.0, out.add().start)
+            run.describe(node, run.pending[node].attempt, 0.0, out.add().start)
             if count % self.STEP == 0:
                 yield
 
@@ -98,6 +100,9 @@ class Graph:
         kind = event.WhichOneof("kind")
         if kind == "run_submitted":
             self._apply_submitted(event.run_id, event.run_submitted, now, out)
+            return
+        if kind == "run_reopened":
+            self._apply_reopened(event.run_id, event.run_reopened, now, out)
             return
         run = self.runs.get(event.run_id)
         if run is None:
@@ -123,7 +128,12 @@ class Graph:
                 for node in event.nodes_skipped.nodes:
                     run.pending.pop(node, None)
             case "run_ended":
+                if run.is_paused:
+                    _write_hold(run, out.add().hold, is_held=False)
                 del self.runs[run.run_id]
+            case "run_paused" | "run_resumed":
+                run.is_paused = kind == "run_paused"
+                _write_hold(run, out.add().hold, is_held=run.is_paused)
             case _:
                 pass  # an event of a later version
 
@@ -131,7 +141,19 @@ class Graph:
         graph = self.plans[event.plan]
         paths = self.paths.of(graph, now)
         run = self.runs[run_id] = OpenRun(run_id, graph, paths, event.caller.team, event.options, self.seq)
-        self._begin(run, graph.roots, out)
+        if event.HasField("reused"):
+            run.take_over(unpacked(event.reused))
+            self._begin(run, run.ready(), out)
+        else:
+            self._begin(run, graph.roots, out)
+
+    def _apply_reopened(self, run_id: bytes, event: ev.RunReopened, now: float, out: Instructions) -> None:
+        graph = self.plans[event.plan]
+        paths, team = self.paths.of(graph, now), event.submitted_by.team
+        run = self.runs[run_id] = OpenRun(run_id, graph, paths, team, event.options, event.first_seq)
+        run.attempts = dict(zip(numbers(event.tried_steps), event.next_attempts, strict=True))
+        run.take_over(unpacked(event.succeeded))
+        self._begin(run, run.ready(), out)
 
     def _apply_succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
         node = event.node
@@ -157,9 +179,9 @@ class Graph:
             nodes = [node for node in nodes if node not in run.graph.waits]
         many = len(nodes) > self.STEP
         for node in nodes:
-            run.begin(node)
+            attempt = run.begin(node)
             if not many:
-                run.describe(node, 1, 0.0, out.add().start)
+                run.describe(node, attempt, 0.0, out.add().start)
         if many:
             self.undescribed = run, nodes
 
@@ -172,6 +194,10 @@ class Graph:
         recorded.grant = grant
         recorded.seq = self.seq
         return instruction
+
+
+def _write_hold(run: OpenRun, hold: act.Hold, *, is_held: bool) -> None:
+    hold.run_id, hold.released = run.run_id, not is_held
 
 
 def _write_running(run: OpenRun, event: ev.ActionStarted, running: act.Running) -> None:

@@ -1,6 +1,7 @@
 """What the Dependency Manager keeps of one open run: what each node still waits for. Never a value."""
 
 from array import array
+from collections.abc import Iterable
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,9 @@ from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_proto.wire import DEFAULT_POOL
 
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
+
+# What a node waits for that has ended: more parents than there are, so that it never begins again.
+ENDED: Final = 2**31
 
 # Of each plan that some run still has: its nodes' descriptions, made when they are first needed.
 _descriptions: WeakKeyDictionary[PlanGraph, dict[int, bytes]] = WeakKeyDictionary()
@@ -33,9 +37,11 @@ class OpenRun:
     """A run's open nodes: parents still waited for, where outputs are, which attempts are out."""
 
     __slots__ = (
+        "attempts",
         "descriptions",
         "first_seq",
         "graph",
+        "is_paused",
         "is_stopped",
         "outputs",
         "paths",
@@ -67,9 +73,22 @@ class OpenRun:
         self.traceparent = options.traceparent
         self.first_seq = first_seq
         self.is_stopped = False
+        self.is_paused = False  # nothing new of it is granted
+        self.attempts: dict[int, int] | None = None  # of a run that was reopened: next attempts that are not the first
         self.waits_for = array("I", map(len, graph.parents))
         self.outputs = array("q", bytes(8 * graph.size))
         self.pending: dict[int, Pending] = {}
+
+    def take_over(self, succeeded: Iterable[tuple[int, int]]) -> None:
+        """Count what had succeeded before the run began, or began again: each node with the position of its outputs."""
+        for node, seq in succeeded:
+            self.outputs[node] = seq
+            self.unlock(node)
+            self.waits_for[node] = ENDED
+
+    def ready(self) -> list[int]:
+        """Return the nodes that wait for nothing; of a run that begins with some that have succeeded."""
+        return [node for node, left in enumerate(self.waits_for) if left == 0]
 
     def unlock(self, node: int) -> list[int]:
         """Count a success; return the nodes that became ready by it."""
@@ -89,9 +108,11 @@ class OpenRun:
                 ready.append(child)
         return [] if self.is_stopped else ready
 
-    def begin(self, node: int) -> None:
-        """Let the first attempt run."""
-        self.pending[node] = Pending(1)
+    def begin(self, node: int) -> int:
+        """Let a node's first attempt since the run was opened run; return its number."""
+        attempt = 1 if self.attempts is None else self.attempts.get(node, 1)
+        self.pending[node] = Pending(attempt)
+        return attempt
 
     def begin_again(self, node: int, attempt: int, delay_s: float, now: float, start: act.Start) -> None:
         """Let another attempt run, after a while; write it into `start`."""
@@ -111,6 +132,8 @@ class OpenRun:
         start.pool = self.pool
         if delay_s:
             start.delay_s = delay_s
+        if self.is_paused:
+            start.held = True
         if self.priority:
             start.priority = self.priority
         if self.traceparent:
@@ -139,6 +162,9 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
     """Return the run as a snapshot of the State Tracker describes it."""
     run = OpenRun(described.run_id, graph, paths, described.team, described.options, described.first_seq)
     run.is_stopped = described.cancelling or described.failing_fast
+    run.is_paused = described.paused
+    tried = {node.node: node.attempt for node in described.nodes if node.attempt > 1}
+    run.attempts = tried or None
     status = bytearray(graph.size)
     for node in described.nodes:
         status[node.node] = node.status
@@ -148,6 +174,8 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
             run.unlock(index)
         elif state == st.NODE_STATUS_FAILED and graph.on_failure[index] == CONTINUE:
             run.unlock_order_only(index)
+        if state > st.NODE_STATUS_RUNNING:
+            run.waits_for[index] = ENDED
     _restore_pending(run, described, status, now)
     return run
 
@@ -157,7 +185,8 @@ def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray, now
     for node in described.nodes:
         if node.node in waits:
             continue
-        if node.status == st.NODE_STATUS_RUNNING or (node.status == st.NODE_STATUS_WAITING and not run.is_stopped):
+        may_begin = node.status == st.NODE_STATUS_WAITING and not run.is_stopped and run.waits_for[node.node] == 0
+        if node.status == st.NODE_STATUS_RUNNING or may_begin:
             pending = run.pending[node.node] = Pending(node.attempt or 1, now + node.delay_s)
             pending.grant, pending.worker = node.grant, node.worker
     if not run.is_stopped:

@@ -18,6 +18,7 @@ from . import deployment as deployments
 from . import measures
 from .api import teams
 from .api.diagnosis import Diagnosis
+from .api.forks import Forks
 from .api.lookup import Lookup
 from .api.reader import Reader
 from .api.reports import Consumer
@@ -206,6 +207,7 @@ class StateTracker:
         self._team_of = partial(teams.team_of, routing, lookups.__getitem__)
         values = Values(routing, self._recent)
         reader = Reader(routing, self._recent)
+        forks = Forks(routing, lookups, values)
         self._stream.attach_source(PublishedSource(routing.databases, self.owned, reader))
         self.consumer = Consumer(routing)
         self._unregister = measures.register(
@@ -216,11 +218,12 @@ class StateTracker:
             routing,
             self._looking,
             self.plans,
-            Submissions(routing, self.plans, lookups),
+            Submissions(routing, self.plans, lookups, forks),
             self.consumer,
             reader,
             values,
             lookups,
+            forks,
             Diagnosis(self._owner, self._databases, self.owned, self._stream, self._owners, self.consumer),
             *self._others,
         )

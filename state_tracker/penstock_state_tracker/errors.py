@@ -71,6 +71,22 @@ class RunOpen(Answered):
         self.run_id = run_id
 
 
+class RunReferred(Answered):
+    """The run's outputs are in use."""
+
+    status = "FAILED_PRECONDITION"
+
+    def __init__(self, run_id: bytes, fork: bytes) -> None:
+        super().__init__(f"run {run_text(fork)} uses outputs of run {run_text(run_id)}: remove that one before")
+        self.run_id, self.fork = run_id, fork
+
+
+class RetryRefused(Answered):
+    """Nothing of the run can be tried again."""
+
+    status = "FAILED_PRECONDITION"
+
+
 class RunEnded(Answered):
     """The run has ended, and takes nothing more."""
 
@@ -95,6 +111,12 @@ class NotYours(Answered):
     """Others are asked."""
 
     status = "PERMISSION_DENIED"
+
+
+class ForkRefused(Answered):
+    """Nothing can be taken over from that run, now or ever."""
+
+    status = "FAILED_PRECONDITION"
 
 
 class RunExists(Answered):

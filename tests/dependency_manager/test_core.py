@@ -12,9 +12,11 @@ from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_proto.successes import numbers, packed, unpacked
 from penstock_state_tracker.core.shard import Shard
 
 from tests.dags import NodeSpec, graph_of, plan_of, random_plan
+from tests.reopening import reopening_of
 
 CALLER = ev.Caller(user="ann", team="red")
 
@@ -41,8 +43,17 @@ def _of_run(events: list[ev.Event], graph: PlanGraph) -> set[tuple[int, int]]:
     ended: dict[int, str] = {}
     attempts = dict.fromkeys(range(graph.size), 1)
     out: set[tuple[int, int]] = set()
+    stopped = False
     for event in events:
         match event.WhichOneof("kind"):
+            case "run_submitted":
+                ended = dict.fromkeys((node for node, _ in unpacked(event.run_submitted.reused)), "succeeded")
+            case "run_reopened":
+                reopened, stopped = event.run_reopened, False
+                ended = dict.fromkeys((node for node, _ in unpacked(reopened.succeeded)), "succeeded")
+                attempts |= dict(zip(numbers(reopened.tried_steps), reopened.next_attempts, strict=True))
+            case "cancel_requested":
+                stopped = True
             case "action_succeeded":
                 ended[event.action_succeeded.node] = "succeeded"
             case "action_failed" if event.action_failed.HasField("retry_delay_s"):
@@ -52,10 +63,9 @@ def _of_run(events: list[ev.Event], graph: PlanGraph) -> set[tuple[int, int]]:
             case "nodes_skipped":
                 ended.update(dict.fromkeys(event.nodes_skipped.nodes, "skipped"))
             case "run_ended":
-                return set()
+                ended = dict.fromkeys(range(graph.size), "ended")
             case _:
                 pass
-        stopped = any(earlier.HasField("cancel_requested") for earlier in events[: events.index(event) + 1])
         still = {(node, attempt) for node, attempt in out if node not in ended and attempt == attempts[node]}
         ready = {
             (node, attempts[node])
@@ -71,6 +81,14 @@ def _lets_run(graph: PlanGraph, ended: dict[int, str], parent: int, node: int) -
     return ended.get(parent) == "succeeded" or (ended.get(parent) == "failed" and forgiven)
 
 
+def _closed(graph: PlanGraph, dice: Random) -> list[int]:
+    chosen: list[int] = []
+    for node in range(graph.size):
+        if all(parent in chosen for parent in graph.parents[node]) and dice.random() < 0.6:
+            chosen.append(node)
+    return chosen
+
+
 class Walk:
     """One shard driven by a State Tracker's core with random reports; its graph follows in random pieces."""
 
@@ -83,12 +101,16 @@ class Walk:
         self.log: list[ev.Event] = []
         self.running: set[Attempt] = set()
         self.said: list[act.Instruction] = []
+        self.submitted: list[bytes] = []
 
     def submit(self, index: int) -> None:
         plan = self.dice.choice(list(self.plans.values()))
         event = ev.RunSubmitted(plan=plan.hash, caller=CALLER, nodes=plan.size)
         event.options.fail_fast = self.dice.random() < 0.3
-        self.log += self.tracker.submit(event, bytes(15) + bytes([index]), 0.0)
+        if self.dice.random() < 0.3:  # a fork: with parents that are all reused, too
+            event.reused.CopyFrom(packed((node, 1) for node in _closed(plan, self.dice)))
+        self.submitted.append(bytes(15) + bytes([index]))
+        self.log += self.tracker.submit(event, self.submitted[-1], 0.0)
 
     def report(self) -> None:
         pending = sorted(Attempt(s.run_id, s.node, s.attempt) for s in self.graph.starts(0.0))
@@ -106,11 +128,19 @@ class Walk:
         self.log += self.tracker.report(report, 0.0)
 
     def step(self) -> None:
-        if self.dice.random() < 0.05 and self.tracker.runs:
+        ended = [run_id for run_id in self.submitted if run_id not in self.tracker.runs]
+        if ended and self.dice.random() < 0.3:
+            self.reopen(self.dice.choice(ended))
+        elif self.dice.random() < 0.05 and self.tracker.runs:
             self.log += self.tracker.cancel(self.dice.choice(list(self.tracker.runs)), CALLER, "", 0.0)
         else:
             self.report()
         self.follow()
+
+    def reopen(self, run_id: bytes) -> None:
+        *_, end = [event for event in self.log if event.run_id == run_id]
+        if end.run_ended.state != ev.RUN_STATE_SUCCEEDED:
+            self.log += self.tracker.reopen(run_id, reopening_of(run_id, self.log, self.plans), 0.0)
 
     def follow(self) -> None:
         while self.graph.seq < len(self.log):
@@ -163,16 +193,20 @@ def check_instructions(said: list[act.Instruction]) -> None:
     """Each attempt is started once, before it is stopped or recorded, and recorded at most once."""
     started: set[Attempt] = set()
     recorded: set[Attempt] = set()
+    stopped: set[Attempt] = set()
     for instruction in said:
         kind = instruction.WhichOneof("kind") or ""
         what = getattr(instruction, kind)
         attempt = Attempt(what.run_id, what.node, what.attempt)
         if kind == "start":
             assert attempt not in started
-            assert attempt.attempt == 1 or attempt._replace(attempt=attempt.attempt - 1) in recorded
+            before = attempt._replace(attempt=attempt.attempt - 1)
+            assert attempt.attempt == 1 or before in recorded or before in stopped  # stopped: it was reopened since
             started.add(attempt)
         elif kind == "recorded":
             assert attempt in started and attempt not in recorded
             recorded.add(attempt)
         else:
             assert attempt in started and attempt not in recorded
+            if kind == "stop":
+                stopped.add(attempt)

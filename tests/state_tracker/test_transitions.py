@@ -24,7 +24,8 @@ from penstock_state_tracker.core.transitions import (
 from penstock_state_tracker.errors import CorruptLog
 from penstock_state_tracker.reference import page
 
-from tests.transitions import applied
+from tests.reopening import reopening_of
+from tests.transitions import Ended, applied
 
 RUN = b"r" * 16
 PLAN = b"p" * 32
@@ -174,6 +175,8 @@ def walk(seed: int) -> tuple[Shard, list[ev.Event]]:
         if chance.random() < 0.02:
             log += state.cancel(RUN, ev.Caller(), "", 0.0)
         log += state.report(_random_report(chance, size), 0.0)
+        if RUN not in state.runs and log[-1].run_ended.state != ev.RUN_STATE_SUCCEEDED and chance.random() < 0.1:
+            log += state.reopen(RUN, reopening_of(RUN, log, state.plans), 0.0)
     return Shard(0, state.plans), log
 
 
@@ -194,8 +197,9 @@ def test_random_runs_take_every_row_and_nothing_else() -> None:
     taken: set[Transition] = set()
     for seed in range(WALKS):
         state, log = walk(seed)
+        ended: Ended = {}
         for event in log:
-            for step in applied(state, event):
+            for step in applied(state, event, ended):
                 assert step.rows, f"seed {seed}: no row allows {step.source} -> {step.target} by {event}"
                 taken.update(step.rows)
     assert taken == {*NODE_TRANSITIONS, *RUN_TRANSITIONS}

@@ -7,6 +7,7 @@ from penstock_observability import trace_ids
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.successes import as_submitted
 from penstock_proto.wire import RUN_ID_BYTES, name_of
 
 from .open_run import Key, OpenRun
@@ -48,6 +49,12 @@ class Traces:
             if (known := runs.pop(event.run_id, None)) is not None:  # the log is read again
                 self._kept -= known.kept
             runs[event.run_id] = OpenRun(event.run_id, submitted, seq, at_us, self._plans.get(submitted.plan))
+            return None
+        if kind == "run_reopened" and event.run_id not in runs and len(event.run_id) == RUN_ID_BYTES:
+            submitted = as_submitted(event.run_reopened)
+            run = OpenRun(event.run_id, submitted, seq, at_us, self._plans.get(submitted.plan))
+            run.submitted_us = event.run_reopened.submitted_at_us
+            runs[event.run_id] = run
             return None
         if (run := runs.get(event.run_id)) is None:  # its submission is not in the log any more
             return None
@@ -167,7 +174,7 @@ def _whole(run: OpenRun, event: ev.RunEnded, at_us: int) -> Span:
         place=Place(trace_ids.trace_id(run.run_id), trace_ids.run_span(run.run_id)),
         parent=None,
         name=run.name,
-        start_us=run.begun_us,
+        start_us=run.submitted_us,
         end_us=at_us,
         attributes=attributes,
         failure=(run.failure or "failed") if event.state == ev.RUN_STATE_FAILED else None,

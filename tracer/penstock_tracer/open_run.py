@@ -20,11 +20,12 @@ class OpenRun:
 
     __slots__ = (
         "attributes", "begun_us", "ended", "failure", "first_seq", "graph", "links", "name", "ready_us", "run_id",
-        "skipped", "started",
+        "skipped", "started", "submitted_us",
     )  # fmt: skip
 
     def __init__(self, run_id: bytes, event: ev.RunSubmitted, seq: int, at_us: int, graph: PlanGraph | None) -> None:
         self.run_id, self.first_seq, self.begun_us, self.graph = run_id, seq, at_us, graph
+        self.submitted_us = at_us  # earlier, where the run goes on after an end
         self.name = event.plan_name
         self.attributes: dict[str, Attribute] = {
             "penstock.run_id": _text(run_id),

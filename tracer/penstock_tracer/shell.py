@@ -158,8 +158,8 @@ class Tracer:
         for seq, event in enumerate(batch.events, batch.from_seq):
             if seq <= self._taken[shard]:
                 continue
-            if event.HasField("run_submitted"):
-                await self._plans.have(event.run_submitted.plan)
+            if plan := event.run_submitted.plan or event.run_reopened.plan:
+                await self._plans.have(plan)
             try:
                 span = self._traces.take(shard, seq, at_us, event)
             except Exception:

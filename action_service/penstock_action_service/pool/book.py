@@ -13,6 +13,7 @@ from penstock_proto.state_tracker.v1.reports_pb2 import Report
 from . import outcomes
 from .durations import Durations
 from .effects import Granted
+from .holds import Holds
 from .keys import UNCLAIMED, Key, State, key_of
 from .placement import Placement
 from .records import AHEAD_S, HELD_ONE, Action
@@ -43,6 +44,7 @@ class Book:
         self.unrecorded_starts = UnrecordedStarts()
         self.settled: dict[int, dict[Action, int]] = {}  # by shard; the position of its log that has the end
         self.held_back: dict[Action, None] = {}  # delayed until it is known that no former worker runs them
+        self.holds = Holds()
         self.former: set[str] = set()  # workers of the pool's former owner that have not come back yet
         self.awaited: dict[str, dict[Action, None]] = {}  # by the name of the worker
         self.published: dict[int, list[Report]] = {}
@@ -115,6 +117,25 @@ class Book:
                 self.delayed -= 1
                 self.make_ready(action, now)
 
+    def hold_run(self, run_id: bytes, shard: int) -> None:
+        """Grant nothing more of a run; what a worker holds goes on."""
+        self.holds.add(run_id, shard)
+        for action in list(self.by_shard.get(shard, ())):
+            if action.key[0] == run_id and action.state is State.QUEUED:
+                self.teams.remove(action)
+                self._park(action)
+
+    def release_run(self, run_id: bytes, now: float) -> None:
+        """Let a held run go on; harmless if it is not held."""
+        for action in self.holds.release(run_id):
+            self.delayed -= 1
+            self.make_ready(action, now)
+
+    def _park(self, action: Action) -> None:
+        action.state = State.DELAYED
+        self.delayed += 1
+        self.holds.park(action)
+
     def end_delays(self, now: float) -> None:
         while self._delays and self._delays[0][0] <= now:
             action = heappop(self._delays)[2]
@@ -125,7 +146,9 @@ class Book:
     def make_ready(self, action: Action, now: float) -> None:
         """Queue it; what needs no worker ends at once."""
         kind = action.start.kind
-        if kind in (NODE_KIND_TASK, NODE_KIND_UNSPECIFIED):
+        if self.holds and action.key[0] in self.holds:
+            self._park(action)
+        elif kind in (NODE_KIND_TASK, NODE_KIND_UNSPECIFIED):
             self.queue(action, now)
         elif kind == NODE_KIND_PASS:
             self.end(action, outcomes.passed(action.key, self.next_grant()), now)
@@ -209,6 +232,8 @@ class Book:
         action.is_pulled = False
         if action.is_stopping:
             self.fail(action, CAUSE_CANCELLED, "the run was cancelled", now)
+        elif self.holds and action.key[0] in self.holds:
+            self._park(action)
         else:
             self.queue(action, now, first=True)
 
@@ -279,6 +304,7 @@ class Book:
             case State.DELAYED:
                 self.delayed -= 1
                 self.held_back.pop(action, None)
+                self.holds.drop(action)
             case State.AWAITED:
                 self._unawait(action)
             case State.ENDED:

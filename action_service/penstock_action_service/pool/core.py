@@ -104,6 +104,10 @@ class Pool:
                 self._note_running(instruction.running)
             case "stop":
                 self._stop(instruction.stop, now)
+            case "hold" if instruction.hold.released:
+                self._book.release_run(instruction.hold.run_id, now)
+            case "hold":
+                self._book.hold_run(instruction.hold.run_id, shard)
             case _:
                 pass  # of a later version
 
@@ -120,7 +124,12 @@ class Pool:
         book = self._book
         book.forget_settled(shard, seq)
         unseen = dict(book.by_shard.get(shard, {}))
+        released = dict.fromkeys(book.holds.of_shard(shard))
         for count, start in enumerate(starts, 1):
+            if start.held:
+                released.pop(start.run_id, None)
+                if start.run_id not in book.holds:
+                    book.hold_run(start.run_id, shard)
             if (start.pool or DEFAULT_POOL) == self.name:
                 try:
                     action = reconciliation.take_over(book, start, shard, now)
@@ -130,6 +139,8 @@ class Pool:
                 unseen.pop(action, None)
             if count % self.STEP == 0:
                 yield
+        for run_id in released:
+            book.release_run(run_id, now)
         for count, action in enumerate(unseen, 1):
             if action.state is not State.FORGOTTEN:
                 book.forget(action)
@@ -171,6 +182,8 @@ class Pool:
         book = self._book
         key = key_of(start)
         action = book.open.get(key)
+        if start.held:
+            book.holds.add(start.run_id, shard)
         if action is not None:
             if action.shard == UNCLAIMED:
                 reconciliation.claim(book, action, start, shard, now)

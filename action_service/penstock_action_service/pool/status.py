@@ -32,6 +32,8 @@ def why(book: Book, pool: str, run_id: bytes, now: float) -> list[api.WhyLine]:
 
 def _why(book: Book, pool: str, action: Action) -> str:
     match action.state:
+        case State.DELAYED if book.holds.has(action):
+            return "the run is paused: `penstock resume` lets it go on"
         case State.DELAYED if action in book.held_back:
             return "may run already; waits for the workers of the pool's former owner to come back"
         case State.DELAYED:

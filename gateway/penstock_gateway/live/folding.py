@@ -96,6 +96,10 @@ class Folding:
         return Message(self._head, changes, tail, data, event_of(str(changes[-1].seq), data))
 
     def _count(self, event: service_pb2.RecordedEvent, indexes: Sequence[int]) -> None:
+        if event.event.WhichOneof("kind") in ("run_submitted", "run_reopened"):  # of any number of nodes
+            self._view.apply(event)
+            self._counts = self._view.counts()
+            return
         nodes = [self._view.nodes[index] for index in indexes]
         before = [node.state for node in nodes]
         self._view.apply(event)

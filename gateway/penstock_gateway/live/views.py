@@ -32,6 +32,7 @@ class Views:
     async def get(self, run_id: uuid.UUID) -> RunView:
         """Return the run as it is now, not to be changed; raise NoSuchRun."""
         kept = self._kept.get(run_id)
+        is_reopened = False
         if kept is None or kept.view.state.ended:  # which says nothing new, unless it was removed
             try:
                 summary = await self._client.summary(run_id)
@@ -40,11 +41,12 @@ class Views:
                 raise
             plan = await self._client.plan(summary.plan)
             kept = self._kept.get(run_id) or self._keep(run_id, RunView(plan, run_id.bytes))
+            is_reopened = summary.last_seq != kept.view.seq
         if run_id in self._kept:
             self._kept.move_to_end(run_id)
         async with kept.reading:
             view = kept.view
-            if not view.state.ended:
+            if is_reopened or not view.state.ended:
                 async with aclosing(self._client.events(run_id, after_seq=view.seq, follow=False)) as batches:
                     async for batch in batches:
                         view.apply_all(batch)

@@ -88,6 +88,8 @@ def of_nodes(nodes: Nodes, operators: list[str], day: int, workflow: str, team: 
     by_operator: dict[str, Figures] = {}
     columns = zip(operators, nodes.status, nodes.attempts, nodes.duration_us, strict=True)
     for operator, status, attempts, duration_us in columns:
+        if status == SUCCEEDED and not attempts:
+            continue  # it was not this run that computed it, or not since it was reopened
         figures = by_operator.get(operator)
         if figures is None:
             figures = by_operator[operator] = sums.of(Key(day, workflow, team, operator))

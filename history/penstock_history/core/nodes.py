@@ -4,7 +4,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 WAITING, RUNNING, SUCCEEDED, FAILED, SKIPPED, CANCELLED = range(1, 7)  # as NodeStatus
@@ -53,6 +53,23 @@ class Nodes:
         self.attempts[node] = min(attempt, ATTEMPTS_MAX)
         self.ended_us[node] = ended_us
         self.duration_us[node] = max(0, duration_us)
+
+    def reuse(self, nodes: Iterable[int]) -> None:
+        """Note what had succeeded when the run began: no attempt of it is the run's own."""
+        for node in nodes:
+            if 0 <= node < len(self):
+                self.status[node], self.ended_us[node] = SUCCEEDED, 0
+
+    def complete(self, earlier: "Nodes") -> None:
+        """Add what is known of nodes that succeeded before the run was reopened."""
+        for node in range(min(len(self), len(earlier))):
+            if self.is_reused(node) and earlier.status[node] == SUCCEEDED:
+                self.attempts[node] = earlier.attempts[node]
+                self.ended_us[node], self.duration_us[node] = earlier.ended_us[node], earlier.duration_us[node]
+
+    def is_reused(self, node: int) -> bool:
+        """Whether a node has succeeded without an attempt."""
+        return self.status[node] == SUCCEEDED and not self.attempts[node]
 
     def started_us(self, node: int) -> int:
         """Return when the node's last attempt began, as far as its duration tells; -1: it never ran."""

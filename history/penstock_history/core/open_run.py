@@ -1,18 +1,32 @@
 """One run, from its submission to its end, as the tables describe it."""
 
+from dataclasses import dataclass
+
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.successes import as_submitted, numbers
 
 from .nodes import ATTEMPTS_MAX, CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Nodes
 
 FAILURE_CHARS_MAX = 300
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is kept of a run up to an end after which it was reopened."""
+
+    retries: int
+    busy_us: int
+    inputs: bytes
+    nodes: Nodes
+
+
 class OpenRun:
-    """What the log has said of a run so far."""
+    """What the log has said of a run since it was submitted, or reopened."""
 
     __slots__ = (
         "busy_us",
         "caller",
+        "earlier",
         "ended_us",
         "failed_node",
         "failure",
@@ -28,6 +42,7 @@ class OpenRun:
         "run_id",
         "shard",
         "state",
+        "submitted_seq",
         "submitted_us",
         "team",
         "user",
@@ -35,7 +50,9 @@ class OpenRun:
     )
 
     def __init__(self, run_id: bytes, shard: int, seq: int, at_us: int, event: ev.RunSubmitted) -> None:
-        self.run_id, self.shard, self.first_seq, self.submitted_us = run_id, shard, seq, at_us
+        self.run_id, self.shard, self.submitted_us = run_id, shard, at_us
+        self.first_seq = self.submitted_seq = seq  # from where it is followed, and where it was submitted
+        self.earlier: list[Earlier] = []  # the last one first
         self.plan, self.workflow = event.plan, event.plan_name
         self.registered = event.options.workflow
         self.team, self.user = event.options.team or event.caller.team, event.caller.user
@@ -43,6 +60,7 @@ class OpenRun:
         self.labels = dict(event.options.labels)
         self.inputs = event.inputs.SerializeToString()
         self.nodes = Nodes(event.nodes)
+        self.nodes.reuse(numbers(event.reused.node_steps))
         self.state: int = ev.RUN_STATE_RUNNING
         self.ended_us: int | None = None
         self.last_seq = 0
@@ -50,6 +68,22 @@ class OpenRun:
         self.failure = ""
         self.retries = 0
         self.busy_us = 0
+
+    @classmethod
+    def reopened(cls, run_id: bytes, shard: int, seq: int, event: ev.RunReopened) -> "OpenRun":
+        """Return a run that goes on after an end."""
+        run = cls(run_id, shard, seq, event.submitted_at_us, as_submitted(event))
+        run.submitted_seq = event.first_seq
+        return run
+
+    def complete(self) -> None:
+        """Add what is kept of the run from before it was reopened."""
+        for earlier in self.earlier:
+            self.retries += earlier.retries
+            self.busy_us += earlier.busy_us
+            self.inputs = self.inputs or earlier.inputs
+            self.nodes.complete(earlier.nodes)
+        self.earlier.clear()
 
     def take(self, kind: str, event: ev.Event, at_us: int) -> bool:
         """Take another event of the run, but not its last; return whether anything that lists show changed."""

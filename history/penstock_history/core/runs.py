@@ -13,7 +13,7 @@ from . import artifacts
 from .artifacts import Recorded
 from .figures import DAY_US, Key, Sums
 from .nodes import CANCELLED, FAILED, SUCCEEDED
-from .open_run import OpenRun
+from .open_run import Earlier, OpenRun
 
 STATUS_OF_RUN: Final[dict[int, int]] = {
     ev.RUN_STATE_SUCCEEDED: SUCCEEDED,
@@ -29,6 +29,8 @@ class Changes:
     changed: dict[bytes, OpenRun] = field(default_factory=dict[bytes, OpenRun])  # open runs
     ended: list[OpenRun] = field(default_factory=list[OpenRun])
     artifacts: list[Recorded] = field(default_factory=list[Recorded])
+    # Runs that go on after an end, whose rows of that end are to be taken back; False: that was done before.
+    reopened: list[tuple[OpenRun, bool]] = field(default_factory=list[tuple[OpenRun, bool]])
     removed: dict[bytes, None] = field(default_factory=dict[bytes, None])  # in the order of their removal
     # Up to when removals are known; 0: as before.
     removed_us: int = 0
@@ -36,7 +38,7 @@ class Changes:
     marks: dict[int, Mark] = field(default_factory=dict[int, Mark])
 
     def __bool__(self) -> bool:
-        return bool(self.changed or self.ended or self.removed or self.marks or self.removed_us)
+        return bool(self.changed or self.ended or self.reopened or self.removed or self.marks or self.removed_us)
 
 
 class Runs(OpenRuns[OpenRun]):
@@ -92,6 +94,10 @@ class Runs(OpenRuns[OpenRun]):
                     self._changes.changed[run.run_id] = run
                     self._record(run, seq, at_us, INPUTS_NODE, event.run_submitted.inputs)
             return None
+        if kind == "run_reopened":
+            run = runs[event.run_id] = OpenRun.reopened(event.run_id, shard, seq, event.run_reopened)
+            self._reopen(run, is_new=is_new)
+            return None
         run = runs.get(event.run_id)
         if kind == "run_ended" and event.run_ended.removed:
             runs.pop(event.run_id, None)
@@ -110,6 +116,16 @@ class Runs(OpenRuns[OpenRun]):
             return None
         self._changes.ended.append(run)
         return run
+
+    def _reopen(self, run: OpenRun, *, is_new: bool) -> None:
+        changes = self._changes
+        if is_new:
+            changes.changed[run.run_id] = run
+        changes.reopened.append((run, is_new))
+        for before in [one for one in changes.ended if one.run_id == run.run_id]:  # it is in no table yet
+            changes.ended.remove(before)
+            run.earlier.append(Earlier(before.retries, before.busy_us, before.inputs, before.nodes))
+            run.earlier += before.earlier
 
     def count(self, run: OpenRun, of_nodes: Sums) -> None:
         """Add a run that ended to the figures, with those of its nodes."""

@@ -10,8 +10,8 @@ from penstock_service.sole_writer import WriterLock
 from penstock_stream.open_runs import Mark
 
 from ..core.figures import Sums, month_of
-from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
-from ..core.open_run import OpenRun
+from ..core.nodes import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, Nodes
+from ..core.open_run import Earlier, OpenRun
 from ..core.runs import Changes
 from . import artifacts
 from .artifacts import OutlineOf
@@ -40,6 +40,16 @@ END = f"""
 INSERT INTO penstock_history.runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) AS new ({_NAMES})
 WHERE NOT EXISTS (SELECT 1 FROM penstock_history.removed WHERE removed.run_id = new.run_id)
 ON CONFLICT (run_id) DO NOTHING"""
+# The row of an end after which the run goes on is kept apart until the next end.
+REOPEN = """
+WITH ended AS (DELETE FROM penstock_history.runs WHERE run_id = ANY($1::uuid[])
+    RETURNING run_id, retries, busy_us, inputs, columns)
+INSERT INTO penstock_history.earlier (run_id, retries, busy_us, inputs, columns) SELECT * FROM ended
+ON CONFLICT (run_id) DO UPDATE SET retries = excluded.retries, busy_us = excluded.busy_us, columns = excluded.columns"""
+EARLIER = (
+    "SELECT run_id, retries, busy_us, inputs, columns FROM penstock_history.earlier WHERE run_id = ANY($1::uuid[])"
+)
+FORGET = "DELETE FROM penstock_history.earlier WHERE run_id = ANY($1::uuid[])"
 CLOSE = "DELETE FROM penstock_history.open_runs WHERE run_id = ANY($1::uuid[])"
 CHANGE = f"""
 INSERT INTO penstock_history.open_runs ({_NAMES}) SELECT * FROM unnest({_ARRAYS})
@@ -82,7 +92,7 @@ SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[])
 ON CONFLICT (shard) DO UPDATE SET from_seq = excluded.from_seq, taken_seq = excluded.taken_seq"""
 TABLES: Final = (
     "runs", "open_runs", "labels", "workflows", "figures", "durations", "figures_by_month", "durations_by_month",
-    "positions", "artifacts", "artifact_names",
+    "positions", "artifacts", "artifact_names", "earlier",
 )  # fmt: skip
 
 
@@ -144,7 +154,13 @@ class Writer:
         ended, changed = changes.ended, list(changes.changed.values())
         if changes.removed or changes.removed_us:
             await _write_removals(connection, changes, change + len(ended) + len(changed))
+        if changes.reopened:
+            await _reopen(connection, changes)
         if ended:
+            if again := [run.run_id for run in ended if run.submitted_seq != run.first_seq]:
+                await connection.execute(FORGET, again)
+            for run in ended:
+                run.complete()
             await connection.execute(END, *_columns(ended, outline_of, change))
             await connection.execute(CLOSE, [run.run_id for run in ended])
         if changed:
@@ -175,12 +191,24 @@ async def empty(url: str) -> None:
         await connection.close()
 
 
+async def _reopen(connection: Connection, changes: Changes) -> None:
+    """Take the rows of ends back after which runs go on, and tell the runs what these have."""
+    if new := [run.run_id for run, is_new in changes.reopened if is_new]:
+        await connection.execute(REOPEN, new)
+    runs = {run.run_id: run for run, _ in changes.reopened}
+    for row in await connection.fetch(EARLIER, list(runs)):
+        run, nodes = runs[row["run_id"]], Nodes.unpack(row["columns"])
+        run.inputs = run.inputs or row["inputs"]
+        run.earlier.append(Earlier(row["retries"], row["busy_us"], row["inputs"], nodes))
+
+
 async def _write_removals(connection: Connection, changes: Changes, change: int) -> None:
     run_ids = list(changes.removed)
     if run_ids:
         await connection.execute(REMOVE, run_ids, [change + place for place in range(1, len(run_ids) + 1)])
         await connection.execute(CLOSE, run_ids)
         await artifacts.remove(connection, run_ids)
+        await connection.execute(FORGET, run_ids)
         rows = await connection.fetch(REMOVE_RUNS, run_ids)
         labels = [
             (name, value, row["submitted_us"], row["run_id"])
@@ -231,7 +259,7 @@ def _row(run: OpenRun, outline_of: OutlineOf, change: int) -> tuple[Any, ...]:
     counts = run.nodes.counts()
     return (
         run.run_id, run.submitted_us, run.ended_us, run.workflow, run.plan, run.team, run.user, run.caller, run.options,
-        run.state, run.shard, run.first_seq, run.last_seq, len(run.nodes), counts[RUNNING], counts[SUCCEEDED],
+        run.state, run.shard, run.submitted_seq, run.last_seq, len(run.nodes), counts[RUNNING], counts[SUCCEEDED],
         counts[FAILED], counts[SKIPPED], counts[CANCELLED],
         node_name(outline_of(run.plan), run.failed_node) if run.failed_node >= 0 else "", run.failure, run.retries,
         run.busy_us, run.inputs, run.nodes.pack() if run.ended_us is not None else b"", run.registered, change,

@@ -12,9 +12,14 @@ DELAY_S_MAX: Final = 3_600.0
 SPREAD: Final = 0.2
 
 
-def delivery_id(run_id: bytes, kind: int, channel: str) -> str:
-    """Return the id that a delivery has in every attempt, and when it is written again: a UUID of version 8."""
-    digest = hashlib.sha256(b"penstock notification\0" + run_id + bytes([kind]) + channel.encode()).digest()
+def delivery_id(run_id: bytes, kind: int, channel: str, reopened_seq: int = 0) -> str:
+    """Return the id that a delivery has in every attempt, and when it is written again: a UUID of version 8.
+
+    Args:
+        reopened_seq: Where the run was reopened last, which tells its ends apart; 0: never.
+    """
+    text = b"penstock notification\0" + run_id + bytes([kind]) + channel.encode()
+    digest = hashlib.sha256(text + (b"\0%d" % reopened_seq if reopened_seq else b"")).digest()
     value = int.from_bytes(digest[:16], "big")
     value = value & ~(0xF << 76) | 8 << 76
     return "msg_" + uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62).hex

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.successes import as_submitted
 from penstock_proto.wire import RUN_ID_BYTES
 from penstock_stream.messages import Events
 from penstock_stream.open_runs import Invalid, Mark, OpenRuns
 
 FAILURE_CHARS_MAX: Final = 300
 # Kinds of events that say something of a run; the rest, nearly all, is not looked at.
-NOTED: Final = frozenset({"run_submitted", "action_failed", "cancel_requested", "run_ended"})
+NOTED: Final = frozenset({"run_submitted", "action_failed", "cancel_requested", "run_ended", "run_reopened"})
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Run:
     reason: str = ""  # of a cancellation
     state: int = ev.RUN_STATE_RUNNING
     ended_us: int = 0
+    reopened_seq: int = 0  # where it was reopened last; 0: never
 
     @classmethod
     def of(cls, run_id: bytes, seq: int, at_us: int, event: ev.RunSubmitted) -> "Run":
@@ -89,6 +91,12 @@ class Runs(OpenRuns[Run]):
         if kind == "run_submitted":
             if len(event.run_id) == RUN_ID_BYTES:
                 runs[event.run_id] = Run.of(event.run_id, seq, at_us, event.run_submitted)
+            return None
+        if kind == "run_reopened":
+            reopened = event.run_reopened
+            # It is as new: where it was submitted need not be read again.
+            run = runs[event.run_id] = Run.of(event.run_id, seq, reopened.submitted_at_us, as_submitted(reopened))
+            run.reopened_seq = seq
             return None
         if (run := runs.get(event.run_id)) is None:  # its submission is not in the log any more
             return None

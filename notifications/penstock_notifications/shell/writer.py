@@ -80,6 +80,6 @@ def deliveries(rules: Sequence[api.Rule], ended: Sequence[Run], node_name: Calla
         kind = KIND_OF_STATE[run.state]
         body = messages.body(run, kind, node_name(run))
         for channel, rule in of_run.items():
-            identity = delivery_id(run.run_id, kind, channel)
+            identity = delivery_id(run.run_id, kind, channel, run.reopened_seq)
             found.append(Written(run.run_id, kind, channel, identity, rule, run.workflow, run.team, body))
     return found

@@ -25,6 +25,7 @@ from .notifications import notifications
 from .pages import open_page
 from .registry import alias, deploy, types, workflows
 from .removal import gc, rm
+from .repair import fork, pause, resume, retry
 from .run import run
 from .show import events, runs, show, why, workers
 from .signals import approve, signal
@@ -85,6 +86,10 @@ app.command()(why)
 app.command()(cancel)
 app.command()(signal)
 app.command()(approve)
+app.command()(fork)
+app.command()(retry)
+app.command()(pause)
+app.command()(resume)
 app.command()(workers)
 app.command()(gc)
 app.command()(doctor)

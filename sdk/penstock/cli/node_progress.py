@@ -17,7 +17,7 @@ from . import terminal
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
-    from ..client.async_client import AnyRun
+    from ..client.runs import AnyRun
 
 ASK_S: Final = 1.0
 # Between two lines about one node, where lines are printed.

@@ -27,7 +27,7 @@ def whole_node(
     out = console()
     label = view.labels[node.index]
     named = "" if label == node.name else f" ({node.name})"
-    head = Text.assemble("node ", (clean(label), "bold"), clean(named), "  ", state_text(node.state))
+    head = Text.assemble("node ", (clean(label), "bold"), clean(named), "  ", state_text(node.shown_state))
     out.print(head + Text(f"  of run {view.id}"))
     called = f", called at {node.place}" if node.place else ""
     out.print(Text(clean(f"{node.operator or 'executes nothing'}{called}"), style="dim"))

@@ -52,6 +52,8 @@ def of_view(view: RunView, inputs: dict[str, Any], outputs: dict[str, Any] | Non
         "inputs": inputs,
         "outputs": outputs,
         "failure": _failure(failed) if failed else None,
+        "paused": view.is_paused,
+        "forked_from": str(uuid.UUID(bytes=view.forked_from)) if view.forked_from else None,
         "cancelled": {"user": view.cancelled_by, "reason": view.cancel_reason} if view.state == "cancelled" else None,
         "timings": {
             "submitted_at_us": view.submitted_at_us,
@@ -214,6 +216,7 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
         "label": view.labels[node.index],
         "operator": node.operator,
         "state": node.state.value,
+        "reused": node.is_reused,
         "started_at_us": node.started_at_us or None,
         "ended_at_us": node.ended_at_us or None,
         "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from penstock_proto.state_tracker.v1.events_pb2 import RunOptions
 
-    from ..client import AsyncClient, RunView
+    from ..client import AsyncClient, Run, RunView
     from ..client.submission import Prepared
 
-    Prepare = Callable[[AsyncClient], Awaitable[Prepared | None]]
+    Begin = Callable[[AsyncClient], Awaitable[Run | None]]
 
 PRIORITY_MAX = 2**31 - 1
 
@@ -84,19 +84,18 @@ def run(
 
     options = events_pb2.RunOptions(team=team, pool=pool, priority=priority, fail_fast=fail_fast, notify=notify)
     options.labels.update(labels_of(label or []))
-    job = Job(as_json=as_json, detach=detach, with_logs=with_logs, options=options)
-    if is_reference(target):
-        return job.accompany(address, data, prepare=lambda client: _prepare_named(client, target, words, options))
     # What is wrong with a file is said before any service is asked.
-    prepared = _prepare_file(target, words)
-    return exits.SUCCEEDED if prepared is None else job.accompany(address, data, prepare=_already(prepared))
+    is_named = is_reference(target)
+    of_file = None if is_named else _prepare_file(target, words)
+    if not is_named and of_file is None:
+        return exits.SUCCEEDED
 
+    async def begin(client: AsyncClient) -> Run | None:
+        prepared = of_file or await _prepare_named(client, target, words, options)
+        return None if prepared is None else await client.submit_prepared(prepared, options=options)
 
-def _already(prepared: Prepared) -> Prepare:
-    async def prepare(client: AsyncClient) -> Prepared:
-        return prepared
-
-    return prepare
+    job = Job(as_json=as_json, detach=detach, with_logs=with_logs, pool=pool)
+    return job.accompany(address, data, begin=begin)
 
 
 def _refuse_undecodable(words: Sequence[str]) -> None:
@@ -113,24 +112,30 @@ def follow_existing(part: str, with_logs: bool, as_json: bool, address: str | No
 
 def _prepare_file(target: str, words: inputs.Words) -> Prepared | None:
     """Compile and read the inputs; None if only help was asked for. Raise what is wrong, all of it at once."""
+    from ..client import submission
+    from ..compiler.loader import load_workflow
+    from . import inputs
+
+    workflow = load_workflow(target)
+    own = form_of(workflow)
+    if words.asks_for_help:
+        inputs.print_help(target, own)
+        return None
+    return submission.prepare(workflow, typed(workflow, inputs.read(target, own, words)))
+
+
+def form_of(workflow: Any) -> dict[str, Any]:
+    """Return the form of a workflow's inputs."""
     from penstock_plan import form
 
     from ..client import submission
     from ..compiler import static_inputs
-    from ..compiler.loader import load_workflow
     from ..declare import docstrings, static
-    from . import inputs
 
-    workflow = load_workflow(target)
     if static.names_of(workflow.signature):  # without them there is no plan yet
-        own = form.of(workflow.name, docstrings.first_paragraph(workflow.fn), static_inputs.declared(workflow))
-    else:
-        plan = submission.compile_once(workflow).plan
-        own = form.of(plan.name, plan.doc, plan.inputs)
-    if words.asks_for_help:
-        inputs.print_help(target, own)
-        return None
-    return submission.prepare(workflow, _typed(workflow, inputs.read(target, own, words)))
+        return form.of(workflow.name, docstrings.first_paragraph(workflow.fn), static_inputs.declared(workflow))
+    plan = submission.compile_once(workflow).plan
+    return form.of(plan.name, plan.doc, plan.inputs)
 
 
 async def _prepare_named(client: AsyncClient, target: str, words: inputs.Words, options: RunOptions) -> Prepared | None:
@@ -155,8 +160,8 @@ async def _prepare_named(client: AsyncClient, target: str, words: inputs.Words, 
     return await client.registry.prepare(form, values, options)
 
 
-def _typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values as what the workflow's annotations ask for: enums, dataclasses, pydantic models."""
+def typed(workflow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return JSON values as what the workflow's annotations ask for: enums, dataclasses, pydantic models."""
     from ..client.errors import BadInputs
     from ..codecs import CodecError, Undecodable, decode
 
@@ -180,7 +185,7 @@ class Job:
     as_json: bool
     detach: bool = False
     with_logs: bool = False
-    options: RunOptions | None = None
+    pool: str = ""
     run_id: uuid.UUID | None = None
     attended: bool = False
     warnings: tuple[str, ...] = ()
@@ -191,23 +196,23 @@ class Job:
         address: str | None,
         data: Path | None,
         *,
-        prepare: Prepare | None = None,
+        begin: Begin | None = None,
         part: str = "",
     ) -> int:
         """Submit a run, or find one by a part of its id, and follow it. Ctrl-C leaves it as it is.
 
         Args:
-            prepare: Its result is submitted; nothing is if there is none.
+            begin: Submits it; nothing is shown if it returns no run.
         """
         import asyncio
 
         try:
-            return asyncio.run(self._accompany(address, data, prepare, part))
+            return asyncio.run(self._accompany(address, data, begin, part))
         except KeyboardInterrupt:
             self._print_interrupted()
             return exits.INTERRUPTED
 
-    async def _accompany(self, address: str | None, data: Path | None, prepare: Prepare | None, part: str) -> int:
+    async def _accompany(self, address: str | None, data: Path | None, begin: Begin | None, part: str) -> int:
         import asyncio
 
         from ..client import AsyncClient
@@ -222,7 +227,7 @@ class Job:
             async with stack.session(address, data) as found, AsyncClient(found.address, program=program()) as client:
                 self.attended = found.attended
                 if self.run_id is None:
-                    self.run_id = await self._begin(client, prepare, part)
+                    self.run_id = await self._begin(client, begin, part)
                 if self.run_id is None:
                     return exits.SUCCEEDED
                 if self.detach:
@@ -235,12 +240,11 @@ class Job:
                     if not found.attended:
                         raise
 
-    async def _begin(self, client: AsyncClient, prepare: Prepare | None, part: str) -> uuid.UUID | None:
-        if prepare is None:
+    async def _begin(self, client: AsyncClient, begin: Begin | None, part: str) -> uuid.UUID | None:
+        if begin is None:
             return await client.find(part)
-        if (prepared := await prepare(client)) is None:
+        if (run := await begin(client)) is None:
             return None
-        run = await client.submit_prepared(prepared, options=self.options)
         terminal.line(f"run {run.id}", to_stderr=self.as_json or not self.detach)
         self.warnings = run.warnings
         for warning in run.warnings:
@@ -299,9 +303,8 @@ class Job:
                     "warnings": self.warnings,
                 }
             )
-        pool = self.options.pool if self.options else ""
-        if not await client.workers(pool):
-            where = f"pool {pool}" if pool else "the services"
+        if not await client.workers(self.pool):
+            where = f"pool {self.pool}" if self.pool else "the services"
             terminal.line(f"no worker is connected to {where}: the run waits until one is", to_stderr=True)
         return exits.SUCCEEDED
 

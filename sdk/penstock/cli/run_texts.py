@@ -95,7 +95,7 @@ def _node_cells(view: RunView, node: NodeView) -> list[RenderableType]:
         took_us = max(0, time.time_ns() // 1000 - last.started_at_us)
     return [
         Text(label_text(view, node)),
-        state_text(node.state),
+        state_text(node.shown_state),
         str(last.number) if last and last.number > 1 else "",
         seconds(took_us / 1e6) if took_us else "",
         _note_text(node),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 
 from penstock_plan.show.sizes import size
@@ -26,6 +27,7 @@ STYLES = {
     "cancelled": "yellow",
     "skipped": "dim",
     "waiting": "dim",
+    "reused": "green",
 }
 DOC_CHARS_MAX = 60
 # Columns where there is no terminal to fit into.
@@ -164,8 +166,12 @@ def headline(view: RunView) -> Text:
     workflow = f"{name}@{version}, {view.plan.name}" if name else view.plan.name
     text = Text.assemble("run ", (view.id, "bold"), "  ", clean(workflow), "  ", state_text(view.state))
     end_us = view.ended_at_us or time.time_ns() // 1000
+    if view.is_paused:
+        text.append("  paused", STYLES["cancelled"])
     if view.submitted_at_us:
         text.append(f"  {seconds(max(0, end_us - view.submitted_at_us) / 1e6)}")
+    if view.forked_from:
+        text.append(f"  forked from {uuid.UUID(bytes=view.forked_from)}", "dim")
     return text
 
 

@@ -31,10 +31,10 @@ from .previews import ALL_JSON_BYTES, shown_with_previews
 from .progress import Progress, progress
 from .registry import AsyncRegistry
 from .removal import Collected
+from .repair import AsyncRepair
 from .results import Results, failure_of
-from .run_id import parse_run_id
 from .run_search import run_with
-from .runs import LogLine, Run, RunInfo, RunList, list_runs, run_info
+from .runs import AnyRun, LogLine, Run, RunInfo, RunList, id_of, list_runs, run_info
 from .saving import Saved
 from .submit_queue import Submitting
 from .tokens import credential_of
@@ -43,8 +43,6 @@ from .view import RunState, RunView, run_state
 
 # Runs that `collect` looks at; those beyond stay until the next time.
 RUNS_MAX = 1_000_000
-
-AnyRun = Run | RunInfo | uuid.UUID | str
 
 
 class AsyncClient:
@@ -84,6 +82,8 @@ class AsyncClient:
         self.access = AsyncAccess(self._connection)
         # Of all runs: search, comparisons, statistics.
         self.history = AsyncHistory(self._connection, self.plan)
+        # Fork, retry, pause.
+        self.repair = AsyncRepair(self, self._connection, self._artifacts, self._caller)
         # Who is told when runs end: channels, rules, deliveries.
         self.notifications = AsyncNotifications(self._connection, self._caller)
 
@@ -160,6 +160,10 @@ class AsyncClient:
         user_code.refuse_clients()
         request = submission.request(prepared, run_id, self._caller, options or events_pb2.RunOptions())
         await self.notifications.refuse_unknown(request.options.notify, request.options.team or self._caller.team)
+        return await self.submit_request(prepared, request)
+
+    async def submit_request(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> Run:
+        """Send a request, with what its plan needs."""
         _, warnings = await self._launch(prepared, request)
         run_uuid = uuid.UUID(bytes=request.run_id)
         return Run(run_uuid, prepared.plan.name, prepared.plan_hash, prepared.returned, warnings)
@@ -201,7 +205,7 @@ class AsyncClient:
         """Return the outputs that a node has recorded, as JSON values with previews; None unless it has succeeded."""
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node)
-        recorded = await outputs.recorded(self.events(run, follow=False), {index})
+        recorded = await outputs.recorded(self._log(run), {index})
         if index not in recorded:
             return None
         shown = await shown_with_previews(self._artifacts, recorded[index], json_bytes_max)
@@ -211,7 +215,7 @@ class AsyncClient:
     async def inputs_json(self, run: AnyRun, *, json_bytes_max: int = ALL_JSON_BYTES) -> dict[str, Any]:
         """Return the inputs of the run, defaults included, as JSON values with previews."""
         plan = await self._plan_of(run)
-        values = (await outputs.recorded(self.events(run, follow=False), set())).get(INPUTS_NODE, [])
+        values = (await outputs.recorded(self._log(run), set())).get(INPUTS_NODE, [])
         shown = await shown_with_previews(self._artifacts, values, json_bytes_max)
         return {declared.name: shown(value) for declared, value in zip(plan.inputs, values, strict=False)}
 
@@ -223,13 +227,13 @@ class AsyncClient:
         The value is null until all that it is made of is recorded.
         """
         plan = await self._plan_of(run)
-        events = self.events(run, follow=False)
-        return await outputs.arguments(plan, events, self._artifacts, submission.node_index(plan, node), json_bytes_max)
+        index = submission.node_index(plan, node)
+        return await outputs.arguments(plan, self._log(run), self._artifacts, index, json_bytes_max)
 
     async def outputs(self, run: AnyRun, node: str | None = None) -> list[Output]:
         """Return what the run, or one of its nodes, has put out so far: names, types and sizes, no values."""
         plan = await self._plan_of(run)
-        return await outputs.listed(plan, self.events(run, follow=False), node)
+        return await outputs.listed(plan, self._log(run), node)
 
     async def output(self, run: AnyRun, path: str = "", annotation: Any = Any) -> Any:
         """Return one value of a run, decoded: of "OUTPUT", of "NODE.OUTPUT", or a part of it, "train.model.payload".
@@ -262,7 +266,7 @@ class AsyncClient:
 
     async def wait_ended(self, run: AnyRun, timeout_s: float | None = None) -> service_pb2.RunResult:
         """Wait for the end of a run and return the recorded end, also of a failed or cancelled run."""
-        run_id = _id(run)
+        run_id = id_of(run)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._results.wait(run_id.bytes)
@@ -281,7 +285,7 @@ class AsyncClient:
         self, run: AnyRun, *, after_seq: int = 0, follow: bool = True
     ) -> AsyncGenerator[Sequence[service_pb2.RecordedEvent]]:
         """Yield the run's events as they are recorded, in batches; a broken connection is resumed at its position."""
-        run_id = _id(run)
+        run_id = id_of(run)
         retry = Retry(self.address, self._connection.patience_s)
         while not retry.is_finished:
             request = service_pb2.WatchRequest(run_id=run_id.bytes, after_seq=after_seq, follow=follow)
@@ -294,7 +298,7 @@ class AsyncClient:
 
     async def view(self, run: AnyRun) -> RunView:
         """Return the current state of the run with all nodes and attempts."""
-        view = RunView(await self._plan_of(run), _id(run).bytes)
+        view = RunView(await self._plan_of(run), id_of(run).bytes)
         async with aclosing(self.events(run, follow=False)) as batches:
             async for batch in batches:
                 view.apply_all(batch)
@@ -320,7 +324,7 @@ class AsyncClient:
 
     async def cancel(self, run: AnyRun, reason: str = "") -> RunState:
         """Cancel a run and return its state; after this returns, no further actions of it start."""
-        return await self._cancel(_id(run), reason, self._caller)
+        return await self._cancel(id_of(run), reason, self._caller)
 
     async def _cancel(self, run_id: uuid.UUID, reason: str, caller: events_pb2.Caller) -> RunState:
         request = service_pb2.CancelRequest(run_id=run_id.bytes, caller=caller, reason=reason)
@@ -338,7 +342,7 @@ class AsyncClient:
         Raises:
             NoSuchRun, RunRemoved; Refused if one has not ended.
         """
-        return await removal.remove(self._connection, [_id(run) for run in runs])
+        return await removal.remove(self._connection, [id_of(run) for run in runs])
 
     async def collect(
         self,
@@ -367,7 +371,7 @@ class AsyncClient:
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node) if node is not None else -1
         ending = asyncio.create_task(printed.wait_last_lines(self.wait_ended(run))) if follow else None
-        reader = printed.Reader(self._connection, plan, _id(run).bytes, index, window)
+        reader = printed.Reader(self._connection, plan, id_of(run).bytes, index, window)
         try:
             async with aclosing(reader.lines(ending)) as lines:
                 async for line in lines:
@@ -378,7 +382,7 @@ class AsyncClient:
 
     async def progress(self, run: AnyRun, nodes: Sequence[str] = ()) -> list[NodeProgress]:
         """Return how far nodes are, of those whose operators have said it; `nodes` has names, at most 1,000."""
-        return await read_progress(self._connection, await self._plan_of(run), _id(run).bytes, nodes)
+        return await read_progress(self._connection, await self._plan_of(run), id_of(run).bytes, nodes)
 
     async def plan(self, plan_hash: bytes) -> plan_pb2.Plan:
         """Return a plan by its hash."""
@@ -398,13 +402,13 @@ class AsyncClient:
         """Return, for each node that waits or runs, its name and the reason."""
         summary = await self._summary(run)
         plan = await self.plan(summary.plan)
-        answers = await capacity.ask_pools(self._connection, "Why", action_pb2.WhyRequest(run_id=_id(run).bytes))
+        answers = await capacity.ask_pools(self._connection, "Why", action_pb2.WhyRequest(run_id=id_of(run).bytes))
         found: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
         lines = [(plan.nodes[line.node].name, line.text) for line in found]
         if run_state(summary.state).ended or not (waiting.has_waits(plan) or not lines):
             return lines
         view = await self.view(run)
-        lines += [(wait.node, wait.reason(_id(run))) for wait in waiting.waits_of(view)]
+        lines += [(wait.node, wait.reason(id_of(run))) for wait in waiting.waits_of(view)]
         return lines or capacity.reasons_unknown(view, summary.options.pool or DEFAULT_POOL, await self.pools())
 
     async def waits(self, run: AnyRun) -> list[waiting.Waiting]:
@@ -413,7 +417,7 @@ class AsyncClient:
 
     async def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
         """Send a value to the node of that name, which waits for it or will; see docs/sdk.md. Raises Refused."""
-        await waiting.send_signal(self._connection, self._caller, _id(run), name, value, comment)
+        await waiting.send_signal(self._connection, self._caller, id_of(run), name, value, comment)
 
     async def approve(self, run: AnyRun, name: str | None = None, *, denied: bool = False, comment: str = "") -> str:
         """Answer a question, the only one that waits if none is named; return its name. Raises NothingToAnswer."""
@@ -423,7 +427,10 @@ class AsyncClient:
 
     async def _found_output(self, run: AnyRun, path: str) -> outputs.Found:
         plan = await self._plan_of(run)
-        return await outputs.found(plan, self.events(run, follow=False), self._artifacts, path)
+        return await outputs.found(plan, self._log(run), self._artifacts, path)
+
+    def _log(self, run: AnyRun) -> outputs.Log:
+        return outputs.Log(self._connection, self.events(run, follow=False))
 
     async def _launch(
         self, prepared: submission.Prepared, request: service_pb2.SubmitRequest
@@ -469,23 +476,19 @@ class AsyncClient:
     async def _raise_unless_succeeded(self, run: AnyRun, ended: service_pb2.RunResult, plan: plan_pb2.Plan) -> None:
         if run_state(ended.state) is RunState.CANCELLED:
             view = await self.view(run)
-            raise RunCancelled(str(_id(run)), view.cancel_reason, view.cancelled_by)
+            raise RunCancelled(str(id_of(run)), view.cancel_reason, view.cancelled_by)
         if run_state(ended.state) is not RunState.SUCCEEDED:
-            raise failure_of(str(_id(run)), ended, plan)
+            raise failure_of(str(id_of(run)), ended, plan)
 
     async def _summary(self, run: AnyRun) -> service_pb2.RunSummary:
         """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
-        request = service_pb2.GetRunRequest(run_id=_id(run).bytes)
+        request = service_pb2.GetRunRequest(run_id=id_of(run).bytes)
         try:
             answer: Any = await self._connection.call("state_tracker", "GetRun", request)
         except Refused as error:
-            raise not_found(error, str(_id(run))) from None
+            raise not_found(error, str(id_of(run))) from None
         return answer.run
 
     async def _plan_of(self, run: AnyRun) -> plan_pb2.Plan:
         known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._summary(run)).plan
         return await self.plan(known)
-
-
-def _id(run: AnyRun) -> uuid.UUID:
-    return run.id if isinstance(run, Run | RunInfo) else parse_run_id(run)

@@ -16,7 +16,7 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from ..declare import user_code
 from . import saving, submission
 from .access import Access
-from .async_client import AnyRun, AsyncClient
+from .async_client import AsyncClient
 from .history import History
 from .node_progress import NodeProgress
 from .notifications import Notifications
@@ -26,7 +26,8 @@ from .printed import ALL, Window
 from .progress import Progress
 from .registry import Registry
 from .removal import Collected
-from .runs import LogLine, Run, RunInfo, RunList
+from .repair import Repair
+from .runs import AnyRun, LogLine, Run, RunInfo, RunList
 from .saving import Saved
 from .view import RunState, RunView
 from .waiting import Waiting
@@ -58,6 +59,8 @@ class Client:
         self.access = Access(self._client.access, self._call)
         # Of all runs: search, comparisons, statistics.
         self.history = History(self._client.history, self._call)
+        # Fork, retry, pause.
+        self.repair = Repair(self._client.repair, self._call)
         # Who is told when runs end: channels, rules, deliveries.
         self.notifications = Notifications(self._client.notifications, self._call)
 
@@ -129,6 +132,10 @@ class Client:
     ) -> Run:
         """Submit what `submission.prepare` made; for callers whose inputs have names that `submit` takes itself."""
         return self._call(self._client.submit_prepared(prepared, run_id=run_id, options=options))
+
+    def submit_request(self, prepared: submission.Prepared, request: service_pb2.SubmitRequest) -> Run:
+        """Send a request, with what its plan needs."""
+        return self._call(self._client.submit_request(prepared, request))
 
     def result(self, run: AnyRun, timeout_s: float | None = None) -> Any:
         """Wait for the run's end and return what its workflow returned; see AsyncClient.result for what it raises."""

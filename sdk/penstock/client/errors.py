@@ -119,6 +119,10 @@ class AmbiguousRun(ClientError):
         self.part, self.runs = part, runs
 
 
+class ForkRefused(ClientError):
+    """The run cannot be forked as it is."""
+
+
 class BadInputs(ClientError):
     """The inputs do not match the workflow; `problems` has one line each."""
 

@@ -14,6 +14,7 @@ from penstock_plan.show.expressions import expression, spell_expression
 from penstock_plan.spelling import spell
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
+from penstock_proto.successes import unpacked
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import INPUTS_NODE
 
@@ -21,11 +22,14 @@ from .. import codecs
 from ..codecs.mapping import mapped
 from ..declare.signatures import RESULT
 from . import expressions, trees
+from .connection import Connection, Retry
 from .errors import BadOutput, NoSuchOutput
 from .previews import shown_with_previews
 from .values import Artifacts
 
-Events = AsyncGenerator[Sequence[service_pb2.RecordedEvent]]
+# Of one request; the answer comes in several messages.
+REUSED_AT_ONCE = 10_000
+
 # "a.b", "a[0]", "a['b c']": a name, and the parts within its value.
 PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 NAMES_SHOWN_MAX = 20
@@ -42,6 +46,14 @@ class Output:
     codec: str
     size_bytes: int
     is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The events of a run, and a way to what they refer to."""
+
+    connection: Connection
+    events: AsyncGenerator[Sequence[service_pb2.RecordedEvent]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +207,34 @@ def _some(names: Any) -> str:
     return ", ".join(listed[:NAMES_SHOWN_MAX]) + (", ..." if len(listed) > NAMES_SHOWN_MAX else "") or "none"
 
 
-async def recorded(events: Events, nodes: set[int]) -> dict[int, list[value_pb2.Value]]:
+async def read_reused(
+    connection: Connection, run_id: bytes, seqs: Sequence[int]
+) -> dict[int, Sequence[value_pb2.Value]]:
+    """Return the outputs that a run took over from others, by their positions."""
+    found: dict[int, Sequence[value_pb2.Value]] = {}
+    for at in range(0, len(seqs), REUSED_AT_ONCE):
+        request = service_pb2.ReadReusedRequest(run_id=run_id, seqs=seqs[at : at + REUSED_AT_ONCE])
+        retry = Retry(connection.address, connection.patience_s)
+        while not retry.is_finished:
+            async with aclosing(connection.stream("state_tracker", "ReadReused", request, retry)) as stream:
+                async for response in stream:
+                    found |= {one.seq: list(one.values.values) for one in response.values}
+    return found
+
+
+async def recorded(log: Log, nodes: set[int]) -> dict[int, list[value_pb2.Value]]:
     """Return the values that these nodes have recorded, and the run's inputs under -1; others are left out."""
     found: dict[int, list[value_pb2.Value]] = {}
-    async with aclosing(events) as batches:
+    async with aclosing(log.events) as batches:
         async for batch in batches:
             for event in batch:
                 kind = event.event.WhichOneof("kind")
                 if kind == "run_submitted":
-                    found[INPUTS_NODE] = list(event.event.run_submitted.inputs.values)
+                    submitted = event.event.run_submitted
+                    found[INPUTS_NODE] = list(submitted.inputs.values)
+                    reused = {seq: node for node, seq in unpacked(submitted.reused) if node in nodes}
+                    taken = await read_reused(log.connection, event.event.run_id, list(reused)) if reused else {}
+                    found |= {reused[seq]: list(values) for seq, values in taken.items()}
                 elif kind == "action_succeeded" and (done := event.event.action_succeeded).node in nodes:
                     found[done.node] = list(done.outputs.values)
             if nodes | {INPUTS_NODE} <= found.keys():
@@ -212,12 +243,12 @@ async def recorded(events: Events, nodes: set[int]) -> dict[int, list[value_pb2.
 
 
 async def arguments(
-    plan: plan_pb2.Plan, events: Events, artifacts: Artifacts, node: int, json_bytes_max: int
+    plan: plan_pb2.Plan, log: Log, artifacts: Artifacts, node: int, json_bytes_max: int
 ) -> dict[str, dict[str, Any]]:
     """Return where each argument of a node is from, and its value as far as it is recorded."""
     given = plan.nodes[node].arguments
     nodes = {each for argument in given for each in expressions.nodes_within(argument.value)} - {INPUTS_NODE}
-    values = await recorded(events, nodes)
+    values = await recorded(log, nodes)
     known = [each for each in given if expressions.nodes_within(each.value) <= values.keys()]
     used = [value for argument in known for value in expressions.values_within(argument.value, values)]
     shown = await shown_with_previews(artifacts, used, json_bytes_max)
@@ -228,18 +259,18 @@ async def arguments(
     }
 
 
-async def found(plan: plan_pb2.Plan, events: Events, artifacts: Artifacts, path: str) -> Found:
+async def found(plan: plan_pb2.Plan, log: Log, artifacts: Artifacts, path: str) -> Found:
     """Return an output with its values, which are fetched if they are elsewhere; raises NoSuchOutput."""
     place = place_of(plan, path)
     nodes = expressions.nodes_within(place.expr) - {INPUTS_NODE}
-    values = await recorded(events, nodes)
+    values = await recorded(log, nodes)
     if missing := sorted(nodes - values.keys()):
         raise NoSuchOutput(f"{place.name} is not there: node {plan.nodes[missing[0]].name!r} has not succeeded")
     needed = await asyncio.to_thread(expressions.values_within, place.expr, values)
     return Found(plan, place, values, await artifacts.store(needed))
 
 
-async def listed(plan: plan_pb2.Plan, events: Events, node: str | None) -> list[Output]:
+async def listed(plan: plan_pb2.Plan, log: Log, node: str | None) -> list[Output]:
     """Return what there is to be had of a run, or of one of its nodes."""
     from .submission import node_index
 
@@ -255,7 +286,7 @@ async def listed(plan: plan_pb2.Plan, events: Events, node: str | None) -> list[
             for at, port in enumerate(ports)
         ]
     nodes = {each for _, _, expr in wanted for each in expressions.nodes_within(expr)} - {INPUTS_NODE}
-    values = await recorded(events, nodes)
+    values = await recorded(log, nodes)
     return [_output(plan, path, kind, expr, values) for path, kind, expr in wanted]
 
 

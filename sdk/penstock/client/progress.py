@@ -22,6 +22,9 @@ Kind = Literal[
     "unknown",
     "waiting",
     "signal",
+    "reopened",
+    "paused",
+    "resumed",
 ]
 
 
@@ -98,6 +101,12 @@ def progress(plan: plan_pb2.Plan, recorded: service_pb2.RecordedEvent) -> Progre
                 cause=signal.caller.user,
                 message=signal.comment,
             )
+        case "run_reopened":
+            return Progress(seq=seq, at_us=at_us, kind="reopened", state=RunState.RUNNING)
+        case "run_paused":
+            return Progress(seq=seq, at_us=at_us, kind="paused", message=event.run_paused.reason)
+        case "run_resumed":
+            return Progress(seq=seq, at_us=at_us, kind="resumed")
         case "run_ended":
             ended = event.run_ended
             names = (plan.nodes[ended.failed_node].name,) if ended.failed_node >= 0 else ()

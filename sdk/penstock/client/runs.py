@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from penstock_proto.state_tracker.v1 import service_pb2
 
+from .errors import Refused, not_found
+from .run_id import parse_run_id
 from .view import RunState, run_state
 
 if TYPE_CHECKING:
@@ -61,6 +63,14 @@ class RunList(list[RunInfo]):
     databases_away: int = 0  # their runs are missing
 
 
+AnyRun = Run | RunInfo | uuid.UUID | str
+
+
+def id_of(run: AnyRun) -> uuid.UUID:
+    """Return the id of a run that is named somehow; raise NoSuchRun."""
+    return run.id if isinstance(run, Run | RunInfo) else parse_run_id(run)
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """A line that an operator printed."""
@@ -110,3 +120,12 @@ async def list_runs(
             break
     del found[limit:]
     return found
+
+
+async def naming(stream: AsyncGenerator[Any], run_id: uuid.UUID) -> AsyncGenerator[Any]:
+    """Yield the same, with a NOT_FOUND that names the run."""
+    try:
+        async for response in stream:
+            yield response
+    except Refused as error:
+        raise not_found(error, str(run_id)) from None

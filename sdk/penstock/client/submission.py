@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -88,6 +89,20 @@ def _static_inputs(workflow: Workflow[..., Any] | type[Any] | Compiled, inputs: 
 
     declared = workflow_of(workflow)
     return {} if declared is None else static.chosen(declared.signature, inputs)
+
+
+def prepare_as(workflow: Any, old: plan_pb2.Plan, inputs: Mapping[str, Any]) -> Prepared:
+    """Compile a workflow, with another plan's static inputs where others are not given; the result has no inputs."""
+    shaped = {each.name: json.loads(each.static.inline) for each in old.inputs if each.HasField("static")}
+    return prepare_plan(workflow, _static_inputs(workflow, {**shaped, **inputs}))
+
+
+def prepare_given(planned: Prepared, inputs: Mapping[str, Any], kept: Collection[str]) -> Prepared:
+    """Encode some of the inputs of a plan: those that are kept need not be given; raise BadInputs."""
+    understood = _understood.get(planned.plan_hash) if planned.plan_data else None
+    store = Outgoing()
+    values = encode_inputs(planned.plan, understood.inputs if understood else {}, inputs, store, kept)
+    return replace(planned, inputs=values, input_artifacts=store.artifacts)
 
 
 def prepare_plan(
@@ -226,13 +241,22 @@ def separated(
 
 
 def encode_inputs(
-    plan: plan_pb2.Plan, annotations: Mapping[str, Any], inputs: Mapping[str, Any], store: codecs.Store | Outgoing
+    plan: plan_pb2.Plan,
+    annotations: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    store: codecs.Store | Outgoing,
+    kept: Collection[str] = (),
 ) -> dict[str, value_pb2.Value]:
-    """Return the inputs as values; raise BadInputs with everything that is wrong with them."""
+    """Return the inputs as values; raise BadInputs with everything that is wrong with them.
+
+    Args:
+        kept: Inputs that have a value already.
+    """
     declared = {each.name: each for each in plan.inputs}
     names = ", ".join(declared) or "none"
     problems = [f"unknown input {name}; the inputs are {names}" for name in inputs if name not in declared]
-    problems += [f"{each.name} is missing" for each in plan.inputs if each.required and each.name not in inputs]
+    there = {*inputs, *kept}
+    problems += [f"{each.name} is missing" for each in plan.inputs if each.required and each.name not in there]
     values: dict[str, value_pb2.Value] = {}
     for name, value in inputs.items():
         if name not in declared:

@@ -12,6 +12,7 @@ from penstock_plan.refs import add_refs
 from penstock_plan.show.labels import labels
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+from penstock_proto.successes import unpacked
 from penstock_proto.wire import INPUTS_NODE
 
 from .node_progress import NodeProgress
@@ -80,6 +81,16 @@ class NodeView:
     progress: NodeProgress | None = None
 
     @property
+    def is_reused(self) -> bool:
+        """Whether its outputs are those of another run."""
+        return self.state is NodeState.SUCCEEDED and not self.attempts
+
+    @property
+    def shown_state(self) -> str:
+        """Its state for people, who want to know what it did not have to compute."""
+        return "reused" if self.is_reused else self.state.value
+
+    @property
     def started_at_us(self) -> int:
         """Start of the first attempt; 0: none has started."""
         return self.attempts[0].started_at_us if self.attempts else 0
@@ -113,6 +124,9 @@ class RunView:
         self.cancelled_by = ""
         # By the name of their node.
         self.signals: dict[str, events_pb2.SignalReceived] = {}
+        self.forked_from = b""
+        # Nothing new of it starts.
+        self.is_paused = False
         self.outputs: list[tuple[int, int]] = []
         self.nodes = [node_view(plan, index) for index in range(len(plan.nodes))]
 
@@ -187,7 +201,9 @@ class RunView:
 
     def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
-        self.caller, self.options = event.caller, event.options
+        self.caller, self.options, self.forked_from = event.caller, event.options, event.forked_from
+        for index, seq in unpacked(event.reused):
+            self.nodes[index].state, self.nodes[index].output_seq = NodeState.SUCCEEDED, seq
 
     def _apply_started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
@@ -225,14 +241,29 @@ class RunView:
     def _apply_wait_began(self, event: events_pb2.WaitBegan, at_us: int) -> None:
         node = self.nodes[event.node]
         node.wait_began_at_us, node.due_at_us = at_us, event.due_at_us
-        self._attempt(event.node, 1).started_at_us = at_us
+        self._attempt(event.node, node.attempts[-1].number + 1 if node.attempts else 1).started_at_us = at_us
 
     def _apply_signal(self, event: events_pb2.SignalReceived, at_us: int) -> None:
         self.signals[event.name] = event
 
+    def _apply_reopened(self, event: events_pb2.RunReopened, at_us: int) -> None:
+        self.state, self.ended_at_us, self.failed_node = RunState.RUNNING, 0, -1
+        self.cancel_reason = self.cancelled_by = ""
+        self.is_paused = False
+        for node in self.nodes:
+            if node.state is not NodeState.SUCCEEDED:
+                node.state, node.skip_reason, node.because_of = NodeState.WAITING, "", -1
+
+    def _apply_paused(self, event: events_pb2.RunPaused, at_us: int) -> None:
+        self.is_paused = True
+
+    def _apply_resumed(self, event: events_pb2.RunResumed, at_us: int) -> None:
+        self.is_paused = False
+
     def _apply_ended(self, event: events_pb2.RunEnded, at_us: int) -> None:
         self.state, self.ended_at_us, self.failed_node = run_state(event.state), at_us, event.failed_node
         self.outputs = [(ref.node, ref.seq) for ref in event.outputs]
+        self.is_paused = False
 
     def _attempt(self, node: int, number: int) -> Attempt:
         """The attempt of this number: the last one, or a new one."""
@@ -251,6 +282,9 @@ _APPLY = {
     "cancel_requested": RunView._apply_cancel_requested,  # pyright: ignore[reportPrivateUsage]
     "wait_began": RunView._apply_wait_began,  # pyright: ignore[reportPrivateUsage]
     "signal_received": RunView._apply_signal,  # pyright: ignore[reportPrivateUsage]
+    "run_reopened": RunView._apply_reopened,  # pyright: ignore[reportPrivateUsage]
+    "run_paused": RunView._apply_paused,  # pyright: ignore[reportPrivateUsage]
+    "run_resumed": RunView._apply_resumed,  # pyright: ignore[reportPrivateUsage]
     "run_ended": RunView._apply_ended,  # pyright: ignore[reportPrivateUsage]
 }
 

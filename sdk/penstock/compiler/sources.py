@@ -32,11 +32,12 @@ def _without_options(text: str) -> str:
         return text
     if not isinstance(declared, ast.FunctionDef | ast.ClassDef):
         return text
-    others = [ast.unparse(each) for each in declared.decorator_list if not _is_operator(each)]
+    others = [ast.unparse(each) for each in declared.decorator_list if not is_operator(each)]
     return "\n".join([*others, *text.splitlines()[declared.lineno - 1 :]])
 
 
-def _is_operator(decorator: ast.expr) -> bool:
+def is_operator(decorator: ast.expr) -> bool:
+    """Whether a decorator declares an operator."""
     named = decorator.func if isinstance(decorator, ast.Call) else decorator
     return ast.unparse(named) in ("operator", "penstock.operator")
 

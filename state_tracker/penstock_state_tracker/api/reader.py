@@ -45,11 +45,13 @@ class Reader:
             position = max(after_seq, first_seq - 1)
             while True:
                 end = last_seq or await self._end(shard)
+                last: bytes | None = None
                 async for rows in self._of_run(shard, run_id, position + 1, end, submitted_at_us):
                     for response in _watched(shard, rows):
                         yield response
-                    if logs.kind_of(rows[-1][2]) == logs.RUN_ENDED:
-                        return
+                    last = rows[-1][2]
+                if last is not None and logs.kind_of(last) == logs.RUN_ENDED:
+                    return
                 position = max(position, end)
                 if last_seq or not follow or owned is None:
                     return

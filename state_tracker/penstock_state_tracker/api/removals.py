@@ -10,11 +10,12 @@ from penstock_service.database import Database, Row
 from penstock_service.errors import DatabaseAway
 
 from ..core import removal
-from ..errors import BadRequest, RunNotFound, RunOpen
+from ..errors import BadRequest, RunNotFound, RunOpen, RunReferred
 from ..log import event_log as logs
 from ..ownership.routing import Routing
 from . import runs
 from .lookup import Lookup
+from .turns import Turns
 
 # All of it or nothing: a run without its date of removal has all of its events. $2: where the end is. $3: what stays of
 # it. $4: what stays of the others.
@@ -30,6 +31,13 @@ WITH removed AS (
         AND events.run_id = removed.run_id AND events.recorded_at >= removed.submitted_at
 )
 SELECT (extract(epoch FROM removed_at) * 1000000)::bigint FROM removed"""
+
+HOLD: Final = "SELECT 1 FROM runs WHERE run_id = $1 FOR UPDATE"
+# A reference without a run is of a submit that is on its way, or that failed long ago.
+REFERRING: Final = """
+SELECT run_references.run_id FROM run_references LEFT JOIN runs USING (run_id)
+WHERE origin = $1 AND runs.removed_at IS NULL
+    AND (runs.run_id IS NOT NULL OR created_at > clock_timestamp() - interval '1 hour') LIMIT 1"""
 
 REMOVED: Final = """
 SELECT run_id, (extract(epoch FROM removed_at) * 1000000)::bigint AS removed_at_us FROM runs
@@ -51,16 +59,27 @@ PLAN: Final = "SELECT data FROM plans WHERE hash = $1"
 
 
 class Removals:
-    def __init__(self, routing: Routing, lookups: Mapping[int, Lookup]) -> None:
+    """Args:
+    turns: Of whatever changes ended runs.
+    """
+
+    def __init__(self, routing: Routing, lookups: Mapping[int, Lookup], turns: Turns) -> None:
         self._routing = routing
         self._lookups = lookups
+        self._turns = turns
 
     async def remove(self, run_id: bytes) -> int:
         """Remove a run whose shard is owned here, and return when it was removed.
 
         Raises:
-            RunNotFound, RunOpen; NotOwner, ShardAway and DatabaseAway as every command.
+            RunNotFound, RunOpen, RunReferred; NotOwner, ShardAway and DatabaseAway as every command.
         """
+        async with self._turns.of(run_id):
+            while (removed_at_us := await self._remove(run_id)) is None:
+                pass  # another call was faster
+        return removed_at_us
+
+    async def _remove(self, run_id: bytes) -> int | None:
         shard = self._routing.shard(run_id)
         owned = self._routing.mine(shard)
         if run_id in owned.core.runs:
@@ -75,9 +94,12 @@ class Removals:
         payload = (await logs.read_at(database, [(shard, last_seq)])).get((shard, last_seq), b"")
         end = removal.end_of(ev.Event.FromString(payload)).SerializeToString()
         rest = removal.emptied(run_id).SerializeToString()
-        removed_at_us = await database.fetchval(REMOVE, run_id, last_seq, end, rest)
-        # Another call may have been faster.
-        return removed_at_us or await self.remove(run_id)
+        async with database.acquire() as connection, connection.transaction():
+            # Whoever is about to refer to it has done so, or waits and finds it removed.
+            await connection.fetchrow(HOLD, run_id)
+            if (referring := await connection.fetchrow(REFERRING, run_id)) is not None:
+                raise RunReferred(run_id, referring["run_id"])
+            return await connection.fetchval(REMOVE, run_id, last_seq, end, rest)
 
     async def since(self, histories: Sequence[Database], request: api.ListRemovedRequest) -> api.ListRemovedResponse:
         """Return the runs that were removed since a time, of all databases that answer; raise DatabaseAway if none."""

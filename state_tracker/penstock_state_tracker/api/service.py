@@ -4,7 +4,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
@@ -19,6 +19,7 @@ from penstock_proto.wire import MESSAGE_BYTES_MAX, OWNER_TRAILER, RUN_ID_BYTES
 from penstock_service.answers import Answer
 from penstock_service.database import Database
 
+from ..core.shard import Shard
 from ..deployment import Deployment
 from ..errors import BadRequest, RunEnded, RunNotFound, RunRemoved, TooMuch, run_text
 from ..log import snapshot_chunks
@@ -26,16 +27,18 @@ from ..ownership.routing import Routing
 from ..plans import Plans
 from . import runs, teams
 from .diagnosis import Diagnosis
+from .forks import Forks
 from .inquiry import Inquiry
 from .lookup import Lookup
 from .reader import Reader
 from .removals import Removals
+from .reopenings import Reopenings
 from .reports import Consumer
 from .results import Results
 from .submissions import Submissions, check_caller
-from .values import POSITIONS_MAX, Values, carried
+from .turns import Turns
+from .values import POSITIONS_MAX, VALUES_AT_ONCE, Values, carried
 
-VALUES_AT_ONCE: Final = 500
 # Below what a gRPC message may have.
 VALUES_BYTES_MAX: Final = 3 * 2**20
 REASON_CHARS_MAX: Final = 2_000
@@ -56,6 +59,7 @@ class StateTrackerService(StateTrackerServiceServicer):
         reader: Reader,
         values: Values,
         lookups: dict[int, Lookup],
+        forks: Forks,
         diagnosis: Diagnosis,
         artifact_folder: str,
         artifact_address: str,
@@ -83,8 +87,11 @@ class StateTrackerService(StateTrackerServiceServicer):
         self._reader = reader
         self._values = values
         self._lookups = lookups
+        self._forks = forks
         self._diagnosis = diagnosis
-        self._removals = Removals(routing, lookups)
+        turns = Turns()
+        self._removals = Removals(routing, lookups, turns)
+        self._reopenings = Reopenings(routing, plans, lookups, turns)
         self._results = Results(routing, values, lookups.__getitem__)
 
     async def Info(self, request: api.InfoRequest, context: Context) -> api.InfoResponse:
@@ -182,6 +189,33 @@ class StateTrackerService(StateTrackerServiceServicer):
         await owned.wait_committed()
         return api.SignalResponse()
 
+    async def Retry(self, request: api.RetryRequest, context: Context) -> api.RetryResponse:
+        check_caller(request.caller)
+        return await self._reopenings.reopen(request.run_id, request.caller)
+
+    async def Pause(self, request: api.PauseRequest, context: Context) -> api.PauseResponse:
+        run_id, caller, reason = request.run_id, request.caller, request.reason[:REASON_CHARS_MAX]
+        await self._change(run_id, caller, lambda core: core.pause(run_id, caller, reason, time.monotonic()))
+        return api.PauseResponse()
+
+    async def Resume(self, request: api.ResumeRequest, context: Context) -> api.ResumeResponse:
+        run_id, caller = request.run_id, request.caller
+        await self._change(run_id, caller, lambda core: core.resume(run_id, caller, time.monotonic()))
+        return api.ResumeResponse()
+
+    async def _change(self, run_id: bytes, caller: ev.Caller, decide: Callable[[Shard], list[ev.Event]]) -> None:
+        """Let the core decide about an open run, and wait until that is in the log."""
+        check_caller(caller)
+        owned = self._routing.mine(self._routing.shard(run_id))
+        if run_id not in owned.core.runs:
+            await self._summary(run_id)
+            raise RunEnded(run_id)
+        with self._routing.guard_decision(owned):
+            events = decide(owned.core)
+        if events:
+            self._routing.committers[owned.shard].add(owned, events)
+        await owned.wait_committed()
+
     async def RemoveRun(self, request: api.RemoveRunRequest, context: Context) -> api.RemoveRunResponse:
         return api.RemoveRunResponse(removed_at_us=await self._removals.remove(request.run_id))
 
@@ -241,6 +275,12 @@ class StateTrackerService(StateTrackerServiceServicer):
                 raise TooMuch(f"the values have more than {VALUES_BYTES_MAX:,} bytes; ask for fewer at once")
         response.shards_away.extend(sorted(away or ()))
         return response
+
+    async def ReadReused(
+        self, request: api.ReadReusedRequest, context: Context
+    ) -> AsyncIterator[api.ReadValuesResponse]:
+        async for response in self._forks.values(request, (await self._summary(request.run_id)).first_seq):
+            yield response
 
     async def Report(self, request: api.ReportRequest, context: Context) -> api.ReportResponse:
         return await self._consumer.report(request.batches)

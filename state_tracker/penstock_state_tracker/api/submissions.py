@@ -24,6 +24,7 @@ from ..log.shard_state import Owned
 from ..ownership.routing import Routing
 from ..plans import Plans
 from . import runs
+from .forks import Forks
 from .lookup import Found, Lookup
 
 REQUESTS_MAX: Final = 1_000
@@ -64,8 +65,9 @@ class Submissions:
         lookups: By shard; shards of one database share one.
     """
 
-    def __init__(self, routing: Routing, plans: Plans, lookups: Mapping[int, Lookup]) -> None:
+    def __init__(self, routing: Routing, plans: Plans, lookups: Mapping[int, Lookup], forks: Forks) -> None:
         self._routing = routing
+        self._forks = forks
         self._plans = plans
         self._lookups = lookups
         # Requests whose outcome is not known yet: another one with the same id waits for it.
@@ -156,7 +158,10 @@ class Submissions:
         for submission, row in zip(submissions, await self._find_rows(submissions), strict=True):
             if row is not None:
                 submission.outcome = _again(submission, row)
-        await self._load_plans([submission for submission in submissions if submission.outcome is None])
+        new = [submission for submission in submissions if submission.outcome is None]
+        await self._load_plans(new)
+        if any(submission.request.HasField("fork") for submission in new):
+            await self._check_forks(new)
 
     async def _find_rows(self, submissions: Sequence[Submission]) -> list[Row]:
         """Return the row of each run that was submitted before, None for the others."""
@@ -188,6 +193,16 @@ class Submissions:
         await self._plans.ensure(plans - unknown.keys())
         for submission in submissions:
             submission.outcome = submission.outcome or unknown.get(submission.request.plan)
+
+    async def _check_forks(self, submissions: Sequence[Submission]) -> None:
+        for submission in submissions:
+            if submission.outcome is None and submission.request.HasField("fork"):
+                try:
+                    await self._forks.check(submission.request, self._plans.graphs[submission.request.plan])
+                except Answer as error:
+                    submission.outcome = error
+        # It took a while: none was evicted meanwhile.
+        await self._plans.ensure(one.request.plan for one in submissions if one.outcome is None)
 
     async def _keep_plan_with(self, submission: Submission) -> None:
         plan, database = submission.request.plan, self._routing.databases[submission.shard]
@@ -226,10 +241,11 @@ class Submissions:
             options=request.options,
             nodes=graph.size,
         )
+        if request.HasField("fork"):
+            event.forked_from = request.fork.run_id
+            event.reused.CopyFrom(request.fork.reused)
         if (size := event.ByteSize()) > EVENT_BYTES_MAX:
-            raise BadRequest(
-                f"the run's inputs take {size:,} bytes with all that is said of them; at most 1 MiB is taken"
-            )
+            raise BadRequest(f"the run's inputs and what it reuses take {size:,} bytes; at most 1 MiB is taken")
         return event
 
 

@@ -16,6 +16,7 @@ from ..ownership.routing import Routing
 POSITIONS_MAX: Final = 10_000
 # For one database to answer while those who ask wait for others, too.
 DATABASE_S: Final = 2.0
+VALUES_AT_ONCE: Final = 500
 
 Position = tuple[int, int]  # shard, seq
 

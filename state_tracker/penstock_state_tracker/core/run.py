@@ -73,6 +73,7 @@ class Run:
         "graph",
         "is_cancelling",
         "is_failing_fast",
+        "is_paused",
         "open",
         "options",
         "outputs",
@@ -108,7 +109,15 @@ class Run:
         self.is_cancelling = False  # somebody asked for it
         self.is_failing_fast = False  # its first failure asked for it
         self.waits = NO_WAITS if not graph.waits else RunWaits()
+        self.is_paused = False  # nothing new of it starts
         self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
+
+    def describe_submission(self, options: ev.RunOptions, caller: ev.Caller) -> None:
+        """Note what its submission said."""
+        self.team = options.team or caller.team
+        self.fail_fast = options.fail_fast
+        self.options = options.SerializeToString()
+        self.caller = caller.SerializeToString()
 
     @property
     def state(self) -> ev.RunState:
@@ -187,6 +196,15 @@ class Run:
                 history.lost = 1
             case Used.NOTHING:
                 pass
+
+    def reuse(self, nodes: Iterable[tuple[int, int]]) -> None:
+        """Begin with nodes that have succeeded: each with the position of its outputs."""
+        for node, seq in nodes:
+            if not 0 <= node < len(self.status) or self.status[node] != WAITING:
+                raise CorruptLog("what is reused is not one of its nodes", self.run_id, node)
+            self.status[node] = SUCCEEDED
+            self.outputs[node] = seq
+            self.open -= 1
 
     def skip(self, nodes: Iterable[int], status: int) -> None:
         """WAITING -> SKIPPED or CANCELLED."""

@@ -11,9 +11,10 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as api
+from penstock_proto.successes import unpacked
 
 from ..errors import CorruptLog
-from . import outcomes, retries, signals, snapshots, waits
+from . import outcomes, reopening, retries, signals, snapshots, waits
 from .run import MAY_END, Run
 from .transitions import CANCELLED, RUN_TRANSITIONS, RUNNING, SKIPPED, SUCCEEDED, WAITING, targets
 from .waits import Waits
@@ -118,7 +119,7 @@ class Shard:
         events: list[ev.Event] = []
         for run_id, node in self.waits.due_nodes(now):
             run = self.runs.get(run_id)
-            if run is None or run.status[node] != WAITING:
+            if run is None or run.status[node] != WAITING or not run.is_unlocked(node):
                 continue
             run.touched = now
             if node not in run.waits.begun:
@@ -130,6 +131,21 @@ class Shard:
             if len(events) >= TICK_EVENTS_MAX:
                 break
         return events
+
+    def reopen(self, run_id: bytes, event: ev.RunReopened, now: float) -> list[ev.Event]:
+        """Let a run go on that has failed or was cancelled, as the caller knows from the log."""
+        self._reopen(run_id, event).touched = now
+        return [ev.Event(run_id=run_id, run_reopened=event)]
+
+    def pause(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
+        """Let nothing new of a run start."""
+        paused = ev.Event(run_id=run_id, run_paused=ev.RunPaused(caller=caller, reason=reason))
+        return self._change_paused(run_id, paused, now, is_paused=True)
+
+    def resume(self, run_id: bytes, caller: ev.Caller, now: float) -> list[ev.Event]:
+        """Let a paused run go on."""
+        resumed = ev.Event(run_id=run_id, run_resumed=ev.RunResumed(caller=caller))
+        return self._change_paused(run_id, resumed, now, is_paused=False)
 
     def counts(self, run_id: bytes) -> api.NodeCounts:
         """Return how many nodes of an open run are in which state."""
@@ -152,6 +168,11 @@ class Shard:
             self._open(event.run_id, event.run_submitted).touched = now
             return
         run = self.runs.get(event.run_id)
+        if event.HasField("run_reopened"):
+            if run is not None:
+                raise CorruptLog("reopened while it was open", event.run_id)
+            self._reopen(event.run_id, event.run_reopened).touched = now
+            return
         self.seq += 1
         if run is not None:
             self._apply(run, event, now)
@@ -173,13 +194,25 @@ class Shard:
     def _open(self, run_id: bytes, event: ev.RunSubmitted) -> Run:
         self.seq += 1
         run = self.runs[run_id] = Run(run_id, self.plans[event.plan], self.seq)
-        options, caller = event.options, event.caller
-        run.team = options.team or caller.team
-        run.fail_fast = options.fail_fast
-        run.options = options.SerializeToString()
-        run.caller = caller.SerializeToString()
+        run.describe_submission(event.options, event.caller)
+        if event.HasField("reused"):
+            run.reuse(unpacked(event.reused))
         self.waits.note_open(run)
         return run
+
+    def _reopen(self, run_id: bytes, event: ev.RunReopened) -> Run:
+        self.seq += 1
+        run = self.runs[run_id] = reopening.reopened(run_id, event, self.plans[event.plan])
+        self.waits.note_open(run)
+        return run
+
+    def _change_paused(self, run_id: bytes, event: ev.Event, now: float, *, is_paused: bool) -> list[ev.Event]:
+        run = self.runs.get(run_id)
+        if run is None or run.is_paused == is_paused:
+            return []
+        self.seq += 1
+        run.is_paused, run.touched = is_paused, now
+        return [event]
 
     def _record_started(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         if run.is_stopping or run.status[node] == RUNNING:
@@ -302,6 +335,10 @@ class Shard:
                 self.waits.begin(run, began.node, began.due_at_us, due)
             case "signal_received":
                 self.waits.receive(run, _node_of_signal(run, event.signal_received.name), event.signal_received)
+            case "run_paused":
+                run.is_paused = True
+            case "run_resumed":
+                run.is_paused = False
             case "run_ended":
                 if not event.run_ended.removed:  # what led to this end is not in the log any more
                     _check_end(run, event.run_ended.state)

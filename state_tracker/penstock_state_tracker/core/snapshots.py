@@ -25,6 +25,7 @@ def describe(run: Run, now: float) -> api.OpenRun:
         failing_fast=run.is_failing_fast,
         failed_node=run.failed_node,
         failure_seq=run.failure_seq,
+        paused=run.is_paused,
     )
     histories, begun = run.histories, run.waits.begun
     for node, status in enumerate(run.status):
@@ -57,10 +58,8 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run = Run(described.run_id, graph, described.first_seq)
     run.submitted_at_us = described.submitted_at_us
     run.touched = now
-    run.team = described.team
-    run.options = described.options.SerializeToString()
-    run.caller = described.caller.SerializeToString()
-    run.fail_fast = described.options.fail_fast
+    run.describe_submission(described.options, described.caller)
+    run.is_paused = described.paused
     run.is_cancelling = described.cancelling
     run.is_failing_fast = described.failing_fast
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq

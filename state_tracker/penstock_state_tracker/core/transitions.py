@@ -35,6 +35,8 @@ class Transition(NamedTuple):
 _OPEN: Final = frozenset({WAITING, RUNNING})
 _WAITING: Final = frozenset({WAITING})
 
+_UNSUCCESSFUL: Final = frozenset({FAILED, SKIPPED, CANCELLED})
+
 NODE_BEGINS: Final = WAITING
 NODE_TRANSITIONS: Final = (
     Transition("action_started", _WAITING, RUNNING, "the attempt runs for longer than a moment, and the run goes on"),
@@ -49,9 +51,11 @@ NODE_TRANSITIONS: Final = (
         CANCELLED,
         "the reason is `upstream_cancelled`, `run_cancelled` or `fail_fast`",
     ),
+    Transition("run_reopened", _UNSUCCESSFUL, WAITING, "the run had ended; attempts go on counting"),
 )
 
 _RUN_RUNS: Final = frozenset({int(ev.RUN_STATE_RUNNING)})
+_RUN_HAS_FAILED: Final = frozenset({int(ev.RUN_STATE_FAILED), int(ev.RUN_STATE_CANCELLED)})
 _RUN_CANCELS: Final = frozenset({int(ev.RUN_STATE_CANCELLING)})
 
 RUN_BEGINS: Final = int(ev.RUN_STATE_RUNNING)
@@ -73,6 +77,7 @@ RUN_TRANSITIONS: Final = (
         "a node failed whose policy is not `continue`, or an output of the run is missing",
     ),
     Transition("run_ended", _RUN_CANCELS, int(ev.RUN_STATE_CANCELLED), "whatever became of its nodes"),
+    Transition("run_reopened", _RUN_HAS_FAILED, int(ev.RUN_STATE_RUNNING), "a caller asked for it"),
 )
 
 

@@ -112,7 +112,7 @@ def replayed_due(wait: Wait, recorded: float) -> float:
 def outcome(run: Run, node: int) -> reports_pb2.Report:
     """Return what has become of a wait whose signal is there or whose time has come, as a worker would say it."""
     wait = run.graph.waits[node]
-    report = reports_pb2.Report(run_id=run.run_id, node=node, attempt=1)
+    report = reports_pb2.Report(run_id=run.run_id, node=node, attempt=run.attempt(node))
     received = _signal(run, node)
     if received is not None:
         if wait.is_approval and not wait.goes_on_denied and received.value.inline == FALSE:

@@ -92,6 +92,8 @@ RUN_SUBMITTED: Final = KINDS["run_submitted"]
 ACTION_FAILED: Final = KINDS["action_failed"]
 CANCEL_REQUESTED: Final = KINDS["cancel_requested"]
 RUN_ENDED: Final = KINDS["run_ended"]
+RUN_REOPENED: Final = KINDS["run_reopened"]
+_OF_RUNS: Final = frozenset({RUN_SUBMITTED, CANCEL_REQUESTED, RUN_ENDED, RUN_REOPENED})
 ENDED_STATE_MIN: Final = int(ev.RUN_STATE_SUCCEEDED)
 
 
@@ -195,7 +197,7 @@ def _run_columns(parts: Sequence[Part]) -> list[list[object]]:
     changed: dict[bytes, list[object]] = {}
     for part in parts:
         for index, kind in enumerate(part.kinds):
-            if kind not in (RUN_SUBMITTED, CANCEL_REQUESTED, RUN_ENDED):
+            if kind not in _OF_RUNS:
                 continue
             run_id, seq, event = part.run_ids[index], part.after_seq + 1 + index, part.events[index]
             if kind == RUN_SUBMITTED:
@@ -230,6 +232,8 @@ def _change(
     run_id = event.run_id
     if event.WhichOneof("kind") == "run_ended":
         state, last_seq = event.run_ended.state, seq
+    elif event.HasField("run_reopened"):
+        state, last_seq = ev.RUN_STATE_RUNNING, None
     elif event.cancel_requested.fail_fast:
         return
     else:

@@ -123,15 +123,14 @@ async def _tails(connection: Connection, taken: Sequence[Taken], cores: dict[int
 
 async def _apply(plans: Plans, rows: Sequence[Row], cores: dict[int, Shard], damaged: dict[int, str]) -> None:
     events = [_event(row, damaged) for row in rows]
-    missing = await _load_plans(
-        plans, {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
-    )
+    opening = [_plan_of(event) for event in events]
+    missing = await _load_plans(plans, {plan for plan in opening if plan})
     now = time.monotonic()
-    for row, event in zip(rows, events, strict=True):
+    for row, event, plan in zip(rows, events, opening, strict=True):
         shard, core = row["shard"], cores[row["shard"]]
         if shard in damaged:
             continue
-        if event.HasField("run_submitted") and (reason := missing.get(event.run_submitted.plan)):
+        if plan and (reason := missing.get(plan)):
             damaged[shard] = f"event {row['seq']}: {reason}"
             continue
         try:
@@ -143,6 +142,11 @@ async def _apply(plans: Plans, rows: Sequence[Row], cores: dict[int, Shard], dam
             continue
         if event.HasField("run_submitted"):
             core.runs[event.run_id].submitted_at_us = row["recorded_at_us"]
+
+
+def _plan_of(event: ev.Event) -> bytes:
+    """Return the plan that has to be there before an event is applied; empty: none."""
+    return event.run_reopened.plan if event.HasField("run_reopened") else event.run_submitted.plan
 
 
 def _event(row: Row, damaged: dict[int, str]) -> ev.Event:

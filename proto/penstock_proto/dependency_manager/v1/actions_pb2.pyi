@@ -23,19 +23,21 @@ class ActionBatch(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., from_seq: _Optional[int] = ..., to_seq: _Optional[int] = ..., instructions: _Optional[_Iterable[_Union[Instruction, _Mapping]]] = ...) -> None: ...
 
 class Instruction(_message.Message):
-    __slots__ = ("start", "stop", "recorded", "running")
+    __slots__ = ("start", "stop", "recorded", "running", "hold")
     START_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     RECORDED_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
     start: Start
     stop: Stop
     recorded: Recorded
     running: Running
-    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., recorded: _Optional[_Union[Recorded, _Mapping]] = ..., running: _Optional[_Union[Running, _Mapping]] = ...) -> None: ...
+    hold: Hold
+    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., recorded: _Optional[_Union[Recorded, _Mapping]] = ..., running: _Optional[_Union[Running, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("run_id", "node", "item", "attempt", "plan", "bundle", "kind", "resources", "delay_s", "timeout_s", "team", "pool", "priority", "inputs", "operator", "traceparent", "running_grant", "running_worker", "stopping", "remaining_s")
+    __slots__ = ("run_id", "node", "item", "attempt", "plan", "bundle", "kind", "resources", "delay_s", "timeout_s", "team", "pool", "priority", "inputs", "operator", "traceparent", "running_grant", "running_worker", "stopping", "remaining_s", "held")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +58,7 @@ class Start(_message.Message):
     RUNNING_WORKER_FIELD_NUMBER: _ClassVar[int]
     STOPPING_FIELD_NUMBER: _ClassVar[int]
     REMAINING_S_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     node: int
     item: _containers.RepeatedScalarFieldContainer[int]
@@ -76,7 +79,8 @@ class Start(_message.Message):
     running_worker: str
     stopping: bool
     remaining_s: float
-    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., plan: _Optional[bytes] = ..., bundle: _Optional[bytes] = ..., kind: _Optional[_Union[_plan_pb2.NodeKind, str]] = ..., resources: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., delay_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., operator: _Optional[str] = ..., traceparent: _Optional[str] = ..., running_grant: _Optional[int] = ..., running_worker: _Optional[str] = ..., stopping: _Optional[bool] = ..., remaining_s: _Optional[float] = ...) -> None: ...
+    held: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., plan: _Optional[bytes] = ..., bundle: _Optional[bytes] = ..., kind: _Optional[_Union[_plan_pb2.NodeKind, str]] = ..., resources: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., delay_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., operator: _Optional[str] = ..., traceparent: _Optional[str] = ..., running_grant: _Optional[int] = ..., running_worker: _Optional[str] = ..., stopping: _Optional[bool] = ..., remaining_s: _Optional[float] = ..., held: _Optional[bool] = ...) -> None: ...
 
 class Stop(_message.Message):
     __slots__ = ("run_id", "node", "item", "attempt")
@@ -89,6 +93,14 @@ class Stop(_message.Message):
     item: _containers.RepeatedScalarFieldContainer[int]
     attempt: int
     def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class Hold(_message.Message):
+    __slots__ = ("run_id", "released")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    released: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., released: _Optional[bool] = ...) -> None: ...
 
 class Running(_message.Message):
     __slots__ = ("run_id", "node", "item", "attempt", "grant")

@@ -78,7 +78,7 @@ class EventBatch(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., from_seq: _Optional[int] = ..., recorded_at_us: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("run_id", "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped", "cancel_requested", "run_ended", "wait_began", "signal_received")
+    __slots__ = ("run_id", "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped", "cancel_requested", "run_ended", "wait_began", "signal_received", "run_reopened", "run_paused", "run_resumed")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_SUBMITTED_FIELD_NUMBER: _ClassVar[int]
     ACTION_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +89,9 @@ class Event(_message.Message):
     RUN_ENDED_FIELD_NUMBER: _ClassVar[int]
     WAIT_BEGAN_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    RUN_REOPENED_FIELD_NUMBER: _ClassVar[int]
+    RUN_PAUSED_FIELD_NUMBER: _ClassVar[int]
+    RUN_RESUMED_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     run_submitted: RunSubmitted
     action_started: ActionStarted
@@ -99,7 +102,10 @@ class Event(_message.Message):
     run_ended: RunEnded
     wait_began: WaitBegan
     signal_received: SignalReceived
-    def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., wait_began: _Optional[_Union[WaitBegan, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ...) -> None: ...
+    run_reopened: RunReopened
+    run_paused: RunPaused
+    run_resumed: RunResumed
+    def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., wait_began: _Optional[_Union[WaitBegan, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., run_paused: _Optional[_Union[RunPaused, _Mapping]] = ..., run_resumed: _Optional[_Union[RunResumed, _Mapping]] = ...) -> None: ...
 
 class Caller(_message.Message):
     __slots__ = ("user", "team", "client", "subject", "source", "credential", "request_id")
@@ -138,8 +144,16 @@ class RunSubmitted(_message.Message):
     nodes: int
     parent_run_id: bytes
     forked_from: bytes
-    reused: _containers.RepeatedCompositeFieldContainer[_value_pb2.ValueRef]
-    def __init__(self, plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., inputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., parent_run_id: _Optional[bytes] = ..., forked_from: _Optional[bytes] = ..., reused: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ...) -> None: ...
+    reused: Successes
+    def __init__(self, plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., inputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., parent_run_id: _Optional[bytes] = ..., forked_from: _Optional[bytes] = ..., reused: _Optional[_Union[Successes, _Mapping]] = ...) -> None: ...
+
+class Successes(_message.Message):
+    __slots__ = ("node_steps", "seq_steps")
+    NODE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    SEQ_STEPS_FIELD_NUMBER: _ClassVar[int]
+    node_steps: _containers.RepeatedScalarFieldContainer[int]
+    seq_steps: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, node_steps: _Optional[_Iterable[int]] = ..., seq_steps: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RunOptions(_message.Message):
     __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify")
@@ -291,3 +305,43 @@ class RunEnded(_message.Message):
     failure_seq: int
     removed: bool
     def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ..., removed: _Optional[bool] = ...) -> None: ...
+
+class RunReopened(_message.Message):
+    __slots__ = ("caller", "plan", "plan_name", "submitted_by", "options", "nodes", "first_seq", "submitted_at_us", "succeeded", "tried_steps", "next_attempts")
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_BY_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
+    TRIED_STEPS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    caller: Caller
+    plan: bytes
+    plan_name: str
+    submitted_by: Caller
+    options: RunOptions
+    nodes: int
+    first_seq: int
+    submitted_at_us: int
+    succeeded: Successes
+    tried_steps: _containers.RepeatedScalarFieldContainer[int]
+    next_attempts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., submitted_by: _Optional[_Union[Caller, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., succeeded: _Optional[_Union[Successes, _Mapping]] = ..., tried_steps: _Optional[_Iterable[int]] = ..., next_attempts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RunPaused(_message.Message):
+    __slots__ = ("caller", "reason")
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    caller: Caller
+    reason: str
+    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RunResumed(_message.Message):
+    __slots__ = ("caller",)
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    caller: Caller
+    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ...) -> None: ...

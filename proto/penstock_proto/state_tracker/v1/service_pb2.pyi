@@ -81,7 +81,7 @@ class GetPlanResponse(_message.Message):
     def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
-    __slots__ = ("run_id", "plan", "caller", "inputs", "options")
+    __slots__ = ("run_id", "plan", "caller", "inputs", "options", "fork")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -94,12 +94,22 @@ class SubmitRequest(_message.Message):
     CALLER_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    FORK_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     caller: _events_pb2.Caller
     inputs: _containers.MessageMap[str, _value_pb2.Value]
     options: _events_pb2.RunOptions
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., inputs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ...) -> None: ...
+    fork: Fork
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., inputs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ...) -> None: ...
+
+class Fork(_message.Message):
+    __slots__ = ("run_id", "reused")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REUSED_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    reused: _events_pb2.Successes
+    def __init__(self, run_id: _Optional[bytes] = ..., reused: _Optional[_Union[_events_pb2.Successes, _Mapping]] = ...) -> None: ...
 
 class SubmitResponse(_message.Message):
     __slots__ = ("run",)
@@ -334,6 +344,48 @@ class SignalResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class RetryRequest(_message.Message):
+    __slots__ = ("run_id", "caller")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    caller: _events_pb2.Caller
+    def __init__(self, run_id: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ...) -> None: ...
+
+class RetryResponse(_message.Message):
+    __slots__ = ("state", "reopened")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REOPENED_FIELD_NUMBER: _ClassVar[int]
+    state: _events_pb2.RunState
+    reopened: int
+    def __init__(self, state: _Optional[_Union[_events_pb2.RunState, str]] = ..., reopened: _Optional[int] = ...) -> None: ...
+
+class PauseRequest(_message.Message):
+    __slots__ = ("run_id", "caller", "reason")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    caller: _events_pb2.Caller
+    reason: str
+    def __init__(self, run_id: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class PauseResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ("run_id", "caller")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    caller: _events_pb2.Caller
+    def __init__(self, run_id: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ...) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class RemoveRunRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -443,7 +495,7 @@ class SnapshotResponse(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals")
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
@@ -458,6 +510,7 @@ class OpenRun(_message.Message):
     FAILING_FAST_FIELD_NUMBER: _ClassVar[int]
     FAILURE_SEQ_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     team: str
@@ -472,7 +525,8 @@ class OpenRun(_message.Message):
     failing_fast: bool
     failure_seq: int
     signals: _containers.RepeatedCompositeFieldContainer[_events_pb2.SignalReceived]
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ...) -> None: ...
+    paused: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class OpenNode(_message.Message):
     __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s", "looks_s")
@@ -541,6 +595,14 @@ class ShardSeqs(_message.Message):
     shard: int
     seqs: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, shard: _Optional[int] = ..., seqs: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ReadReusedRequest(_message.Message):
+    __slots__ = ("run_id", "seqs")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQS_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    seqs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[bytes] = ..., seqs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ReadValuesResponse(_message.Message):
     __slots__ = ("values", "shards_away")

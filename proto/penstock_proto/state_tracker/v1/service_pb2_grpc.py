@@ -95,6 +95,21 @@ class StateTrackerServiceStub:
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalResponse.FromString,
                 _registered_method=True)
+        self.Retry = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/Retry',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RetryRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RetryResponse.FromString,
+                _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/Pause',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.PauseRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.PauseResponse.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/penstock.state_tracker.v1.StateTrackerService/Resume',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResumeResponse.FromString,
+                _registered_method=True)
         self.RemoveRun = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/RemoveRun',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.SerializeToString,
@@ -133,6 +148,11 @@ class StateTrackerServiceStub:
         self.ReadValues = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/ReadValues',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.FromString,
+                _registered_method=True)
+        self.ReadReused = channel.unary_stream(
+                '/penstock.state_tracker.v1.StateTrackerService/ReadReused',
+                request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.FromString,
                 _registered_method=True)
         self.Report = channel.unary_unary(
@@ -239,9 +259,31 @@ class StateTrackerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Retry(self, request, context):
+        """Continues a run that failed or was cancelled: its nodes that have not succeeded wait again. Answered once that is in the
+        log; harmless on an open run. FAILED_PRECONDITION: the run has succeeded, or artifacts that it needs are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pause(self, request, context):
+        """Nothing new of the run starts until Resume; what runs goes on. Both are harmless when repeated.
+        FAILED_PRECONDITION: the run has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RemoveRun(self, request, context):
         """Removes an ended run: its events stay in the log without content, its id stays taken. Harmless when repeated.
-        FAILED_PRECONDITION: the run has not ended. Whoever asks for it from then on gets NOT_FOUND, with the date.
+        FAILED_PRECONDITION: the run has not ended, or a fork of it refers to its outputs. Whoever asks for it from then on gets NOT_FOUND, with the date.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,6 +333,13 @@ class StateTrackerServiceServicer:
 
     def ReadValues(self, request, context):
         """The values that events at these positions carry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadReused(self, request, context):
+        """The outputs that a fork took over from other runs: at these positions, which its submission names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -373,6 +422,21 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.SignalResponse.SerializeToString,
             ),
+            'Retry': grpc.unary_unary_rpc_method_handler(
+                    servicer.Retry,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RetryRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RetryResponse.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.PauseRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.PauseResponse.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResumeRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResumeResponse.SerializeToString,
+            ),
             'RemoveRun': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveRun,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RemoveRunRequest.FromString,
@@ -411,6 +475,11 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
             'ReadValues': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadValues,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesRequest.FromString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.SerializeToString,
+            ),
+            'ReadReused': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadReused,
+                    request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedRequest.FromString,
                     response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.SerializeToString,
             ),
             'Report': grpc.unary_unary_rpc_method_handler(
@@ -759,6 +828,87 @@ class StateTrackerService:
             _registered_method=True)
 
     @staticmethod
+    def Retry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Retry',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RetryRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.RetryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Pause',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.PauseRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.PauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/Resume',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResumeRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RemoveRun(request,
             target,
             options=(),
@@ -963,6 +1113,33 @@ class StateTrackerService:
             target,
             '/penstock.state_tracker.v1.StateTrackerService/ReadValues',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesRequest.SerializeToString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadReused(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/penstock.state_tracker.v1.StateTrackerService/ReadReused',
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedRequest.SerializeToString,
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.FromString,
             options,
             channel_credentials,

@@ -1,0 +1,129 @@
+"""Runs that are repaired: the example of docs/repair.md as users do it, and what is refused."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from penstock import Client
+from penstock.client import Refused
+from penstock.client.errors import ForkRefused
+
+from tests.system.conftest import Cli, Served
+from tests.waiting import wait_for
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "repair.py"
+CORRUPT = (17, 83, 160)
+FILES = 200
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copy(EXAMPLE, tmp_path / "repair.py")
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for number in range(FILES):
+        (texts / f"{number}.txt").write_text("\N{REPLACEMENT CHARACTER}" if number in CORRUPT else "two words")
+    return tmp_path
+
+
+def reads(folder: Path) -> Counter[int]:
+    return Counter(map(int, (folder / "texts" / "read.log").read_text().split()))
+
+
+def failed_run(cli: Cli, folder: Path) -> str:
+    done = cli("run", "repair.py:survey", "--folder", str(folder / "texts"), "--json", cwd=folder)
+    assert done.code == 1
+    return done.json["run"]
+
+
+def test_a_run_that_failed_continues_once_its_files_are_there(cli: Cli, stack: Served, folder: Path) -> None:
+    run = failed_run(cli, folder)
+    for number in CORRUPT:
+        (folder / "texts" / f"{number}.txt").write_text("two words")
+    assert cli("retry", run, "--json").json == {"run": run, "reopened": len(CORRUPT) + 1}
+    shown = cli("watch", run, "--json").json
+    assert shown["state"] == "succeeded" and shown["outputs"] == {"result": 2 * FILES}
+    assert reads(folder) == Counter(range(FILES)) + Counter(CORRUPT)
+    attempts = {node["name"]: len(node["attempts"]) for node in shown["timings"]["nodes"]}
+    assert sorted(attempts.values()) == [1] * (FILES - 2) + [2] * len(CORRUPT)
+    again = cli("retry", run)
+    assert again.code == 1 and "has succeeded: fork it" in again.err
+    with Client(stack.address) as client:
+        wait_for(lambda: client.history.run(run).run.state == "succeeded")
+        past = client.history.run(run)
+        assert past.run.counts == {"succeeded": FILES + 1} and past.inputs == {"folder": str(folder / "texts")}
+        (count,) = [each for each in past.operators if each.operator == "repair:count_words"]
+        assert (count.nodes, count.retries) == (FILES, len(CORRUPT))
+
+
+def test_a_fork_with_new_code_takes_over_what_the_change_does_not_touch(cli: Cli, stack: Served, folder: Path) -> None:
+    run = failed_run(cli, folder)
+    same = cli("fork", run, "--plan", "--json", cwd=folder).json
+    assert (same["reused"], same["runs"]) == (FILES - len(CORRUPT), len(CORRUPT) + 1)
+    assert Counter(reason for node in same["nodes"] for reason in node["reasons"])["it failed"] == len(CORRUPT)
+
+    source = (folder / "repair.py").read_text()
+    (folder / "repair.py").write_text(source.replace("return sum(words)", "return -sum(words)"))
+    for number in CORRUPT:
+        (folder / "texts" / f"{number}.txt").write_text("two words")
+    done = cli("fork", run, "--json", cwd=folder)
+    forked = done.json
+    assert done.code == 0 and forked["outputs"] == {"result": -2 * FILES}
+    assert f"{FILES - len(CORRUPT)} of {FILES + 1} nodes are reused" in done.err
+    assert reads(folder) == Counter(range(FILES)) + Counter(CORRUPT)
+    assert sum(node["reused"] for node in forked["timings"]["nodes"]) == FILES - len(CORRUPT)
+    assert "reused" in cli("show", forked["run"], "count_words").out
+    assert cli("show", forked["run"], "count_words", "--json").json["outputs"] == {"result": 2}
+
+    refused = cli("runs", "rm", run)
+    assert refused.code == 1 and f"run {forked['run']} uses outputs of run {run}" in refused.err
+    kept = cli("fork", forked["run"], "--from", "add_up", "--json", cwd=folder)
+    assert kept.json["outputs"] == {"result": -2 * FILES} and reads(folder).total() == FILES + len(CORRUPT)
+    for each in (kept.json["run"], forked["run"], run):
+        assert cli("runs", "rm", each).code == 0
+    with Client(stack.address) as client:
+        listed = {str(each.id) for each in client.list()}
+    assert not listed & {kept.json["run"], forked["run"], run}
+
+
+SLOW = """
+import time
+from pathlib import Path
+from penstock import operator, workflow
+
+@operator
+def hold(go: str) -> int:
+    while not Path(go).exists():
+        time.sleep(0.02)
+    return 1
+
+@operator
+def after(x: int) -> int:
+    return x + 1
+
+@workflow
+def slow(go: str) -> int:
+    return after(hold(go))
+"""
+
+
+def test_a_paused_run_starts_nothing_and_an_open_one_is_not_forked(cli: Cli, stack: Served, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    go = tmp_path / "go"
+    run = cli("run", "slow.py:slow", "--go", str(go), "--detach", "--json", cwd=tmp_path).json["run"]
+    with Client(stack.address) as client:
+        wait_for(lambda: client.view(run).running())
+        with pytest.raises(ForkRefused, match="has not ended"):
+            client.repair.fork(run)
+        assert client.repair.retry(run) == 0
+        client.repair.pause(run, "a look")
+        client.repair.pause(run)
+        assert "paused" in cli("show", run).out
+        go.touch()
+        wait_for(lambda: "paused" in dict(client.why(run)).get("after", ""))
+        assert client.view(run).nodes[1].attempts == []
+        client.repair.resume(run)
+        assert client.result(run) == 2
+        with pytest.raises(Refused, match="has ended"):
+            client.repair.pause(run)
