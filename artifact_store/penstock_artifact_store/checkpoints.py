@@ -68,12 +68,16 @@ def find_checkpoint(root: Path, run_id: bytes, node: int, item: Sequence[int] = 
     return None
 
 
-def remove_checkpoints(root: Path, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> None:
-    """Remove what a node kept, or with -1 what all nodes of a run kept; harmless when repeated. Raises BadLogKey."""
+def remove_checkpoints(root: Path, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> int:
+    """Remove what a node kept, or with -1 what all nodes of a run kept, and return the bytes of the latter.
+
+    Harmless when repeated. Raises BadLogKey.
+    """
     of_run = folder_of_run(root, run_id, FOLDER)
     if node < 0:
+        size = sum(path.stat().st_size for path in of_run.rglob("*") if path.is_file())
         shutil.rmtree(of_run, ignore_errors=True)
-        return
+        return size
     folder = of_run / f"{int(node)}"
     for key in _of_item(folder, run_id, tuple(item)):
         (folder / name_of(key)).unlink(missing_ok=True)
@@ -81,7 +85,8 @@ def remove_checkpoints(root: Path, run_id: bytes, node: int = -1, item: Sequence
         try:
             emptied.rmdir()
         except OSError:  # others are in it, or it is gone
-            return
+            break
+    return 0
 
 
 def mapped(path: Path) -> memoryview:

@@ -126,7 +126,7 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
         if len(request.run_ids) > RUNS_MAX:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"name at most {RUNS_MAX} runs at once")
         try:
-            removed = [await asyncio.to_thread(remove_logs, self._store.folder, each) for each in request.run_ids]
+            removed = [await asyncio.to_thread(_remove_of_run, self._store.folder, each) for each in request.run_ids]
         except ArtifactStoreError as error:
             await _abort(context, error)
         return pb.RemoveLogsResponse(removed_bytes=sum(removed))
@@ -262,6 +262,11 @@ def add_to_server(store: LocalStore, server: grpc.aio.Server) -> None:
     """Serve the store; remove first what killed processes left half-written."""
     store.sweep()
     service_pb2_grpc.add_ArtifactStoreServiceServicer_to_server(ArtifactStoreServicer(store), server)  # pyright: ignore
+
+
+def _remove_of_run(folder: Path, run_id: bytes) -> int:
+    """Remove what operators of a run printed and kept; return how many bytes that was."""
+    return remove_logs(folder, run_id) + checkpoints.remove_checkpoints(folder, run_id)
 
 
 async def _abort(context: Context, error: ArtifactStoreError) -> NoReturn:

@@ -95,7 +95,7 @@ class Agent:
         self._intake.open()
         self._scratch.open()
         await self._executor.open(self._context)
-        self._unregister = measures.register(self._core)
+        self._unregister = measures.register(self._core, lambda: self._scratch.size_bytes)
         self._is_open = True
         self._looking = self._loop.call_later(LOOK_S, self._look)
 

@@ -1,6 +1,6 @@
 """What is measured of a worker: counted once a burst of results, or looked up when it is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from penstock_observability import metrics
@@ -20,12 +20,13 @@ def count_ended(reports: Sequence[Report]) -> None:
     _failed.inc(failed)
 
 
-def register(core: Core) -> Stop:
+def register(core: Core, scratch_bytes: Callable[[], float]) -> Stop:
     """Let the metrics show what a worker holds; the answer ends that."""
     stops = [
         metrics.WORKER_RUNNING.register_one(core.running),
         metrics.WORKER_WAITING.register_one(core.waiting),
         metrics.WORKER_UNRECORDED.register_one(core.unrecorded),
+        metrics.WORKER_SCRATCH_BYTES.register_one(scratch_bytes),
     ]
 
     def stop() -> None:

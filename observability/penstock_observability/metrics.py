@@ -151,6 +151,9 @@ WORKER_WAITING: Final = Scraped("penstock_worker_waiting_actions", "Actions queu
 WORKER_UNRECORDED: Final = Scraped(
     "penstock_worker_unrecorded_actions", "Actions that have ended but are not yet confirmed as recorded."
 )
+WORKER_SCRATCH_BYTES: Final = Scraped(
+    "penstock_worker_scratch_bytes", "Scratch folders of operators that the worker keeps, in bytes, every 30 s."
+)
 WORKER_ENDED: Final = Counter(
     "penstock_worker_ended_actions", "Actions that ended in this worker, by outcome.", ["outcome"]
 )

@@ -200,9 +200,11 @@ async def test_logs_of_a_run_are_removed_and_of_no_other(served: Served) -> None
     other = bytes(range(1, 17))
     for run_id in (RUN, other):
         log_of(served.store, run_id, [(1, "line")])
+        served.store.put_checkpoint(LogKey(run_id, 0, (), 1, 1), "bytes", [bytes(1000)])
     answer = await served.stub.RemoveLogs(pb.RemoveLogsRequest(run_ids=[RUN, RUN]))
-    assert answer.removed_bytes > 0
-    assert [folder.name for folder in (served.store.folder / "logs").iterdir()] == [other.hex()]
+    assert answer.removed_bytes > 1000
+    for kept in ("logs", "checkpoints"):
+        assert [folder.name for folder in (served.store.folder / kept).iterdir()] == [other.hex()]
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await served.stub.RemoveLogs(pb.RemoveLogsRequest(run_ids=[b"../../x"]))
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -48,6 +48,7 @@ def pools() -> Dashboard:
                 lines("Queued in the worker", {"{{instance}}": "penstock_worker_waiting_actions"}),
                 lines("Ended per second", {"{{outcome}}": rate("penstock_worker_ended_actions_total", "outcome")}),
                 lines("Ended but not recorded yet", {"{{instance}}": "penstock_worker_unrecorded_actions"}),
+                lines("Scratch folders", {"{{instance}}": "penstock_worker_scratch_bytes"}, unit="bytes"),
             ],
         },
     )

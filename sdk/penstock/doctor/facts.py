@@ -57,6 +57,8 @@ class Disk:
     folder: str
     total_bytes: int
     free_bytes: int
+    # Of operators' scratch folders beside the artifacts, where a worker has them.
+    scratch_bytes: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from .run_rules import hot_shards, lag, queues, stuck
 DISK_FREE_FEW: Final = 0.03
 DISK_FREE_LOW: Final = 0.10
 DISK_FREE_BYTES_FEW: Final = 2**30
+# Share of a disk that scratch folders of operators may take.
+SCRATCH_MUCH: Final = 0.10
 
 
 def judge(facts: Facts, stuck_after_s: float) -> list[Finding]:
@@ -134,6 +136,12 @@ def artifacts(facts: Facts) -> Iterator[Finding]:
             yield warning("disk", text, "free space before the disk is full")
         else:
             yield ok("disk", text)
+        if disk.scratch_bytes:
+            size = f"scratch folders of operators hold {disk.scratch_bytes / 2**30:.2f} GiB"
+            if disk.scratch_bytes > SCRATCH_MUCH * disk.total_bytes:
+                yield warning("disk", size, "they go when their runs end: cancel the runs that nobody needs")
+            else:
+                yield ok("disk", size)
 
 
 def workers(facts: Facts) -> Iterator[Finding]:

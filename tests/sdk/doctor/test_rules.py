@@ -122,6 +122,10 @@ def disk_full(facts: Facts) -> None:
     facts.disks[0].free_bytes = 2**20
 
 
+def scratch_full(facts: Facts) -> None:
+    facts.disks[0].scratch_bytes = 11 * 2**30
+
+
 def worker_gone(facts: Facts) -> None:
     facts.pools[0].workers = 0
     facts.pools[0].queued = 12
@@ -172,6 +176,7 @@ CASES: list[tuple[Callable[[Facts], None], str, Severity, str]] = [
     (store_full, "artifacts", Severity.ERROR, "the disk is full"),
     (disk_low, "disk", Severity.WARNING, "5.0 GiB of 100.0 GiB are free at /data"),
     (disk_full, "disk", Severity.ERROR, "0.0 GiB of 100.0 GiB are free at /data"),
+    (scratch_full, "disk", Severity.WARNING, "scratch folders of operators hold 11.00 GiB"),
     (worker_gone, "queues", Severity.ERROR, "12 actions wait in pool default, which has no worker"),
     (idle_pool, "queues", Severity.WARNING, "pool default has no worker"),
     (behind, "lag", Severity.WARNING, "shard 2 is 6 events behind"),

@@ -131,7 +131,7 @@ class ArtifactStoreServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RemoveLogs(self, request, context):
-        """Removes all output of operators of these runs.
+        """Removes what operators of these runs have printed, and what they kept for their next attempts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
