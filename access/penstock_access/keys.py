@@ -20,7 +20,8 @@ from .principal import Kind, Principal
 from .tokens import SERVICE_AUDIENCE, SERVICE_KEY_ID, SERVICE_S, sign
 
 FILE_BYTES_MAX: Final = 10_000
-OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+# A group may read it: containers get their files so.
+OTHERS: Final = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 # A token of a service is used for so long, and a new one is signed then.
 SIGN_AGAIN_S: Final = SERVICE_S / 2
 

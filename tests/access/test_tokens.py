@@ -133,8 +133,11 @@ def test_a_key_file_is_for_its_owner_only(tmp_path: Any) -> None:
     with pytest.raises(BadKeyFile):
         keys.create_file(path)
     path.chmod(0o640)
-    with pytest.raises(BadKeyFile, match="chmod 600"):
-        keys.read_file(path)
+    keys.read_file(path)
+    for mode in (0o644, 0o660):
+        path.chmod(mode)
+        with pytest.raises(BadKeyFile, match="chmod 600"):
+            keys.read_file(path)
     path.chmod(0o600)
     path.write_bytes(b"-----BEGIN NONSENSE-----")
     with pytest.raises(BadKeyFile, match="no Ed25519 key"):

@@ -7,6 +7,7 @@ from penstock_stack import compose
 
 ROOT = Path(__file__).parents[2]
 FILE: dict[str, Any] = compose.load(ROOT / "docker-compose.yml", {"PENSTOCK_POSTGRES_PASSWORD": "secret"})
+SECURE: dict[str, Any] = compose.load(ROOT / "docker-compose.secure.yml", {"PENSTOCK_CERTIFICATES_GID": "1000"})
 SERVICES: dict[str, Any] = FILE["services"]
 # Those that are built here.
 OURS = compose.described(FILE)

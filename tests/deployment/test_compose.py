@@ -13,13 +13,15 @@ import jsonschema
 import pytest
 import yaml
 from penstock.cli.app import app
+from penstock_access import keys
+from penstock_service.certificates import check
 from penstock_service.settings import ServiceSettings
 from penstock_service.variables import variables
-from penstock_stack import compose
+from penstock_stack import certificates, compose
 from penstock_stack.errors import NotStarted
 from typer.main import get_command
 
-from tests.deployment.described import FILE, OURS, ROOT, SERVERS, SERVICES, WORKERS
+from tests.deployment.described import FILE, OURS, ROOT, SECURE, SERVERS, SERVICES, WORKERS
 
 PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?")
 # They have no shell to look from, or nothing to ask.
@@ -37,6 +39,7 @@ def test_it_follows_the_schema_of_compose() -> None:
     validator.check_schema(schema)
     validator.validate(FILE)
     validator.validate(yaml.safe_load((ROOT / "examples" / "docker-compose.yml").read_text()))
+    validator.validate(SECURE)
     assert not validator.is_valid({**FILE, "services": {"one": {"imagine": "this"}}})
 
 
@@ -150,3 +153,48 @@ def test_addresses_of_the_file_become_those_of_this_machine() -> None:
     assert compose.mapped("none:1 one:11", places, {}, several=True) == "none:1 one:11"
     folders = {"/data": "/here", "/data/deep": "/there"}
     assert compose.mapped("/data/deep/x /data/y", places, folders, several=True) == "/there/x /here/y"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What docs/deployment.md has people make before they start the secure variant."""
+    folder = tmp_path_factory.mktemp("secure") / "certificates"
+    for name in (*SERVERS, "worker"):
+        certificates.issue_of(folder, "penstock", name, hosts=[*certificates.LOCAL, name])
+    keys.create_file(folder / "service.key")
+    for name in WORKERS:
+        (folder / f"{name}.token").touch(0o640)
+    for path in folder.glob("*-key.pem"):
+        path.chmod(0o640)
+    return folder
+
+
+def secret(word: str, made: Path) -> str:
+    """The file that a path in a container stands for."""
+    name = word.removeprefix("/run/secrets/")
+    return str(made / Path(SECURE["secrets"][name]["file"]).name) if name != word else word
+
+
+def test_the_secure_variant_secures_every_part() -> None:
+    assert set(SECURE["services"]) == set(OURS)
+    for name, entry in SECURE["services"].items():
+        inside = {word.rpartition("/")[2] for word in entry["environment"].values() if "/run/secrets/" in word}
+        assert inside == set(entry["secrets"])
+        # Its own key and nobody else's; that of the authority is in no container.
+        role = "worker" if name in WORKERS else name
+        assert {one for one in inside if one.endswith("-key")} - {"service-key"} == {f"{role}-key"}
+    assert not [one for one in SECURE["secrets"].values() if "ca-key" in one["file"]]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_service_of_the_secure_variant_accepts_its_settings(
+    name: str, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = SERVERS[name].environment | SECURE["services"][name]["environment"]
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, secret(value, made))
+    settings = settings_of(SERVERS[name].command[0])()
+    assert settings.access and settings.has_verified_callers and not settings.allow_insecure_bind
+    check(settings.tls)
+    assert settings.service_key_file is not None
+    keys.read_file(settings.service_key_file)

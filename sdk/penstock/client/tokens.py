@@ -35,12 +35,14 @@ def found_credential(address: str) -> Credential:
     """
     if token := os.environ.get(VARIABLE, "").strip():
         return Credential(token)
-    path = credentials_file()
+    path, others = credentials_file(), stat.S_IRWXO
+    if not os.environ.get(FILE_VARIABLE):  # where one is named, a group may read it: containers get their files so
+        others |= stat.S_IRWXG
     if not os.environ.get(FILE_VARIABLE) and (stack := discovery.found_at(address)) and stack.token_file:
         path = Path(stack.token_file)
     try:
         with path.open(encoding="ascii") as file:
-            if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            if os.fstat(file.fileno()).st_mode & others:
                 raise BadTokenFile(f"others can read the token in {path}: run `chmod 600 {path}`")
             return Credential(file.read(TOKEN_CHARS_MAX).strip())
     except FileNotFoundError:
