@@ -20,7 +20,7 @@ async def start(settings: Settings, here: Process) -> None:
     await here.serve(settings, _health_alone)
     host, port = split_address(settings.http_listen)
     gateway = Gateway(
-        settings.state_tracker,
+        ",".join(settings.state_trackers),
         host=host,
         port=port,
         hosts=settings.http_hosts,

@@ -84,7 +84,7 @@ class Gateway:
     """The REST API of a deployment.
 
     Args:
-        state_tracker: HOST:PORT of a State Tracker, or of an embedded stack.
+        state_tracker: HOST:PORT of State Trackers, separated by commas, or of an embedded stack.
         hosts, origins: As `http_hosts` and `http_origins` of the settings.
         action_services, artifact_store, registry: Where they are, unless the State Tracker says so.
         sign_in: How people sign in with a browser; None: they do not.

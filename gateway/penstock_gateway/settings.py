@@ -32,8 +32,9 @@ class Settings(ServiceSettings):
     http_listen: Address = Field(
         default=f"127.0.0.1:{HTTP_PORT}", description="HOST:PORT that the REST API listens on, over HTTP."
     )
-    state_tracker: Address = Field(
-        description="Address of a State Tracker, or HOST:PORT of a name that stands for all of them."
+    state_trackers: Addresses = Field(
+        min_length=1,
+        description="Addresses of State Trackers: while the first does not respond, the next one is called.",
     )
     action_services: Addresses = Field(
         default=(), description="Addresses of all Action Services. Default: as the State Tracker says."

@@ -264,7 +264,7 @@ def own_gateway(rest_stack: Served) -> Iterator[Callable[[int], "subprocess.Pope
     def start(port: int) -> "subprocess.Popen[bytes]":
         env = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         env |= {
-            "PENSTOCK_STATE_TRACKER": rest_stack.address,
+            "PENSTOCK_STATE_TRACKERS": rest_stack.address,
             "PENSTOCK_LISTEN": "127.0.0.1:0",
             "PENSTOCK_HTTP_LISTEN": f"127.0.0.1:{port}",
         }

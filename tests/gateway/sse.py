@@ -15,6 +15,7 @@ class Stream:
     url: str
     path: str
     params: dict[str, Any] = field(default_factory=dict[str, Any])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
     last_id: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -35,7 +36,7 @@ class Stream:
 
     def events(self) -> Iterator[str]:
         """Yield the name of each event once it is taken."""
-        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
+        headers = self.headers | ({"Last-Event-ID": self.last_id} if self.last_id else {})
         timeout = httpx.Timeout(60.0, read=120.0)
         with httpx.stream(
             "GET", f"{self.url}{self.path}", params=self.params, headers=headers, timeout=timeout, trust_env=False

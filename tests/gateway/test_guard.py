@@ -93,7 +93,7 @@ def test_what_an_operator_wrote_is_not_a_page(rest: httpx.Client, programs: Prog
 
 
 def test_an_address_that_others_reach_has_to_be_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PENSTOCK_STATE_TRACKER", "127.0.0.1:7733")
+    monkeypatch.setenv("PENSTOCK_STATE_TRACKERS", "127.0.0.1:7733")
     monkeypatch.setenv("PENSTOCK_HTTP_LISTEN", "0.0.0.0:7780")
     with pytest.raises(UnsafeBind, match="PENSTOCK_HTTP_LISTEN"):
         Settings()

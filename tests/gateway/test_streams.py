@@ -34,7 +34,7 @@ class GatewayProcess:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")} | {
             "PENSTOCK_LISTEN": f"127.0.0.1:{choose_port(0)}",
             "PENSTOCK_HTTP_LISTEN": f"127.0.0.1:{http}",
-            "PENSTOCK_STATE_TRACKER": state_tracker,
+            "PENSTOCK_STATE_TRACKERS": state_tracker,
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -63,7 +63,8 @@ class GatewayProcess:
 
 @pytest.fixture
 def gateway(programs: Programs, tmp_path: Path) -> Iterator[GatewayProcess]:
-    process = GatewayProcess(programs.address, tmp_path / "gateway.log")
+    trackers = f"127.0.0.1:{choose_port(0)},{programs.address}"  # the first does not respond
+    process = GatewayProcess(trackers, tmp_path / "gateway.log")
     process.start()
     yield process
     if process.process is not None and process.process.poll() is None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ import httpx
 import pytest
 from penstock import Client
 from penstock.client import ClientError
+from penstock.client.runs import Run
 from penstock.compiler.loader import load_workflow
 from penstock_access.credentials import Channel
 from penstock_proto import channels, tls
@@ -28,9 +33,13 @@ from penstock_proto.tls import Tls
 from penstock_stack import certificates
 from penstock_stack.topology import Topology
 
+from tests.gateway.sse import Stream
 from tests.waiting import WAIT_S, wait_for
 
 PROGRAM = """
+import time
+from pathlib import Path
+
 from penstock import operator, workflow
 
 
@@ -48,6 +57,18 @@ def total(data: bytes) -> int:
 @workflow
 def sized(n: int) -> int:
     return total(make(n))
+
+
+@operator(cpu=0.1, memory=0)
+def wait(mark: str) -> int:
+    while not Path(mark).exists():
+        time.sleep(0.1)
+    return 1
+
+
+@workflow
+def gated(mark: str) -> int:
+    return wait(mark)
 """
 
 
@@ -89,7 +110,7 @@ def place() -> Iterator[Place]:
     folder.chmod(0o755)
     (folder / "program.py").write_text(PROGRAM)
     try:
-        with Topology(folder / "suite", cpu=1, access=True, encrypted=True) as suite:
+        with Topology(folder / "suite", cpu=2, access=True, encrypted=True) as suite:
             before = tls.chosen()
             tls.choose(suite.tls)
             yield Place(suite, folder)
@@ -233,6 +254,53 @@ def test_a_certificate_limits_what_a_token_allows(place: Place) -> None:
     # What services really do, they may: none of them was refused until now.
     denied = place.ok(suite.token(), "audit", "--what", "denied", "--limit", "500")
     assert {one["subject"] for one in denied if one["subject"].startswith("service|")} <= {"service|stack"}
+
+
+def test_every_service_is_restarted_under_load_and_nothing_is_lost(place: Place) -> None:
+    """As an upgrade does it: one at a time, each ready before the next; the worker is killed."""
+    zoe = place.member("zoe", "vision", "launcher")
+    sized, gated = (load_workflow(f"{place.folder / 'program.py'}:{name}") for name in ("sized", "gated"))
+    mark, done = place.folder / "open", threading.Event()
+    runs: list[Run] = []
+
+    def submit() -> None:
+        with Client(place.suite.address, token=zoe, patience_s=WAIT_S) as client:
+            while not done.is_set():
+                runs.append(client.submit(sized, n=len(runs)))
+                done.wait(0.2)
+
+    with Client(place.suite.address, token=zoe, patience_s=WAIT_S) as client, ThreadPoolExecutor(2) as pool:
+        open_run = client.submit(gated, mark=str(mark))
+        headers = {"Authorization": f"Bearer {zoe}"}
+        stream = Stream(f"http://{place.http}/v1", f"/runs/{open_run.id}/stream", headers=headers)
+        watching, submitting = pool.submit(_read_whatever_happens, stream), pool.submit(submit)
+        try:
+            for name, instance in place.suite.instances.items():
+                if name == "worker":
+                    instance.kill()
+                else:
+                    assert instance.stop() == 0, instance.tail()
+                instance.start()
+                place.suite.wait_ready()
+        finally:
+            done.set()
+            mark.touch()
+        submitting.result(WAIT_S)
+        assert [client.result(run, timeout_s=WAIT_S) for run in runs] == list(range(len(runs)))
+        assert client.result(open_run, timeout_s=WAIT_S) == 1
+        watching.result(WAIT_S)
+    events = place.rest(zoe, f"/runs/{open_run.id}/events?limit=1000").json()["events"]
+    assert stream.seqs == [one["seq"] for one in events] and stream.changes[-1]["kind"] == "ended"
+
+
+def _read_whatever_happens(stream: Stream) -> None:
+    """Read to the end of the run, over as many connections as that takes."""
+    deadline = time.monotonic() + 10 * WAIT_S
+    while not (stream.changes and stream.changes[-1]["kind"] == "ended"):
+        assert time.monotonic() < deadline
+        with contextlib.suppress(httpx.TransportError):
+            stream.read()
+        time.sleep(0.2)
 
 
 def is_allowed(call: Callable[[], Any]) -> bool:

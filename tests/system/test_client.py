@@ -23,6 +23,7 @@ from penstock.client import (
 )
 from penstock.client.run_id import new_run_id
 from penstock.compiler.loader import load_workflow
+from penstock_stack.ports import choose_port
 
 from tests.system.conftest import Served
 from tests.waiting import WAIT_S
@@ -230,3 +231,15 @@ async def test_nobody_there() -> None:
         client._connection.patience_s = 0.2  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(Unreachable, match="penstock up"):
             await client.info()
+
+
+def test_another_state_tracker_is_called_while_the_first_does_not_respond(
+    stack: Served, flow: Callable[[str], object]
+) -> None:
+    silent = [f"127.0.0.1:{choose_port(0)}" for _ in range(2)]
+    with Client(",".join([silent[0], stack.address, silent[1]]), patience_s=WAIT_S) as client:
+        runs = [client.submit(flow("identity"), x=number) for number in range(3)]
+        assert [client.result(run, timeout_s=WAIT_S) for run in runs] == [0, 1, 2]
+        assert client.address == stack.address
+    with Client(",".join(silent), patience_s=0.5) as client, pytest.raises(Unreachable):
+        client.submit(flow("identity"), x=1)

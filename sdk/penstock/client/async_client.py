@@ -18,7 +18,7 @@ from penstock_proto.wire import DEFAULT_POOL, INPUTS_NODE
 from ..declare import user_code
 from . import capacity, expressions, outputs, printed, removal, saving, submission, uploads, waiting
 from .access import AsyncAccess
-from .connection import PATIENCE_S, Connection, Retry
+from .connection import PATIENCE_S, Connection
 from .discovery import choose_address
 from .errors import Refused, ResultTimeout, RunCancelled, named, not_found
 from .history import AsyncHistory
@@ -286,7 +286,7 @@ class AsyncClient:
     ) -> AsyncGenerator[Sequence[service_pb2.RecordedEvent]]:
         """Yield the run's events as they are recorded, in batches; a broken connection is resumed at its position."""
         run_id = id_of(run)
-        retry = Retry(self.address, self._connection.patience_s)
+        retry = self._connection.retry_at(self.address)
         while not retry.is_finished:
             request = service_pb2.WatchRequest(run_id=run_id.bytes, after_seq=after_seq, follow=follow)
             stream = self._connection.stream("state_tracker", "Watch", request, retry)

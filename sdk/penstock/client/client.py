@@ -17,6 +17,7 @@ from ..declare import user_code
 from . import saving, submission
 from .access import Access
 from .async_client import AsyncClient
+from .connection import PATIENCE_S
 from .history import History
 from .node_progress import NodeProgress
 from .notifications import Notifications
@@ -46,13 +47,14 @@ class Client:
         data: Path | None = None,
         team: str = "",
         program: str = "",
+        patience_s: float = PATIENCE_S,
         token: str | None = None,
     ) -> None:
         user_code.refuse_clients()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="penstock-client", daemon=True)
         self._thread.start()
-        self._client = AsyncClient(address, data=data, team=team, program=program, token=token)
+        self._client = AsyncClient(address, data=data, team=team, program=program, patience_s=patience_s, token=token)
         # Workflows by name: deploy, find, point aliases at versions.
         self.registry = Registry(self._client.registry, self._call)
         # Tokens, members of teams, the audit; where access control is on.

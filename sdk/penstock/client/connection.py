@@ -68,11 +68,14 @@ class Connection:
 
     Args:
         address: HOST:PORT, called with TLS if the process uses it. `grpcs://HOST:PORT` is called with TLS in any
-            case, `grpc://HOST:PORT` without. All services of a deployment are called alike.
+            case, `grpc://HOST:PORT` without. All services of a deployment are called alike. Several State Trackers are
+            separated by commas: while the first does not respond, the next one is called.
     """
 
     def __init__(self, address: str, patience_s: float = PATIENCE_S, credential: Credential | None = None) -> None:
-        self.address, self.tls = tls.split_scheme(address, tls.chosen())
+        address, self.tls = tls.split_scheme(address, tls.chosen())
+        # The one that is called is the first.
+        self._trackers = [one.strip() for one in address.split(",") if one.strip()] or [address]
         if not self.tls.is_used and (stack := found_at(self.address)):
             self.tls = tls.Tls(ca=stack.ca)
         self.patience_s = patience_s
@@ -85,6 +88,27 @@ class Connection:
         self._info: service_pb2.InfoResponse | None = None
         # State Trackers that were found to own shards, by shard; the others are asked for at this address.
         self._owners: dict[int, str] = {}
+
+    @property
+    def address(self) -> str:
+        """The State Tracker that is called."""
+        return self._trackers[0]
+
+    def is_home(self, address: str) -> bool:
+        """Whether an address was given, and not found: calls to it go to the others, too."""
+        return address in self._trackers
+
+    def next_after(self, address: str) -> str:
+        """Return what to call instead of an address that does not respond: State Trackers take turns."""
+        if not self.is_home(address):
+            return address
+        if address == self.address:
+            self._trackers.append(self._trackers.pop(0))
+        return self.address
+
+    def retry_at(self, address: str, patience_s: float | None = None) -> Retry:
+        """Return what calls an address, and knows where and when to call again."""
+        return Retry(address, self.patience_s if patience_s is None else patience_s, self.next_after)
 
     async def close(self) -> None:
         channels, self._channels = list(self._channels.values()), {}
@@ -153,7 +177,7 @@ class Connection:
 
     async def retry(self, service: str, patience_s: float | None = None) -> Retry:
         """Return what knows where a service is called, and again after failures."""
-        return Retry((await self.homes(service))[0], self.patience_s if patience_s is None else patience_s)
+        return self.retry_at((await self.homes(service))[0], patience_s)
 
     async def authorize(self) -> None:
         """Exchange an API token for an access token where that is due; raise Refused, Unreachable."""
@@ -162,7 +186,7 @@ class Connection:
 
     async def _exchange(self, api_token: str) -> tuple[str, float]:
         home, *_ = await self.homes("authority")
-        retry = Retry(home, self.patience_s)
+        retry = self.retry_at(home)
         request = access_pb2.ExchangeRequest(api_token=api_token)
         while True:
             try:
@@ -265,10 +289,14 @@ async def pages(
 
 
 class Retry:
-    """The retries of one call: whether to repeat it, and at which address."""
+    """The retries of one call: whether to repeat it, and at which address.
 
-    def __init__(self, address: str, patience_s: float) -> None:
-        self.address = address
+    Args:
+        next_after: Returns the address to try after one that does not respond.
+    """
+
+    def __init__(self, address: str, patience_s: float, next_after: Callable[[str], str] = str) -> None:
+        self.address, self._next_after = address, next_after
         self.patience_s = patience_s
         self.is_finished = self.is_renewed = False
         self._since: float | None = None
@@ -300,8 +328,9 @@ class Retry:
     async def _again(self, details: str) -> None:
         now = time.monotonic()
         self._since = now if self._since is None else self._since
+        away, self.address = self.address, self._next_after(self.address)
         if now - self._since >= self.patience_s:
-            raise Unreachable(self.address, details)
+            raise Unreachable(away, details)
         await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_S * 2**self._failures) * random.uniform(0.5, 1.0))
         self._failures += 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 
-from .connection import Connection, Retry
+from .connection import Connection
 
 KEPT_MAX = 256
 
@@ -22,7 +22,7 @@ class Plans:
         if (plan := self._kept.get(plan_hash)) is not None:
             return plan
         request = service_pb2.GetPlanRequest(plan=plan_hash)
-        retry = Retry(self._connection.address, self._connection.patience_s)
+        retry = self._connection.retry_at(self._connection.address)
         while True:
             data = bytearray()
             async for response in self._connection.stream("state_tracker", "GetPlan", request, retry):

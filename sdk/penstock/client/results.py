@@ -70,7 +70,7 @@ class Results:
         self._streams.pop(stream.address, None)
         self._connection.forget_owner(stream.address)
         for run_id in list(stream.waiting):
-            if stream.address != self._connection.address:
+            if not self._connection.is_home(stream.address):
                 self._ask(run_id)
             elif (future := self._take(run_id)) is not None:
                 future.set_exception(error)
@@ -142,7 +142,7 @@ class Stream:
         await asyncio.gather(self._reader, return_exceptions=True)
 
     async def _read(self) -> None:
-        retry = Retry(self.address, self._connection.patience_s)
+        retry = self._connection.retry_at(self.address)
         try:
             while True:
                 await self._read_once(retry)

@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock_proto.state_tracker.v1 import service_pb2
 
-from .connection import Connection, Retry, code_name
+from .connection import Connection, code_name
 from .errors import ClientError, IdTaken, Refused
 
 Waiting = tuple[service_pb2.SubmitRequest, asyncio.Future[service_pb2.RunSummary]]
@@ -63,11 +63,11 @@ class Submitting:
             await self._send_alone(*batch[0])
             return
         many = service_pb2.SubmitManyRequest(requests=[request for request, _ in batch])
-        retry = Retry(address, self._connection.patience_s)
+        retry = self._connection.retry_at(address)
         try:
             answer: Any = await self._connection.call("state_tracker", "SubmitMany", many, retry=retry)
         except Exception as error:
-            if address == self._connection.address:
+            if self._connection.is_home(address):
                 for _, future in batch:
                     _fail(future, error)
                 return
@@ -93,7 +93,7 @@ class Submitting:
     ) -> None:
         """By the plain call, which waits for overloaded services and follows owners."""
         address = self._connection.owner(request.run_id)
-        retry = Retry(address, self._connection.patience_s)
+        retry = self._connection.retry_at(address)
         try:
             answer: Any = await self._connection.call("state_tracker", "Submit", request, retry=retry)
             if retry.address != address:
