@@ -22,7 +22,7 @@ from .. import codecs
 from ..codecs.mapping import mapped
 from ..declare.signatures import RESULT
 from . import expressions, trees
-from .connection import Connection, Retry
+from .connection import Connection
 from .errors import BadOutput, NoSuchOutput
 from .previews import shown_with_previews
 from .values import Artifacts
@@ -214,7 +214,7 @@ async def read_reused(
     found: dict[int, Sequence[value_pb2.Value]] = {}
     for at in range(0, len(seqs), REUSED_AT_ONCE):
         request = service_pb2.ReadReusedRequest(run_id=run_id, seqs=seqs[at : at + REUSED_AT_ONCE])
-        retry = Retry(connection.address, connection.patience_s)
+        retry = connection.retry_at(connection.address)
         while not retry.is_finished:
             async with aclosing(connection.stream("state_tracker", "ReadReused", request, retry)) as stream:
                 async for response in stream:
