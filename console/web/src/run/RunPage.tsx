@@ -29,7 +29,7 @@ export function RunPage() {
   const navigate = useNavigate();
   const { run, live, state, isConnected, error, retry, need } = useRun(id);
   const { height: viewport, width } = useViewportSize();
-  const height = Math.max(360, viewport - (state === "succeeded" || state === "cancelled" ? 265 : 320));
+  const height = Math.max(360, viewport - (state === "failed" ? 350 : state && isEnded(state) ? 265 : 310));
   const change = useCallback((changed: Record<string, string | string[]>) => void navigate({ to: `/runs/${id}` as string, search: ((old: Search) => ({ ...old, ...changed })) as never, replace: true, resetScroll: false }), [navigate, id]);
   const select = useCallback((node: string | undefined) => change({ node: node ?? "" }), [change]);
   const tab = textOf(search.tab) ?? "graph";

@@ -14,9 +14,9 @@ import { isEnded, type Live } from "./useRun";
 import { useWindow } from "./useWindow";
 
 const HEIGHT = 26;
-const NAME = 190;
-// At the right, for words beside bars that end there.
-const SIDE = 120;
+// At the left for names, at the right for words beside bars that end there: narrower on a phone.
+const NAME = "var(--timeline-name)";
+const SIDE = "var(--timeline-side)";
 const TICKS = 5;
 const BY_OPERATOR_FROM = 60;
 const REFRESH_MS = 2_000;
@@ -70,6 +70,7 @@ export function Timeline({ run, live, rows, operator, change, select, selected, 
   const isOpen = !isEnded(live.state);
   const now = useNow(isOpen ? 500 : 60_000);
   const usual = useUsual(run.workflow);
+  const dark = useIsDark();
   const mode = rows && rows in MODES ? rows : live.nodes.size > BY_OPERATOR_FROM ? "operators" : "nodes";
   const total = Math.max(0.001, between(run.submitted_at, run.ended_at, now) ?? 0.001);
   const axis: Axis = { began: Date.parse(run.submitted_at), total, now };
@@ -89,6 +90,12 @@ export function Timeline({ run, live, rows, operator, change, select, selected, 
       {mode === "operators"
         ? <OperatorRows run={run.run} axis={axis} usual={usual.operators} isOpen={isOpen} open={(name) => change({ rows: "nodes", operator: name })} height={height} />
         : <NodeRows key={`${mode} ${operator}`} run={run.run} axis={axis} usual={usual.operators} live={live} operator={operator ?? ""} isCritical={mode === "critical"} select={select} selected={selected} height={height} />}
+      {mode !== "operators" && (
+        <Group gap="md" mt={8} fz={12} c="dimmed">
+          {usual.operators.size > 0 && <span className="legend"><i className="mark" />Median of the operator in 30 days</span>}
+          {mode === "nodes" && !isOpen && <span className="legend"><i style={{ background: CRITICAL[dark ? 1 : 0] }} />Critical path</span>}
+        </Group>
+      )}
     </div>
   );
 }
@@ -104,7 +111,7 @@ const shareOf = (axis: Axis, time: string | null): number => Math.min(1, Math.ma
 function Row({ top, name, hint, isSelected, onClick, children }: { top: number; name: ReactNode; hint: string; isSelected?: boolean; onClick: () => void; children: ReactNode }) {
   return (
     <div role="listitem" className="timeline-row row-link" style={{ transform: `translateY(${top}px)`, background: isSelected ? "color-mix(in srgb, #2577d2 12%, transparent)" : undefined }} onClick={onClick}>
-      <button type="button" className="timeline-name" style={{ width: NAME - 12 }} title={hint}>{name}</button>
+      <button type="button" className="timeline-name" style={{ width: `calc(${NAME} - 12px)` }} title={hint}>{name}</button>
       <div style={{ position: "absolute", left: NAME, right: SIDE, top: 5, bottom: 5 }} title={hint}>{children}</div>
     </div>
   );

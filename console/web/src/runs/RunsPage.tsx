@@ -64,12 +64,12 @@ export function RunsPage() {
         )
       ) : (
         <Box className="panel" style={{ overflowX: "auto" }}>
-          <Table miw={760} aria-label="Runs, newest first">
+          <Table miw={860} layout="fixed" aria-label="Runs, newest first">
             <Table.Thead>
               <Table.Tr>
-                <Table.Th w={36}><span className="visually-hidden">Compare</span></Table.Th>
-                <Table.Th w={130}>State</Table.Th><Table.Th>Workflow</Table.Th><Table.Th w={150}>Nodes</Table.Th>
-                <Table.Th w={110}>Duration</Table.Th><Table.Th w={130}>Submitted</Table.Th><Table.Th w={150}>By</Table.Th>
+                <Table.Th w={48}><span className="visually-hidden">Compare</span></Table.Th>
+                <Table.Th w={126}>State</Table.Th><Table.Th>Workflow</Table.Th><Table.Th w={126}>Nodes</Table.Th>
+                <Table.Th w={112}>Duration</Table.Th><Table.Th w={122}>Submitted</Table.Th><Table.Th w={112}>By</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -97,14 +97,14 @@ function Row({ run, now, isChosen, toggle }: { run: ListedRun; now: number; isCh
     >
       <Table.Td><Checkbox size="xs" checked={isChosen} onChange={toggle} aria-label={`Compare run ${shortId(run.run)} of ${run.workflow}`} /></Table.Td>
       <Table.Td><StateWord state={run.state} /></Table.Td>
-      <Table.Td maw={420}>
+      <Table.Td>
         <Link to={to as string} className="plain"><Text fw={600} size="sm" className="cut" title={run.workflow}>{run.launched_as ?? functionName(run.workflow)}</Text></Link>
         <Group gap={6} wrap="nowrap" style={{ overflow: "hidden" }}>
           <Text span size="xs" c="dimmed" className="mono">{shortId(run.run)}</Text>
           {run.team && <span className="label cut">{run.team}</span>}
           {Object.entries(run.labels).slice(0, 3).map(([name, value]) => <span key={name} className="label cut" title={`${name}: ${value}`}>{name}: {value}</span>)}
-          {run.failure_text && <Text span size="xs" className="cut" style={{ color: "var(--mantine-color-error)" }} title={run.failure_text}>{run.failed_node}: {run.failure_text}</Text>}
         </Group>
+        {run.failure_text && <Text size="xs" className="cut" style={{ color: "var(--mantine-color-error)" }} title={run.failure_text}>{run.failed_node}: {run.failure_text}</Text>}
       </Table.Td>
       <Table.Td>
         {run.counts && (run.state === "running" || run.state === "cancelling") ? <StateBar counts={run.counts} /> : null}
@@ -112,7 +112,7 @@ function Row({ run, now, isChosen, toggle }: { run: ListedRun; now: number; isCh
       </Table.Td>
       <Table.Td style={{ fontVariantNumeric: "tabular-nums" }}>{duration(between(run.submitted_at, run.ended_at, now))}</Table.Td>
       <Table.Td><Tooltip label={moment(run.submitted_at)}><Text size="sm">{ago(run.submitted_at, now)}</Text></Tooltip></Table.Td>
-      <Table.Td maw={150}><Text size="sm" className="cut" title={run.user}>{run.user}</Text></Table.Td>
+      <Table.Td><Text size="sm" className="cut" title={run.user}>{run.user}</Text></Table.Td>
     </Table.Tr>
   );
 }

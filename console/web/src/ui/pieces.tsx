@@ -21,7 +21,7 @@ export function Page({ title, subtitle, actions, children }: { title: ReactNode;
   return (
     <Stack gap="md">
       <Group justify="space-between" align="flex-start" gap="sm">
-        <div style={{ minWidth: 0, flex: 1 }}>
+        <div style={{ minWidth: 0, flex: "1 1 300px" }}>
           <Title order={1} fz={22} lh={1.3} className="cut">{title}</Title>
           {subtitle !== undefined && <Text c="dimmed" size="sm" component="div">{subtitle}</Text>}
         </div>

@@ -196,7 +196,7 @@ function NearBox({ box, index, state, counts, node, dark, isCritical, isSelected
   const shade = dark ? 1 : 0;
   const isGroup = box.size > 1;
   const side = isGroup ? `${counts.succeeded} of ${box.size}` : node?.duration_s !== null && node?.duration_s !== undefined ? duration(node.duration_s) : node && node.attempts > 1 ? `try ${node.attempts}` : "";
-  const label = box.label.length > 22 ? `${box.label.slice(0, 21)}…` : box.label;
+  const label = box.label.length > 20 ? `${box.label.slice(0, 19)}…` : box.label;
   const detail = box.detail === box.label ? "" : box.detail.length > 18 ? `${box.detail.slice(0, 17)}…` : box.detail;
   return (
     <g
