@@ -47,7 +47,7 @@ def test_assets_never_change_and_are_compressed(site: str) -> None:
 def test_no_file_names_another_site() -> None:
     allowed = re.compile(
         r"https?://(?:www\.w3\.org|json-schema\.org|react\.dev|relative\.invalid|localhost|tanstack\.com|github\.com|"
-        r"mantine\.dev|help\.mantine\.dev|alt-mantine-docs|rjsf-team\.github\.io)"
+        r"mantine\.dev|help\.mantine\.dev|alt-mantine-docs|rjsf-team\.github\.io|vega\.github\.io|ops\.example\.org)"
     )
     for path in PAGES.rglob("*.*"):
         for address in re.findall(rb"https?://[A-Za-z0-9.-]+\.[a-z]{2,}", path.read_bytes()):
