@@ -59,10 +59,14 @@ def test_progress_is_shown_while_an_operator_runs(
     assert (node["progress"]["done"], node["progress"]["line"]) == (3, "batch 3 of 8")
     for words in (("show", run), ("show", run, "steps"), ("logs", run)):
         assert "38% (3 of 8) epochs" in cli(*words).out
+    (entry,) = cli("logs", run, "--json").json
+    assert entry["progress"] == {"done": 3, "total": 8, "text": "epochs", "line": "batch 3 of 8"}
+    assert (entry["node"], entry["text"]) == ("steps", "38% (3 of 8) epochs batch 3 of 8")
     gate.touch()
     assert running.wait(60) == 0, log.read_text()
     assert "38%" not in cli("show", run).out
     assert cli("logs", run).out.count("batch") == 1
+    assert not any("progress" in each for each in cli("logs", run, "--json").json)
     assert "100% (8 of 8)" in cli("show", run, "steps").out
 
 

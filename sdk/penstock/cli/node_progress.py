@@ -43,6 +43,13 @@ def print_progress(said: NodeProgress, *, to_stderr: bool = False) -> None:
     terminal.line(line, to_stderr=to_stderr)
 
 
+def progress_json(said: NodeProgress) -> dict[str, object]:
+    """Return it as an entry beside the lines of output."""
+    progress = {"done": said.done, "total": said.total, "text": said.text, "line": said.line}
+    text = progress_text(said)
+    return {"node": said.node, "attempt": said.attempt, "at_us": said.at_us, "text": text, "progress": progress}
+
+
 async def note_progress(client: AsyncClient, view: RunView, node: str | None = None) -> None:
     """Note how far the running nodes of a view are, or a node; a store that does not respond says nothing."""
     asked = [node] if node else [each.name for each in view.nodes if each.state is NodeState.RUNNING][:NODES_MAX]
@@ -56,13 +63,11 @@ def _run_of(view: RunView) -> Run | str:
     return Run(uuid.UUID(view.id), view.plan.name, view.plan_hash) if view.plan_hash else view.id
 
 
-async def print_running(client: AsyncClient, run: AnyRun, node: str | None) -> None:
-    """Print how far the running nodes of a run are, or one of them."""
+async def running_progress(client: AsyncClient, run: AnyRun, node: str | None) -> list[NodeProgress]:
+    """Return how far the running nodes of a run are, or one of them."""
     view = await client.view(run)
     await note_progress(client, view)
-    for each in view.nodes:
-        if each.progress is not None and node in (None, each.name):
-            print_progress(each.progress)
+    return [each.progress for each in view.nodes if each.progress is not None and node in (None, each.name)]
 
 
 @asynccontextmanager

@@ -52,7 +52,7 @@ def fork(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Start a run with today's code that takes over what an ended run has computed.
+    """Start a run of new code on the results of an earlier run.
 
     A node is reused if it has succeeded, and its operator's code with all that it calls in the project, its inputs and
     the nodes before it are unchanged. Before it starts, the command shows what is reused, and what runs and why.
@@ -182,7 +182,7 @@ def retry(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Continue a run that failed or was cancelled: run again what has not succeeded.
+    """Run again what did not succeed in an ended run.
 
     The results that there are stay. The code is that of the run: `penstock fork` uses today's.
     """

@@ -40,7 +40,7 @@ def logs(
     """Print what the operators of a run wrote.
 
     These are the lines of stdout and stderr. Then, or with --follow as they go on, it prints how far the running ones
-    say they are.
+    say they are; with --json these entries have the field progress.
     """
     from penstock_plan.show.labels import labels
 
@@ -64,10 +64,14 @@ def logs(
                     found.append({"node": line.node, "attempt": line.attempt, "at_us": line.at_us, "text": line.text})
                 else:
                     texts.log_line(line, shown.get(line.node, line.node), one_node=node is not None)
+        is_running = not follow and not (await client.get(run_id)).state.ended
+        for said in await node_progress.running_progress(client, info, node) if is_running else ():
+            if as_json:
+                found.append(node_progress.progress_json(said))
+            else:
+                node_progress.print_progress(said)
         if as_json:
             terminal.json_out(found)
-        elif not follow and not (await client.get(run_id)).state.ended:
-            await node_progress.print_running(client, info, node)
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data, execute=follow)
