@@ -7,7 +7,7 @@ documentation (`description`) and default. A default that is not short JSON is d
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 from typing import Any, Final, cast
 
@@ -104,26 +104,25 @@ def _fresh(name: str, taken: Collection[str]) -> str:
 
 
 def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
-    def reference(text: str) -> str:
-        head, slash, rest = text.removeprefix(DEFINITIONS).partition("/")
-        return f"{DEFINITIONS}{names.get(head, head)}{slash}{rest}" if text.startswith(DEFINITIONS) else text
-
-    return _walked(schema, reference)
-
-
-def _walked(schema: Any, reference: Callable[[str], str]) -> Any:
     if isinstance(schema, list):
-        return [_walked(each, reference) for each in cast(list[Any], schema)]
+        return [_renamed(each, names) for each in cast(list[Any], schema)]
     if not isinstance(schema, dict):
         return schema
-    walked: Schema = {}
+    renamed: Schema = {}
     for word, value in cast(Schema, schema).items():
         if word == "$ref" and isinstance(value, str):
-            walked[word] = reference(value)
+            renamed[word] = _reference(value, names)
         elif word in OPAQUE:
-            walked[word] = value
+            renamed[word] = value
         elif word == "properties" and isinstance(value, dict):  # names of fields are not words
-            walked[word] = {name: _walked(each, reference) for name, each in cast(Schema, value).items()}
+            renamed[word] = {name: _renamed(each, names) for name, each in cast(Schema, value).items()}
         else:
-            walked[word] = _walked(value, reference)
-    return walked
+            renamed[word] = _renamed(value, names)
+    return renamed
+
+
+def _reference(text: str, names: Mapping[str, str]) -> str:
+    if not text.startswith(DEFINITIONS):
+        return text
+    head, slash, rest = text.removeprefix(DEFINITIONS).partition("/")
+    return f"{DEFINITIONS}{names.get(head, head)}{slash}{rest}"

@@ -68,8 +68,6 @@ KINDS: Final = _table(
         "The request contradicts an earlier one, or its own name",
         "Use a new id or key, or the hash of these bytes.",
     ),
-    Kind("length-required", 411, "The size of the body is unknown", "Send Content-Length."),
-    Kind("precondition-failed", 412, "A precondition of the request does not hold", "Read the resource again."),
     Kind("too-large", 413, "The request is too large", "Send less; store large values as artifacts first."),
     Kind("unsupported-media-type", 415, "The body has the wrong type", "Set Content-Type as documented."),
     Kind("range-not-satisfiable", 416, "The range lies outside", "Ask for a range within the size."),
