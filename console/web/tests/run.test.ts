@@ -42,6 +42,12 @@ test("what happens while details are on their way is not lost", async () => {
   expect([...nodes.details.values()].map((one) => one.state)).toEqual(["failed", "succeeded"]);
 });
 
+test("a run that is reopened waits for what has not succeeded", () => {
+  const nodes = new RunNodes("sfkc");
+  nodes.apply({ seq: 9, at: AT, kind: "reopened" });
+  expect(nodes.counts()).toMatchObject({ succeeded: 1, waiting: 3, failed: 0, skipped: 0, cancelled: 0 });
+});
+
 test("letters of all states", () => {
   expect(new RunNodes("wrsfkc").counts()).toEqual({ waiting: 1, running: 1, succeeded: 1, failed: 1, skipped: 1, cancelled: 1 });
 });

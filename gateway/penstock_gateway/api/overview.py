@@ -148,7 +148,8 @@ def _operator(name: str, nodes: Iterable[NodeView]) -> dict[str, Any]:
 
 def _begun(here: Context, view: RunView) -> Begun:
     """Return the order in which nodes started; of a run that has ended, made once while it is remembered."""
-    if (known := here.begun.get(view.run_id)) is not None:
+    key = view.run_id + view.seq.to_bytes(8, "big")  # a run that has ended may be reopened
+    if (known := here.begun.get(key)) is not None:
         return known
     nodes = view.nodes
     begun = sorted((node for node in nodes if node.attempts), key=_place)
@@ -158,7 +159,7 @@ def _begun(here: Context, view: RunView) -> Begun:
     )
     found = Begun([node.index for node in begun], path)
     if view.state.ended:
-        here.begun.keep(view.run_id, found)
+        here.begun.keep(key, found)
     return found
 
 

@@ -55,6 +55,7 @@ export class RunNodes {
   }
 
   apply(change: Change): void {
+    if (change.kind === "reopened") return this.#reopen();
     const after = codeAfter(change);
     if (after === undefined) return;
     if (this.#awaited) this.#recent.push(change);
@@ -79,6 +80,18 @@ export class RunNodes {
     } finally {
       this.#awaited -= 1;
       if (!this.#awaited) this.#recent = [];
+    }
+  }
+
+  /** What has not succeeded is tried again. */
+  #reopen(): void {
+    for (let index = 0; index < this.size; index += 1) {
+      if (this.states[index] === SUCCEEDED) continue;
+      this.#totals[this.states[index]] -= 1;
+      this.#totals[WAITING] += 1;
+      this.states[index] = WAITING;
+      const node = this.details.get(index);
+      if (node) this.details.set(index, { ...node, state: "waiting", skipped_because: null, because_of: null });
     }
   }
 
