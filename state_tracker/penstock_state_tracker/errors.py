@@ -90,7 +90,7 @@ class RetryRefused(Answered):
 class RunEnded(Answered):
     """The run has ended, and takes nothing more."""
 
-    status = "FAILED_PRECONDITION"
+    status = "ABORTED"
 
     def __init__(self, run_id: bytes) -> None:
         super().__init__(f"run {run_text(run_id)} has ended: nothing in it waits any longer")
@@ -100,7 +100,7 @@ class RunEnded(Answered):
 class SignalRefused(Answered):
     """The signal comes a second time, or too late."""
 
-    status = "FAILED_PRECONDITION"
+    status = "ABORTED"
 
     def __init__(self, run_id: bytes, name: str, why: str) -> None:
         super().__init__(f"signal {name!r} of run {run_text(run_id)} {why}")

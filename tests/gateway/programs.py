@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock import operator, workflow
+from penstock import approval, operator, workflow
 
 
 @operator(cpu=0.1, memory=0)
@@ -62,6 +62,12 @@ def echo(value: object) -> object:
 @operator(cpu=0.1, memory=0)
 def same(value: object) -> object:
     return value
+
+
+@workflow
+def asking() -> None:
+    """Asks ada."""
+    approval("Really?", who="ada")
 
 
 @workflow
@@ -144,6 +150,7 @@ class Programs:
             every: dict[str, dict[str, Any]] = {
                 "doubled": {"n": 1},
                 "gated": {"gate": str(gate)},
+                "asking": {},
                 "echo": {"value": 1},
                 "reading": {"file": self.file},
             }

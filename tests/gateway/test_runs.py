@@ -156,6 +156,34 @@ def test_a_run_is_cancelled(rest: httpx.Client, programs: Programs, tmp_path: Pa
     assert (asked["caller"]["user"], asked["reason"]) == ("ada", "not needed")
 
 
+def test_a_question_is_answered_once(rest: httpx.Client, programs: Programs) -> None:
+    run = programs.launch("asking")
+    wait_for(lambda: "Really?" in rest.get(f"/runs/{run}/why").text)
+    for user, body, status, says in (
+        ("ada", {"name": "approval", "value": 1}, 422, "must be true or false"),
+        ("ada", {"name": "nothing"}, 422, "unknown signal 'nothing'; the run has 'approval'"),
+        ("bob", {"name": "approval", "value": True}, 403, "is to be answered by ada"),
+        ("ada", {"value": True}, 422, "name"),
+    ):
+        refused = rest.post(f"/runs/{run}:signal", json=body, headers={"Penstock-User": user})
+        assert refused.status_code == status and says in refused.text, refused.text
+    taken = {"name": "approval", "value": True, "comment": "fine"}
+    as_ada = {"Penstock-User": "ada"}
+    assert rest.post(f"/runs/{run}:signal", json=taken, headers=as_ada).json() == {"run": run, "name": "approval"}
+    assert programs.ended(run)["state"] == "succeeded"
+    assert rest.post(f"/runs/{run}:signal", json=taken, headers=as_ada).status_code == 409
+
+
+def test_a_run_is_cancelled_at_its_deadline(rest: httpx.Client, programs: Programs) -> None:
+    plan = programs.plan("asking")
+    run = rest.post("/runs", json={"plan": plan, "deadline_s": 0.1}).json()["run"]
+    assert programs.ended(run)["state"] == "cancelled"
+    events = rest.get(f"/runs/{run}/events", params={"limit": 1000}).json()["events"]
+    (asked,) = [event for event in events if event["kind"] == "cancel_requested"]
+    assert asked["reason"] == "its deadline of 0.1 s is over"
+    assert rest.post("/runs", json={"plan": plan, "deadline_s": -1}).status_code == 422
+
+
 def test_many_are_cancelled_only_if_that_is_said(rest: httpx.Client, programs: Programs, tmp_path: Path) -> None:
     plan = programs.plan("gated")
     body = {"plan": plan, "inputs": {"gate": str(tmp_path)}, "team": "many"}

@@ -82,7 +82,7 @@ class Client(Process):
             request = api.SignalRequest(run_id=run_id, name=name, value=value, caller=CALLER, id=b"%016d" % number)
             answer = await self._asked(
                 lambda stub, one=request: stub.Signal(one, timeout=TIMEOUT_S),
-                final=(grpc.StatusCode.FAILED_PRECONDITION,),
+                final=(grpc.StatusCode.ABORTED,),
             )
             if answer is None:
                 return
@@ -109,7 +109,7 @@ class Client(Process):
             try:
                 return await ask(stub)
             except grpc.aio.AioRpcError as error:
-                if error.code() in final and "is owned by" not in str(error.details()):
+                if error.code() in final:
                     return None
                 if error.code() not in PATIENCE:
                     self.world.fail(

@@ -7,9 +7,10 @@ from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2 as rp
+from penstock_proto.successes import packed, steps
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_state_tracker.core.shard import Shard
-from penstock_state_tracker.core.waits import NEVER, RECHECK_S
+from penstock_state_tracker.core.waits import HEAP_MIN, NEVER, RECHECK_S
 from penstock_state_tracker.errors import BadRequest, NotYours, SignalRefused
 
 from .test_core import PLAN, RUN, failed, kinds, state_of, submit, succeeded
@@ -252,3 +253,45 @@ def test_what_is_no_sensor_cannot_look_again() -> None:
     state = shard(None, None)
     submit(state)
     assert not state.report(nothing_found(1), 0.0)[0].action_failed.HasField("retry_delay_s")
+
+
+def test_a_run_is_cancelled_at_its_deadline_whoever_owns_it_then() -> None:
+    state = shard(None, sleep(1_000))
+    (submitted,) = state.submit(ev.RunSubmitted(plan=PLAN, options=ev.RunOptions(deadline_s=90)), RUN, 5.0)
+    assert state.waits.due == 95.0
+    new = replayed(state, [(5.0, submitted)])
+    snapshot = Shard(0, state.plans)
+    snapshot.restore(list(state.snapshot(50.0)), state.seq, 0, 50.0)
+    for owner in (state, new, snapshot):
+        assert tick(owner, 94.0) == []
+        asked, skipped, end = tick(owner, 95.0)
+        assert asked.cancel_requested.reason == "its deadline of 90 s is over"
+        assert (list(skipped.nodes_skipped.nodes), state_of(end)) == ([0, 1], ev.RUN_STATE_CANCELLED)
+        assert tick(owner, 1e6) == []
+
+
+def test_runs_that_have_ended_leave_the_heap() -> None:
+    state = shard(None)
+    for number in range(5_000):
+        run_id = number.to_bytes(16, "big")
+        state.submit(ev.RunSubmitted(plan=PLAN, options=ev.RunOptions(deadline_s=1e6)), run_id, 0.0)
+        state.cancel(run_id, ev.Caller(), "", 0.0)
+    assert not state.runs and len(state.waits._heap) <= HEAP_MIN
+
+
+def test_a_run_that_goes_on_after_its_end_waits_anew_and_without_its_deadline() -> None:
+    state = shard(sleep(10), approval())
+    state.submit(ev.RunSubmitted(plan=PLAN, options=ev.RunOptions(deadline_s=90)), RUN, 0.0)
+    tick(state, 0.0)
+    tick(state, 10.0)
+    state.signal(RUN, sent("n1", False), 20.0)
+    ended = [event.action_succeeded for event in tick(state, 20.0)]
+    assert RUN not in state.runs and ended
+    outputs = packed([(0, 3)])
+    reopened = ev.RunReopened(plan=PLAN, first_seq=1, succeeded=outputs, tried_steps=steps([1]), next_attempts=[2])
+    state.reopen(RUN, reopened, 30.0)
+    assert kinds(tick(state, 30.0)) == ["wait_began"]
+    assert tick(state, 1_000.0) == [], "its deadline was that of the run before"
+    state.signal(RUN, sent("n1", True, id=b"2" * 16), 1_000.0)
+    again, end = tick(state, 1_000.0)
+    assert (again.action_succeeded.attempt, state_of(end)) == (2, ev.RUN_STATE_SUCCEEDED)

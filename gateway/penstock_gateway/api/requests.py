@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+from penstock_plan.waits import WAIT_S_MAX
 from pydantic import ConfigDict, Field, model_validator
 
 from .context import NAME_CHARS_MAX, NAME_PATTERN, PLAN_EXAMPLE
@@ -62,6 +63,12 @@ class Launch(GivenInputs):
     pool: Name = ""
     priority: Whole = Field(default=0, **INT32)
     fail_fast: bool = Field(default=False, description="Cancel the rest of the run at the first failure.")
+    deadline_s: float = Field(
+        default=0,
+        ge=0,
+        le=WAIT_S_MAX,
+        description="Cancel the run if it has not ended after so many seconds; 0: never.",
+    )
     labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
     notify: list[Channel] = Field(
         default_factory=list[str], description="Channels that get a message when the run ends.", max_length=10

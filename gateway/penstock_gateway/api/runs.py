@@ -55,6 +55,7 @@ async def start(here: Context, caller: events_pb2.Caller, body: requests.Launch,
         pool=body.pool,
         priority=body.priority,
         fail_fast=body.fail_fast,
+        deadline_s=body.deadline_s,
         labels=body.labels,
         notify=body.notify,
     )

@@ -125,6 +125,7 @@ class AsyncClient:
         fail_fast: bool | None = None,
         labels: Mapping[str, str] | None = None,
         notify: Sequence[str] | None = None,
+        deadline_s: float | None = None,
         **named: Any,
     ) -> Run:
         """Start a run of a workflow; `named` are the workflow's arguments.
@@ -135,11 +136,12 @@ class AsyncClient:
             inputs: All arguments, for a workflow with one that has the name of an option; keywords are options then.
             run_id: Makes the call idempotent: the same id with the same inputs is the same run.
             notify: Names of channels that are told when the run ends; see `Client.notifications`.
+            deadline_s: Seconds after which it is cancelled if it has not ended.
 
         Raises:
             CompileErrors, BadInputs, UnknownPool, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
         """
-        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels, notify)
+        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels, notify, deadline_s)
         options = submission.run_options(given)
         if isinstance(workflow, str):
             form = await self.registry.form(workflow)

@@ -106,6 +106,7 @@ class Client:
         fail_fast: bool | None = None,
         labels: Mapping[str, str] | None = None,
         notify: Sequence[str] | None = None,
+        deadline_s: float | None = None,
         **named: Any,
     ) -> Run:
         """Start a run of a workflow, by itself or by its name in the registry; see AsyncClient.submit."""
@@ -121,6 +122,7 @@ class Client:
                 fail_fast=fail_fast,
                 labels=labels,
                 notify=notify,
+                deadline_s=deadline_s,
                 **named,
             )
         )

@@ -204,10 +204,11 @@ def options_given(
     fail_fast: bool | None,
     labels: Mapping[str, str] | None,
     notify: Sequence[str] | None,
+    deadline_s: float | None,
 ) -> dict[str, Any]:
     """Return the options of `submit` by name, those that are not given as None."""
     given: dict[str, Any] = {"run_id": run_id, "team": team, "pool": pool, "priority": priority}
-    return given | {"fail_fast": fail_fast, "labels": labels, "notify": notify}
+    return given | {"fail_fast": fail_fast, "labels": labels, "notify": notify, "deadline_s": deadline_s}
 
 
 def run_options(given: Mapping[str, Any]) -> events_pb2.RunOptions:

@@ -9,6 +9,7 @@ from typing import Final
 
 from penstock_access import calling
 from penstock_access.rules import RULES
+from penstock_plan.waits import WAIT_S_MAX
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.wire import HASH_BYTES
@@ -316,6 +317,8 @@ def _check_request(request: api.SubmitRequest) -> None:
             f"the options have {len(options.labels)} labels and {options.ByteSize():,} bytes; "
             f"at most {LABELS_MAX} and {OPTIONS_BYTES_MAX:,} are taken"
         )
+    if not 0 <= options.deadline_s <= WAIT_S_MAX:  # also refuses NaN
+        raise BadRequest(f"invalid deadline of {options.deadline_s:g} s: expected 0 to {WAIT_S_MAX:g}; 0 is no limit")
     if len(options.notify) > CHANNELS_MAX:
         raise BadRequest(f"at most {CHANNELS_MAX} channels can get a message about a run, not {len(options.notify)}")
     for channel in options.notify:

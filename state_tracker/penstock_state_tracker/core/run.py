@@ -66,6 +66,7 @@ class Run:
     __slots__ = (
         "_history",
         "caller",
+        "deadline",
         "fail_fast",
         "failed_node",
         "failure_seq",
@@ -98,6 +99,7 @@ class Run:
         self.options = b""  # RunOptions, serialised: a few bytes where a message would be hundreds
         self.caller = b""  # Caller, serialised
         self.fail_fast = False
+        self.deadline = float("inf")  # monotonic second
         self.status = bytearray((WAITING,)) * graph.size
         self.outputs = array("q", bytes(8 * graph.size))  # seq of each success
         self.running: dict[int, tuple[int, str]] = {}  # node -> grant, worker
@@ -123,6 +125,11 @@ class Run:
     def state(self) -> ev.RunState:
         """What callers see of it until it ends."""
         return ev.RUN_STATE_CANCELLING if self.is_cancelling else ev.RUN_STATE_RUNNING
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds after its submit in which it must end; 0: no limit."""
+        return ev.RunOptions.FromString(self.options).deadline_s
 
     @property
     def is_stopping(self) -> bool:

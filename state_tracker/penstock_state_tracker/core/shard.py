@@ -49,7 +49,7 @@ class Shard:
     def submit(self, event: ev.RunSubmitted, run_id: bytes, now: float, submitted_at_us: int = 0) -> list[ev.Event]:
         """Open a run; its plan is in `plans` and the caller has checked that the id is new."""
         events = [ev.Event(run_id=run_id, run_submitted=event)]
-        run = self._open(run_id, event)
+        run = self._open(run_id, event, now)
         run.submitted_at_us = submitted_at_us
         run.touched = now
         if run.open == 0:
@@ -119,6 +119,11 @@ class Shard:
         events: list[ev.Event] = []
         for run_id, node in self.waits.due_nodes(now):
             run = self.runs.get(run_id)
+            if node == waits.DEADLINE:
+                if run is None or run.deadline > now:  # it has ended, perhaps to go on
+                    continue
+                events += self.cancel(run_id, ev.Caller(), f"its deadline of {run.deadline_s:g} s is over", now)
+                continue
             if run is None or run.status[node] != WAITING or not run.is_unlocked(node):
                 continue
             run.touched = now
@@ -165,7 +170,7 @@ class Shard:
         if event.WhichOneof("kind") == "run_submitted":
             if event.run_id in self.runs:
                 raise CorruptLog("submitted twice", event.run_id)
-            self._open(event.run_id, event.run_submitted).touched = now
+            self._open(event.run_id, event.run_submitted, now).touched = now
             return
         run = self.runs.get(event.run_id)
         if event.HasField("run_reopened"):
@@ -191,12 +196,15 @@ class Shard:
 
     # Decisions and the transitions they share with the replay
 
-    def _open(self, run_id: bytes, event: ev.RunSubmitted) -> Run:
+    def _open(self, run_id: bytes, event: ev.RunSubmitted, now: float) -> Run:
         self.seq += 1
         run = self.runs[run_id] = Run(run_id, self.plans[event.plan], self.seq)
         run.describe_submission(event.options, event.caller)
         if event.HasField("reused"):
             run.reuse(unpacked(event.reused))
+        self.waits.compact(self.runs)
+        if event.options.deadline_s:
+            run.deadline = now + event.options.deadline_s
         self.waits.note_open(run)
         return run
 

@@ -27,6 +27,8 @@ def describe(run: Run, now: float) -> api.OpenRun:
         failure_seq=run.failure_seq,
         paused=run.is_paused,
     )
+    if run.deadline < float("inf"):
+        described.deadline_in_s = run.deadline - now
     histories, begun = run.histories, run.waits.begun
     for node, status in enumerate(run.status):
         if status != WAITING or node in histories or node in begun:
@@ -65,6 +67,8 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq
     for node in described.nodes:
         _restore_node(run, node, now)
+    if described.HasField("deadline_in_s"):
+        run.deadline = now + described.deadline_in_s
     by_name = {graph.names[node]: node for node in graph.waits}
     for received in described.signals:
         run.waits.signals[by_name[received.name]] = received

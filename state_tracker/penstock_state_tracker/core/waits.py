@@ -6,8 +6,8 @@ nothing is lost between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from heapq import heappop, heappush
+from collections.abc import Container, Iterator
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from penstock_plan.waits import Wait
@@ -21,17 +21,22 @@ NEVER: Final = float("inf")
 # A time that is far away is compared with the database's clock again after this long: that may jump.
 RECHECK_S: Final = 15.0
 FALSE: Final = b"false"
+# Stands for a node where the run itself is due.
+DEADLINE: Final = -1
+# What has ended stays in the heap until it is due, or until half of a larger heap may be that.
+HEAP_MIN: Final = 1_000
 
 Key = tuple[float, bytes, int]  # monotonic second, run, node
 
 
 class Waits:
-    """The waits of one shard's open runs."""
+    """The waits of one shard's open runs, and their deadlines."""
 
-    __slots__ = ("_heap", "fresh")
+    __slots__ = ("_compact_at", "_heap", "fresh")
 
     def __init__(self) -> None:
         self._heap: list[Key] = []
+        self._compact_at = HEAP_MIN
         # Nodes that were unlocked and may begin, or whose signal is there.
         self.fresh: dict[tuple[bytes, int], None] = {}
 
@@ -42,6 +47,13 @@ class Waits:
             return 0.0
         return self._heap[0][0] if self._heap else NEVER
 
+    def compact(self, runs: Container[bytes]) -> None:
+        """Forget what is due of runs that have ended, now and then."""
+        if len(self._heap) >= self._compact_at:
+            self._heap = [key for key in self._heap if key[1] in runs]
+            heapify(self._heap)
+            self._compact_at = max(HEAP_MIN, 2 * len(self._heap))
+
     def note_unlocked(self, run: Run, parent: int) -> None:
         """Look for nodes that may begin to wait, now that a parent of theirs has ended."""
         waits = run.graph.waits
@@ -50,7 +62,9 @@ class Waits:
                 self.note(run, child)
 
     def note_open(self, run: Run) -> None:
-        """Look at all waits of a run that was submitted or restored."""
+        """Look at all waits of a run that was submitted or restored, and at its deadline."""
+        if run.deadline < NEVER:
+            heappush(self._heap, (run.deadline, run.run_id, DEADLINE))
         for node in run.graph.waits:
             self.note(run, node)
 

@@ -355,6 +355,8 @@ export type Launch = {
   priority?: number;
   /** Cancel the rest of the run at the first failure. */
   fail_fast?: boolean;
+  /** Cancel the run if it has not ended after so many seconds; 0: never. */
+  deadline_s?: number;
   labels?: Record<string, unknown>;
   /** Channels that get a message when the run ends. */
   notify?: (string)[];
@@ -841,6 +843,15 @@ export type Runs = {
   databases_away: number;
 };
 
+/** A value for a node that waits for it; `true` or `false` answers an approval. */
+export type SentSignal = {
+  /** Name of the node. */
+  name: string;
+  /** JSON, as the type of the signal asks for. */
+  value?: unknown;
+  comment?: string;
+};
+
 /** Who calls. Attributes: access: Whether callers are verified at all. source: How the caller is known, such as `oidc` or `api_token`. sign_in: Path that a browser opens to sign in. */
 export type Session = {
   access: boolean;
@@ -916,6 +927,11 @@ export type StoredInput = {
 export type StoredPlan = {
   plan: string;
   workflow: string;
+};
+
+export type TakenSignal = {
+  run: string;
+  name: string;
 };
 
 export type Tested = {

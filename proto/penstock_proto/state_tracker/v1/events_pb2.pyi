@@ -156,7 +156,7 @@ class Successes(_message.Message):
     def __init__(self, node_steps: _Optional[_Iterable[int]] = ..., seq_steps: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RunOptions(_message.Message):
-    __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify")
+    __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify", "deadline_s")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +173,7 @@ class RunOptions(_message.Message):
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_VERSION_FIELD_NUMBER: _ClassVar[int]
     NOTIFY_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
     team: str
     pool: str
     priority: int
@@ -182,7 +183,8 @@ class RunOptions(_message.Message):
     workflow: str
     workflow_version: int
     notify: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., fail_fast: _Optional[bool] = ..., labels: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[int] = ..., notify: _Optional[_Iterable[str]] = ...) -> None: ...
+    deadline_s: float
+    def __init__(self, team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., fail_fast: _Optional[bool] = ..., labels: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[int] = ..., notify: _Optional[_Iterable[str]] = ..., deadline_s: _Optional[float] = ...) -> None: ...
 
 class ActionStarted(_message.Message):
     __slots__ = ("node", "item", "attempt", "grant", "worker")

@@ -495,7 +495,7 @@ class SnapshotResponse(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused")
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused", "deadline_in_s")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
@@ -511,6 +511,7 @@ class OpenRun(_message.Message):
     FAILURE_SEQ_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_IN_S_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     team: str
@@ -526,7 +527,8 @@ class OpenRun(_message.Message):
     failure_seq: int
     signals: _containers.RepeatedCompositeFieldContainer[_events_pb2.SignalReceived]
     paused: bool
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ...) -> None: ...
+    deadline_in_s: float
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ..., deadline_in_s: _Optional[float] = ...) -> None: ...
 
 class OpenNode(_message.Message):
     __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s", "looks_s")

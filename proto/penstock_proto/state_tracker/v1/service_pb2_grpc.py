@@ -252,7 +252,7 @@ class StateTrackerServiceServicer:
 
     def Signal(self, request, context):
         """Sends a signal, or answers a question, to the node of that name. The same id again: the same answer.
-        FAILED_PRECONDITION: the run has ended, or the signal was received before. INVALID_ARGUMENT: no node of that name
+        ABORTED: the run has ended, or the signal was received before. INVALID_ARGUMENT: no node of that name
         waits, or the value does not fit. PERMISSION_DENIED: an approval that names others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
