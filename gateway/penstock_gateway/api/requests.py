@@ -67,7 +67,7 @@ class Launch(GivenInputs):
         default=0,
         ge=0,
         le=WAIT_S_MAX,
-        description="Cancel the run if it has not ended after so many seconds; 0: never.",
+        description="Cancel the run if it has not ended after these seconds; 0: never.",
     )
     labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
     notify: list[Channel] = Field(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PORT_MAX = 65_535
 CORES_MAX = 1_000_000
 GPUS_MAX = 1_024
+UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def _cores(cpu: float | None) -> float | None:
@@ -111,6 +112,16 @@ WithLogs = Annotated[bool, typer.Option("--logs", help="Show what the operators 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]
 
 
+Deadline = Annotated[
+    str, typer.Option(metavar="TIME", help="Cancel the run if it has not ended within this time, such as 2h.")
+]
+
+
+def deadline_s(text: str) -> float:
+    """Return the seconds that `--deadline` was given; 0: no limit."""
+    return time_s("--deadline", text) if text else 0.0
+
+
 Static = Annotated[
     list[str] | None,
     typer.Option(
@@ -140,3 +151,18 @@ def pairs_of(option: str, words: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"invalid {option} {word!r}: expected NAME=VALUE")
         pairs[name] = value
     return pairs
+
+
+def time_s(option: str, text: str) -> float:
+    """Read a time such as 30d or 1.5h as seconds; raise BadParameter."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = text.strip()[len(number) :]
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9 or unit not in UNITS_S:
+        raise typer.BadParameter(
+            f"invalid {option} {text!r}: expected a number and one of {', '.join(UNITS_S)}, as in 30d"
+        )
+    return value * UNITS_S[unit]

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import exits, terminal
-from .options import Address, AsJson, Data
+from .options import Address, AsJson, Data, time_s
 from .show import call_with_client
 
 if TYPE_CHECKING:
     from ..client import AsyncClient, Collected
-
-UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def rm(
@@ -81,21 +79,6 @@ def gc(
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data)
-
-
-def time_s(option: str, text: str) -> float:
-    """Read a time such as 30d or 1.5h as seconds; raise BadParameter."""
-    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
-    unit = text.strip()[len(number) :]
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e9 or unit not in UNITS_S:
-        raise typer.BadParameter(
-            f"invalid {option} {text!r}: expected a number and one of {', '.join(UNITS_S)}, as in 30d"
-        )
-    return value * UNITS_S[unit]
 
 
 def _record(found: Collected, dry_run: bool) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, inputs, terminal
-from .options import Address, AsJson, Data, Notify, WithLogs, labels_of
+from .options import Address, AsJson, Data, Deadline, Notify, WithLogs, deadline_s, labels_of
 from .show import json_bytes_max, last_lines, program
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def run(
         typer.Option("--label", metavar="NAME=VALUE", help="Attach this label to the run; repeatable."),
     ] = None,
     notify: Notify = None,
-    deadline: Annotated[
-        str, typer.Option(metavar="TIME", help="Cancel the run if it has not ended within this time, such as 2h.")
-    ] = "",
+    deadline: Deadline = "",
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Give an input by its name, whatever it is; repeatable."),
@@ -86,10 +84,7 @@ def run(
     from ..client.registered import is_reference
 
     options = events_pb2.RunOptions(team=team, pool=pool, priority=priority, fail_fast=fail_fast, notify=notify)
-    if deadline:
-        from .removal import time_s
-
-        options.deadline_s = time_s("--deadline", deadline)
+    options.deadline_s = deadline_s(deadline)
     options.labels.update(labels_of(label or []))
     # What is wrong with a file is said before any service is asked.
     is_named = is_reference(target)

@@ -59,7 +59,7 @@ def up(
     from ..client.discovery import data_folder
     from ..declare.options import memory_bytes
     from . import background
-    from .removal import time_s
+    from .options import time_s
     from .stack import foreground
 
     folder = (data or data_folder()).absolute()

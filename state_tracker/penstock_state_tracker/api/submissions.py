@@ -318,7 +318,7 @@ def _check_request(request: api.SubmitRequest) -> None:
             f"at most {LABELS_MAX} and {OPTIONS_BYTES_MAX:,} are taken"
         )
     if not 0 <= options.deadline_s <= WAIT_S_MAX:  # also refuses NaN
-        raise BadRequest(f"invalid deadline of {options.deadline_s:g} s: expected 0 to {WAIT_S_MAX:g}; 0 is no limit")
+        raise BadRequest(f"invalid deadline of {options.deadline_s:g} s: expected 0 (without limit) to {WAIT_S_MAX:g}")
     if len(options.notify) > CHANNELS_MAX:
         raise BadRequest(f"at most {CHANNELS_MAX} channels can get a message about a run, not {len(options.notify)}")
     for channel in options.notify:

@@ -355,7 +355,7 @@ export type Launch = {
   priority?: number;
   /** Cancel the rest of the run at the first failure. */
   fail_fast?: boolean;
-  /** Cancel the run if it has not ended after so many seconds; 0: never. */
+  /** Cancel the run if it has not ended after these seconds; 0: never. */
   deadline_s?: number;
   labels?: Record<string, unknown>;
   /** Channels that get a message when the run ends. */
