@@ -1,5 +1,6 @@
 """The services as the gateway calls them: the Python client, on behalf of the callers of requests."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
@@ -10,6 +11,7 @@ from penstock.client.previews import shown_with_previews
 from penstock.client.run_id import parse_run_id
 from penstock.client.submission import Prepared, request
 from penstock.client.view import RunState
+from penstock.codecs.previews.tables import window
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.value.v1 import value_pb2
 
@@ -54,6 +56,13 @@ class Upstream(AsyncClient):
         """Return a look into each value that is not small JSON, as far as there is one."""
         show = await shown_with_previews(self._artifacts, values, 0)
         return [_preview(show(value)) for value in values]
+
+    async def rows(
+        self, value: value_pb2.Value, first: int, count: int, *, sort: str, descending: bool
+    ) -> dict[str, Any]:
+        """Return rows of a table; raise NotLooked."""
+        head = await self._artifacts.head(value)
+        return await asyncio.to_thread(window, value.codec, head, first, count, sort=sort, descending=descending)
 
 
 def _preview(shown: Any) -> dict[str, Any] | None:

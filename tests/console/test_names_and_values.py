@@ -69,3 +69,45 @@ def test_who_is_told_and_what_became_of_it(page: Page, programs: Programs) -> No
     page.get_by_role("button", name="Remove rule failures").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_text("No rule says who is told")).to_be_visible()
+
+
+def test_tables_are_paged_and_sorted_and_arrays_are_pictures(
+    page: Page, rest: httpx.Client, programs: Programs
+) -> None:
+    for name in ("tabled", "matrix"):
+        run = programs.launch(name)
+        programs.ended(run)
+        page.goto(f"/artifacts/{recorded_artifact(rest, run)['artifact']}")
+        if name == "tabled":
+            table = page.get_by_role("region", name="Table")
+            expect(page.get_by_text("Rows 1 to 25 of 300")).to_be_visible()
+            page.get_by_role("button", name="Rows after").click()
+            expect(table.get_by_role("row").nth(1)).to_contain_text("25")
+            for order in ("row 0000", "row 0299"):
+                table.get_by_role("button", name="name").click()
+                expect(table.get_by_role("row").nth(1)).to_contain_text(order)
+            expect(table.get_by_role("columnheader", name="name")).to_have_attribute("aria-sort", "descending")
+    expect(page.get_by_role("img", name=re.compile("Histogram from 0 to"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("Heat map from"))).to_be_visible()
+
+
+def test_a_chart_is_drawn_without_eval_and_loads_nothing(page: Page, rest: httpx.Client, programs: Programs) -> None:
+    chart = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "title": "Losses",
+        "data": {"values": [{"step": 1, "loss": 2}, {"step": 2, "loss": 1}]},
+        "transform": [{"calculate": "datum.loss * 2", "as": "twice"}],
+        "mark": "line",
+        "encoding": {"x": {"field": "step", "type": "quantitative"}, "y": {"field": "twice", "type": "quantitative"}},
+    }
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for data in (chart["data"], {"url": "/v1/runs"}):
+        run = programs.launch("echo", value={**chart, "data": data})
+        programs.ended(run)
+        page.goto(f"/runs/{run}?tab=values")
+        if data is chart["data"]:
+            expect(page.get_by_label("Losses").first).to_be_visible()
+            expect(page.locator("svg .mark-line path").first).to_be_attached()
+    expect(page.get_by_text("loads nothing").first).to_be_visible()
+    assert not [url for url in asked if url.endswith("/v1/runs")]

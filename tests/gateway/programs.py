@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from penstock import approval, operator, workflow
 
 
@@ -95,6 +97,26 @@ def fill(basket: Basket) -> list[Basket]:
 @workflow
 def filled(basket: Basket = Basket(3)) -> list[Basket]:
     return fill(basket)
+
+
+@operator(cpu=0.1, memory=0)
+def tabulate(rows: int) -> pd.DataFrame:
+    return pd.DataFrame({"n": range(rows), "name": [f"row {(7 * n) % rows:04}" for n in range(rows)]})
+
+
+@operator(cpu=0.1, memory=0)
+def fill_matrix(size: int) -> np.ndarray:
+    return np.arange(size * size).reshape(size, size)
+
+
+@workflow
+def matrix(size: int = 80) -> np.ndarray:
+    return fill_matrix(size)
+
+
+@workflow
+def tabled(rows: int = 300) -> pd.DataFrame:
+    return tabulate(rows)
 
 
 @workflow

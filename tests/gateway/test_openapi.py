@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 from penstock_gateway.api.context import ARTIFACT_EXAMPLE, PLAN_EXAMPLE, RUN_EXAMPLE
+from penstock_gateway.api.lineage import TABLE_EXAMPLE
 from penstock_gateway.api.registered_types import TYPE_EXAMPLE
 from penstock_gateway.app import make_app
 
@@ -96,11 +97,14 @@ def examples(rest: httpx.Client, programs: Programs) -> Examples:
     assert rest.post("/workflows/filled/versions", json=typed).status_code in (200, 201)
     # The history follows a little later.
     wait_for(lambda: rest.get(f"/artifacts/{artifact}/lineage").status_code == 200)
+    table = programs.ended(programs.launch("tabled"))["outputs"]["result"]["artifact"]
+    wait_for(lambda: rest.get(f"/artifacts/{table}/lineage").status_code == 200)
     return Examples(
         {
             RUN_EXAMPLE: run,
             PLAN_EXAMPLE: plan,
             ARTIFACT_EXAMPLE: artifact,
+            TABLE_EXAMPLE: table,
             RUN_EXAMPLE[:8]: run[:8],
             "greet": "double",
             "doubled": "documented",

@@ -37,6 +37,8 @@ DRAWINGS_MAX: Final = 64
 SIZES_MAX: Final = 10_000
 # Files that are taken at once: each is written to a disk of the gateway first.
 UPLOADS_MAX: Final = 16
+# Tables that are read at once, to page or sort them.
+TABLES_MAX: Final = 2
 
 
 class _Part(Convertor[str]):
@@ -85,6 +87,7 @@ class Context:
     begun: Remembered[Begun] = field(default_factory=lambda: Remembered[Begun](GRAPHS_MAX))
     sizes: Remembered[int] = field(default_factory=lambda: Remembered[int](SIZES_MAX))
     uploading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_MAX))
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TABLES_MAX))
     # Held by the one look at the deployment that goes on.
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -3,8 +3,9 @@
 import json
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from penstock.client.lineage import Artifact, Lineage, artifact_of
+from penstock.codecs.previews.looks import NotLooked
 from penstock_proto.history.v1 import service_pb2 as history
 from penstock_proto.value.v1.value_pb2 import Value
 from starlette.responses import Response
@@ -12,11 +13,18 @@ from starlette.responses import Response
 from ..edge.answers import answer, shown_time
 from ..edge.problems import Problem
 from . import lineage_models as models
-from .context import NAME_CHARS_MAX, NAME_PATTERN, RUN_PATTERN, ArtifactHash, Context, Here
+from .context import HASH_PATTERN, NAME_CHARS_MAX, NAME_PATTERN, RUN_PATTERN, ArtifactHash, Context, Here
 from .shown import artifact_href
 from .workflows import PAGE, PAGE_MAX, After
 
 NAMES_CHARS_MAX: Final = 300
+ROWS_MAX: Final = 200
+ROW_MAX: Final = 10**9
+
+TABLE_EXAMPLE: Final = "5d41402abc4b2a76b9719d911017c592ae2b1f3b6d1f3c1b1e3f0c2a9d8e7f60"
+TableHash = Annotated[
+    str, Path(description="SHA-256 of a table, in lower case.", pattern=HASH_PATTERN, examples=[TABLE_EXAMPLE])
+]
 
 router = APIRouter(prefix="/v1", tags=["artifacts"])
 
@@ -86,6 +94,25 @@ async def get_preview(here: Here, artifact: ArtifactHash) -> Response:
     _, one = await _found(here, artifact)
     (preview,) = await here.client.previews([value_of(one)])
     return answer({"artifact": artifact, "preview": preview})
+
+
+@router.get("/artifacts/{artifact}/rows", response_model=models.Rows)
+async def get_rows(
+    here: Here,
+    artifact: TableHash,
+    first: Annotated[int, Query(ge=0, le=ROW_MAX, description="Rows to leave out.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=ROWS_MAX)] = PAGE,
+    sort: Annotated[str, Query(max_length=NAMES_CHARS_MAX, pattern=NAME_PATTERN, description="A column.")] = "",
+    descending: bool = False,
+) -> Response:
+    """Get rows of a table of Arrow, pandas or polars, sorted by a column if one is named."""
+    _, one = await _found(here, artifact)
+    try:
+        async with here.reading:
+            found = await here.client.rows(value_of(one), first, limit, sort=sort, descending=descending)
+    except NotLooked as reason:
+        raise Problem("conflict", str(reason)) from None
+    return answer({"artifact": artifact, **found})
 
 
 def value_of(one: Artifact) -> Value:

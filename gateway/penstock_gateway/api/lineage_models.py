@@ -51,6 +51,21 @@ class Lineage(Body):
     more: bool = Field(description="There is more of it than this.")
 
 
+class Column(Body):
+    name: str
+    type: str
+
+
+class Rows(Body):
+    """Rows of a table."""
+
+    artifact: HashText
+    rows: int = Field(description="How many there are in all.")
+    count: int = Field(description="How many columns there are in all.")
+    columns: list[Column]
+    first: list[list[Any]] = Field(description="The cells of each row that was asked for.")
+
+
 class Preview(Body):
     artifact: HashText
     preview: dict[str, Any] | None = Field(description="Its `kind` says what else is in it.")

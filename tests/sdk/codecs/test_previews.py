@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+import polars as pl
 import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from hypothesis import given
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from penstock import Dataset, Metrics, Model, codecs
 from penstock.cli.previews import preview_lines
 from penstock.codecs.previews import Head, Preview, preview
+from penstock.codecs.previews.looks import NotLooked
+from penstock.codecs.previews.tables import window
 
 arrow: Any = pa
 
@@ -49,6 +52,36 @@ def test_arrays() -> None:
     found = shown(np.arange(12, dtype=np.float32).reshape(3, 4))
     assert found == {"kind": "array", "dtype": "float32", "shape": [3, 4], "first": [0, 1, 2, 3, 4, 5, 6, 7]}
     assert shown(np.array([np.nan, np.inf]))["first"] == ["nan", "inf"]
+
+
+def test_rows_of_a_table_in_any_order() -> None:
+    frame = pd.DataFrame({"n": [3, 1, 2], "t": ["c", "a", None]})
+    for value in (frame, pl.DataFrame({"n": [3, 1, 2], "t": ["c", "a", None]})):
+        encoded = codecs.encode(value, Any)
+        head = Head(memoryview(encoded.data), encoded.size_bytes)
+        found = window(encoded.codec, head, 1, 5)
+        assert (found["rows"], found["first"]) == (3, [[1, "a"], [2, None]])
+        assert window(encoded.codec, head, 0, 1, sort="n", descending=True)["first"] == [[3, "c"]]
+        assert window(encoded.codec, head, 9, 1)["first"] == []
+        for codec, cut, sort in (("numpy", 0, ""), (encoded.codec, 1, ""), (encoded.codec, 0, "none")):
+            with pytest.raises(NotLooked):
+                window(codec, Head(head.data, head.size_bytes + cut), 0, 1, sort=sort)
+
+
+def test_arrays_are_summed_up() -> None:
+    matrix = np.arange(5_000, dtype=np.float32).reshape(50, 100)
+    matrix[0, 0] = np.nan
+    found = shown(matrix)
+    assert (found["min"], found["max"], found["mean"], found["not_finite"]) == (1, 4_999, 2_500, 1)
+    assert sum(found["histogram"]["counts"]) == 4_999 and found["histogram"]["to"] == 4_999
+    assert (len(found["grid"]), len(found["grid"][0]), found["grid"][0][0]) == (48, 48, "nan")
+    assert found["grid"][-1][-1] == np.mean(matrix[48:, 97:])
+    columns_first = shown(np.asfortranarray(matrix))
+    assert columns_first["grid"] == found["grid"]
+    assert len(shown(np.ones((3, 4, 20), np.int8))["grid"]) == 4
+    assert "grid" not in shown(np.arange(100)) and "min" not in shown(np.full(100, np.nan))
+    assert "min" not in shown(np.arange(3_000_000)), "too large"
+    assert shown(np.array([np.finfo(float).max] * 100))["mean"] == "inf"
     assert shown(np.zeros((0, 3)))["first"] == [] and shown(np.full((), 1.5))["first"] == [1.5]
     assert shown(np.arange(10**6), cut_to=4096)["shape"] == [10**6]
     assert shown(np.array([(1, "a")], dtype=[("n", "i4"), ("t", "U3")]))["first"] == ["(1, 'a')"]

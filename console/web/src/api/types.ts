@@ -174,6 +174,11 @@ export type Channels = {
   channels: (Channel)[];
 };
 
+export type Column = {
+  name: string;
+  type: string;
+};
+
 export type ComparedInput = {
   name: string;
   values: (unknown)[];
@@ -762,6 +767,18 @@ export type Retried = {
 export type Retry = {
   ids?: (string)[];
   channel?: string;
+};
+
+/** Rows of a table. */
+export type Rows = {
+  artifact: string;
+  /** How many there are in all. */
+  rows: number;
+  /** How many columns there are in all. */
+  count: number;
+  columns: (Column)[];
+  /** The cells of each row that was asked for. */
+  first: ((unknown)[])[];
 };
 
 /** About which runs a channel gets messages; an empty workflow or team is any. */

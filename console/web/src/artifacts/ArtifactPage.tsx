@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import { get, part } from "../api/client";
 import type { Artifact, Lineage, Preview, Use } from "../api/types";
 import { type Fields, PreviewView } from "../run/Values";
+import { StoredTable } from "../run/Table";
 import { ago, bytes, className, counted, functionName, moment, shortId } from "../ui/format";
 import { Copied, Facts, Failed, Loading, Page, useNow } from "../ui/pieces";
 
@@ -43,7 +44,7 @@ export function ArtifactPage() {
       </section>
       <section className="panel" style={{ padding: 16 }}>
         <Text fw={600} component="h2" m={0} mb="sm">Preview</Text>
-        {preview.isPending ? <Loading what="the preview" height={80} /> : preview.isError ? <Failed error={preview.error} /> : preview.data.preview === null ? <Text size="sm" c="dimmed">There is no preview of it.</Text> : <PreviewView of={preview.data.preview as Fields} href={found.href} size={found.size_bytes} depth={0} />}
+        {preview.isPending ? <Loading what="the preview" height={80} /> : preview.isError ? <Failed error={preview.error} /> : preview.data.preview === null ? <Text size="sm" c="dimmed">There is no preview of it.</Text> : found.codec === "arrow" || found.codec === "polars" ? <StoredTable artifact={found.artifact} /> : <PreviewView of={preview.data.preview as Fields} href={found.href} codec={found.codec} size={found.size_bytes} depth={0} />}
       </section>
     </Page>
   );

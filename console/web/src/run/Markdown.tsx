@@ -41,7 +41,7 @@ export function Markdown({ text }: { text: string }) {
 }
 
 function drawn(block: string): ReactNode {
-  const lines = block.split("\n");
+  const lines = block.trimEnd().split("\n");
   const head = /^(#{1,4}) (.*)$/.exec(lines[0]);
   if (head && lines.length === 1) return <p style={{ fontWeight: 650, fontSize: 20 - 2 * head[1].length, margin: "10px 0 4px" }}>{inline(head[2])}</p>;
   if (lines[0].startsWith("```")) return <pre className="json">{lines.slice(1).filter((line) => !line.startsWith("```")).join("\n")}</pre>;

@@ -4,7 +4,10 @@ import { Link } from "@tanstack/react-router";
 import { Download } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { bytes, count, counted, figure } from "../ui/format";
+import { Chart, isChart } from "./Chart";
 import { Markdown, looksLikeMarkdown } from "./Markdown";
+import { Numbers, type Summed } from "./Numbers";
+import { cell, StoredTable } from "./Table";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type Fields = { [name: string]: Json };
@@ -12,6 +15,8 @@ export type Fields = { [name: string]: Json };
 const TEXT_MAX = 20_000;
 const ROWS_MAX = 50;
 const COLUMNS_MAX = 60;
+// Codecs of tables whose rows can be had in windows.
+const PAGED = ["arrow", "polars"];
 const IMAGE_BYTES_MAX = 20 * 2 ** 20;
 
 const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -19,6 +24,7 @@ const isStored = (value: unknown): value is Fields => isObject(value) && typeof 
 
 export function ShownValue({ value, depth = 0 }: { value: unknown; depth?: number }): ReactNode {
   if (isStored(value)) return <Stored value={value} depth={depth} />;
+  if (isChart(value)) return <Chart spec={value} />;
   if (isObject(value)) {
     const names = Object.keys(value);
     const numbers = isObject(value.numbers) && names.length === 1 ? value.numbers : undefined;
@@ -51,15 +57,15 @@ function Stored({ value, depth }: { value: Fields; depth: number }) {
         {typeof value.artifact === "string" && <Anchor component={Link} to={`/artifacts/${value.artifact}` as string} size="xs">Lineage</Anchor>}
         {href && <Anchor href={href} download size="xs"><Group gap={4} wrap="nowrap" component="span"><Download size={12} aria-hidden />Download</Group></Anchor>}
       </Group>
-      {isObject(value.preview) && <PreviewView of={value.preview} href={href} size={Number(value.size_bytes)} depth={depth} />}
+      {isObject(value.preview) && <PreviewView of={value.preview} href={href} codec={String(value.codec)} size={Number(value.size_bytes)} depth={depth} />}
     </Stack>
   );
 }
 
-export function PreviewView({ of, href, size, depth }: { of: Fields; href?: string; size: number; depth: number }): ReactNode {
+export function PreviewView({ of, href, codec = "", size, depth }: { of: Fields; href?: string; codec?: string; size: number; depth: number }): ReactNode {
   switch (of.kind) {
     case "table":
-      return <Table of={of} />;
+      return <Table of={of} artifact={PAGED.includes(codec) ? href?.split("/").at(-1) : undefined} />;
     case "json":
       if ("value" in of) return <ShownValue value={of.value} depth={depth + 1} />;
       return <ShownValue value={of.text ?? of.first} depth={depth + 1} />;
@@ -68,6 +74,7 @@ export function PreviewView({ of, href, size, depth }: { of: Fields; href?: stri
     case "list":
       return <Container of={of} depth={depth} />;
     case "array":
+      if ("min" in of) return <Numbers of={of as unknown as Summed} />;
       return <Lines of={[`${String(of.dtype)} [${(of.shape as Json[])?.join(" × ")}]`, JSON.stringify(of.first)]} />;
     case "tensor":
     case "tensors":
@@ -116,8 +123,6 @@ function Metrics({ numbers }: { numbers: Fields }) {
   );
 }
 
-const cell = (value: Json | undefined): string => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : typeof value === "number" && !Number.isInteger(value) ? figure(value) : String(value));
-
 function Grid({ heads, rows, note }: { heads: { name: string; type?: string }[]; rows: (Json | undefined)[][]; note: string }) {
   const [all, setAll] = useState(false);
   const shown = rows.slice(0, all ? ROWS_MAX : 10);
@@ -126,7 +131,7 @@ function Grid({ heads, rows, note }: { heads: { name: string; type?: string }[];
     <div>
       <div style={{ overflowX: "auto" }} tabIndex={0} role="region" aria-label="Table">
         <table className="value-table">
-          <thead><tr>{columns.map((head) => <th key={head.name} scope="col" title={head.name}>{head.name}{head.type && <small>{head.type}</small>}</th>)}</tr></thead>
+          <thead><tr>{columns.map((head, at) => <th key={head.name} scope="col" title={head.name} className={shown.some((row) => typeof row[at] === "number") ? "number" : ""}>{head.name}{head.type && <small>{head.type}</small>}</th>)}</tr></thead>
           <tbody>
             {shown.map((row, index) => <tr key={index}>{columns.map((head, at) => <td key={head.name} className={typeof row[at] === "number" ? "number" : ""} title={cell(row[at])}>{cell(row[at])}</td>)}</tr>)}
           </tbody>
@@ -140,11 +145,19 @@ function Grid({ heads, rows, note }: { heads: { name: string; type?: string }[];
   );
 }
 
-function Table({ of }: { of: Fields }) {
+function Table({ of, artifact }: { of: Fields; artifact?: string }) {
+  const [isWhole, setIsWhole] = useState(false);
+  if (artifact && isWhole) return <StoredTable artifact={artifact} />;
   const columns = (of.columns as { name: string; type: string }[]) ?? [];
   const first = (of.first as Json[]) ?? [];
   const rows = first.map((row) => (Array.isArray(row) ? row : columns.map((column) => (row as Fields)?.[column.name])));
-  return <Grid heads={columns} rows={rows} note={of.rows === null ? "more rows follow" : counted(Number(of.rows), "row")} />;
+  const note = of.rows === null ? "more rows follow" : counted(Number(of.rows), "row");
+  return (
+    <>
+      <Grid heads={columns} rows={rows} note={note} />
+      {artifact && first.length > 0 && <div><Anchor component="button" type="button" size="xs" onClick={() => setIsWhole(true)}>Page and sort all rows</Anchor></div>}
+    </>
+  );
 }
 
 function Columns({ columns }: { columns: { [name: string]: Json[] } }) {

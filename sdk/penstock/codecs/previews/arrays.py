@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 from ..numpy_array import HEADER_BYTES_MAX
@@ -10,6 +11,11 @@ from ..torch_tensors import KEY, SIZE_BYTES, TENSOR
 from .looks import Head, NotLooked, shortened
 
 VALUES_MAX = 8
+# Of fewer values there is nothing to sum up.
+SUMMED_UP_MIN = 64
+SUMMED_UP_BYTES_MAX = 16 << 20
+BINS = 32
+GRID_MAX = 48  # cells on a side
 TENSORS_MAX = 50
 TORCH_HEADER_BYTES_MAX = 8 << 20
 
@@ -22,14 +28,52 @@ def numpy_array(head: Head) -> dict[str, Any]:
     file = io.BytesIO(head.data[:HEADER_BYTES_MAX])
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(file, max_header_size=HEADER_BYTES_MAX)
+    shape, is_fortran, dtype = read(file, max_header_size=HEADER_BYTES_MAX)
     shown: dict[str, Any] = {"kind": "array", "dtype": str(dtype), "shape": list(shape), "first": []}
     if dtype.hasobject:
         raise NotLooked(f"an array of {dtype} holds Python objects, which cannot be shown")
     count = min(VALUES_MAX, math.prod(shape)) if dtype.itemsize else 0
     data = head.data[file.tell() : file.tell() + count * dtype.itemsize]
     shown["first"] = [shortened(each) for each in numpy.frombuffer(bytes(data), dtype).tolist()]
+    size_bytes = math.prod(shape) * dtype.itemsize
+    is_at_hand = file.tell() + size_bytes <= len(head.data) and size_bytes <= SUMMED_UP_BYTES_MAX
+    if dtype.kind in "iufb" and math.prod(shape) >= SUMMED_UP_MIN and is_at_hand:
+        values = numpy.frombuffer(head.data, dtype, math.prod(shape), file.tell())
+        shown |= _summed_up(values.reshape(shape, order="F" if is_fortran else "C"))
     return shown
+
+
+def _summed_up(values: Any) -> dict[str, Any]:
+    """Extremes, mean, a histogram, and of a matrix its cells, each the mean of a block; of more axes, the first one."""
+    import numpy
+
+    floats = values.astype(numpy.float64)
+    finite = floats[numpy.isfinite(floats)]
+    if not finite.size:
+        return {}
+    with numpy.errstate(all="ignore"):
+        found: dict[str, Any] = {
+            "min": float(finite.min()),
+            "max": float(finite.max()),
+            "mean": shortened(float(finite.mean())),
+            "not_finite": int(floats.size - finite.size),
+        }
+        with suppress(ValueError):  # the range of the numbers is too wide, or too narrow, to be cut in parts
+            counts, edges = numpy.histogram(finite, BINS)
+            found["histogram"] = {"from": float(edges[0]), "to": float(edges[-1]), "counts": counts.tolist()}
+        while floats.ndim > 2:
+            floats = floats[0]
+        if floats.ndim == 2 and min(floats.shape) > 1:
+            found["grid"] = [[shortened(each) for each in row] for row in _blocks(floats).tolist()]
+    return found
+
+
+def _blocks(matrix: Any) -> Any:
+    import numpy
+
+    rows, columns = (numpy.linspace(0, size, min(size, GRID_MAX) + 1).astype(int) for size in matrix.shape)
+    sums = numpy.add.reduceat(numpy.add.reduceat(matrix, rows[:-1], 0), columns[:-1], 1)
+    return sums / (numpy.diff(rows)[:, None] * numpy.diff(columns))
 
 
 def numpy_scalar(head: Head) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from typing import Any, cast
 
 from ..frames import CELL_JSON
-from .looks import Head, shortened
+from .looks import Head, NotLooked, shortened
 
 ROWS_MAX = 5
+# A window of rows is read from tables up to this size.
+TABLE_BYTES_MAX = 256 << 20
 COLUMNS_MAX = 50
 CELLS_BYTES_MAX = 1 << 20  # of one column of the rows that are shown
 
@@ -45,8 +47,40 @@ def _walk(library: Any, reader: Any) -> tuple[Any, int | None]:
     return first, rows
 
 
-def _first(column: Any) -> list[Any]:
-    cells = column.slice(0, ROWS_MAX)
+def window(
+    codec: str, head: Head, first: int, count: int, *, sort: str = "", descending: bool = False
+) -> dict[str, Any]:
+    """Return rows of a table from the first one on, sorted by a column if one is named; raise NotLooked."""
+    import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
+    import pyarrow.compute as compute  # pyright: ignore[reportMissingTypeStubs]
+
+    library = cast(Any, pa)
+    if codec not in ("arrow", "polars"):
+        raise NotLooked(f"a value of codec {codec!r} has no rows")
+    if not head.is_whole or head.size_bytes > TABLE_BYTES_MAX:
+        raise NotLooked("the table is too large to be read here; download it")
+    try:
+        with library.ipc.open_stream(library.py_buffer(head.data[codec == "polars" :])) as reader:
+            table = reader.read_all()
+        if sort:
+            order = cast(Any, compute).sort_indices(table, [(sort, "descending" if descending else "ascending")])
+            rows = table.take(order.slice(first, count))
+        else:
+            rows = table.slice(first, count)
+        columns = [_first(column, count) for column in rows.columns[:COLUMNS_MAX]]
+    except (library.ArrowException, OSError) as error:
+        raise NotLooked(f"its rows cannot be read: {error}"[:500]) from None
+    fields = [{"name": field.name, "type": str(field.type)} for field in table.schema]
+    return {
+        "rows": table.num_rows,
+        "count": len(fields),
+        "columns": fields[:COLUMNS_MAX],
+        "first": [list(row) for row in zip(*columns, strict=True)],
+    }
+
+
+def _first(column: Any, count: int = ROWS_MAX) -> list[Any]:
+    cells = column.slice(0, count)
     if cells.nbytes > CELLS_BYTES_MAX:
         return ["…"] * len(cells)
     cells.validate(full=True)  # the bytes come from others, and Arrow trusts what it reads
