@@ -60,8 +60,8 @@ class Rows(Body):
     """Rows of a table."""
 
     artifact: HashText
-    rows: int = Field(description="How many there are in all.")
-    count: int = Field(description="How many columns there are in all.")
+    rows: int = Field(description="Number of all rows.")
+    count: int = Field(description="Number of all columns.")
     columns: list[Column]
     first: list[list[Any]] = Field(description="The cells of each row that was asked for.")
 

@@ -772,9 +772,9 @@ export type Retry = {
 /** Rows of a table. */
 export type Rows = {
   artifact: string;
-  /** How many there are in all. */
+  /** Number of all rows. */
   rows: number;
-  /** How many columns there are in all. */
+  /** Number of all columns. */
   count: number;
   columns: (Column)[];
   /** The cells of each row that was asked for. */

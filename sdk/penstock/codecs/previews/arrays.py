@@ -4,7 +4,7 @@ import io
 import json
 import math
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from ..numpy_array import HEADER_BYTES_MAX
 from ..torch_tensors import KEY, SIZE_BYTES, TENSOR
@@ -71,9 +71,10 @@ def _summed_up(values: Any) -> dict[str, Any]:
 def _blocks(matrix: Any) -> Any:
     import numpy
 
-    rows, columns = (numpy.linspace(0, size, min(size, GRID_MAX) + 1).astype(int) for size in matrix.shape)
-    sums = numpy.add.reduceat(numpy.add.reduceat(matrix, rows[:-1], 0), columns[:-1], 1)
-    return sums / (numpy.diff(rows)[:, None] * numpy.diff(columns))
+    library = cast(Any, numpy)
+    rows, columns = (library.linspace(0, size, min(size, GRID_MAX) + 1).astype(int) for size in matrix.shape)
+    sums = library.add.reduceat(library.add.reduceat(matrix, rows[:-1], 0), columns[:-1], 1)
+    return sums / (library.diff(rows)[:, None] * library.diff(columns))
 
 
 def numpy_scalar(head: Head) -> dict[str, Any]:

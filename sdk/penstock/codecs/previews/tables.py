@@ -63,6 +63,7 @@ def window(
         with library.ipc.open_stream(library.py_buffer(head.data[codec == "polars" :])) as reader:
             table = reader.read_all()
         if sort:
+            table = _sortable(library, table)
             order = cast(Any, compute).sort_indices(table, [(sort, "descending" if descending else "ascending")])
             rows = table.take(order.slice(first, count))
         else:
@@ -77,6 +78,12 @@ def window(
         "columns": fields[:COLUMNS_MAX],
         "first": [list(row) for row in zip(*columns, strict=True)],
     }
+
+
+def _sortable(library: Any, table: Any) -> Any:
+    """A table without views of text, as polars writes it: Arrow does not sort these."""
+    plain = {"string_view": library.large_string(), "binary_view": library.large_binary()}
+    return table.cast(library.schema([(each.name, plain.get(str(each.type), each.type)) for each in table.schema]))
 
 
 def _first(column: Any, count: int = ROWS_MAX) -> list[Any]:
