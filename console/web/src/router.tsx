@@ -30,9 +30,10 @@ const artifact = createRoute({ getParentRoute: () => root, path: "/artifacts/$ar
 const types = createRoute({ getParentRoute: () => root, path: "/types", component: lazyRouteComponent(() => import("./types/TypesPage"), "TypesPage") });
 const type = createRoute({ getParentRoute: () => root, path: "/types/$name", component: lazyRouteComponent(() => import("./types/TypePage"), "TypePage") });
 const notifications = createRoute({ getParentRoute: () => root, path: "/notifications", component: lazyRouteComponent(() => import("./notifications/NotificationsPage"), "NotificationsPage") });
+const access = createRoute({ getParentRoute: () => root, path: "/access", component: lazyRouteComponent(() => import("./access/AccessPage"), "AccessPage") });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run, workflows, workflow, launch, compare, pools, health, artifacts, artifact, types, type, notifications]),
+  routeTree: root.addChildren([home, runs, run, workflows, workflow, launch, compare, pools, health, artifacts, artifact, types, type, notifications, access]),
   parseSearch,
   stringifySearch,
   defaultPreload: false,

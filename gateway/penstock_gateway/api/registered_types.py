@@ -14,7 +14,7 @@ from .context import NAME_CHARS_MAX, NAME_PATTERN, Context, Here
 from .workflows import PAGE, PAGE_MAX, After
 
 VERSIONS_MAX: Final = 5
-TYPE_CHARS_MAX: Final = 500
+TYPE_CHARS_MAX: Final = 255
 TYPE_EXAMPLE: Final = "shop.Basket"
 
 router = APIRouter(prefix="/v1", tags=["types"])

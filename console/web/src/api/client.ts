@@ -83,18 +83,18 @@ export async function getStream(path: string, query: Query, signal: AbortSignal)
 /** No page of another site can add it: with a session, requests that change something need it. */
 export const OURS = { "Penstock-Csrf": "1" };
 
-export async function remove(path: string): Promise<void> {
-  await send(pathOf(path), { method: "DELETE", headers: OURS });
+export async function remove(path: string, query: Query = {}): Promise<void> {
+  await send(pathOf(path, query), { method: "DELETE", headers: OURS });
 }
 
-const sent = async <T>(method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> => {
+const sent = async <T>(method: string, path: string, body: unknown, headers: Record<string, string> = {}, query: Query = {}): Promise<T> => {
   const request = { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...OURS, ...headers } };
-  return (await (await send(pathOf(path), request)).json()) as T;
+  return (await (await send(pathOf(path, query), request)).json()) as T;
 };
 
 export const post = <T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> => sent<T>("POST", path, body, headers);
 
-export const put = <T>(path: string, body: unknown): Promise<T> => sent<T>("PUT", path, body);
+export const put = <T>(path: string, body: unknown, query: Query = {}): Promise<T> => sent<T>("PUT", path, body, {}, query);
 
 /** A part of a path, from any text. */
 export const part = (text: string): string => encodeURIComponent(text);

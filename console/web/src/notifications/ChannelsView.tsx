@@ -6,7 +6,7 @@ import { useState } from "react";
 import { part, post, put } from "../api/client";
 import type { Channel, PutChannel, Tested } from "../api/types";
 import { Empty, Failed } from "../ui/pieces";
-import { RemoveButton } from "./RemoveButton";
+import { RemoveButton } from "../ui/RemoveButton";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 type Target = "webhook" | "email" | "slack" | "apprise";

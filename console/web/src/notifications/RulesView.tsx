@@ -7,7 +7,7 @@ import type { Channel, PutRule, Rule } from "../api/types";
 import { Empty, Failed } from "../ui/pieces";
 import { StateWord } from "../ui/states";
 import type { State } from "../ui/theme";
-import { RemoveButton } from "./RemoveButton";
+import { RemoveButton } from "../ui/RemoveButton";
 
 const KINDS = ["succeeded", "failed", "cancelled"] as const;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;

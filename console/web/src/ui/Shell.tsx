@@ -2,7 +2,7 @@ import { ActionIcon, AppShell, Burger, Button, Group, Text, Tooltip, useMantineC
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { Activity, Bell, GitCompareArrows, HeartPulse, Moon, Package, Play, Server, Shapes, Sun, Workflow } from "lucide-react";
+import { Activity, Bell, GitCompareArrows, HeartPulse, KeyRound, Moon, Package, Play, Server, Shapes, Sun, Workflow } from "lucide-react";
 import { useEffect } from "react";
 import { get, remove } from "../api/client";
 import type { Info, Session } from "../api/types";
@@ -17,19 +17,22 @@ const PAGES = [
   { to: "/types", word: "Types", Icon: Shapes, key: "t" },
   { to: "/notifications", word: "Notifications", Icon: Bell, key: "n" },
   { to: "/pools", word: "Workers", Icon: Server, key: "p" },
+  { to: "/access", word: "Access", Icon: KeyRound, key: "u" },
   { to: "/health", word: "Health", Icon: HeartPulse, key: "h" },
 ] as const;
 
+const useSession = () => useQuery({ queryKey: ["session"], queryFn: () => get<Session>("/session"), staleTime: 60_000 });
+
 /** Who is signed in; where to sign in, if nobody is and somebody must. */
 function Who({ path }: { path: string }) {
-  const session = useQuery({ queryKey: ["session"], queryFn: () => get<Session>("/session"), staleTime: 60_000 });
+  const session = useSession();
   const leave = useMutation({ mutationFn: () => remove("/session"), onSuccess: () => window.location.reload() });
   const found = session.data;
   if (!found?.access) return null;
   if (!found.signed_in) return found.sign_in ? <Button component="a" size="xs" href={`${found.sign_in}?return=${encodeURIComponent(path)}`}>Sign in</Button> : null;
   return (
     <Group gap="xs" wrap="nowrap">
-      <Text size="sm" className="cut" maw={220} title={found.teams.map((one) => `${one.team}: ${one.role}`).join(", ")}>{found.name ?? found.subject}</Text>
+      <Link to={"/access" as string} className="plain cut" title={found.teams.map((one) => `${one.team}: ${one.role}`).join(", ")}><Text size="sm" className="cut" maw={220}>{found.name ?? found.subject}</Text></Link>
       {["oidc", "api_token"].includes(found.source ?? "") && <Button size="compact-xs" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>Sign out</Button>}
     </Group>
   );
@@ -42,6 +45,8 @@ export function Shell() {
   const navigate = useNavigate();
   const { pathname, href } = useLocation();
   const info = useQuery({ queryKey: ["info"], queryFn: () => get<Info>("/info"), staleTime: 600_000 });
+  const session = useSession();
+  const pages = PAGES.filter(({ to }) => to !== "/access" || session.data?.access);
   useEffect(close, [pathname, close]);
   useHotkeys(PAGES.map(({ to, key }) => [`alt+${key}`, () => void navigate({ to: to as string })]));
 
@@ -71,7 +76,7 @@ export function Shell() {
       </AppShell.Header>
       <AppShell.Navbar p="sm" style={{ background: "var(--panel)" }}>
         <AppShell.Section grow component="nav" aria-label="Pages">
-          {PAGES.map(({ to, word, Icon, key }) => (
+          {pages.map(({ to, word, Icon, key }) => (
             <Link key={to} to={to as string} className="nav-link" activeOptions={{ includeSearch: false }} title={`Alt+${key.toUpperCase()}`}>
               <Icon size={17} aria-hidden /> {word}
             </Link>
