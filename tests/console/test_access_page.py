@@ -50,7 +50,7 @@ def test_an_admin_gives_roles_and_tokens_and_a_member_sees_less(browser: Browser
         page.get_by_role("tab", name="Tokens").click()
         page.get_by_role("button", name="Create a token").click()
         page.get_by_role("textbox", name="Name").fill("nightly")
-        page.get_by_role("textbox", name="At most this role").click()
+        page.get_by_role("combobox", name="At most this role").click()
         page.get_by_role("option", name="viewer").click()
         page.get_by_role("button", name="Create", exact=True).click()
         secret = page.get_by_test_id("secret").inner_text()

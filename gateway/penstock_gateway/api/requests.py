@@ -129,7 +129,9 @@ class RunFilter(Body):
     states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], min_length=1, max_length=2)
     name: Name = Field(default="", min_length=1, description="Name in the registry.")
     user: Name = Field(default="", min_length=1)
-    labels: dict[Name, Name] = Field(default_factory=dict[Any, Any], min_length=1, max_length=16)
+    labels: dict[Name, Name] = Field(
+        default_factory=dict[Any, Any], min_length=1, max_length=16, json_schema_extra={"additionalProperties": False}
+    )
     q: Name = Field(default="", min_length=1, description="Part of either name, in any case.")
 
     @model_validator(mode="after")
