@@ -1,6 +1,8 @@
 """The console's pages about what runs leave behind: artifacts with their lineage, types, notifications."""
 
 import re
+from pathlib import Path
+from textwrap import dedent
 
 import httpx
 from playwright.sync_api import Page, expect
@@ -8,8 +10,13 @@ from playwright.sync_api import Page, expect
 from tests.console.conftest import SHOWN_MS
 from tests.console.test_browser import deploy, recorded_artifact
 from tests.gateway.programs import Programs
+from tests.system.conftest import Served
 
 expect.set_options(timeout=SHOWN_MS)
+ROOT = Path(__file__).parent.parent.parent
+PLUGINS = (ROOT / "docs/plugins.md").read_text()
+EXAMPLE = ROOT / "examples/renderer.py"
+ATTACK = "<p>text of the frame</p><script>parent.alert(1)</script><img src=x onerror=parent.alert(2)>"
 
 
 def test_from_a_run_to_an_artifact_and_to_who_made_and_used_it(
@@ -111,3 +118,39 @@ def test_a_chart_is_drawn_without_eval_and_loads_nothing(page: Page, rest: httpx
             expect(page.locator("svg .mark-line path").first).to_be_attached()
     expect(page.get_by_text("loads nothing").first).to_be_visible()
     assert not [url for url in asked if url.endswith("/v1/runs")]
+
+
+def test_a_team_writes_a_view_of_its_tables(
+    page: Page, rest: httpx.Client, programs: Programs, rest_stack: Served, tmp_path: Path, complaints: list[str]
+) -> None:
+    """The example of docs/plugins.md, deployed and pressed; then one that writes HTML, which runs nothing."""
+    (example,) = re.findall(r"```python\n(.*?)```", PLUGINS, re.DOTALL)
+    (tmp_path / "documented.py").write_text(dedent(example))
+    bad = EXAMPLE.read_text().replace("rendering.vega_lite(", f"rendering.html({ATTACK!r}) or str(")
+    (tmp_path / "attack.py").write_text(bad)
+    for name, file in (
+        ("documented", tmp_path / "documented.py"),
+        ("drawn", EXAMPLE),
+        ("attack", tmp_path / "attack.py"),
+    ):
+        done = rest_stack.cli("deploy", str(file), "--name", f"render.{name}", "--team", "search")
+        assert done.code == 0, done.err
+    run = programs.launch("tabled", rows=41)
+    programs.ended(run)
+    page.goto(f"/artifacts/{recorded_artifact(rest, run)['artifact']}")
+    views = page.get_by_role("region", name="Views")
+    views.get_by_role("button", name="documented").click()
+    expect(views).to_contain_text("41 rows")
+    views.get_by_role("button", name="drawn").click()
+    expect(views.locator("svg .mark-rect path").first).to_be_attached()
+    views.get_by_role("button", name="attack").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_text("text of the frame")).to_be_visible()
+    assert page.locator("iframe").get_attribute("sandbox") == ""
+    assert not [one for one in complaints if one.startswith(("dialog", "exception"))]
+    complaints.clear()  # the browser says what it did not run
+    known = rest.get("/runs", params={"label": "view:render.documented"}).json()["runs"]
+    page.reload()
+    views.get_by_role("button", name="documented").click()
+    expect(views).to_contain_text("41 rows")
+    assert len(known) == len(rest.get("/runs", params={"label": "view:render.documented"}).json()["runs"]) == 1

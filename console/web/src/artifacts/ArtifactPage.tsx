@@ -8,6 +8,7 @@ import type { Artifact, Lineage, Preview, Use } from "../api/types";
 import { type Fields, PreviewView } from "../run/Values";
 import { StoredTable } from "../run/Table";
 import { ago, bytes, className, counted, functionName, moment, shortId } from "../ui/format";
+import { Views } from "./Views";
 import { Copied, Facts, Failed, Loading, Page, useNow } from "../ui/pieces";
 
 const SHOWN_MAX = 50;
@@ -46,6 +47,7 @@ export function ArtifactPage() {
         <Text fw={600} component="h2" m={0} mb="sm">Preview</Text>
         {preview.isPending ? <Loading what="the preview" height={80} /> : preview.isError ? <Failed error={preview.error} /> : preview.data.preview === null ? <Text size="sm" c="dimmed">There is no preview of it.</Text> : found.codec === "arrow" || found.codec === "polars" ? <StoredTable artifact={found.artifact} /> : <PreviewView of={preview.data.preview as Fields} href={found.href} codec={found.codec} size={found.size_bytes} depth={0} />}
       </section>
+      <Views of={found} />
     </Page>
   );
 }

@@ -8,6 +8,8 @@ const SPEC_CHARS_MAX = 4 * 2 ** 20;
 
 export const isChart = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && SCHEMA.test(String((value as Record<string, unknown>).$schema));
 
+// As wide as its place; what is put together from several charts has widths of its own.
+const FITTED = { width: "container", autosize: { type: "fit-x", contains: "padding" } };
 const LOADS_NOTHING = "a chart has its data within it, and loads nothing";
 
 /** Says on the page what went wrong, instead of in the browser's console. */
@@ -29,7 +31,7 @@ export function Chart({ spec }: { spec: Record<string, unknown> }) {
       const ink = dark ? "#c9d1d9" : "#24292f";
       const axis = { labelColor: ink, titleColor: ink, gridColor: dark ? "#363b42" : "#dfe3e8", domainColor: ink, tickColor: ink };
       const config = { background: "transparent", axis, legend: { labelColor: ink, titleColor: ink }, title: { color: ink }, view: { stroke: dark ? "#363b42" : "#dfe3e8" }, font: "system-ui, sans-serif" };
-      const compiled = lite.compile({ width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec } as never, { config: config as never }).spec;
+      const compiled = lite.compile({ ...("mark" in spec || "layer" in spec ? FITTED : {}), ...spec } as never, { config: config as never }).spec;
       const refused = () => { setProblem(LOADS_NOTHING); return Promise.reject(new Error(LOADS_NOTHING)); };
       if (isGone || !place.current) return;
       const loader = { load: refused, sanitize: refused, http: refused, file: refused } as never;
