@@ -19,6 +19,8 @@ from .runs import RunInfo
 
 # Runs that are removed at the same time, and whose logs are in one call.
 AT_ONCE = 8
+# How a refusal says that a fork has outputs of the run.
+REFERRED = "uses outputs of run"
 LOGS_AT_ONCE = 1_000
 # Artifacts so young stay, since a run may be about to refer to them; open runs also have results not recorded yet.
 GRACE_S = 3600.0
@@ -58,42 +60,71 @@ async def collect(
     """Remove the chosen of the known runs, and then all artifacts that no run refers to."""
     if grace_s is None:
         grace_s = GRACE_S if all(run.state.ended for run in known) else GRACE_OPEN_RUNS_S
-    logs_bytes = 0 if dry_run else await remove(connection, [run.id for run in chosen])
+    wanted = [run.id for run in chosen]
+    logs_bytes, kept = (0, {}) if dry_run else await _remove(connection, wanted)
     swept = await sweep(connection, grace_s, dry_run=dry_run)
     return Collected(
-        runs=[run.id for run in chosen],
+        runs=[run_id for run_id in wanted if run_id not in kept],
         logs_bytes=logs_bytes,
         artifacts=swept.removed,
         artifacts_bytes=swept.removed_bytes,
-        kept_runs=len(known) - len(chosen),
+        kept_runs=len(known) - len(chosen) + len(kept),
         kept_artifacts_bytes=swept.kept_bytes,
         grace_s=grace_s,
     )
 
 
 async def remove(connection: Connection, runs: Sequence[uuid.UUID]) -> int:
-    """Remove ended runs with the logs of their operators; return the bytes of the logs. Safe to repeat."""
+    """Remove ended runs with the logs of their operators; return the bytes of the logs. Safe to repeat.
+
+    Raises what one is refused for, after the others.
+    """
+    removed_bytes, kept = await _remove(connection, runs)
+    for error in kept.values():
+        raise error
+    return removed_bytes
+
+
+async def _remove(connection: Connection, runs: Sequence[uuid.UUID]) -> tuple[int, dict[uuid.UUID, Refused]]:
+    """Remove runs, forks before what they are forked from; return the bytes of logs, and those with forks that stay."""
     removed = 0
+    kept: dict[uuid.UUID, Refused] = {}
     retry = await connection.retry("artifact_store")
+    newest_first = sorted(runs, reverse=True)
     for at in range(0, len(runs), LOGS_AT_ONCE):
-        some = runs[at : at + LOGS_AT_ONCE]
-        waiting = asyncio.Semaphore(AT_ONCE)
-
-        async def one(run_id: uuid.UUID, waiting: asyncio.Semaphore = waiting) -> None:
-            async with waiting:
-                try:
-                    await connection.call(
-                        "state_tracker", "RemoveRun", service_pb2.RemoveRunRequest(run_id=run_id.bytes)
-                    )
-                except Refused as error:
-                    raise not_found(error, str(run_id)) from None
-
-        await asyncio.gather(*map(one, some))
+        some = newest_first[at : at + LOGS_AT_ONCE]
+        left: Sequence[uuid.UUID] = some
+        while left:
+            refused = await _remove_some(connection, left)
+            if len(refused) == len(left):
+                kept |= refused
+                break
+            left = list(refused)
         # After that: a run that is shown has its logs. If this is cut off, the same call is made again.
-        request = artifact_pb2.RemoveLogsRequest(run_ids=[run_id.bytes for run_id in some])
-        answer: Any = await connection.call("artifact_store", "RemoveLogs", request, retry=retry)
+        gone = [run_id.bytes for run_id in some if run_id not in kept]
+        answer: Any = await connection.call(
+            "artifact_store", "RemoveLogs", artifact_pb2.RemoveLogsRequest(run_ids=gone), retry=retry
+        )
         removed += answer.removed_bytes
-    return removed
+    return removed, kept
+
+
+async def _remove_some(connection: Connection, runs: Sequence[uuid.UUID]) -> dict[uuid.UUID, Refused]:
+    """Remove runs; return those that have forks."""
+    waiting = asyncio.Semaphore(AT_ONCE)
+    referred: dict[uuid.UUID, Refused] = {}
+
+    async def one(run_id: uuid.UUID) -> None:
+        async with waiting:
+            try:
+                await connection.call("state_tracker", "RemoveRun", service_pb2.RemoveRunRequest(run_id=run_id.bytes))
+            except Refused as error:
+                if error.code != "FAILED_PRECONDITION" or REFERRED not in error.details:
+                    raise not_found(error, str(run_id)) from None
+                referred[run_id] = error
+
+    await asyncio.gather(*map(one, runs))
+    return referred
 
 
 async def sweep(connection: Connection, grace_s: float, *, dry_run: bool) -> artifact_pb2.SweepResponse:
