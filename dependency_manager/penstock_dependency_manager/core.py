@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from penstock_plan.graph import PlanGraph
+from penstock_plan.graph import TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.growth import GrownGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
@@ -127,6 +128,8 @@ class Graph:
             case "nodes_skipped":
                 for node in event.nodes_skipped.nodes:
                     run.pending.pop(node, None)
+                if run.graph.has_control:
+                    self._go_on_without(run, event.nodes_skipped, out)
             case "run_ended":
                 if run.is_paused:
                     _write_hold(run, out.add().hold, is_held=False)
@@ -145,7 +148,7 @@ class Graph:
             run.take_over(unpacked(event.reused))
             self._begin(run, run.ready(), out)
         else:
-            self._begin(run, graph.roots, out)
+            self._begin(run, run.graph.roots, out)
 
     def _apply_reopened(self, run_id: bytes, event: ev.RunReopened, now: float, out: Instructions) -> None:
         graph = self.plans[event.plan]
@@ -158,6 +161,8 @@ class Graph:
     def _apply_succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
         node = event.node
         run.pending.pop(node, None)
+        if event.added and isinstance(run.graph, GrownGraph):
+            run.grow(node, run.graph.items_of(node, event.added))
         run.outputs[node] = self.seq
         if node not in run.graph.waits:  # else nobody executed it
             self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
@@ -171,8 +176,16 @@ class Graph:
             self._add_recorded(run, node, event.attempt, event.grant, out)
         if event.HasField("retry_delay_s"):
             run.begin_again(node, event.attempt + 1, event.retry_delay_s, now, out.add().start)
-        elif run.graph.on_failure[node] == CONTINUE:
+            return
+        if run.graph.on_failure[node] == CONTINUE:
             self._begin(run, run.unlock_order_only(node), out)
+        if run.graph.has_control:
+            self._begin(run, run.unlock_without(node, TOLERATES_FAILED), out)
+
+    def _go_on_without(self, run: OpenRun, skipped: ev.NodesSkipped, out: Instructions) -> None:
+        not_taken = skipped.reason == ev.SKIP_REASON_NOT_TAKEN
+        tolerance = TOLERATES_NOT_TAKEN if not_taken else TOLERATES_FAILED
+        self._begin(run, [ready for node in skipped.nodes for ready in run.unlock_without(node, tolerance)], out)
 
     def _begin(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:
         if run.graph.waits:

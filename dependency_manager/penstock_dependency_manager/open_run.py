@@ -1,11 +1,12 @@
 """What the Dependency Manager keeps of one open run: what each node still waits for. Never a value."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from penstock_plan.graph import PlanGraph
+from penstock_plan.graph import GATHER, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -40,9 +41,11 @@ class OpenRun:
         "attempts",
         "descriptions",
         "first_seq",
+        "forgiven",
         "graph",
         "is_paused",
         "is_stopped",
+        "not_taken",
         "outputs",
         "paths",
         "pending",
@@ -64,7 +67,7 @@ class OpenRun:
         first_seq: int,
     ) -> None:
         self.run_id = run_id
-        self.graph = graph
+        self.graph: RunGraph = graph_of_run(graph)
         self.paths = paths  # expected seconds from each node to an end
         self.descriptions = _descriptions.setdefault(graph, {})
         self.team = options.team or team
@@ -75,9 +78,15 @@ class OpenRun:
         self.is_stopped = False
         self.is_paused = False  # nothing new of it is granted
         self.attempts: dict[int, int] | None = None  # of a run that was reopened: next attempts that are not the first
-        self.waits_for = array("I", map(len, graph.parents))
+        self.waits_for = array("I", map(len, self.graph.parents))
+        for node, around in enumerate(graph.maps):
+            if around:
+                self.waits_for[node] = ENDED  # a template is never executed
         self.outputs = array("q", bytes(8 * graph.size))
         self.pending: dict[int, Pending] = {}
+        # Kept only where maps may ask for them:
+        self.forgiven: set[int] = set()  # failed nodes under `continue`
+        self.not_taken: set[int] = set()  # nodes on sides that a branch did not take
 
     def take_over(self, succeeded: Iterable[tuple[int, int]]) -> None:
         """Count what had succeeded before the run began, or began again: each node with the position of its outputs."""
@@ -94,12 +103,44 @@ class OpenRun:
         """Count a success; return the nodes that became ready by it."""
         return self._count_down(self.graph.children[node])
 
+    def grow(self, node: int, items: int) -> None:
+        """Add the nodes of a map's items, before its own success is counted."""
+        graph = self.graph
+        assert isinstance(graph, GrownGraph), "only such a graph has maps"
+        added = graph.grow(node, items)
+        self.outputs.frombytes(bytes(8 * len(added)))
+        for first in added[::items]:  # the same for each item
+            left = sum(not self._lets_go_on(first, parent) for parent in graph.parents[first])
+            self.waits_for.extend(array("I", (left,)) * items)
+            for gather in {child for child in graph.children[first] if child < added.start}:
+                self.waits_for[gather] += items
+
+    def _lets_go_on(self, node: int, parent: int) -> bool:
+        """Whether a node need not wait for another one, which ended earlier."""
+        graph = self.graph
+        if parent in self.forgiven:
+            return parent not in graph.value_parents[node]
+        if parent in self.not_taken:
+            return graph.tolerates[node] == TOLERATES_NOT_TAKEN
+        return self.outputs[parent] > 0
+
+    def unlock_without(self, node: int, tolerance: int) -> list[int]:
+        """Count a node that will never succeed; return those that became ready because they go on without it."""
+        graph = self.graph
+        if tolerance == TOLERATES_NOT_TAKEN:
+            self.not_taken.add(node)
+        elif graph.kinds[node] == MAP:
+            return []
+        return self._count_down([child for child in graph.children[node] if graph.tolerates[child] == tolerance])
+
     def unlock_order_only(self, node: int) -> list[int]:
         """Count a forgiven failure; return the dependents by order alone that became ready by it."""
         value_parents = self.graph.value_parents
+        if self.graph.has_control:
+            self.forgiven.add(node)
         return self._count_down([child for child in self.graph.children[node] if node not in value_parents[child]])
 
-    def _count_down(self, children: "tuple[int, ...] | list[int]") -> list[int]:
+    def _count_down(self, children: Sequence[int]) -> list[int]:
         waits_for = self.waits_for
         ready: list[int] = []
         for child in children:
@@ -121,13 +162,15 @@ class OpenRun:
 
     def describe(self, node: int, attempt: int, delay_s: float, start: act.Start) -> None:
         """Write what the Action Service needs to know of an attempt into `start`."""
-        description = self.descriptions.get(node)
+        graph = self.graph
+        template = node if node < len(self.paths) else graph.template_of(node)
+        description = self.descriptions.get(template)
         if description is None:
-            description = self.descriptions[node] = _description(self.graph, node)
+            description = self.descriptions[template] = _description(graph, template)
         start.MergeFromString(description)
         start.run_id = self.run_id
         start.attempt = attempt
-        start.remaining_s = self.paths[node]
+        start.remaining_s = self.paths[template]
         start.team = self.team
         start.pool = self.pool
         if delay_s:
@@ -138,13 +181,31 @@ class OpenRun:
             start.priority = self.priority
         if self.traceparent:
             start.traceparent = self.traceparent
+        if isinstance(graph, GrownGraph):
+            self._describe_inputs(graph, node, template, start)
+            return
         outputs, first_seq = self.outputs, self.first_seq
-        for parent in self.graph.value_parents[node]:
+        for parent in graph.value_parents[node]:
             seq = first_seq if parent < 0 else outputs[parent]
             start.inputs.add(node=parent, seq=seq)
 
+    def _describe_inputs(self, graph: GrownGraph, node: int, template: int, start: act.Start) -> None:
+        """Name the values by the plan's nodes, whichever executions of them they are; those of a gather by item."""
+        place = graph.place(node)
+        if place is not None:
+            start.node, start.template = node, template
+            start.path.extend(graph.path(node))
+        growth, item = (None, 0) if place is None else (place.growth, place.item)
+        for parent in graph.plan.value_parents[template]:
+            executions = graph.related(parent, growth, item, template)
+            gathers = graph.kinds[template] == GATHER
+            for number, execution in enumerate(executions):
+                seq = self.first_seq if execution < 0 else self.outputs[execution]
+                if seq > 0:
+                    start.inputs.add(node=number if gathers else parent, seq=seq)
 
-def _description(graph: PlanGraph, node: int) -> bytes:
+
+def _description(graph: RunGraph, node: int) -> bytes:
     """Return what is the same in every start of a node, encoded."""
     start = act.Start(
         node=node,
@@ -165,15 +226,22 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
     run.is_paused = described.paused
     tried = {node.node: node.attempt for node in described.nodes if node.attempt > 1}
     run.attempts = tried or None
-    status = bytearray(graph.size)
+    for growth in described.growth:
+        run.grow(growth.node, growth.items)
+    status = bytearray(run.graph.size)
     for node in described.nodes:
         status[node.node] = node.status
         run.outputs[node.node] = node.output_seq
     for index, state in enumerate(status):
         if state == st.NODE_STATUS_SUCCEEDED:
             run.unlock(index)
-        elif state == st.NODE_STATUS_FAILED and graph.on_failure[index] == CONTINUE:
-            run.unlock_order_only(index)
+        elif state == st.NODE_STATUS_NOT_TAKEN:
+            run.unlock_without(index, TOLERATES_NOT_TAKEN)
+        elif state > st.NODE_STATUS_SUCCEEDED:
+            if state == st.NODE_STATUS_FAILED and run.graph.on_failure[index] == CONTINUE:
+                run.unlock_order_only(index)
+            if run.graph.has_control:
+                run.unlock_without(index, TOLERATES_FAILED)
         if state > st.NODE_STATUS_RUNNING:
             run.waits_for[index] = ENDED
     _restore_pending(run, described, status, now)

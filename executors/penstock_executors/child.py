@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from penstock import tracing
 from penstock.call import context, failures
+from penstock.call.control import Control, call_of
 from penstock.call.failures import ActionError, NotLoadable, raised
+from penstock.call.given import Given
 from penstock.call.invocation import Call
 from penstock.declare import user_code
 from penstock_artifact_store import LocalStore
@@ -27,7 +29,7 @@ from penstock_proto.plan.v1.plan_pb2 import Plan
 
 from . import forks, stops
 from .channel import MESSAGE_BYTES_MAX, Link
-from .grants import inputs_of
+from .grants import inputs_of, node_of_plan
 from .handover import Handover
 from .here import Here
 from .progress import FETCHING, STORING, Page
@@ -72,11 +74,11 @@ class Child:
         self._store = _remote(setup, cache) if setup.store_address else cache
         self._here = Here(page, self._store, setup.worker, Path(setup.scratch), self._plan)
         self._plans: dict[bytes, Plan] = {}
-        self._calls: dict[tuple[bytes, int], Call] = {}
+        self._calls: dict[tuple[bytes, int], Call | Control] = {}
         self._work = os.getcwd()
         self._note_work()
         self._files = Path(self._work + "-files")
-        self._current: Call | None = None
+        self._current: Call | Control | None = None
         self._output = os.dup(1)  # the operator may close or redirect its own
         self._output_inode = os.fstat(1).st_ino
         self._output_bytes = 0
@@ -117,7 +119,8 @@ class Child:
             self._here.take_secrets(call, message)
             tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
             self._page.go_on(FETCHING)
-            given = {each.node: each.values.values for each in inputs_of(grant)}
+            given = Given((each.node, each.values.values) for each in inputs_of(grant))
+            given.path = grant.path
             call(given, report.succeeded.outputs, self._invoke)
         except ActionError as error:
             self._fail(answer, error)
@@ -151,15 +154,17 @@ class Child:
             failure.traceback = redact(failure.traceback)
         failed.failure.CopyFrom(failure)
 
-    def _call(self, grant: Grant) -> Call:
-        key = (grant.plan, grant.node)
+    def _call(self, grant: Grant) -> Call | Control:
+        node = node_of_plan(grant)
+        key = (grant.plan, node)
         call = self._calls.get(key)
         if call is None:
             if len(self._calls) >= CALLS_MAX:
                 self._calls.clear()
-            call = Call(self._plan(grant.plan), grant.node, self._store, scratch_folder=self._files)
+            call = call_of(self._plan(grant.plan), node, self._store, scratch_folder=self._files)
             self._calls[key] = call
-            self._handover.note_loaded(call.operator.partition(":")[0])
+            if isinstance(call, Call):
+                self._handover.note_loaded(call.operator.partition(":")[0])
         return call
 
     def _plan(self, name: bytes) -> Plan:

@@ -12,6 +12,7 @@ from penstock_proto.executors.v1.child_pb2 import DeclaredSecrets, GivenSecrets
 from penstock_proto.plan.v1.plan_pb2 import Plan
 
 from .child_process import ChildProcess
+from .grants import node_of_plan
 
 PLANS_MAX: Final = 1_024
 
@@ -34,7 +35,7 @@ class SecretSource:
 
         A process that executes an operator with secrets is alone with it: nothing is sent to it before or after.
         """
-        names = self._of(grant.plan).get(grant.node)
+        names = self._of(grant.plan).get(node_of_plan(grant))
         if child.sent and (names or child.redact is not None):
             return None
         child.redact = None

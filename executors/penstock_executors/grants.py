@@ -8,7 +8,7 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant, NodeValues
 
 def without_inputs(grant: Grant, inputs_file: str = "") -> Grant:
     """Return the grant as it is told to others, who know its inputs or read them from a file."""
-    return Grant(
+    told = Grant(
         grant=grant.grant,
         run_id=grant.run_id,
         node=grant.node,
@@ -23,6 +23,15 @@ def without_inputs(grant: Grant, inputs_file: str = "") -> Grant:
         team=grant.team,
         inputs_file=inputs_file,
     )
+    if grant.path:
+        told.template = grant.template
+        told.path.extend(grant.path)
+    return told
+
+
+def node_of_plan(grant: Grant) -> int:
+    """Return the node of the plan that a grant is for: itself, or its template if a map added it to the run."""
+    return grant.template if grant.path else grant.node
 
 
 def inputs_of(grant: Grant) -> Sequence[NodeValues]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from penstock.call.context import OperatorContext
+from penstock.call.control import Control
 from penstock.call.failures import NotLoadable
 from penstock.call.invocation import Call
 from penstock.call.secrets import refuse_undeclared
@@ -18,6 +19,7 @@ from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import GivenSecrets
 from penstock_proto.plan.v1.plan_pb2 import Plan
 
+from .grants import node_of_plan
 from .progress import Page
 
 
@@ -53,7 +55,7 @@ class Here:
         # Hides the values of the secrets that the operator has; None: it declares none.
         self.redact: Redactor | None = None
 
-    def take_secrets(self, call: Call, message: bytes) -> None:
+    def take_secrets(self, call: Call | Control, message: bytes) -> None:
         """Take the secrets that came with a grant; raise NotLoadable if the worker lacks one."""
         self._declared = call.secrets
         if not call.secrets:
@@ -76,7 +78,7 @@ class Here:
         grant = self.grant
         return OperatorContext(
             run=uuid.UUID(bytes=grant.run_id),
-            node=self._plan(grant.plan).nodes[grant.node].name,
+            node=self._plan(grant.plan).nodes[node_of_plan(grant)].name + "".join(f"[{item}]" for item in grant.path),
             operator=grant.operator,
             attempt=grant.attempt,
             team=grant.team,

@@ -1,7 +1,7 @@
 """The plan as the schedulers read it: plain columns by node index, in topological order."""
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.wire import INPUTS_NODE
@@ -9,6 +9,16 @@ from penstock_proto.wire import INPUTS_NODE
 from .errors import PlanError
 from .refs import add_refs
 from .waits import WAIT, Wait
+
+# How a node goes on without all of its parents.
+TOLERATES_NOTHING: Final = 0
+TOLERATES_NOT_TAKEN: Final = 1  # sides that a branch did not take
+TOLERATES_FAILED: Final = 2  # items of its map that failed
+
+MAP: Final = int(plan_pb2.NODE_KIND_MAP)
+BRANCH: Final = int(plan_pb2.NODE_KIND_BRANCH)
+GATHER: Final = int(plan_pb2.NODE_KIND_GATHER)
+CONTROL_KINDS: Final = frozenset({MAP, BRANCH, GATHER})
 
 Message = TypeVar("Message", plan_pb2.Resources, plan_pb2.RetryPolicy)
 
@@ -23,8 +33,10 @@ class PlanGraph:
         "__weakref__",
         "bundle",
         "children",
+        "has_control",
         "hash",
         "kinds",
+        "maps",
         "name",
         "names",
         "on_failure",
@@ -35,8 +47,11 @@ class PlanGraph:
         "retry",
         "roots",
         "sensors",
+        "sides",
         "size",
+        "templates",
         "timeout_s",
+        "tolerates",
         "value_parents",
         "waits",
     )
@@ -59,6 +74,12 @@ class PlanGraph:
     output_nodes: tuple[int, ...]  # that Plan.outputs use; ascending, -1 first: inputs of the run
     waits: dict[int, Wait]  # of the nodes that the State Tracker ends itself
     sensors: dict[int, Wait]  # of the calls that are tried again until they find something
+    has_control: bool  # some node decides how the run goes on: a map or a branch
+    # The following are empty unless `has_control`.
+    maps: list[tuple[int, ...]]  # the maps around a node, outermost first; a node within one is a template
+    templates: dict[int, tuple[int, ...]]  # of each map, the nodes that are directly within it
+    sides: dict[int, tuple[tuple[int, int], ...]]  # of each branch: nodes on its sides, each with the side
+    tolerates: bytes  # one of TOLERATES_...
 
     @classmethod
     def of(cls, plan: plan_pb2.Plan, plan_hash: bytes) -> "PlanGraph":
@@ -79,7 +100,16 @@ class PlanGraph:
         for output in plan.outputs:
             add_refs(output.value, used)
         graph.output_nodes = tuple(sorted(used))
+        _read_control(graph, nodes)
         return graph
+
+    def template_of(self, node: int) -> int:
+        """The node itself: no map adds nodes to this graph."""
+        return node
+
+    def name_of(self, node: int) -> str:
+        """The node's name."""
+        return self.names[node]
 
     def levels(self) -> list[list[int]]:
         """Nodes by the length of the longest path to them: those of one level can run at the same time."""
@@ -122,6 +152,13 @@ def way_back(last: int, parents: Callable[[int], Iterable[int]], ended: Callable
     return path[::-1]
 
 
+def decided_nodes(graph: PlanGraph) -> set[int]:
+    """The nodes that are maps or branches, or what these decide about: another run begins without them."""
+    found = {node for node, kind in enumerate(graph.kinds) if kind in CONTROL_KINDS}
+    found.update(node for node, around in enumerate(graph.maps) if around)
+    return found.union(*({node for node, _ in of_branch} for of_branch in graph.sides.values()))
+
+
 def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
     graph.parents, graph.value_parents = [], []
     children: list[list[int]] = []
@@ -146,6 +183,32 @@ def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
     graph.roots = tuple(index for index, parents in enumerate(graph.parents) if not parents)
 
 
+def _read_control(graph: PlanGraph, nodes: Sequence[plan_pb2.Node]) -> None:
+    graph.has_control = any(kind in CONTROL_KINDS for kind in graph.kinds)
+    graph.maps, graph.templates, graph.sides, graph.tolerates = [], {}, {}, b""
+    if not graph.has_control:
+        return
+    graph.maps = [()] * graph.size
+    templates: dict[int, list[int]] = {node: [] for node in range(graph.size) if graph.kinds[node] == MAP}
+    sides: dict[int, list[tuple[int, int]]] = {node: [] for node in range(graph.size) if graph.kinds[node] == BRANCH}
+    tolerates = bytearray(graph.size)
+    for index, node in enumerate(nodes):
+        if node.map:
+            around = node.map - 1
+            graph.maps[index] = (*graph.maps[around], around)
+            templates[around].append(index)
+        for side in node.sides:
+            sides[side.branch].append((index, side.side))
+        own = {(side.branch, side.side) for side in node.sides}
+        if any((side.branch, side.side) not in own for parent in graph.parents[index] for side in nodes[parent].sides):
+            tolerates[index] = TOLERATES_NOT_TAKEN
+        elif node.leaves_out_failed:
+            tolerates[index] = TOLERATES_FAILED
+    graph.templates = {node: tuple(found) for node, found in templates.items()}
+    graph.sides = {node: tuple(found) for node, found in sides.items()}
+    graph.tolerates = bytes(tolerates)
+
+
 def _read_options(graph: PlanGraph, operators: Iterable[plan_pb2.Operator], nodes: Iterable[plan_pb2.Node]) -> None:
     shared: dict[bytes, plan_pb2.Resources] = {}
     shared_retry: dict[bytes, plan_pb2.RetryPolicy] = {}
@@ -163,8 +226,8 @@ def _read_options(graph: PlanGraph, operators: Iterable[plan_pb2.Operator], node
     graph.operators, graph.resources, graph.retry, graph.timeout_s = [], [], [], []
     on_failure = bytearray()
     for node in nodes:
-        is_task = node.kind == plan_pb2.NODE_KIND_TASK
-        name, resources, retry, timeout_s, policy = declared[node.operator] if is_task else nothing
+        calls = node.kind == plan_pb2.NODE_KIND_TASK or node.kind in CONTROL_KINDS
+        name, resources, retry, timeout_s, policy = declared[node.operator] if calls else nothing
         if node.HasField("overrides"):
             over = node.overrides
             if over.HasField("resources"):

@@ -23,6 +23,10 @@ RETRIES_MAX = 1_000_000
 # From one retry to the next; more would be beyond every number within a few retries.
 RETRY_FACTOR_MAX = 100.0
 RETRY_DELAY_S_MAX = 30 * 24 * 3600.0
+# Where the operators of maps, gathers and branches are said to be; nobody imports it.
+CONTROL_MODULE = "penstock.control"
+# Maps within maps.
+MAP_DEPTH_MAX = 8
 
 # What an execution holds of an operator that declares no memory.
 MEMORY_DEFAULT_BYTES = 512 * 2**20

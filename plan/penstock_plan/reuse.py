@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
-from .graph import PlanGraph
+from .graph import PlanGraph, decided_nodes
 from .show.expressions import expression, spell_expression
 from .show.matches import match_nodes, match_operators
 from .show.outline import Outline, outline
@@ -67,7 +67,8 @@ def decide(
     for node, identity in enumerate(before):
         free[identity][old.plan.nodes[node].name] = node
     reasons_of = _Reasons(old, new, done, changed)
-    parents = PlanGraph.of(new.plan, b"").parents
+    graph = PlanGraph.of(new.plan, b"")
+    parents, decided = graph.parents, decided_nodes(graph)
     decisions: list[Decision] = []
     for node, identity in enumerate(after):
         first = next((new.plan.nodes[each].name for each in parents[node] if not decisions[each].seq), "")
@@ -76,10 +77,12 @@ def decide(
             name = next((each for each, twin in twins.items() if twin in done.succeeded), "")
         twin = twins.pop(name, -1)
         seq = done.succeeded.get(twin, 0)
-        if seq and not first and node not in again:
+        if seq and not first and node not in again and node not in decided:
             decisions.append(Decision(node, seq))
             continue
         own = ("it was asked for",) if node in again else () if seq else reasons_of.of(node, twin)
+        if node in decided:
+            own = ("a map or a branch decides about it",)
         waits = (f"{first} runs again",) if first else ()
         decisions.append(Decision(node, 0, (*own, *waits) or ("it is not the same",)))
     return decisions
@@ -129,6 +132,11 @@ def _expression(
             parts += [_expression(plan, item, inputs, known) for item in expr.sequence.items]
         case "mapping":
             parts += [_expression(plan, each, inputs, known) for each in (*expr.mapping.keys, *expr.mapping.values)]
+        case "item":
+            parts += [known[expr.item.node], b"%d" % expr.item.list]
+        case "choice":
+            parts.append(known[expr.choice.branch])
+            parts += [_expression(plan, side, inputs, known) for side in expr.choice.sides]
         case _:
             parts.append(spell(plan.types, expr.record.type, full=True).encode())
             for name, value in zip(expr.record.names, expr.record.values, strict=True):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .call.secrets import secret
     from .client import AsyncClient, Client
     from .compiler.compilation import Compiled, compile
+    from .declare.control import each, match, repeat, when
     from .declare.operators import Operator, operator, with_options
     from .declare.ordering import after, barrier
     from .declare.static import Static
@@ -42,14 +43,18 @@ __all__ = [
     "checkpoint",
     "compile",
     "context",
+    "each",
     "last_checkpoint",
+    "match",
     "operator",
     "progress",
+    "repeat",
     "secret",
     "sensor",
     "signal",
     "sleep",
     "until",
+    "when",
     "with_options",
     "workflow",
 ]
@@ -65,6 +70,7 @@ _MODULES = {
     "compiler.compilation": ("Compiled", "compile"),
     "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
+    "declare.control": ("each", "match", "repeat", "when"),
     "declare.operators": ("Operator", "operator", "with_options"),
     "declare.ordering": ("after", "barrier"),
     "declare.static": ("Static",),

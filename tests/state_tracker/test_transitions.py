@@ -38,7 +38,8 @@ POLICIES = (
 WALKS = 300
 REPORTS_MAX = 60
 
-NODE_STATUSES = sorted(set(api.NodeStatus.values()) - {api.NODE_STATUS_UNSPECIFIED})
+# A template is never executed, and no event is about one.
+NODE_STATUSES = sorted(set(api.NodeStatus.values()) - {api.NODE_STATUS_UNSPECIFIED, api.NODE_STATUS_TEMPLATE})
 
 
 def _skip(reason: ev.SkipReason) -> ev.Event:
@@ -67,6 +68,7 @@ NODE_EVENTS: dict[str, tuple[ev.Event, api.NodeStatus]] = {
     "skipped by a policy": (_skip(ev.SKIP_REASON_UPSTREAM_CANCELLED), api.NODE_STATUS_CANCELLED),
     "cancelled": (_skip(ev.SKIP_REASON_RUN_CANCELLED), api.NODE_STATUS_CANCELLED),
     "fail-fast": (_skip(ev.SKIP_REASON_FAIL_FAST), api.NODE_STATUS_CANCELLED),
+    "not taken": (_skip(ev.SKIP_REASON_NOT_TAKEN), api.NODE_STATUS_NOT_TAKEN),
 }
 # Which events bring a node into each status; the second node keeps the run open.
 WAYS_THERE: dict[int, tuple[str, ...]] = {
@@ -76,13 +78,16 @@ WAYS_THERE: dict[int, tuple[str, ...]] = {
     api.NODE_STATUS_FAILED: ("failed",),
     api.NODE_STATUS_SKIPPED: ("skipped",),
     api.NODE_STATUS_CANCELLED: ("cancelled",),
+    api.NODE_STATUS_NOT_TAKEN: ("not taken",),
 }
 RUN_STATES = (ev.RUN_STATE_RUNNING, ev.RUN_STATE_CANCELLING)
 ENDS = (ev.RUN_STATE_SUCCEEDED, ev.RUN_STATE_FAILED, ev.RUN_STATE_CANCELLED)
 
 
-def shard(nodes: int, parents: Callable[[int], list[int]], *, policy: Callable[[], pl.FailurePolicy]) -> Shard:
-    """Return a shard with one plan, whose nodes use the outputs of their parents."""
+def shard(
+    nodes: int, parents: Callable[[int], list[int]], *, policy: Callable[[], pl.FailurePolicy], branches: bool = False
+) -> Shard:
+    """Return a shard with one plan, whose nodes use the outputs of their parents; the first may be a branch."""
     plan = pl.Plan(schema=1, name="m:w")
     retry = pl.RetryPolicy(retries=1, delay_s=1)
     plan.operators.add(module="m", qualname="f", outputs=[pl.Port(name="result")], retry=retry)
@@ -90,6 +95,10 @@ def shard(nodes: int, parents: Callable[[int], list[int]], *, policy: Callable[[
         arguments = [pl.Argument(name=f"a{p}", value=pl.Expr(output=pl.OutputRef(node=p))) for p in parents(index)]
         node = plan.nodes.add(name=f"n{index}", kind=pl.NODE_KIND_TASK, arguments=arguments)
         node.overrides.on_failure = policy()
+    if branches:  # the last node is on the side that is not taken
+        plan.nodes[0].kind = pl.NODE_KIND_BRANCH
+        plan.nodes[nodes - 1].sides.add(branch=0, side=1)
+        plan.nodes[nodes - 1].after.append(0)
     plan.outputs.add(name="last", value=pl.Expr(output=pl.OutputRef(node=nodes - 1)))
     return Shard(0, {PLAN: PlanGraph.of(plan, PLAN)})
 
@@ -168,6 +177,7 @@ def walk(seed: int) -> tuple[Shard, list[ev.Event]]:
         size,
         lambda index: [parent for parent in range(index) if chance.random() < 0.4],
         policy=lambda: chance.choice(POLICIES),
+        branches=size > 1 and chance.random() < 0.2,
     )
     options = ev.RunOptions(fail_fast=chance.random() < 0.3)
     log = state.submit(ev.RunSubmitted(plan=PLAN, options=options), RUN, 0.0)
@@ -175,7 +185,9 @@ def walk(seed: int) -> tuple[Shard, list[ev.Event]]:
         if chance.random() < 0.02:
             log += state.cancel(RUN, ev.Caller(), "", 0.0)
         log += state.report(_random_report(chance, size), 0.0)
-        if RUN not in state.runs and log[-1].run_ended.state != ev.RUN_STATE_SUCCEEDED and chance.random() < 0.1:
+        failed = RUN not in state.runs and log[-1].run_ended.state != ev.RUN_STATE_SUCCEEDED
+        # A run with branches is not reopened: the State Tracker's service refuses it.
+        if failed and not state.plans[PLAN].has_control and chance.random() < 0.1:
             log += state.reopen(RUN, reopening_of(RUN, log, state.plans), 0.0)
     return Shard(0, state.plans), log
 
@@ -189,7 +201,7 @@ def _random_report(chance: random.Random, size: int) -> rp.Report:
         case 1:
             report.failed.cause = chance.choice((ev.CAUSE_USER, ev.CAUSE_CANCELLED, ev.CAUSE_BAD_RESULT))
         case _:
-            report.succeeded.SetInParent()
+            report.succeeded.outputs.values.add(codec="json", inline=b"0")
     return report
 
 

@@ -6,7 +6,14 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from penstock_proto.dependency_manager.v1.actions_pb2 import Start
-from penstock_proto.plan.v1.plan_pb2 import NODE_KIND_PASS, NODE_KIND_TASK, NODE_KIND_UNSPECIFIED
+from penstock_proto.plan.v1.plan_pb2 import (
+    NODE_KIND_BRANCH,
+    NODE_KIND_GATHER,
+    NODE_KIND_MAP,
+    NODE_KIND_PASS,
+    NODE_KIND_TASK,
+    NODE_KIND_UNSPECIFIED,
+)
 from penstock_proto.state_tracker.v1.events_pb2 import CAUSE_CANCELLED, CAUSE_LOST, CAUSE_NOT_LOADABLE, Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
@@ -29,6 +36,8 @@ EPOCH_FACTOR = 2**40
 RETURNED_MIN_S, RETURNED_MAX_S = 1.0, 60.0  # until what a worker gave back is granted again; it doubles
 RETURNED_FOR_S = 86_400.0  # after which it is reported as a failure
 NOTE_CHARS_MAX = 500
+# Kinds of nodes that workers execute.
+EXECUTED = frozenset({NODE_KIND_TASK, NODE_KIND_UNSPECIFIED, NODE_KIND_MAP, NODE_KIND_GATHER, NODE_KIND_BRANCH})
 
 
 class Book:
@@ -148,7 +157,7 @@ class Book:
         kind = action.start.kind
         if self.holds and action.key[0] in self.holds:
             self._park(action)
-        elif kind in (NODE_KIND_TASK, NODE_KIND_UNSPECIFIED):
+        elif kind in EXECUTED:
             self.queue(action, now)
         elif kind == NODE_KIND_PASS:
             self.end(action, outcomes.passed(action.key, self.next_grant()), now)

@@ -62,6 +62,9 @@ class Filler:
         start = granted.start
         grant = self._blank(start)
         grant.grant, grant.run_id, grant.attempt = granted.grant, start.run_id, start.attempt
+        if start.path:
+            grant.node, grant.template = start.node, start.template
+            grant.path.extend(start.path)
         if start.item:
             grant.item.extend(start.item)
         if len(start.inputs) > NODES_MAX:
@@ -121,7 +124,7 @@ class Filler:
 
     def _blank(self, start: Start) -> Grant:
         """Return a grant with all that is the same for each run of a plan."""
-        key = (start.plan, start.node, start.team)
+        key = (start.plan, start.template if start.path else start.node, start.team)
         template = self._templates.get(key)
         if template is None:
             if len(self._templates) >= TEMPLATES_MAX:

@@ -81,7 +81,7 @@ class Folding:
                 continue
             nodes = _nodes_of(event)
             self._count(event, nodes)
-            change = Change(event.seq, _encode(_shown(progress(self._plan, event), nodes)))
+            change = Change(event.seq, _encode(_shown(progress(self._view.plan, event), nodes)))
             self._pending.append(change)
             self._pending_bytes += len(change.data)
             if self._pending_bytes >= MESSAGE_BYTES_MAX:
@@ -102,10 +102,13 @@ class Folding:
             return
         nodes = [self._view.nodes[index] for index in indexes]
         before = [node.state for node in nodes]
+        known = len(self._view.nodes)
         self._view.apply(event)
         for state, node in zip(before, nodes, strict=True):
             self._counts[state] -= 1
             self._counts[NodeState(node.state)] += 1
+        if added := len(self._view.nodes) - known:
+            self._counts[NodeState.WAITING] += added
 
 
 def event_of(position: str, data: bytes) -> bytes:

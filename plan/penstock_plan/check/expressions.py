@@ -61,6 +61,10 @@ class Expressions:
                 return self._check_all(what, (*expr.mapping.keys, *expr.mapping.values), used)
             case "record":
                 return self._check_record(what, expr.record, used)
+            case "item":
+                return self._check_item(what, expr.item, used)
+            case "choice":
+                return self._check_choice(what, expr.choice, used)
             case _:
                 return self._fail(f"{what} has no value, or one of an unknown kind")
 
@@ -81,6 +85,12 @@ class Expressions:
                 return self._mismatch_of_literal(expr.literal, expected)
             case "record":
                 return self._mismatch_of_record(expr.record, expected)
+            case "item":
+                given = self._types[self._outputs[expr.item.node][1 + expr.item.list]].args[0]
+                return None if self._relation.is_assignable(given, expected) else self._explain(given, expected)
+            case "choice":
+                wrong = (self.mismatch(side, expected) for side in expr.choice.sides)
+                return next(filter(None, wrong), None)
             case _:
                 return self._mismatch_of_container(expr, expected)
 
@@ -101,6 +111,21 @@ class Expressions:
             name, count = quote(self._names[node]), len(self._outputs[node])
             return self._fail(f"{what} uses output {output} of node {name}, which has {count}")
         return 0
+
+    def _check_item(self, what: str, item: plan_pb2.Item, used: set[int]) -> int:
+        if self._check_output(what, plan_pb2.OutputRef(node=item.node, output=1 + item.list), used) < 0:
+            return -1
+        kind = self._types[self._outputs[item.node][1 + item.list]]
+        if item.list < 0 or kind.name != "list" or len(kind.args) != 1:
+            return self._fail(f"{what} is an item of {quote(self._names[item.node])}, which opens no such list")
+        return 0
+
+    def _check_choice(self, what: str, choice: plan_pb2.Choice, used: set[int]) -> int:
+        if not choice.sides:
+            return self._fail(f"{what} is chosen from nothing")
+        if self._check_output(what, plan_pb2.OutputRef(node=choice.branch), used) < 0:
+            return -1
+        return self._check_all(what, choice.sides, used)
 
     def _check_literal(self, what: str, value: Value) -> int:
         found = Problems()

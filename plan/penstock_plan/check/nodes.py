@@ -9,12 +9,14 @@ from penstock_proto.wire import INPUTS_NODE
 from ..errors import InvalidPlan
 from ..limits import INLINE_NODE_BYTES_MAX, PARTS_MAX
 from ..spelling import quote
+from .control import CONTROL_KINDS, Scopes
 from .expressions import Expressions
 from .order import shortest_cycle
 from .problems import Problems
 from .tables import check_name, check_options
 from .waits import SCHEMA, check_sensor, check_wait
 
+CALLING = CONTROL_KINDS | {plan_pb2.NODE_KIND_TASK}
 NAMES_MAX = 20
 
 
@@ -46,15 +48,25 @@ class Nodes:
         "_ports",
         "_problems",
         "_schema",
+        "_scopes",
         "_signatures",
         "_size",
         "_typed",
     )
 
-    def __init__(self, problems: Problems, expressions: Expressions, plan: plan_pb2.Plan, *, typed: bool) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        expressions: Expressions,
+        plan: plan_pb2.Plan,
+        *,
+        typed: bool,
+        scopes: Scopes | None = None,
+    ) -> None:
         """`typed`: whether the table of types is sound, so that arguments can be checked against it."""
         self._problems, self._expressions, self._typed = problems, expressions, typed
         self._schema, self._operators = plan.schema, plan.operators
+        self._scopes = scopes
         self._signatures = [signature_of(operator) for operator in plan.operators]
         self._files = list(plan.files)
         self._size = len(plan.nodes)
@@ -75,7 +87,7 @@ class Nodes:
                 )
         used: set[int] = set()
         match node.kind:
-            case plan_pb2.NODE_KIND_TASK:
+            case kind if kind in CALLING:
                 self._check_task(what, node, used)
                 if node.HasField("wait"):
                     self._check_schema(what)
@@ -93,6 +105,11 @@ class Nodes:
             over = node.overrides
             check_options(self._problems, what, over.resources, over.retry, over.timeout_s, over.on_failure)
         used.discard(INPUTS_NODE)
+        if self._scopes is not None:
+            index = len(self._parents)
+            self._scopes.check_uses(index, used)
+            for argument in node.arguments:
+                self._scopes.check_values(what, argument.value, self._scopes.sides(index), self._scopes.maps[index])
         self._parents.append(used)
 
     def _check_schema(self, what: str) -> None:

@@ -6,16 +6,17 @@ from penstock_proto.plan.v1 import plan_pb2
 from ..errors import InvalidPlan
 from ..limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX
 from ..spelling import quote
+from .control import Scopes, shapes_itself
 from .expressions import Expressions
-from .nodes import Nodes
+from .nodes import CALLING, Nodes
 from .problems import Problems
 from .tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
 
 SCHEMA = 2
-# The oldest that is still read.
+# The oldest that is still read: plans that decide nothing as they run keep the bytes that they always had.
 SCHEMA_MIN = 1
 # Kinds of nodes whose outputs are those of an operator.
-_WITH_OUTPUTS = (plan_pb2.NODE_KIND_TASK, plan_pb2.NODE_KIND_WAIT)
+_WITH_OUTPUTS = CALLING | {plan_pb2.NODE_KIND_WAIT}
 
 
 def load(data: bytes) -> plan_pb2.Plan:
@@ -93,21 +94,35 @@ def _check_graph(problems: Problems, plan: plan_pb2.Plan, types: list[plan_pb2.T
     ]
     expressions = Expressions(problems, types, [declared.type for declared in plan.inputs], names, outputs)
     check_unique(problems, "node", names)
-    checks = Nodes(problems, expressions, plan, typed=typed)
+    scopes = Scopes(problems, nodes, list(plan.operators)) if shapes_itself(nodes) else None
+    if scopes is not None and plan.schema < SCHEMA:
+        problems.add(f"a plan with maps or branches has schema {SCHEMA}")
+    checks = Nodes(problems, expressions, plan, typed=typed, scopes=scopes)
     for node, name in zip(nodes, names, strict=True):
         checks.check(node, name)
     checks.check_order(names)
-    _check_outputs(problems, expressions, plan, len(types), typed=typed)
+    _check_outputs(problems, expressions, plan, len(types), typed=typed, scopes=scopes)
 
 
 def _check_outputs(
-    problems: Problems, expressions: Expressions, plan: plan_pb2.Plan, types: int, *, typed: bool
+    problems: Problems,
+    expressions: Expressions,
+    plan: plan_pb2.Plan,
+    types: int,
+    *,
+    typed: bool,
+    scopes: Scopes | None,
 ) -> None:
     check_unique(problems, "output", (output.name for output in plan.outputs))
     for output in plan.outputs:
         what = f"output {quote(output.name)}"
         check_name(problems, "output", output.name)
-        size = expressions.check_refs(what, output.value, set())
+        used: set[int] = set()
+        size = expressions.check_refs(what, output.value, used)
+        if scopes is not None and size >= 0:
+            scopes.check_values(what, output.value, frozenset(), ())
+            if any(node >= 0 and scopes.maps[node] for node in used):
+                problems.add(f"{what} uses a node that is executed for each item of a map: gather it")
         if not 0 <= output.type < types:
             problems.add(f"{what} has type {output.type}, but the plan has {types} types")
         elif size >= 0 and typed and (wrong := expressions.mismatch(output.value, output.type)):

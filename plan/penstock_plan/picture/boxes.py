@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..graph import PlanGraph
+from ..refs import parts_of
 from ..spelling import spell
 from .grouping import Box, grouped
 
@@ -67,6 +68,7 @@ def _outputs_used(node: plan_pb2.Node) -> list[tuple[int, int]]:
         expr = waiting.pop()
         if expr.WhichOneof("kind") == "output":
             found[expr.output.node, expr.output.output] = None
-        parts = (*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values)
-        waiting.extend(reversed(parts))
+        elif expr.WhichOneof("kind") == "item":
+            found[expr.item.node, 1 + expr.item.list] = None
+        waiting.extend(reversed(parts_of(expr)))
     return list(found)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from ..graph import PlanGraph
+from ..graph import CONTROL_KINDS, PlanGraph
 from ..refs import add_refs
 from ..show.description import PlanShown, PortShown
 from . import text
@@ -39,9 +39,12 @@ def details(plan: plan_pb2.Plan, graph: PlanGraph, box: Box) -> list[str]:
     lines = [operator] if len(box.nodes) == 1 and operator and operator != graph.names[first] else []
     if box.steps > 1:
         lines.append(f"{box.steps} one after the other")
-    elif box.levels[0] < box.levels[1]:  # nodes that are not alike
+    control = _control(plan, first)
+    if control:
+        lines = [*lines[len(lines) - (box.steps > 1) :], control]
+    if box.steps <= 1 and box.levels[0] < box.levels[1]:  # nodes that are not alike
         lines.append(f"levels {box.levels[0] + 1} to {box.levels[1] + 1}")
-    if box.steps > 1 or box.levels[0] == box.levels[1]:
+    if graph.kinds[first] not in CONTROL_KINDS and (box.steps > 1 or box.levels[0] == box.levels[1]):
         lines.append(text.resources(graph.resources[first]) or ("a barrier" if not operator else "holds nothing"))
     if returned := _returned(plan, box):
         lines.append("returned: " + ", ".join(returned))
@@ -105,6 +108,22 @@ def columns(shown: PlanShown, boxes: Sequence[Box], drawn: Sequence[Sequence[int
         most = {what: max(each[what] for each in held) for what in ("cpu_milli", "gpu", "memory_bytes")}
         heads.append((f"level {low + 1}" if low == high else f"levels {low + 1} to {high + 1}", text.amounts(**most)))
     return heads
+
+
+def _control(plan: plan_pb2.Plan, index: int) -> str:
+    """What a node decides, or which decision it depends on."""
+    node = plan.nodes[index]
+    match node.kind:
+        case plan_pb2.NODE_KIND_MAP:
+            return "items, one by one"
+        case plan_pb2.NODE_KIND_GATHER:
+            return "a list of the results"
+        case plan_pb2.NODE_KIND_BRANCH:
+            return "takes one side"
+        case _:
+            pass
+    parts = [f"side {side.side + 1} of {plan.nodes[side.branch].name}" for side in node.sides[-1:]]
+    return ", ".join([*(["for each item"] if node.map else []), *parts])
 
 
 def _operator(graph: PlanGraph, node: int) -> str:

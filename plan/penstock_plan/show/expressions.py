@@ -2,7 +2,7 @@
 
 The first key says what it is: {"node": "split", "output": "train"}, {"input": "count"}, {"value": 3},
 {"sha256": ..., "codec": ...}, {"list": [...]} (or "tuple", "set"), {"dict": [[key, value], ...]},
-{"record": "module.Name", "fields": {...}}.
+{"record": "module.Name", "fields": {...}}, {"item": "score.items", "list": 0}, {"choice": "when", "sides": [...]}.
 """
 
 import hashlib
@@ -39,6 +39,11 @@ def expression(plan: plan_pb2.Plan, expr: plan_pb2.Expr) -> Expression:
                 "record": spell(plan.types, expr.record.type, full=True),
                 "fields": {name: expression(plan, value) for name, value in fields},
             }
+        case "item":
+            return {"item": plan.nodes[expr.item.node].name, "list": expr.item.list}
+        case "choice":
+            sides = [expression(plan, side) for side in expr.choice.sides]
+            return {"choice": plan.nodes[expr.choice.branch].name, "sides": sides}
         case _:
             return literal(expr.literal)
 
@@ -62,6 +67,11 @@ def renamed(expression: Any, nodes: Mapping[str, str]) -> Any:
             return {**expression, "node": nodes.get(expression["node"], expression["node"])}
         case "record":
             return {**expression, "fields": {name: renamed(part, nodes) for name, part in expression["fields"].items()}}
+        case "item":
+            return {**expression, "item": nodes.get(expression["item"], expression["item"])}
+        case "choice":
+            branch = nodes.get(expression["choice"], expression["choice"])
+            return {"choice": branch, "sides": renamed(expression["sides"], nodes)}
         case "list" | "tuple" | "set" | "dict" as kind:
             return {kind: renamed(expression[kind], nodes)}
         case _:
@@ -85,6 +95,10 @@ def spell_expression(expression: Expression) -> str:
         case "dict":
             pairs = [f"{spell_expression(key)}: {spell_expression(part)}" for key, part in expression["dict"]]
             return f"{{{', '.join(pairs)}}}"
+        case "item":
+            return f"an item of {expression['item']}"
+        case "choice":
+            return f"{expression['choice']}({', '.join(map(spell_expression, expression['sides']))})"
         case "list" | "tuple" | "set" as kind:
             opening, closing = {"list": "[]", "tuple": "()", "set": "{}"}[kind]
             return f"{opening}{', '.join(map(spell_expression, expression[kind]))}{closing}"

@@ -2,7 +2,7 @@
 
 import collections.abc
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -12,14 +12,15 @@ from penstock_proto.wire import INPUTS_NODE
 
 from .. import codecs
 from ..codecs.compound import rebuilt
+from ..codecs.opened_list import OpenedList
 from ..codecs.scalars import READERS
 from ..declare.annotations import ACCEPTING, is_record, members, record_fields, unwrap
 from ..declare.modules import find_class, qualified_name
 from .failures import NotLoadable
+from .given import Given
 from .given_types import GivenTypes, LoadOperator
 
-Values = Mapping[int, Sequence[Value]]
-Builder = Callable[[Values], Any]
+Builder = Callable[[Given], Any]
 
 _COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _UNCHANGING = (int, float, str, bool, bytes, type(None))
@@ -59,6 +60,10 @@ class Builders:
                 return self._value(node, output, self._given.of_output(node, output, annotation), name)
             case "input":
                 return self._value(INPUTS_NODE, expr.input, self._of_input(expr.input, annotation), name)
+            case "item":
+                return self._item(expr.item, annotation, name)
+            case "choice":
+                return self._choice(expr.choice, annotation, name)
             case "sequence":
                 return self._sequence(expr.sequence, annotation, name)
             case "mapping":
@@ -86,7 +91,7 @@ class Builders:
         whose = "inputs of the run" if node == INPUTS_NODE else f"outputs of node {node}"
         read = READERS.get(annotation) if isinstance(annotation, collections.abc.Hashable) else None
 
-        def build(values: Values) -> Any:
+        def build(values: Given) -> Any:
             try:
                 value = values[node][index]
             except (KeyError, IndexError):
@@ -97,6 +102,35 @@ class Builders:
                 except ValueError:
                     pass  # the long way says what is wrong
             return self._decode(value, annotation)
+
+        return build
+
+    def _item(self, item: plan_pb2.Item, annotation: Any, name: str) -> Builder:
+        depth = maps_around(self._plan, item.node)
+        kind = self._given.of_item(item.node, 1 + item.list, annotation)
+        opened: list[tuple[Value, OpenedList]] = []  # the last one: the items of a map have it in common
+
+        def build(values: Given) -> Any:
+            try:
+                value, number = values[item.node][1 + item.list], values.path[depth]
+            except LookupError:
+                raise self._unreadable(name, f"the list of map {item.node} is missing in the grant") from None
+            if not opened or opened[0][0] != value:
+                opened[:] = [(value, OpenedList(value, self._store))]
+            self._files_used = True
+            return opened[0][1].item(number, kind, self._scratch_folder)
+
+        return build
+
+    def _choice(self, choice: plan_pb2.Choice, annotation: Any, name: str) -> Builder:
+        sides = [self.build(side, annotation, name) for side in choice.sides]
+
+        def build(values: Given) -> Any:
+            try:
+                side = int(values[choice.branch][0].inline)
+            except LookupError:
+                raise self._unreadable(name, f"the side of branch {choice.branch} is missing in the grant") from None
+            return sides[side](values)
 
         return build
 
@@ -150,6 +184,14 @@ class Builders:
 
     def _unreadable(self, name: str, problem: str) -> NotLoadable:
         return NotLoadable("BadArgument", f"argument {name} of {self._operator}: {problem}")
+
+
+def maps_around(plan: plan_pb2.Plan, node: int) -> int:
+    """How many maps a node of the plan is within."""
+    depth = 0
+    while (around := plan.nodes[node].map) > 0:
+        node, depth = around - 1, depth + 1
+    return depth
 
 
 def _item_annotations(annotation: Any, kind: str, count: int) -> list[Any]:

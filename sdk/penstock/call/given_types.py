@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Literal, cast, get_origin
 
+from penstock_plan.limits import CONTROL_MODULE
 from penstock_plan.literals import value_of
 from penstock_proto.plan.v1 import plan_pb2
 
@@ -54,8 +55,16 @@ class GivenTypes:
         except LookupError:
             return self._declared(operator, position, wanted)
 
+    def of_item(self, node: int, position: int, wanted: Any) -> Any:
+        """The annotation of the items of a list that a map opened; `wanted` is what they are used as."""
+        kind = self._plan.types[self._plan.operators[self._plan.nodes[node].operator].outputs[position].type]
+        try:
+            return self._annotation(kind.args[0], wanted) if kind.args else wanted
+        except LookupError:
+            return wanted
+
     def _declared(self, operator: plan_pb2.Operator, position: int, wanted: Any) -> Any:
-        if self._load is None:
+        if self._load is None or operator.module == CONTROL_MODULE:
             return wanted
         declared = operator_of(self._load(operator.module, operator.qualname))
         return declared.signature.outputs[position].annotation if declared else wanted

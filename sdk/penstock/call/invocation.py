@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from penstock_artifact_store import ArtifactStoreError, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.value.v1.value_pb2 import Value, Values
+from penstock_proto.value.v1.value_pb2 import Values
 from penstock_proto.wire import INLINE_BYTES_MAX
 
 from .. import codecs
@@ -30,28 +30,12 @@ from .failures import (
     raised,
     shown,
 )
+from .given import Given
 from .given_types import LoadOperator
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 
 Invoke = Callable[..., Any]  # of the operator's function, with its arguments
-Given = Mapping[int, Sequence[Value]]
-
-
-def execute(
-    plan: plan_pb2.Plan, node: int, values: Given, store: codecs.Store, load_operator: LoadOperator | None = None
-) -> list[Value]:
-    """Call the operator of a node and return its outputs, in the order of its declared outputs.
-
-    Args:
-        values: outputs of the nodes that the arguments use, by node; with -1 the inputs of the run.
-
-    Raises:
-        ActionError: what to report; its class says whose fault it is.
-    """
-    outputs = Values()
-    Call(plan, node, store, load_operator or load)(values, outputs)
-    return list(outputs.values)
 
 
 def load(module: str, qualname: str) -> Callable[..., Any]:
@@ -102,7 +86,7 @@ class Call:
             positional = [build(values) for build in self._positional]
             named = {name: build(values) for name, build in self._named} if self._named else {}
         except Exception as error:
-            raise self._not_decoded(error) from error
+            raise not_decoded(error, self.operator) from error
         try:
             result = invoke(self._function, *positional, **named) if invoke else self._function(*positional, **named)
         except BaseException as error:
@@ -112,7 +96,7 @@ class Call:
         try:
             self._encode(result, outputs)
         except Exception as error:
-            raise self._not_encoded(error) from error
+            raise not_encoded(error, self.operator) from error
 
     def _arguments(self, node: plan_pb2.Node, signature: Signature) -> tuple[list[Builder], list[tuple[str, Builder]]]:
         """By position as far as the leading parameters are given, by name from there on."""
@@ -164,23 +148,27 @@ class Call:
             raise codecs.WrongType(f"the result of {self.operator}", exactly + expected, type(result).__qualname__)
         return [(getattr(result, name), annotation, where) for name, annotation, where in self._outputs]
 
-    def _not_decoded(self, error: Exception) -> Exception:
-        if is_out_of_memory(error):
-            return OutOfMemory("MemoryError", f"while the arguments of {self.operator} were decoded", shown(error))
-        if isinstance(error, StoreFull | StoreUnavailable | OSError):
-            kind = StoreTrouble if _is_trouble(error) else StoreFailed
-            return kind(type(error).__name__, f"arguments of {self.operator}: {error}")
-        trace = "" if isinstance(error, codecs.CodecError | ArtifactStoreError) else shown(error)
-        return NotLoadable(type(error).__name__, f"arguments of {self.operator}: {described(error)}", trace)
 
-    def _not_encoded(self, error: Exception) -> Exception:
-        if is_out_of_memory(error):
-            return OutOfMemory("MemoryError", f"while the result of {self.operator} was encoded", shown(error))
-        if isinstance(error, ArtifactStoreError | OSError):
-            kind = StoreTrouble if _is_trouble(error) else StoreFailed
-            return kind(type(error).__name__, f"the result of {self.operator} was not stored: {error}")
-        trace = "" if isinstance(error, codecs.CodecError) else shown(error)
-        return BadResult(type(error).__name__, described(error), trace)
+def not_decoded(error: Exception, operator: str) -> Exception:
+    """Say whose fault it is that arguments could not be decoded."""
+    if is_out_of_memory(error):
+        return OutOfMemory("MemoryError", f"while the arguments of {operator} were decoded", shown(error))
+    if isinstance(error, StoreFull | StoreUnavailable | OSError):
+        kind = StoreTrouble if _is_trouble(error) else StoreFailed
+        return kind(type(error).__name__, f"arguments of {operator}: {error}")
+    trace = "" if isinstance(error, codecs.CodecError | ArtifactStoreError) else shown(error)
+    return NotLoadable(type(error).__name__, f"arguments of {operator}: {described(error)}", trace)
+
+
+def not_encoded(error: Exception, operator: str) -> Exception:
+    """Say whose fault it is that a result could not be encoded and stored."""
+    if is_out_of_memory(error):
+        return OutOfMemory("MemoryError", f"while the result of {operator} was encoded", shown(error))
+    if isinstance(error, ArtifactStoreError | OSError):
+        kind = StoreTrouble if _is_trouble(error) else StoreFailed
+        return kind(type(error).__name__, f"the result of {operator} was not stored: {error}")
+    trace = "" if isinstance(error, codecs.CodecError) else shown(error)
+    return BadResult(type(error).__name__, described(error), trace)
 
 
 def _is_trouble(error: Exception) -> bool:

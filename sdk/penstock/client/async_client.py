@@ -277,11 +277,12 @@ class AsyncClient:
 
     async def watch(self, run: AnyRun) -> AsyncGenerator[Progress]:
         """Yield the past events of the run, then new ones, until it has ended."""
-        plan = await self._plan_of(run)
+        view = RunView(await self._plan_of(run, grown=False), id_of(run).bytes)
         async with aclosing(self.events(run)) as batches:
             async for batch in batches:
                 for event in batch:
-                    yield progress(plan, event)
+                    view.apply(event)
+                    yield progress(view.plan, event)
 
     async def events(
         self, run: AnyRun, *, after_seq: int = 0, follow: bool = True
@@ -300,7 +301,7 @@ class AsyncClient:
 
     async def view(self, run: AnyRun) -> RunView:
         """Return the current state of the run with all nodes and attempts."""
-        view = RunView(await self._plan_of(run), id_of(run).bytes)
+        view = RunView(await self._plan_of(run, grown=False), id_of(run).bytes)
         async with aclosing(self.events(run, follow=False)) as batches:
             async for batch in batches:
                 view.apply_all(batch)
@@ -373,7 +374,7 @@ class AsyncClient:
         plan = await self._plan_of(run)
         index = submission.node_index(plan, node) if node is not None else -1
         ending = asyncio.create_task(printed.wait_last_lines(self.wait_ended(run))) if follow else None
-        reader = printed.Reader(self._connection, plan, id_of(run).bytes, index, window)
+        reader = printed.Reader(self._connection, plan, id_of(run).bytes, index, lambda: self._plan_of(run), window)
         try:
             async with aclosing(reader.lines(ending)) as lines:
                 async for line in lines:
@@ -403,7 +404,7 @@ class AsyncClient:
     async def why(self, run: AnyRun) -> list[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
         summary = await self._summary(run)
-        plan = await self.plan(summary.plan)
+        plan = await self._plan_of(run)
         answers = await capacity.ask_pools(self._connection, "Why", action_pb2.WhyRequest(run_id=id_of(run).bytes))
         found: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
         lines = [(plan.nodes[line.node].name, line.text) for line in found]
@@ -480,7 +481,7 @@ class AsyncClient:
             view = await self.view(run)
             raise RunCancelled(str(id_of(run)), view.cancel_reason, view.cancelled_by)
         if run_state(ended.state) is not RunState.SUCCEEDED:
-            raise failure_of(str(id_of(run)), ended, plan)
+            raise failure_of(str(id_of(run)), ended, plan if plan.schema <= 1 else await self._plan_of(run))
 
     async def _summary(self, run: AnyRun) -> service_pb2.RunSummary:
         """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
@@ -491,6 +492,8 @@ class AsyncClient:
             raise not_found(error, str(id_of(run))) from None
         return answer.run
 
-    async def _plan_of(self, run: AnyRun) -> plan_pb2.Plan:
+    async def _plan_of(self, run: AnyRun, *, grown: bool = True) -> plan_pb2.Plan:
+        """Return the plan of a run, with the nodes that maps have added so far unless they are not wanted."""
         known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._summary(run)).plan
-        return await self.plan(known)
+        plan = await self.plan(known)
+        return (await self.view(run)).plan if grown and plan.schema > 1 else plan

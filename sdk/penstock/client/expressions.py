@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
-from penstock_plan.refs import add_refs
+from penstock_plan.refs import add_refs, parts_of, side_of
 from penstock_proto import wire
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
@@ -45,11 +45,6 @@ def nodes_within(expr: plan_pb2.Expr) -> set[int]:
     return found
 
 
-def parts_of(expr: plan_pb2.Expr) -> list[plan_pb2.Expr]:
-    """Return what a list, a dict or a record is put together from."""
-    return [*expr.sequence.items, *expr.mapping.keys, *expr.mapping.values, *expr.record.values]
-
-
 def as_json(plan: plan_pb2.Plan, values: Recorded, show: Show) -> dict[str, Any]:
     """Return each output as JSON; a value that is not JSON as its preview, or as the place of its bytes."""
     return {output.name: shown_as(output.value, values, show) for output in plan.outputs}
@@ -72,6 +67,8 @@ def lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
     kind = expr.WhichOneof("kind")
     if kind == "literal":
         return expr.literal
+    if kind == "choice":
+        return lookup(taken(expr, values), values)
     if kind not in ("output", "input"):
         return None
     node, index = (INPUTS_NODE, expr.input) if kind == "input" else (expr.output.node, expr.output.output)
@@ -81,10 +78,20 @@ def lookup(expr: plan_pb2.Expr, values: Recorded) -> value_pb2.Value | None:
         raise BadOutput(f"the run's record lacks output {index} of node {node}; `penstock events` shows it") from None
 
 
+def taken(expr: plan_pb2.Expr, values: Recorded) -> plan_pb2.Expr:
+    """Return what the side that a branch took has; raises BadOutput."""
+    try:
+        return side_of(expr, values)
+    except LookupError:
+        raise BadOutput(f"the run's record lacks what branch {expr.choice.branch} decided") from None
+
+
 def _walk(expr: plan_pb2.Expr, values: Recorded, keep: Callable[[value_pb2.Value], None]) -> None:
     if (value := lookup(expr, values)) is not None:
         keep(value)
         return
+    if expr.HasField("choice"):
+        expr = taken(expr, values)
     for part in parts_of(expr):
         _walk(part, values, keep)
 
@@ -94,6 +101,8 @@ def shown_as(expr: plan_pb2.Expr, values: Recorded, show: Show) -> Any:
     if (value := lookup(expr, values)) is not None:
         return show(value)
     match expr.WhichOneof("kind"):
+        case "choice":
+            return shown_as(taken(expr, values), values, show)
         case "sequence":
             return [shown_as(item, values, show) for item in expr.sequence.items]
         case "mapping":
@@ -115,6 +124,8 @@ Decode = Callable[[value_pb2.Value, Any], Any]
 
 def as_python(plan: plan_pb2.Plan, expr: plan_pb2.Expr, values: Recorded, annotation: Any, decode: Decode) -> Any:
     """Return an output's value; its annotation is used where it is one value, what it is made of is plain Python."""
+    if expr.HasField("choice"):
+        return as_python(plan, taken(expr, values), values, annotation, decode)
     if (value := lookup(expr, values)) is not None:
         return _decoded(plan, expr, value, annotation, decode)
     match expr.WhichOneof("kind"):

@@ -92,8 +92,8 @@ async def plan_fork(
         )
     inputs, input_artifacts = inputs_of(origin, prepared, given)
     gone = await _gone(connection, origin.artifacts)
-    codes = await _codes(artifacts, view.plan, prepared)
-    old = Side(view.plan, origin.inputs, codes[0])
+    codes = await _codes(artifacts, view.compiled_plan, prepared)
+    old = Side(view.compiled_plan, origin.inputs, codes[0])
     new = Side(plan, [inputs.get(each.name) for each in plan.inputs], codes[1])
     from ..compiler.fingerprints import changed
 

@@ -132,7 +132,7 @@ def _within(tree: trees.Tree, name: str) -> trees.Tree:
 
 def names_of(plan: plan_pb2.Plan, node: int) -> list[str]:
     """Return the names of a node's outputs."""
-    if plan.nodes[node].kind != plan_pb2.NODE_KIND_TASK:
+    if plan.nodes[node].kind == plan_pb2.NODE_KIND_PASS:
         return []
     return [output.name for output in plan.operators[plan.nodes[node].operator].outputs]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 
@@ -46,9 +46,17 @@ class Reader:
     """Reads the lines of a run, or of one node of it; -1 is all of them."""
 
     def __init__(
-        self, connection: Connection, plan: plan_pb2.Plan, run_id: bytes, node: int, window: Window = ALL
+        self,
+        connection: Connection,
+        plan: plan_pb2.Plan,
+        run_id: bytes,
+        node: int,
+        grown: Callable[[], Awaitable[plan_pb2.Plan]],
+        window: Window = ALL,
     ) -> None:
+        """`grown` returns the plan with the nodes that maps have added by now."""
         self._connection, self._plan, self._run_id, self._node = connection, plan, run_id, node
+        self._grown = grown
         self._window = asdict(window)
         # Lines of each execution that were handed on.
         self._seen: dict[bytes, int] = {}
@@ -63,6 +71,8 @@ class Reader:
                 coming: dict[bytes, int] = {}
                 async with aclosing(self._chunks(retry, until)) as chunks:
                     async for chunk in chunks:
+                        if chunk.key.node >= len(self._plan.nodes):
+                            self._plan = await self._grown()
                         for line in self._lines(chunk, self._count_seen(chunk, coming)):
                             yield line
         if ending is not None:

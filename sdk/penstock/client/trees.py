@@ -70,6 +70,8 @@ def of_expression(expr: plan_pb2.Expr, values: expressions.Recorded, read: Read,
         return of_expression(one, values, read, plan)
 
     match expr.WhichOneof("kind"):
+        case "choice":
+            return part(expressions.taken(expr, values))
         case "mapping":
             keys = [str(_leaf(part(key)).decoded()) for key in expr.mapping.keys]
             return Branch("dict", keys, [part(each) for each in expr.mapping.values])

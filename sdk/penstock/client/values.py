@@ -17,6 +17,7 @@ from penstock_proto.value.v1 import value_pb2
 from .. import codecs
 from ..call.argument_values import Builders
 from ..call.failures import ActionError
+from ..call.given import Given
 from ..codecs.mapping import mapped
 from ..codecs.previews import HEAD_BYTES_MAX, Head
 from ..declare import signatures
@@ -118,7 +119,7 @@ def _decode(
         builders = Builders(plan, plan.name, store or _NOTHING)
         annotations = returned.annotations
         parts = {
-            output.name: builders.build(output.value, annotations.get(output.name, Any), output.name)(values)
+            output.name: builders.build(output.value, annotations.get(output.name, Any), output.name)(Given(values))
             for output in plan.outputs
         }
         return returned.shape(parts)

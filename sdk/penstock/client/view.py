@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from penstock_plan.refs import add_refs
+from penstock_plan.show.growing_plan import GrowingPlan
 from penstock_plan.show.labels import labels
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
@@ -41,6 +42,10 @@ class NodeState(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
+    # It is on a side that a branch did not take.
+    NOT_TAKEN = "not taken"
+    # It is within a map: executed once for each item, as nodes of their own.
+    MAPPED = "mapped"
 
 
 @dataclass(slots=True)
@@ -110,7 +115,7 @@ class RunView:
     """Everything that is known of one run; `apply` its events in order, repeated ones change nothing."""
 
     def __init__(self, plan: plan_pb2.Plan, run_id: bytes = b"") -> None:
-        self.plan = plan
+        self._growing = GrowingPlan(plan)
         self.run_id = run_id
         self.plan_hash = b""
         self.state = RunState.UNKNOWN
@@ -131,6 +136,16 @@ class RunView:
         self.nodes = [node_view(plan, index) for index in range(len(plan.nodes))]
 
     @property
+    def plan(self) -> plan_pb2.Plan:
+        """The run's plan, with the nodes that maps have added."""
+        return self._growing.plan
+
+    @property
+    def compiled_plan(self) -> plan_pb2.Plan:
+        """The plan as it was compiled."""
+        return self._growing.given
+
+    @property
     def id(self) -> str:
         return str(uuid.UUID(bytes=self.run_id)) if self.run_id else ""
 
@@ -145,9 +160,11 @@ class RunView:
         return {node.name: node.index for node in self.nodes}
 
     def counts(self) -> dict[NodeState, int]:
+        """Count the nodes by state; those within maps count with each item, and not themselves."""
         counts = dict.fromkeys(NodeState, 0)
         for node in self.nodes:
             counts[node.state] += 1
+        counts.pop(NodeState.MAPPED)
         return counts
 
     @property
@@ -215,6 +232,11 @@ class RunView:
         _end(attempt, NodeState.SUCCEEDED, event.worker, event.duration_us, at_us)
         node = self.nodes[event.node]
         node.state, node.output_seq = NodeState.SUCCEEDED, self.seq
+        if event.added:
+            for index in self._growing.grow(event.node, event.added):
+                self.nodes.append(node_view(self.plan, index))
+            self.__dict__.pop("labels", None)
+            self.__dict__.pop("index_of", None)
 
     def _apply_failed(self, event: events_pb2.ActionFailed, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
@@ -228,8 +250,7 @@ class RunView:
         self.nodes[event.node].state = state
 
     def _apply_skipped(self, event: events_pb2.NodesSkipped, at_us: int) -> None:
-        upstream = event.reason == events_pb2.SKIP_REASON_UPSTREAM_FAILED
-        state = NodeState.SKIPPED if upstream else NodeState.CANCELLED
+        state = _SKIPPED.get(event.reason, NodeState.CANCELLED)
         reason = events_pb2.SkipReason.Name(event.reason).removeprefix("SKIP_REASON_").lower().replace("_", " ")
         for index in event.nodes:
             node = self.nodes[index]
@@ -289,6 +310,12 @@ _APPLY = {
 }
 
 
+_SKIPPED: dict[int, NodeState] = {
+    events_pb2.SKIP_REASON_UPSTREAM_FAILED: NodeState.SKIPPED,
+    events_pb2.SKIP_REASON_NOT_TAKEN: NodeState.NOT_TAKEN,
+}
+
+
 def run_state(state: events_pb2.RunState) -> RunState:
     name = events_pb2.RunState.Name(state).removeprefix("RUN_STATE_").lower()
     return RunState.UNKNOWN if name == "unspecified" else RunState(name)
@@ -310,11 +337,12 @@ def node_view(plan: plan_pb2.Plan, index: int) -> NodeView:
     node = plan.nodes[index]
     kind = plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower()
     operator = ""
-    if node.kind == plan_pb2.NODE_KIND_TASK:
+    if node.kind != plan_pb2.NODE_KIND_PASS:
         declared = plan.operators[node.operator]
         operator = f"{declared.module}:{declared.qualname}"
     place = f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else ""
-    return NodeView(index, node.name, operator, kind, place, _parents(node))
+    state = NodeState.MAPPED if node.map else NodeState.WAITING
+    return NodeView(index, node.name, operator, kind, place, _parents(node), state)
 
 
 def _parents(node: plan_pb2.Node) -> tuple[int, ...]:

@@ -76,7 +76,11 @@ class Writer:
             remedy = "to run after it, write: with penstock.after(...):"
             self._problems.append(Mismatch(where, f"given {describe(future)}, which returns nothing", remedy=remedy))
         elif self._fits(future, annotation, where):
-            if origin.node < 0:
+            if origin.expr is not None:
+                expr.CopyFrom(origin.expr)
+            elif origin.collected is not None:
+                expr.output.node = origin.collected.gathers[output]
+            elif origin.node < 0:
                 expr.input = output
             elif output != WHOLE:
                 ref = expr.output

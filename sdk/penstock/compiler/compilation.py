@@ -19,6 +19,7 @@ from ..declare.workflows import Workflow, workflow_of
 from ..errors import CompileError, CompileErrors, InvalidDeclaration, PenstockError
 from . import pydantic_futures, questions, schema
 from .arguments import Mismatch
+from .control import Control
 from .future import Future, Origin
 from .literals import BadLiteral
 from .lowering import checked, located
@@ -85,7 +86,7 @@ def compile(
             f"compile expects a workflow, not {workflow!r:.80}: put @workflow above its def or class"
         )
     folder = Path(root).resolve() if root is not None else modules.root_of(declared.module, declared.place.file)
-    trace = Trace(folder, local=local)
+    trace = Trace(folder, Control, local=local)
     try:
         shape = _trace(trace, declared, static or {})
     except CompileErrors as error:
@@ -198,6 +199,8 @@ def _outputs(trace: Trace, workflow: Workflow[..., Any], returned: Any) -> Shape
     problems: list[Problem] = []
     results, shape = results_of(returned, workflow.signature.returns)
     trace.literals.begin_node()
+    if trace.control is not None:
+        trace.control.gather([result.value for result in results])
     for result in results:
         where = "return" if len(results) == 1 else f"return.{result.name}"
         annotation, type_index = checked(trace.types, result.annotation, where, problems)

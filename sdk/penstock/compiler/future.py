@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NoReturn
+
+from penstock_plan.refs import add_refs
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.wire import INPUTS_NODE
 
 from ..declare.modules import frame_at, user_frame
 from ..declare.recorder import Recorder
@@ -30,6 +34,18 @@ class Origin:
     line: int
     outputs: Mapping[str, tuple[int, Any, int]]  # by name: position, annotation, type
     unpackable: bool = False
+    # What stands for it, if that is no output of the node: an item of a list, or what the side of a branch has.
+    expr: plan_pb2.Expr | None = None
+    # Of the results of a map: the list of each output.
+    collected: Collected | None = None
+
+
+@dataclass(slots=True)
+class Collected:
+    """The results of a map's items."""
+
+    map: int  # the map's node
+    gathers: dict[int, int] = field(default_factory=dict[int, int])  # by output: the node that collects the list
 
 
 class Future:
@@ -98,6 +114,19 @@ class Future:
 
     def __delattr__(self, name: str) -> NoReturn:
         refuse(self, f"changed (del .{name})", "values between operators never change: return a new one")
+
+
+def nodes_behind(future: Future) -> set[int]:
+    """The nodes that a future's value comes from; none of an input of the run."""
+    origin = future.penstock_origin
+    found: set[int] = set()
+    if origin.expr is not None:
+        add_refs(origin.expr, found)
+    elif origin.collected is not None:
+        found.update(origin.collected.gathers.values())
+    else:
+        found.add(origin.node)
+    return found - {INPUTS_NODE}
 
 
 def _named(future: Future) -> str:

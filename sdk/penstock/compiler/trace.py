@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from penstock_plan.limits import NODES_MAX
 from penstock_proto.plan.v1 import plan_pb2
@@ -23,7 +23,7 @@ from ..declare.workflows import Workflow
 from ..errors import CompileError, CompileErrors
 from .arguments import Mismatch, Writer
 from .containers import futures_in
-from .future import WHOLE, Future, Origin, describe
+from .future import WHOLE, Future, Origin, describe, nodes_behind
 from .literals import BadLiteral, Literals
 from .lowering import Lowered, checked, located, lower
 from .type_table import TypeTable
@@ -36,10 +36,36 @@ ERRORS_MAX = 100
 PREFIX_LENGTH_MAX = 140
 
 
+class Shape(Protocol):
+    """The maps and branches of a plan, made by the first of them."""
+
+    def place(self, node: plan_pb2.Node) -> None:
+        """Say of a new node within which map and on which sides it is."""
+        ...
+
+    def implied_by(self, parents: Iterable[int]) -> set[int]:
+        """The maps and branches that a node comes after because one of these nodes, which it uses, does."""
+        ...
+
+    def gather(self, values: Iterable[Any]) -> None:
+        """Add the nodes that collect the lists among these values, if nobody needed them yet."""
+        ...
+
+    def map(self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType) -> Any:
+        """Call for each item of lists; return the list of results."""
+        ...
+
+    def branch(
+        self, name: str, condition: Any, cases: Sequence[Any] | None, sides: Sequence[Any], frame: FrameType
+    ) -> Any:
+        """Let the run take a side; return what it has."""
+        ...
+
+
 class Trace:
     """Collects nodes and errors while the body of a workflow runs."""
 
-    def __init__(self, root: Path, *, local: bool) -> None:
+    def __init__(self, root: Path, shape: Callable[[Trace], Shape], *, local: bool) -> None:
         self.plan = plan_pb2.Plan(schema=1)
         self.errors: list[CompileError] = []
         self.types = TypeTable(self.plan.types)
@@ -48,15 +74,17 @@ class Trace:
         self.writer = Writer(self, self.types, self.literals)
         # Arguments of inlined workflows are checked, and then used as they are.
         self._checker = Writer(self, self.types, Literals())
-        self._root, self._local = root, local
+        self.root, self._shape, self._local = root, shape, local
         self._lowered: dict[int, Lowered] = {}
         self._overrides: dict[int, tuple[Options, plan_pb2.Overrides | None]] = {}
         self._files: dict[str, int] = {}
         self._names: dict[str, int] = {}
         self._taken: set[str] = set()
-        self._prefix = ""
+        self.prefix = ""
         self._after: tuple[int, ...] = ()
         self._depth = 0
+        # The maps and branches of the plan; None until there is one.
+        self.control: Shape | None = None
         # By id, with the instance itself, so that no other gets its id.
         self._sensors: dict[int, Lowered] = {}  # by the operator that they call
         self._waiting: dict[tuple[str, int | None], int] = {}  # built-in operators, by function and type of the output
@@ -96,8 +124,10 @@ class Trace:
             self.problem(operator.name, problem, frame)
         if instance is not None:
             given = {**instance.fields, **given}
+        if self.control is not None:
+            self.control.gather(given.values())
         index = len(self.plan.nodes)
-        node = self._add_node(operator.name, plan_pb2.NODE_KIND_TASK, frame)
+        node = self.add_node(operator.name, plan_pb2.NODE_KIND_TASK, frame)
         node.operator = lowered.index
         if operator.wait is not None:
             node.wait.CopyFrom(operator.wait)
@@ -109,7 +139,7 @@ class Trace:
         if operator is not operator.declaration and (changed := self._changes(operator)) is not None:
             node.overrides.CopyFrom(changed)
         if self._after:
-            self._order(node, given.values())
+            self.order(node, given.values())
         origin = Origin(index, node.name, operator.name, frame.f_lineno, lowered.outputs, lowered.unpackable)
         if lowered.single:
             return Future(self, origin, 0, lowered.returns, lowered.returns_type)
@@ -147,17 +177,17 @@ class Trace:
                 self.error(located(workflow.place, workflow.name, problem))
             for wrong in self._checker.write(plan_pb2.Expr(), value, annotation, name):
                 self._mismatch(workflow.name, wrong, frame, self._made_at(instance, name))
-        outer = self._prefix, self._depth
-        self._prefix, self._depth = _shortened(f"{self._unique(workflow.name)}/"), self._depth + 1
+        outer = self.prefix, self._depth
+        self.prefix, self._depth = _shortened(f"{self._unique(workflow.name)}/"), self._depth + 1
         try:
             return (workflow.fn if instance is None else instance.run)(*args, **kwargs)
         finally:
-            self._prefix, self._depth = outer
+            self.prefix, self._depth = outer
 
     def barrier(self, nodes: Iterable[int], frame: FrameType) -> Future:
         """Add a node that executes nothing and comes after the given ones."""
         index = len(self.plan.nodes)
-        node = self._add_node("barrier", plan_pb2.NODE_KIND_PASS, frame)
+        node = self.add_node("barrier", plan_pb2.NODE_KIND_PASS, frame)
         node.after.extend(sorted({*nodes, *self._after}))
         origin = Origin(index, node.name, "barrier", frame.f_lineno, {})
         return Future(self, origin, WHOLE, type(None), self.types.index(type(None)))
@@ -176,9 +206,12 @@ class Trace:
         for problem in problems:
             self.problem(name, problem, frame)
         index, self.plan.schema = len(self.plan.nodes), SCHEMA_OF_WAITS
-        node = self._add_node(name, plan_pb2.NODE_KIND_WAIT, frame)
+        node = self.add_node(name, plan_pb2.NODE_KIND_WAIT, frame)
         node.operator = self._built_in(function, None if returns is None else type_index)
         node.wait.CopyFrom(wait)
+        if node.map:
+            text = "waits within a map, where nothing can wait for each item"
+            self.problem(name, Problem(text, remedy="wait before the map, or after it"), frame)
         node.after.extend(self._after)
         if returns is None:
             return Future(self, Origin(index, node.name, function, frame.f_lineno, {}), WHOLE, annotation, type_index)
@@ -214,10 +247,10 @@ class Trace:
         return index
 
     @contextlib.contextmanager
-    def order_after(self, nodes: Iterable[int]) -> Generator[None]:
-        """All nodes added meanwhile come after the given ones."""
+    def order_after(self, nodes: Iterable[int], *, only: bool = False) -> Generator[None]:
+        """All nodes added meanwhile come after the given ones; `only` these, and not what comes before now."""
         outer = self._after
-        self._after = tuple(sorted({*outer, *nodes}))
+        self._after = tuple(sorted({*nodes} if only else {*outer, *nodes}))
         try:
             yield
         finally:
@@ -226,6 +259,9 @@ class Trace:
     def nodes_of(self, function: str, dependencies: Iterable[Any], frame: FrameType) -> set[int]:
         """The nodes that futures in `dependencies` come from; inputs of the run come from none."""
         nodes: set[int] = set()
+        dependencies = list(dependencies)
+        if self.control is not None:
+            self.control.gather(dependencies)
         for dependency in dependencies:
             futures = [future for future in futures_in(dependency) if future.penstock_trace is self]
             if not futures:
@@ -234,8 +270,34 @@ class Trace:
                     "a workflow to wait for must return a result of its own operators" if dependency is None else ""
                 )
                 self.problem(function, Problem(text, remedy=remedy), frame)
-            nodes |= {future.penstock_origin.node for future in futures}
+            nodes.update(*map(nodes_behind, futures))
         return nodes - {-1}
+
+    def map(
+        self,
+        declared: Operator[..., Any] | Workflow[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+    ) -> Any:
+        """Call an operator or workflow for each item of the lists that are given."""
+        return self._shaped().map(declared, args, kwargs, frame)
+
+    def branch(
+        self, name: str, condition: Any, cases: Sequence[Any] | None, sides: Sequence[Any], frame: FrameType
+    ) -> Any:
+        """Let the run take one of several sides; return the future of what it has."""
+        return self._shaped().branch(name, condition, cases, sides, frame)
+
+    def _shaped(self) -> Shape:
+        if self.control is None:
+            self.plan.schema = 2
+            self.control = self._shape(self)
+        return self.control
+
+    def mismatch(self, name: str, wrong: Mismatch, frame: FrameType) -> None:
+        """Note what is wrong with an argument at the line of the frame."""
+        self._mismatch(name, wrong, frame, None)
 
     def problem(self, operator: str, problem: Problem, frame: FrameType) -> None:
         self.error(
@@ -283,7 +345,8 @@ class Trace:
             self.error(error)
         return lowered
 
-    def _add_node(self, name: str, kind: plan_pb2.NodeKind, frame: FrameType) -> plan_pb2.Node:
+    def add_node(self, name: str, kind: plan_pb2.NodeKind, frame: FrameType) -> plan_pb2.Node:
+        """Add the next node; it is within the maps and on the sides that are being traced."""
         if len(self.plan.nodes) >= NODES_MAX:
             text = f"exceeds the limit of {NODES_MAX} nodes per plan"
             self.problem(name, Problem(text, remedy="does a loop of the workflow never end?"), frame)
@@ -292,12 +355,19 @@ class Trace:
         file = self._files.get(code)
         if file is None:
             file = self._files[code] = len(self.plan.files)
-            self.plan.files.append(modules.relative(code, self._root))
-        return self.plan.nodes.add(name=self._unique(name), kind=kind, file=file, line=frame.f_lineno)
+            self.plan.files.append(modules.relative(code, self.root))
+        return self.add_node_at(name, kind, file, frame.f_lineno)
+
+    def add_node_at(self, name: str, kind: plan_pb2.NodeKind, file: int, line: int) -> plan_pb2.Node:
+        """Add the next node, called at a line of one of the plan's files."""
+        node = self.plan.nodes.add(name=self._unique(name), kind=kind, file=file, line=line)
+        if self.control is not None:
+            self.control.place(node)
+        return node
 
     def _unique(self, name: str) -> str:
         """The name, with a number from its second use on."""
-        full = self._prefix + name
+        full = self.prefix + name
         number = self._names.get(full, 0) + 1
         unique = full if number == 1 else f"{full}-{number}"
         while unique in self._taken:  # somebody named an operator "train-2"
@@ -314,9 +384,11 @@ class Trace:
             known = self._overrides[id(operator.settings)] = (operator.settings, changed)
         return known[1]
 
-    def _order(self, node: plan_pb2.Node, values: Iterable[Any]) -> None:
-        parents = {future.penstock_origin.node for value in values for future in futures_in(value)}
-        node.after.extend(each for each in self._after if each not in parents)
+    def order(self, node: plan_pb2.Node, values: Iterable[Any]) -> None:
+        """Let a node come after those of `order_after` whose values it does not use."""
+        parents = {node for value in values for future in futures_in(value) for node in nodes_behind(future)}
+        implied = parents if self.control is None else parents | self.control.implied_by(parents)
+        node.after.extend(each for each in self._after if each not in implied)
 
 
 def _shortened(prefix: str) -> str:

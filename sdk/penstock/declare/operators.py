@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
@@ -13,6 +13,7 @@ from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidDeclaration
 from . import classes, modules, signatures
+from .control import map_plain
 from .declarable import DECLARATION, declaration_of
 from .options import MEMORY_DEFAULT, NAME_LENGTH_MAX, Changes, OnFailure, Options
 from .recorder import Recorder, current
@@ -60,6 +61,18 @@ class Operator(Generic[P, R]):
         if trace is None:
             return self.fn(*args, **kwargs) if self.wait is None else look(self.wait, self.fn, *args, **kwargs)
         return cast("R", trace.call(self, args, kwargs, modules.frame_at(1)))
+
+    def map(self, *lists: Iterable[Any], **arguments: Any) -> list[R]:
+        """Call it for each item of a list that the run makes; the results are a list, in the order of the items.
+
+        Positional arguments are lists, whose items are taken in step; arguments by name are the same for each call,
+        unless `penstock.each(...)` marks a list. A map of a map's results has no barrier between the two: each item
+        goes on by itself. With `on_failure="continue"`, items that fail are left out.
+        """
+        trace = current.get()
+        if trace is None:
+            return map_plain(self.fn, lists, arguments)
+        return cast("list[R]", trace.map(self, lists, arguments, modules.frame_at(1)))
 
     def options(self, **changes: Unpack[Changes]) -> Operator[P, R]:
         """The same operator with other options, for one call or for several.

@@ -55,6 +55,16 @@ class Recorder(Protocol):
         """Run the body of a workflow that is called by a workflow."""
         ...
 
+    def map(self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType) -> Any:
+        """Call an operator or workflow for each item of the lists that are given."""
+        ...
+
+    def branch(
+        self, name: str, condition: Any, cases: Sequence[Any] | None, sides: Sequence[Any], frame: FrameType
+    ) -> Any:
+        """Let the run take one of several sides; return the future of what it has."""
+        ...
+
     def barrier(self, nodes: Iterable[int], frame: FrameType) -> Any:
         """Add a node that executes nothing and comes after the given ones."""
         ...

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
 from ..errors import CompileErrors
 from . import classes, modules, signatures, user_code
+from .control import map_plain
 from .declarable import declaration_of
 from .options import NAME_LENGTH_MAX, check_name
 from .recorder import Recorder, current
@@ -47,6 +48,16 @@ class Workflow(Generic[P, R]):
         if trace is None:
             return self.fn(*args, **kwargs)
         return cast("R", trace.inline(self, args, kwargs, modules.frame_at(1)))
+
+    def map(self, *lists: Iterable[Any], **arguments: Any) -> list[R]:
+        """Run the whole workflow for each item of a list that the run makes; arguments as those of an operator's map.
+
+        Each item goes through the workflow by itself. Each result is a list, in the order of the items.
+        """
+        trace = current.get()
+        if trace is None:
+            return map_plain(self.fn, lists, arguments)
+        return cast("list[R]", trace.map(self, lists, arguments, modules.frame_at(1)))
 
     @functools.cached_property
     def signature(self) -> Signature:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from penstock_proto.plan.v1 import plan_pb2
-from penstock_proto.value.v1.value_pb2 import Value
-from penstock_proto.wire import INPUTS_NODE
+from penstock_proto.value.v1.value_pb2 import Value, Values
 
-from ..call import invocation
 from ..call.argument_values import Builders
+from ..call.control import call_of
 from ..call.failures import ActionError, without_own_frames
+from ..call.given import Given
 from ..call.given_types import LoadOperator
 from ..codecs.encoded import Buffer
 from ..compiler.compilation import Compiled, compile
@@ -26,6 +26,7 @@ from ..declare.static import chosen, plain
 from ..declare.workflows import Workflow, workflow_of
 from ..errors import InvalidInputs, OperatorFailed
 from .context import context
+from .execution import Execution
 from .fakes import Operators, with_fakes
 from .waits import ended, given_signals
 
@@ -65,18 +66,24 @@ def run(
         store = MemoryStore(Path(folder), compiled.artifacts)
         run_id = uuid.uuid4()
         given = given_signals(compiled, signals or {}, store)
-        values: dict[int, Sequence[Value]] = {INPUTS_NODE: _inputs(declared, compiled, inputs, store)}
-        for index, node in enumerate(compiled.plan.nodes):
-            is_task = node.kind == plan_pb2.NODE_KIND_TASK
+        execution = Execution(compiled, _inputs(declared, compiled, inputs, store))
+        while (index := execution.next()) is not None:
+            graph = execution.graph
+            template, name = graph.template_of(index), graph.name_of(index)
+            node = compiled.plan.nodes[template]
+            is_pass = node.kind == plan_pb2.NODE_KIND_PASS
             scratch = Path(folder) / "scratch" / str(index)
-            named = compiled.plan.operators[node.operator].secrets if is_task else ()
+            named = () if is_pass else compiled.plan.operators[node.operator].secrets
             operator = _operator(compiled.plan, node)
-            with context(run=run_id, node=node.name, operator=operator, scratch=scratch, declared=named):
+            with context(run=run_id, node=name, operator=operator, scratch=scratch, declared=named):
                 if node.kind == plan_pb2.NODE_KIND_WAIT:
-                    values[index] = ended(node, given)
+                    outputs = ended(node, given)
+                elif is_pass:
+                    outputs = []
                 else:
-                    values[index] = _execute(compiled.plan, index, values, store, operators) if is_task else []
-        return _result(compiled, values, store, operators)
+                    outputs = _execute(compiled.plan, template, name, execution.given(index), store, operators)
+            execution.end(index, outputs)
+        return _result(compiled, execution.values, store, operators)
 
 
 class MemoryStore:
@@ -141,15 +148,16 @@ def _unknown(name: str, declared: Mapping[str, Any]) -> str:
 
 
 def _execute(
-    plan: plan_pb2.Plan, index: int, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators
-) -> Sequence[Value]:
+    plan: plan_pb2.Plan, index: int, name: str, values: Given, store: MemoryStore, operators: Operators
+) -> list[Value]:
     try:
-        return invocation.execute(plan, index, values, store, _loader(operators))
+        outputs = Values()
+        call_of(plan, index, store, _loader(operators))(values, outputs)
+        return list(outputs.values)
     except ActionError as error:
-        node = plan.nodes[index]
         cause = error.__cause__ or error
         cause.__traceback__ = without_own_frames(cause.__traceback__)
-        raise OperatorFailed(node.name, _operator(plan, node), error.trace or str(error)) from cause
+        raise OperatorFailed(name, _operator(plan, plan.nodes[index]), error.trace or str(error)) from cause
 
 
 def _loader(operators: Operators) -> LoadOperator:
@@ -167,7 +175,7 @@ def _operator(plan: plan_pb2.Plan, node: plan_pb2.Node) -> str:
     return f"{declared.module}:{declared.qualname}"
 
 
-def _result(compiled: Compiled, values: Mapping[int, Sequence[Value]], store: MemoryStore, operators: Operators) -> Any:
+def _result(compiled: Compiled, values: Given, store: MemoryStore, operators: Operators) -> Any:
     builders = Builders(compiled.plan, compiled.plan.name, store, load=_loader(operators))
     annotations = compiled.shape.annotations
     return compiled.shape(

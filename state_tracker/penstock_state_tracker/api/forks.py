@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from penstock_access import calling
-from penstock_plan.graph import PlanGraph
+from penstock_plan.graph import PlanGraph, decided_nodes
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.successes import unpacked
@@ -113,6 +113,8 @@ def _nodes(fork: api.Fork, graph: PlanGraph) -> list[tuple[int, int]]:
     if any(not 1 <= seq < 2**62 for _, seq in nodes):
         raise BadRequest("what is reused is at positions of the log, from 1")
     reused = {node for node, _ in nodes}
+    if decided := reused & decided_nodes(graph):
+        raise BadRequest(f"node {min(decided)} is reused, but a map or a branch decides about it as the run goes on")
     for node in reused:
         for parent in graph.value_parents[node]:
             if parent >= 0 and parent not in reused:

@@ -68,6 +68,8 @@ class Reopenings:
     async def _event(self, shard: int, run_id: bytes, row: Row, caller: ev.Caller) -> ev.RunReopened:
         """Read the run's events, and return the one by which it goes on."""
         await self._plans.ensure([row["plan"]])
+        if self._plans.graphs[row["plan"]].has_control:
+            raise RetryRefused(f"run {run_text(run_id)} has maps or branches: fork it instead")
         past = Past(run_id, self._plans.graphs)
         first_seq, last_seq, since_us = row["first_seq"], row["last_seq"], row["submitted_at_us"]
         history = self._routing.histories[shard]

@@ -9,7 +9,7 @@ from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import HASH_BYTES, INLINE_BYTES_MAX
 
 from .run import CONTINUE, Run
-from .transitions import FAILED, SUCCEEDED, WAITING
+from .transitions import FAILED, NOT_TAKEN, SUCCEEDED, WAITING
 
 # The serialised outputs of one action: inline values and references.
 OUTPUTS_BYTES_MAX: Final = 80 * 1024
@@ -45,12 +45,14 @@ def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
     policy = run.graph.on_failure[failed]
     children, status = run.graph.children, run.status
     reached: set[int] = set()
-    edge = [child for child in children[failed] if policy != CONTINUE or failed in run.graph.value_parents[child]]
+    edge = [
+        (child, failed) for child in children[failed] if policy != CONTINUE or failed in run.graph.value_parents[child]
+    ]
     while edge:
-        node = edge.pop()
-        if node not in reached and status[node] == WAITING:
+        node, parent = edge.pop()
+        if node not in reached and status[node] == WAITING and not run.survives(node, parent):
             reached.add(node)
-            edge.extend(children[node])
+            edge.extend((child, node) for child in children[node])
     cancels = policy == plan_pb2.FAILURE_POLICY_CANCEL_DEPENDENTS
     return sorted(reached), ev.SKIP_REASON_UPSTREAM_CANCELLED if cancels else ev.SKIP_REASON_UPSTREAM_FAILED
 
@@ -76,6 +78,8 @@ def ended(run: Run) -> ev.Event:
         result.failure_seq = run.failure_seq
     if result.state == ev.RUN_STATE_SUCCEEDED:
         for node in run.graph.output_nodes:
+            if node >= 0 and run.status[node] == NOT_TAKEN:
+                continue
             result.outputs.append(value_pb2.ValueRef(node=node, seq=run.first_seq if node < 0 else run.outputs[node]))
     return event
 
@@ -86,7 +90,7 @@ def _state(run: Run) -> ev.RunState:
     if run.failed_node >= 0:
         return ev.RUN_STATE_FAILED
     # Failures under `continue` are forgiven, unless a result of the run itself is missing for it.
-    whole = all(node < 0 or run.status[node] == SUCCEEDED for node in run.graph.output_nodes)
+    whole = all(node < 0 or run.status[node] in (SUCCEEDED, NOT_TAKEN) for node in run.graph.output_nodes)
     return ev.RUN_STATE_SUCCEEDED if whole else ev.RUN_STATE_FAILED
 
 

@@ -6,17 +6,30 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from penstock_plan.graph import PlanGraph
+from penstock_plan.graph import MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
 from ..errors import CorruptLog
-from .transitions import CANCELLED, FAILED, NODE_TRANSITIONS, RUNNING, SUCCEEDED, WAITING, sources
+from .transitions import (
+    CANCELLED,
+    FAILED,
+    NODE_TRANSITIONS,
+    NOT_TAKEN,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    TEMPLATE,
+    WAITING,
+    sources,
+)
 
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
 MAY_START: Final = sources(NODE_TRANSITIONS, "action_started")
 MAY_END: Final = sources(NODE_TRANSITIONS, "action_succeeded")
 MAY_BE_SKIPPED: Final = sources(NODE_TRANSITIONS, "nodes_skipped")
+ENDED_BADLY: Final = frozenset({FAILED, SKIPPED, CANCELLED})
 
 
 @dataclass(slots=True)
@@ -91,7 +104,7 @@ class Run:
 
     def __init__(self, run_id: bytes, graph: PlanGraph, first_seq: int) -> None:
         self.run_id = run_id
-        self.graph = graph
+        self.graph: RunGraph = graph_of_run(graph)
         self.first_seq = first_seq
         self.submitted_at_us = 0
         self.team = ""
@@ -106,6 +119,11 @@ class Run:
         self.started_at: dict[int, float] = {}  # running node -> monotonic second
         self._history: dict[int, History] | None = None
         self.open = graph.size  # nodes that have not ended
+        if graph.has_control:
+            for node, around in enumerate(graph.maps):
+                if around:
+                    self.status[node] = TEMPLATE
+                    self.open -= 1
         self.failed_node = -1
         self.failure_seq = 0  # of the event by which it failed; 0: not known
         self.is_cancelling = False  # somebody asked for it
@@ -157,14 +175,33 @@ class Run:
     def is_unlocked(self, node: int) -> bool:
         """Whether all that the node waits for has ended in a way that lets it run."""
         status = self.status
-        for parent in self.graph.parents[node]:
-            if status[parent] != SUCCEEDED and not (
-                status[parent] == FAILED
-                and self.graph.on_failure[parent] == CONTINUE
-                and parent not in self.graph.value_parents[node]
-            ):
-                return False
-        return True
+        return all(status[parent] == SUCCEEDED or self.lets_go_on(node, parent) for parent in self.graph.parents[node])
+
+    def lets_go_on(self, node: int, parent: int) -> bool:
+        """Whether a node goes on though one that it waits for has not succeeded."""
+        graph, status = self.graph, self.status[parent]
+        if status == FAILED and graph.on_failure[parent] == CONTINUE and parent not in graph.value_parents[node]:
+            return True
+        if not graph.has_control:
+            return False
+        return (status == NOT_TAKEN and graph.tolerates[node] == TOLERATES_NOT_TAKEN) or (
+            status in ENDED_BADLY and self.survives(node, parent)
+        )
+
+    def survives(self, node: int, parent: int) -> bool:
+        """Whether a node goes on if this parent fails or is skipped: it leaves out what failed of a map's items."""
+        graph = self.graph
+        return graph.has_control and graph.tolerates[node] == TOLERATES_FAILED and graph.kinds[parent] != MAP
+
+    def grow(self, node: int, items: int) -> range:
+        """Add the nodes of a map's items."""
+        if not isinstance(self.graph, GrownGraph) or self.graph.kinds[node] != MAP:
+            raise CorruptLog("only a map adds nodes", self.run_id, node)
+        nodes = self.graph.grow(node, items)
+        self.status.extend(bytes((WAITING,)) * len(nodes))
+        self.outputs.frombytes(bytes(8 * len(nodes)))
+        self.open += len(nodes)
+        return nodes
 
     def start(self, node: int, attempt: int, grant: int, worker: str, now: float) -> None:
         """WAITING -> RUNNING."""

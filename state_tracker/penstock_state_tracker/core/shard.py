@@ -4,19 +4,30 @@ Deciding applies what it decides: memory runs ahead of the commit, and whoever r
 `apply` replays the same transitions from the log.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from penstock_plan import graph as graphs
 from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import GrownGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.successes import unpacked
 
 from ..errors import CorruptLog
-from . import outcomes, reopening, retries, signals, snapshots, waits
+from . import control, outcomes, reopening, retries, signals, snapshots, waits
 from .run import MAY_END, Run
-from .transitions import CANCELLED, RUN_TRANSITIONS, RUNNING, SKIPPED, SUCCEEDED, WAITING, targets
+from .transitions import (
+    CANCELLED,
+    NOT_TAKEN,
+    RUN_TRANSITIONS,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    WAITING,
+    targets,
+)
 from .waits import Waits
 
 # No Action Service takes in a worker with a longer name.
@@ -26,9 +37,13 @@ TICK_EVENTS_MAX: Final = 1_000
 MAY_BE_CANCELLED: Final = targets(RUN_TRANSITIONS, "cancel_requested")
 MAY_END_AS: Final = targets(RUN_TRANSITIONS, "run_ended")
 ENDS: Final = frozenset[int]().union(*MAY_END_AS.values())
-CANCELLED_REASONS: Final = frozenset(
-    {ev.SKIP_REASON_UPSTREAM_CANCELLED, ev.SKIP_REASON_RUN_CANCELLED, ev.SKIP_REASON_FAIL_FAST}
-)
+STATUS_OF: Final[dict[int, int]] = {
+    ev.SKIP_REASON_UPSTREAM_FAILED: SKIPPED,
+    ev.SKIP_REASON_UPSTREAM_CANCELLED: CANCELLED,
+    ev.SKIP_REASON_RUN_CANCELLED: CANCELLED,
+    ev.SKIP_REASON_FAIL_FAST: CANCELLED,
+    ev.SKIP_REASON_NOT_TAKEN: NOT_TAKEN,
+}
 
 
 class Shard:
@@ -160,7 +175,7 @@ class Shard:
             running=status.count(RUNNING),
             succeeded=status.count(SUCCEEDED),
             failed=status.count(api.NODE_STATUS_FAILED),
-            skipped=status.count(SKIPPED) + status.count(CANCELLED),
+            skipped=status.count(SKIPPED) + status.count(CANCELLED) + status.count(NOT_TAKEN),
         )
 
     # Replay
@@ -233,7 +248,10 @@ class Shard:
 
     def _record_succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         result = report.succeeded
-        if (problem := outcomes.outputs_problem(result.outputs)) is not None:
+        number, problem = 0, outcomes.outputs_problem(result.outputs)
+        if problem is None and isinstance(run.graph, GrownGraph):
+            number, problem = control.number_of(run.graph, node, result.outputs)
+        if problem is not None:
             failure = ev.Failure(type="BadOutputs", message=problem)
             refused = reports_pb2.Failed(cause=ev.CAUSE_BAD_RESULT, failure=failure, final=True)
             return self._record_failed(run, node, report, refused, now)
@@ -247,6 +265,8 @@ class Shard:
         succeeded.worker = report.worker
         succeeded.duration_us = result.duration_us
         succeeded.outputs.CopyFrom(result.outputs)
+        if isinstance(run.graph, GrownGraph):
+            return [event, *self._after_decision(run, run.graph, succeeded, number), *self._end_if_done(run)]
         return [event] if run.open else [event, self._end(run)]
 
     def _succeed(self, run: Run, node: int, attempt: int) -> None:
@@ -265,6 +285,24 @@ class Shard:
         if report.HasField("failed"):
             return self._record_failed(run, node, report, report.failed, now)
         return self._record_succeeded(run, node, report, now)
+
+    def _after_decision(
+        self, run: Run, graph: GrownGraph, succeeded: ev.ActionSucceeded, number: int
+    ) -> list[ev.Event]:
+        """Let a map add its nodes, or leave out what a branch did not take."""
+        node = succeeded.node
+        if run.is_stopping:
+            return []
+        match graph.kinds[node]:
+            case graphs.MAP if number:
+                added = run.grow(node, number)
+                succeeded.added = len(added)
+                nodes, failed = control.without_hope(run, added, number)
+                return self._skip(run, nodes, ev.SKIP_REASON_UPSTREAM_FAILED, failed)
+            case graphs.BRANCH:
+                return self._skip(run, control.not_taken(run, node, number), ev.SKIP_REASON_NOT_TAKEN, node)
+            case _:
+                return []
 
     def _record_failed(
         self, run: Run, node: int, report: reports_pb2.Report, failed: reports_pb2.Failed, now: float
@@ -307,8 +345,14 @@ class Shard:
         waiting = [node for node, status in enumerate(run.status) if status == WAITING]
         return self._skip(run, waiting, reason, because_of)
 
+    def _leave_out(self, run: Run, nodes: Sequence[int], status: int) -> None:
+        run.skip(nodes, status)
+        if run.graph.waits and run.graph.has_control:  # what goes on without them may begin to wait
+            for node in nodes:
+                self.waits.note_unlocked(run, node)
+
     def _skip(self, run: Run, nodes: list[int], reason: ev.SkipReason, because_of: int) -> list[ev.Event]:
-        run.skip(nodes, CANCELLED if reason in CANCELLED_REASONS else SKIPPED)
+        self._leave_out(run, nodes, STATUS_OF[reason])
         events = outcomes.skipped(run.run_id, nodes, reason, because_of)
         self.seq += len(events)
         return events
@@ -328,12 +372,15 @@ class Shard:
                 started = event.action_started
                 run.start(started.node, started.attempt, started.grant, started.worker, now)
             case "action_succeeded":
-                self._succeed(run, event.action_succeeded.node, event.action_succeeded.attempt)
+                succeeded = event.action_succeeded
+                self._succeed(run, succeeded.node, succeeded.attempt)
+                if succeeded.added and isinstance(run.graph, GrownGraph):
+                    run.grow(succeeded.node, run.graph.items_of(succeeded.node, succeeded.added))
             case "action_failed":
                 self._apply_failed(run, event.action_failed, now)
             case "nodes_skipped":
                 skipped = event.nodes_skipped
-                run.skip(skipped.nodes, CANCELLED if skipped.reason in CANCELLED_REASONS else SKIPPED)
+                self._leave_out(run, skipped.nodes, STATUS_OF.get(skipped.reason, SKIPPED))
             case "cancel_requested":
                 _apply_cancel(run, event.cancel_requested)
             case "wait_began":

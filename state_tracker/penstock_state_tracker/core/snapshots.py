@@ -3,11 +3,14 @@
 from typing import cast
 
 from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import GrownGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
 from .run import Begun, History, Run
-from .transitions import RUNNING, SUCCEEDED, WAITING
+from .transitions import RUNNING, SUCCEEDED, TEMPLATE, WAITING
+
+FIRST = frozenset({WAITING, TEMPLATE})
 
 
 def describe(run: Run, now: float) -> api.OpenRun:
@@ -29,9 +32,11 @@ def describe(run: Run, now: float) -> api.OpenRun:
     )
     if run.deadline < float("inf"):
         described.deadline_in_s = run.deadline - now
+    if isinstance(run.graph, GrownGraph):
+        described.growth.extend(api.Growth(node=each.node, items=each.items) for each in run.graph.growths)
     histories, begun = run.histories, run.waits.begun
     for node, status in enumerate(run.status):
-        if status != WAITING or node in histories or node in begun:
+        if status not in FIRST or node in histories or node in begun:
             described.nodes.append(_node(run, node, status, histories.get(node), now))
     described.signals.extend(run.waits.signals[node] for node in sorted(run.waits.signals))
     return described
@@ -65,6 +70,8 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.is_cancelling = described.cancelling
     run.is_failing_fast = described.failing_fast
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq
+    for growth in described.growth:
+        run.grow(growth.node, growth.items)
     for node in described.nodes:
         _restore_node(run, node, now)
     if described.HasField("deadline_in_s"):

@@ -18,6 +18,8 @@ SUCCEEDED: Final = int(api.NODE_STATUS_SUCCEEDED)
 FAILED: Final = int(api.NODE_STATUS_FAILED)
 SKIPPED: Final = int(api.NODE_STATUS_SKIPPED)
 CANCELLED: Final = int(api.NODE_STATUS_CANCELLED)
+NOT_TAKEN: Final = int(api.NODE_STATUS_NOT_TAKEN)
+TEMPLATE: Final = int(api.NODE_STATUS_TEMPLATE)  # of no execution: no event changes it
 
 
 class Transition(NamedTuple):
@@ -52,6 +54,7 @@ NODE_TRANSITIONS: Final = (
         "the reason is `upstream_cancelled`, `run_cancelled` or `fail_fast`",
     ),
     Transition("run_reopened", _UNSUCCESSFUL, WAITING, "the run had ended; attempts go on counting"),
+    Transition("nodes_skipped", _WAITING, NOT_TAKEN, "the reason is `not_taken`"),
 )
 
 _RUN_RUNS: Final = frozenset({int(ev.RUN_STATE_RUNNING)})

@@ -32,6 +32,7 @@ class NodeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NODE_KIND_LOOP: _ClassVar[NodeKind]
     NODE_KIND_BRANCH: _ClassVar[NodeKind]
     NODE_KIND_PASS: _ClassVar[NodeKind]
+    NODE_KIND_GATHER: _ClassVar[NodeKind]
 OUTPUT_SHAPE_UNSPECIFIED: OutputShape
 OUTPUT_SHAPE_SINGLE: OutputShape
 OUTPUT_SHAPE_FIELDS: OutputShape
@@ -48,6 +49,7 @@ NODE_KIND_MAP: NodeKind
 NODE_KIND_LOOP: NodeKind
 NODE_KIND_BRANCH: NodeKind
 NODE_KIND_PASS: NodeKind
+NODE_KIND_GATHER: NodeKind
 
 class Plan(_message.Message):
     __slots__ = ("schema", "name", "doc", "bundle", "types", "operators", "inputs", "nodes", "outputs", "files")
@@ -177,7 +179,7 @@ class RetryPolicy(_message.Message):
     def __init__(self, retries: _Optional[int] = ..., delay_s: _Optional[float] = ..., factor: _Optional[float] = ..., delay_max_s: _Optional[float] = ..., jitter: _Optional[float] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "wait")
+    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "map", "sides", "leaves_out_failed", "wait")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +188,9 @@ class Node(_message.Message):
     FILE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    MAP_FIELD_NUMBER: _ClassVar[int]
+    SIDES_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_OUT_FAILED_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: NodeKind
@@ -195,8 +200,19 @@ class Node(_message.Message):
     file: int
     line: int
     overrides: Overrides
+    map: int
+    sides: _containers.RepeatedCompositeFieldContainer[Side]
+    leaves_out_failed: bool
     wait: Wait
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., map: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[Side, _Mapping]]] = ..., leaves_out_failed: _Optional[bool] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ...) -> None: ...
+
+class Side(_message.Message):
+    __slots__ = ("branch", "side")
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    branch: int
+    side: int
+    def __init__(self, branch: _Optional[int] = ..., side: _Optional[int] = ...) -> None: ...
 
 class Wait(_message.Message):
     __slots__ = ("sleep_s", "until_us", "signal", "approval", "sensor", "timeout_s", "otherwise")
@@ -259,20 +275,40 @@ class Argument(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Expr, _Mapping]] = ...) -> None: ...
 
 class Expr(_message.Message):
-    __slots__ = ("literal", "output", "input", "sequence", "mapping", "record")
+    __slots__ = ("literal", "output", "input", "sequence", "mapping", "record", "item", "choice")
     LITERAL_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     MAPPING_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    CHOICE_FIELD_NUMBER: _ClassVar[int]
     literal: _value_pb2.Value
     output: OutputRef
     input: int
     sequence: Sequence
     mapping: Mapping
     record: Record
-    def __init__(self, literal: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[OutputRef, _Mapping]] = ..., input: _Optional[int] = ..., sequence: _Optional[_Union[Sequence, _Mapping]] = ..., mapping: _Optional[_Union[Mapping, _Mapping]] = ..., record: _Optional[_Union[Record, _Mapping]] = ...) -> None: ...
+    item: Item
+    choice: Choice
+    def __init__(self, literal: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[OutputRef, _Mapping]] = ..., input: _Optional[int] = ..., sequence: _Optional[_Union[Sequence, _Mapping]] = ..., mapping: _Optional[_Union[Mapping, _Mapping]] = ..., record: _Optional[_Union[Record, _Mapping]] = ..., item: _Optional[_Union[Item, _Mapping]] = ..., choice: _Optional[_Union[Choice, _Mapping]] = ...) -> None: ...
+
+class Item(_message.Message):
+    __slots__ = ("node", "list")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    list: int
+    def __init__(self, node: _Optional[int] = ..., list: _Optional[int] = ...) -> None: ...
+
+class Choice(_message.Message):
+    __slots__ = ("branch", "sides")
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    SIDES_FIELD_NUMBER: _ClassVar[int]
+    branch: int
+    sides: _containers.RepeatedCompositeFieldContainer[Expr]
+    def __init__(self, branch: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ...) -> None: ...
 
 class OutputRef(_message.Message):
     __slots__ = ("node", "output")

@@ -30,6 +30,7 @@ class SkipReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SKIP_REASON_UPSTREAM_CANCELLED: _ClassVar[SkipReason]
     SKIP_REASON_RUN_CANCELLED: _ClassVar[SkipReason]
     SKIP_REASON_FAIL_FAST: _ClassVar[SkipReason]
+    SKIP_REASON_NOT_TAKEN: _ClassVar[SkipReason]
 
 class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -56,6 +57,7 @@ SKIP_REASON_UPSTREAM_FAILED: SkipReason
 SKIP_REASON_UPSTREAM_CANCELLED: SkipReason
 SKIP_REASON_RUN_CANCELLED: SkipReason
 SKIP_REASON_FAIL_FAST: SkipReason
+SKIP_REASON_NOT_TAKEN: SkipReason
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_RUNNING: RunState
 RUN_STATE_CANCELLING: RunState
@@ -201,7 +203,7 @@ class ActionStarted(_message.Message):
     def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ...) -> None: ...
 
 class ActionSucceeded(_message.Message):
-    __slots__ = ("node", "item", "attempt", "grant", "outputs", "duration_us", "worker")
+    __slots__ = ("node", "item", "attempt", "grant", "outputs", "duration_us", "worker", "added")
     NODE_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +211,7 @@ class ActionSucceeded(_message.Message):
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
     node: int
     item: _containers.RepeatedScalarFieldContainer[int]
     attempt: int
@@ -216,7 +219,8 @@ class ActionSucceeded(_message.Message):
     outputs: _value_pb2.Values
     duration_us: int
     worker: str
-    def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ...) -> None: ...
+    added: int
+    def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ..., added: _Optional[int] = ...) -> None: ...
 
 class ActionFailed(_message.Message):
     __slots__ = ("node", "item", "attempt", "grant", "cause", "failure", "duration_us", "worker", "retry_delay_s", "long_lived")

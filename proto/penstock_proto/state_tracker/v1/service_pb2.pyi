@@ -20,6 +20,8 @@ class NodeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NODE_STATUS_FAILED: _ClassVar[NodeStatus]
     NODE_STATUS_SKIPPED: _ClassVar[NodeStatus]
     NODE_STATUS_CANCELLED: _ClassVar[NodeStatus]
+    NODE_STATUS_NOT_TAKEN: _ClassVar[NodeStatus]
+    NODE_STATUS_TEMPLATE: _ClassVar[NodeStatus]
 NODE_STATUS_UNSPECIFIED: NodeStatus
 NODE_STATUS_WAITING: NodeStatus
 NODE_STATUS_RUNNING: NodeStatus
@@ -27,6 +29,8 @@ NODE_STATUS_SUCCEEDED: NodeStatus
 NODE_STATUS_FAILED: NodeStatus
 NODE_STATUS_SKIPPED: NodeStatus
 NODE_STATUS_CANCELLED: NodeStatus
+NODE_STATUS_NOT_TAKEN: NodeStatus
+NODE_STATUS_TEMPLATE: NodeStatus
 
 class InfoRequest(_message.Message):
     __slots__ = ()
@@ -495,7 +499,7 @@ class SnapshotResponse(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused", "deadline_in_s")
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused", "deadline_in_s", "growth")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
@@ -512,6 +516,7 @@ class OpenRun(_message.Message):
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_IN_S_FIELD_NUMBER: _ClassVar[int]
+    GROWTH_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     team: str
@@ -528,7 +533,16 @@ class OpenRun(_message.Message):
     signals: _containers.RepeatedCompositeFieldContainer[_events_pb2.SignalReceived]
     paused: bool
     deadline_in_s: float
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ..., deadline_in_s: _Optional[float] = ...) -> None: ...
+    growth: _containers.RepeatedCompositeFieldContainer[Growth]
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ..., deadline_in_s: _Optional[float] = ..., growth: _Optional[_Iterable[_Union[Growth, _Mapping]]] = ...) -> None: ...
+
+class Growth(_message.Message):
+    __slots__ = ("node", "items")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    items: int
+    def __init__(self, node: _Optional[int] = ..., items: _Optional[int] = ...) -> None: ...
 
 class OpenNode(_message.Message):
     __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s", "looks_s")

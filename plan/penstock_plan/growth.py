@@ -1,0 +1,270 @@
+"""A run's graph that grows: each map that knows its items adds a node for each item and each node within it.
+
+The nodes of one growth have consecutive indexes: first those of the map's first template, one for each item, then those
+of the next. What is known of an added node follows from its template, so that an item costs no memory here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from .graph import PlanGraph
+
+T = TypeVar("T")
+
+# Nodes that maps may add to a run.
+ADDED_NODES_MAX: Final = 1_000_000
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Growth:
+    """What one map added.
+
+    Attributes:
+        node: The map's node, which maps around it may have added.
+        map: The node of the plan that it is.
+        first: Index of the first added node.
+        items: Number of items.
+        outer, item: Of a map within a map: the growth that added it, and for which item.
+    """
+
+    node: int
+    map: int
+    first: int
+    items: int
+    outer: Growth | None
+    item: int
+
+
+class Place(NamedTuple):
+    """What an added node is an execution of."""
+
+    growth: Growth
+    template: int
+    item: int
+
+
+class Column(Generic[T]):
+    """A column of the graph: of added nodes it is what their templates have."""
+
+    __slots__ = ("_of_plan", "_places")
+
+    def __init__(self, of_plan: Sequence[T], template_of: Callable[[int], int]) -> None:
+        self._of_plan, self._places = of_plan, template_of
+
+    def __getitem__(self, node: int) -> T:
+        return self._of_plan[node if node < len(self._of_plan) else self._places(node)]
+
+
+class Rare(Generic[T]):
+    """What few nodes have: of added nodes it is what their templates have."""
+
+    __slots__ = ("_of_plan", "_template_of")
+
+    def __init__(self, of_plan: Mapping[int, T], template_of: Callable[[int], int]) -> None:
+        self._of_plan, self._template_of = of_plan, template_of
+
+    def get(self, node: int) -> T | None:
+        """What the node has; None: nothing."""
+        return self._of_plan.get(self._template_of(node))
+
+
+class Edges:
+    """The nodes before or after each node."""
+
+    __slots__ = ("_edges", "_graph")
+
+    def __init__(self, edges: Sequence[tuple[int, ...]], graph: GrownGraph) -> None:
+        """`edges` are those of the plan, with those of its templates."""
+        self._edges, self._graph = edges, graph
+
+    def __getitem__(self, node: int) -> Sequence[int]:
+        return self._graph.around(node, self._edges)
+
+    def __iter__(self) -> Iterator[Sequence[int]]:
+        return (self[node] for node in range(self._graph.size))
+
+
+class GrownGraph:
+    """The graph of one run of a plan that has maps; read as a PlanGraph is.
+
+    `size` counts the plan's nodes, templates among them, and what maps have added.
+    """
+
+    __slots__ = (
+        "_firsts",
+        "_of_node",
+        "bundle",
+        "children",
+        "growths",
+        "has_control",
+        "hash",
+        "kinds",
+        "name",
+        "names",
+        "on_failure",
+        "operators",
+        "output_nodes",
+        "parents",
+        "plan",
+        "resources",
+        "retry",
+        "roots",
+        "sensors",
+        "sides",
+        "size",
+        "templates",
+        "timeout_s",
+        "tolerates",
+        "value_parents",
+        "waits",
+    )
+
+    def __init__(self, plan: PlanGraph) -> None:
+        self.plan = plan
+        self.hash, self.name, self.bundle = plan.hash, plan.name, plan.bundle
+        self.size = plan.size
+        self.growths: list[Growth] = []
+        self._firsts: list[int] = []
+        self._of_node: dict[int, Growth] = {}
+        template = self.template_of
+        self.kinds = Column(plan.kinds, template)
+        self.names = Column(plan.names, template)
+        self.operators = Column(plan.operators, template)
+        self.resources = Column(plan.resources, template)
+        self.retry = Column(plan.retry, template)
+        self.timeout_s = Column(plan.timeout_s, template)
+        self.on_failure = Column(plan.on_failure, template)
+        self.tolerates = Column(plan.tolerates, template)
+        self.parents = Edges(plan.parents, self)
+        self.children = Edges(plan.children, self)
+        self.value_parents = Edges(plan.value_parents, self)
+        self.templates = plan.templates
+        self.roots = tuple(node for node in plan.roots if not plan.maps[node])
+        self.output_nodes = plan.output_nodes
+        self.has_control = plan.has_control
+        self.sides = plan.sides
+        self.waits = plan.waits
+        self.sensors = Rare(plan.sensors, template)
+
+    def grow(self, node: int, items: int) -> range:
+        """Add the nodes of a map's items; return their indexes."""
+        place = self.place(node)
+        template, outer, item = (node, None, 0) if place is None else (place.template, place.growth, place.item)
+        growth = Growth(node, template, self.size, items, outer, item)
+        added = range(self.size, self.size + self.added_by(node, items))
+        if added:
+            self._of_node[node] = growth
+            self.growths.append(growth)
+            self._firsts.append(growth.first)
+            self.size = added.stop
+        return added
+
+    def added_by(self, node: int, items: int) -> int:
+        """How many nodes a map adds that has so many items."""
+        return items * len(self.templates[self.template_of(node)])
+
+    def items_of(self, node: int, added: int) -> int:
+        """How many items a map has that adds so many nodes."""
+        return added // self.added_by(node, 1)
+
+    def place(self, node: int) -> Place | None:
+        """What an added node is an execution of; None for a node of the plan."""
+        if node < self.plan.size:
+            return None
+        growth = self.growths[bisect_right(self._firsts, node) - 1]
+        position, item = divmod(node - growth.first, growth.items)
+        return Place(growth, self.templates[growth.map][position], item)
+
+    def template_of(self, node: int) -> int:
+        """The node of the plan that a node is an execution of: itself, if no map added it."""
+        place = self.place(node)
+        return node if place is None else place.template
+
+    def path(self, node: int) -> list[int]:
+        """The number of an added node's item, that of the outermost map first; empty for a node of the plan."""
+        place = self.place(node)
+        path: list[int] = []
+        while place is not None:
+            path.append(place.item)
+            growth = place.growth
+            place = None if growth.outer is None else Place(growth.outer, growth.map, growth.item)
+        return path[::-1]
+
+    def name_of(self, node: int) -> str:
+        """The node's name, with the numbers of its items: "score[3]"."""
+        return self.names[node] + "".join(f"[{item}]" for item in self.path(node))
+
+    def not_taken(self, branch: int, side: int) -> set[int]:
+        """The nodes on the other sides of a branch."""
+        place = self.place(branch)
+        template, growth, item = (branch, None, 0) if place is None else (place.template, place.growth, place.item)
+        return {
+            node
+            for other, its_side in self.sides[template]
+            if its_side != side
+            for node in self.related(other, growth, item, template)
+        }
+
+    def around(self, node: int, edges: Sequence[tuple[int, ...]]) -> Sequence[int]:
+        """The nodes that the plan's edges of a node lead to in this run."""
+        place = self.place(node)
+        maps = self.plan.maps
+        if place is None:
+            if maps[node]:
+                return ()  # a template: it is never executed
+            of_node = edges[node]
+            if not any(maps[other] for other in of_node if other >= 0):
+                return of_node
+            return [each for other in of_node for each in self.related(other, None, 0, node)]
+        return [
+            each
+            for other in edges[place.template]
+            for each in self.related(other, place.growth, place.item, place.template)
+        ]
+
+    def related(self, other: int, growth: Growth | None, item: int, template: int) -> Sequence[int]:
+        """The executions of the plan's node `other` that belong to that execution of `template`."""
+        if other < 0:
+            return (other,)
+        maps = self.plan.maps
+        chain, own = maps[other], maps[template]
+        if len(chain) <= len(own):
+            for _ in range(len(own) - len(chain)):
+                assert growth is not None, "a node within maps has a growth for each"
+                growth, item = growth.outer, growth.item
+            return (self._at(other, growth, item),)
+        frontier: list[tuple[Growth | None, int]] = [(growth, item)]
+        for map_node in chain[len(own) : -1]:
+            frontier = [
+                (inner, number)
+                for outer, at in frontier
+                if (inner := self._of_node.get(self._at(map_node, outer, at))) is not None
+                for number in range(inner.items)
+            ]
+        found: list[int] = []
+        for outer, at in frontier:
+            last = self._of_node.get(self._at(chain[-1], outer, at))
+            if last is not None:
+                found.extend(self._all(other, last))
+        return found
+
+    def _at(self, template: int, growth: Growth | None, item: int) -> int:
+        if growth is None:
+            return template
+        return growth.first + self.templates[growth.map].index(template) * growth.items + item
+
+    def _all(self, template: int, growth: Growth) -> range:
+        first = self._at(template, growth, 0)
+        return range(first, first + growth.items)
+
+
+RunGraph = PlanGraph | GrownGraph
+
+
+def graph_of_run(plan: PlanGraph) -> RunGraph:
+    """The graph of a new run: one of its own only if maps or branches shape it."""
+    return GrownGraph(plan) if plan.has_control else plan

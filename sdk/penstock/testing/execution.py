@@ -1,0 +1,63 @@
+"""The order in which a workflow's nodes are executed in a test: one after the other, as the values decide."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from penstock_plan.graph import BRANCH, GATHER, MAP, PlanGraph
+from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
+from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import INPUTS_NODE
+
+from ..call.given import Given
+from ..compiler.compilation import Compiled
+
+
+class Execution:
+    """What is known of one run: `values` by node, and which nodes come next."""
+
+    def __init__(self, compiled: Compiled, inputs: Sequence[Value]) -> None:
+        self.graph: RunGraph = graph_of_run(PlanGraph.of(compiled.plan, compiled.hash))
+        self.values = Given({INPUTS_NODE: inputs})
+        self._ended: set[int] = set()
+        self._ready = list(self.graph.roots)
+        self._queued = set(self._ready)
+
+    def next(self) -> int | None:
+        """The next node; None if there is none."""
+        return heapq.heappop(self._ready) if self._ready else None
+
+    def given(self, node: int) -> Given:
+        """The values that a node's arguments use."""
+        graph = self.graph
+        if not isinstance(graph, GrownGraph):
+            return self.values
+        place = graph.place(node)
+        growth, item, template = (None, 0, node) if place is None else (place.growth, place.item, place.template)
+        given = Given()
+        given.path = graph.path(node)
+        for parent in graph.plan.value_parents[template]:
+            for number, execution in enumerate(graph.related(parent, growth, item, template)):
+                if execution in self.values:
+                    given[number if graph.kinds[template] == GATHER else parent] = self.values[execution]
+        return given
+
+    def end(self, node: int, outputs: Sequence[Value]) -> None:
+        """Take the outputs of a node."""
+        graph = self.graph
+        self.values[node] = outputs
+        self._ended.add(node)
+        after = [node]
+        if isinstance(graph, GrownGraph):
+            if graph.kinds[node] == MAP:
+                graph.grow(node, int(outputs[0].inline))
+            elif graph.kinds[node] == BRANCH:
+                not_taken = graph.not_taken(node, int(outputs[0].inline))
+                self._ended.update(not_taken)
+                self._queued.update(not_taken)
+                after += not_taken
+        for child in {child for each in after for child in graph.children[each]}:
+            if child not in self._queued and all(parent in self._ended for parent in graph.parents[child]):
+                self._queued.add(child)
+                heapq.heappush(self._ready, child)

@@ -1,0 +1,166 @@
+"""One run through the cores of State Tracker and Dependency Manager, executed in memory, in any order that they allow.
+
+At random moments a core is replaced by one made from its snapshot or from the log, as after a restart.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from penstock.call.argument_values import Builders
+from penstock.call.control import call_of
+from penstock.call.failures import ActionError
+from penstock.call.given import Given
+from penstock.compiler.compilation import Compiled, compile
+from penstock.compiler.literals import Literals
+from penstock.declare.workflows import Workflow
+from penstock.testing.run import MemoryStore
+from penstock_dependency_manager.core import Graph
+from penstock_plan.check import validation
+from penstock_plan.graph import PlanGraph
+from penstock_proto.dependency_manager.v1 import actions_pb2 as act
+from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import INPUTS_NODE
+from penstock_state_tracker.core.shard import Shard
+
+RUN = uuid.UUID(int=7).bytes
+
+
+class CoreRun:
+    """A run of a workflow; `drive` executes it to its end."""
+
+    def __init__(self, workflow: Workflow[..., Any], inputs: dict[str, Any], seed: int, folder: Path) -> None:
+        self.compiled: Compiled = compile(workflow, bundle_hash=b"", local=True)
+        validation.check(self.compiled.plan)
+        plan_hash = self.compiled.hash
+        self.plans = {plan_hash: PlanGraph.of(self.compiled.plan, plan_hash)}
+        self.random = random.Random(seed)
+        self.store = MemoryStore(folder, self.compiled.artifacts)
+        self.shard = Shard(0, self.plans)
+        self.graph = Graph(0, self.plans)
+        self.log: list[ev.Event] = []
+        self.starts: dict[int, act.Start] = {}
+        self.names_of: dict[int, str] = {}
+        self.executed: list[tuple[int, int]] = []
+        literals = Literals()
+        given = [
+            literals.encode(value, workflow.signature.parameters[name].annotation) for name, value in inputs.items()
+        ]
+        submitted = ev.RunSubmitted(
+            plan=plan_hash, inputs=value_pb2.Values(values=given), nodes=self.plans[plan_hash].size
+        )
+        self.record(self.shard.submit(submitted, RUN, 0.0))
+
+    def drive(self) -> ev.RunEnded:
+        """Execute until the run has ended."""
+        while not self.log[-1].HasField("run_ended"):
+            assert self.starts, "the run is open, and nothing of it may start"
+            self.step()
+            if self.random.random() < 0.1:
+                self._restart()
+        return self.log[-1].run_ended
+
+    def step(self) -> None:
+        """Execute one of the nodes that may start."""
+        self._execute(self.starts.pop(self.random.choice(sorted(self.starts))))
+
+    def names(self, nodes: Iterable[int]) -> set[str]:
+        """What these nodes are called."""
+        return {self.names_of[node] for node in nodes}
+
+    def result(self) -> Any:
+        """What the workflow returns."""
+        values = Given({INPUTS_NODE: self.log[0].run_submitted.inputs.values})
+        for ref in self.log[-1].run_ended.outputs:
+            if ref.node >= 0:
+                values[ref.node] = self.log[ref.seq - 1].action_succeeded.outputs.values
+        builders = Builders(self.compiled.plan, "test", self.store, load=self._load)
+        annotations = self.compiled.shape.annotations
+        return self.compiled.shape(
+            {
+                output.name: builders.build(output.value, annotations[output.name], output.name)(values)
+                for output in self.compiled.plan.outputs
+            }
+        )
+
+    def _load(self, module: str, qualname: str) -> Any:
+        return self.compiled.operators[module, qualname]
+
+    def _execute(self, start: act.Start) -> None:
+        assert (start.node, start.attempt) not in self.executed, "executed twice"
+        self.executed.append((start.node, start.attempt))
+        given = Given()
+        given.path = start.path
+        for ref in start.inputs:
+            event = self.log[ref.seq - 1]
+            given[ref.node] = (
+                event.run_submitted.inputs if event.HasField("run_submitted") else event.action_succeeded.outputs
+            ).values
+        report = reports_pb2.Report(run_id=RUN, node=start.node, attempt=start.attempt, grant=1, worker="w")
+        node = start.template if start.path else start.node
+        try:
+            report.succeeded.SetInParent()
+            if start.kind != plan_pb2.NODE_KIND_PASS:
+                call_of(self.compiled.plan, node, self.store, self._load)(given, report.succeeded.outputs)
+        except ActionError as error:
+            report.failed.cause, report.failed.final = error.cause, error.final
+            report.failed.failure.CopyFrom(error.failure())
+        self.record(self.shard.report(report, 0.0))
+
+    def record(self, events: list[ev.Event]) -> None:
+        """Append to the log, and let the Dependency Manager follow."""
+        before = len(self.log)
+        self.log += events
+        assert self.shard.seq == len(self.log)
+        if (run := self.shard.runs.get(RUN)) is not None:
+            self.names_of = {node: run.graph.name_of(node) for node in range(run.graph.size)}
+        batch = ev.EventBatch(shard=0, epoch=1, from_seq=before + 1, events=events)
+        for instruction in self.graph.advance(batch, 0.0):
+            self._take(instruction)
+        for event in events:
+            for node in event.nodes_skipped.nodes:
+                self.starts.pop(node, None)
+        described = act.ActionBatch().instructions
+        for _ in self.graph.describe(described):
+            pass
+        for instruction in described:
+            self._take(instruction)
+
+    def _take(self, instruction: act.Instruction) -> None:
+        match instruction.WhichOneof("kind"):
+            case "start":
+                self.starts[instruction.start.node] = instruction.start
+            case "stop":
+                self.starts.pop(instruction.stop.node, None)
+            case _:
+                pass
+
+    def _restart(self) -> None:
+        """Replace a core by one that has read of the run only what is kept of it."""
+        runs = list(self.shard.snapshot(0.0))
+        match self.random.randrange(3):
+            case 0:
+                kept = [st.OpenRun.FromString(run.SerializeToString()) for run in runs]
+                seq, self.shard = self.shard.seq, Shard(0, self.plans)
+                self.shard.restore(kept, seq, 1, 0.0)
+            case 1:
+                self.shard = Shard(0, self.plans)
+                for event in self.log:
+                    self.shard.apply(event, 0.0)
+            case _:
+                self.graph = Graph(0, self.plans)
+                self.graph.load(runs, self.shard.seq, 1, 0.0)
+                starts = {start.node: start for start in self.graph.starts(0.0)}
+                assert starts.keys() == self.starts.keys()
+                for node, start in starts.items():
+                    assert list(start.inputs) == list(self.starts[node].inputs)
+                self.starts = starts
+        assert list(self.shard.snapshot(0.0)) == runs
