@@ -142,6 +142,11 @@ def test_the_examples_of_an_operation_work(
         request["content"] = rest.get(request["url"]).content
     if path == "/v1/plans" and method == "POST":
         request["content"] = stored_plan(programs)
+    if path == "/v1/runs/{run}:signal":
+        run = programs.launch("asking")
+        wait_for(lambda: rest.get(f"/runs/{run}/why").json()["waits"])
+        request |= {"url": f"/runs/{run}:signal"}
+        request["headers"] |= {"Penstock-User": "ada"}
     answer = rest.request(method, **request)
     assert answer.status_code < 400, answer.text
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]

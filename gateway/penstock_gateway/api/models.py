@@ -307,6 +307,7 @@ class PlanNode(Body):
     uses_inputs: bool
     after: list[str]
     resources: PlanResources
+    memory_limit_bytes: int = Field(description="An execution that takes more is ended; 0: the operator declares none.")
     timeout_s: float
     retries: int
 

@@ -631,6 +631,8 @@ export type PlanNode = {
   uses_inputs: boolean;
   after: (string)[];
   resources: PlanResources;
+  /** An execution that takes more is ended; 0: the operator declares none. */
+  memory_limit_bytes: number;
   timeout_s: number;
   retries: number;
 };
