@@ -11,6 +11,7 @@ from typing import Any
 import penstock
 import pytest
 from penstock import testing
+from penstock.codecs.errors import Undecodable
 from penstock.codecs.opened_list import OpenedList, encode_items
 from penstock.codecs.values import to_value
 from penstock.compiler.loader import workflows_in
@@ -60,5 +61,5 @@ def test_items_are_read_one_by_one(tmp_path: Path, items: list[Any]) -> None:
     opened = OpenedList(to_value(encoded, store), store)
     assert len(opened) == len(items)
     assert [opened.item(number, Any) for number in range(len(items))] == items
-    with pytest.raises(penstock.PenstockError, match="items"):
+    with pytest.raises(Undecodable, match="items"):
         opened.item(len(items), Any)
