@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from .context import HASH_PATTERN, NAME_CHARS_MAX, NAME_PATTERN
 
 RunState = Literal["running", "cancelling", "succeeded", "failed", "cancelled"]
-NodeState = Literal["waiting", "running", "succeeded", "failed", "skipped", "cancelled"]
+NodeState = Literal["waiting", "running", "succeeded", "failed", "skipped", "cancelled", "not_taken", "mapped"]
 Name = Annotated[str, Field(max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)]
 Time = Annotated[str, Field(description="RFC 3339, with microseconds.", examples=["2026-11-26T17:55:16.123456Z"])]
 WORKFLOW_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"

@@ -33,6 +33,8 @@ class Counts(Body):
     failed: int
     skipped: int
     cancelled: int
+    not_taken: int = Field(default=0, description="On sides that a branch did not take.")
+    mapped: int = Field(default=0, description="Within a map: executed once for each item, as nodes of their own.")
 
 
 class Run(Body):

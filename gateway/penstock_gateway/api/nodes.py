@@ -40,6 +40,8 @@ URGENCY: Final = {
             NodeState.CANCELLED,
             NodeState.WAITING,
             NodeState.SKIPPED,
+            NodeState.NOT_TAKEN,
+            NodeState.MAPPED,
             NodeState.SUCCEEDED,
         )
     )
@@ -55,7 +57,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 async def list_nodes(
     here: Here,
     run: RunId,
-    state: Annotated[list[fields.NodeState] | None, Query(max_length=6)] = None,
+    state: Annotated[list[fields.NodeState] | None, Query(max_length=8)] = None,
     limit: Limit = PAGE,
     after: Annotated[int, Query(ge=-1, le=INDEX_MAX, description="`next` of the page before.")] = -1,
     offset: Annotated[int, Query(ge=0, le=INDEX_MAX, description="Instead of `after`: leave this many out.")] = 0,

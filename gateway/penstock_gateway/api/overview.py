@@ -28,6 +28,8 @@ LETTERS: Final = {
     NodeState.FAILED: "f",
     NodeState.SKIPPED: "k",
     NodeState.CANCELLED: "c",
+    NodeState.NOT_TAKEN: "n",
+    NodeState.MAPPED: "m",
 }
 
 router = APIRouter(prefix="/v1", tags=["nodes"])

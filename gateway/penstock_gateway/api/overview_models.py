@@ -35,7 +35,7 @@ class States(Body):
     state: RunState
     states: str = Field(
         description="A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, "
-        "c cancelled."
+        "c cancelled, n not taken, m mapped."
     )
 
 

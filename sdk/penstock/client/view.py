@@ -43,7 +43,7 @@ class NodeState(StrEnum):
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
     # It is on a side that a branch did not take.
-    NOT_TAKEN = "not taken"
+    NOT_TAKEN = "not_taken"
     # It is within a map: executed once for each item, as nodes of their own.
     MAPPED = "mapped"
 

@@ -16,7 +16,7 @@ const HEIGHT = 38;
 const TYPING_MS = 250;
 const COLUMNS = "130px minmax(160px, 2fr) minmax(120px, 1.4fr) 90px 70px minmax(90px, 1fr)";
 const ORDERS = { plan: "Plan", state: "State", "-duration": "Duration" } as const;
-const URGENCY = ["failed", "running", "cancelled", "waiting", "skipped", "succeeded"] as const;
+const URGENCY = ["failed", "running", "cancelled", "waiting", "skipped", "not_taken", "mapped", "succeeded"] as const;
 
 interface Props {
   run: string;

@@ -22,15 +22,16 @@ export interface Changes {
   counts: Counts;
 }
 
-export const STATES = ["waiting", "running", "succeeded", "failed", "skipped", "cancelled"] as const;
-const LETTERS = "wrsfkc";
-const [WAITING, RUNNING, SUCCEEDED, FAILED, SKIPPED, CANCELLED] = [0, 1, 2, 3, 4, 5];
+export const STATES = ["waiting", "running", "succeeded", "failed", "skipped", "cancelled", "not_taken", "mapped"] as const;
+const LETTERS = "wrsfkcnm";
+const [WAITING, RUNNING, SUCCEEDED, FAILED, SKIPPED, CANCELLED, NOT_TAKEN] = [0, 1, 2, 3, 4, 5, 6];
 
 export type NodeCounts = Record<(typeof STATES)[number], number>;
 
 /** Of each node, its state; of some, all that is known. Indexes are those of the plan. */
 export class RunNodes {
-  readonly states: Uint8Array;
+  states: Uint8Array;
+  #room: Uint8Array;
   readonly details = new Map<number, Node>();
   readonly #totals = new Int32Array(STATES.length);
   // Changes since details were asked for: an answer may be older than they are.
@@ -38,7 +39,7 @@ export class RunNodes {
   #awaited = 0;
 
   constructor(letters: string) {
-    this.states = Uint8Array.from(letters, (letter) => Math.max(0, LETTERS.indexOf(letter)));
+    this.states = this.#room = Uint8Array.from(letters, (letter) => Math.max(0, LETTERS.indexOf(letter)));
     for (const state of this.states) this.#totals[state] += 1;
   }
 
@@ -60,7 +61,7 @@ export class RunNodes {
     if (after === undefined) return;
     if (this.#awaited) this.#recent.push(change);
     for (const index of change.indexes ?? []) {
-      if (index >= this.size) continue;
+      if (index >= this.size) this.#grow(index + 1);
       this.#totals[this.states[index]] -= 1;
       this.#totals[after] += 1;
       this.states[index] = after;
@@ -83,6 +84,17 @@ export class RunNodes {
     }
   }
 
+  /** A map has added nodes, of which this is the first that is heard of. */
+  #grow(size: number): void {
+    if (size > this.#room.length) {
+      const room = new Uint8Array(2 * size);
+      room.set(this.states);
+      this.#room = room;
+    }
+    this.#totals[WAITING] += size - this.size;
+    this.states = this.#room.subarray(0, size);
+  }
+
   /** What has not succeeded is tried again. */
   #reopen(): void {
     for (let index = 0; index < this.size; index += 1) {
@@ -102,6 +114,11 @@ export class RunNodes {
   }
 }
 
+function skippedAs(cause: string | undefined): number {
+  if (cause === "not taken") return NOT_TAKEN;
+  return cause?.includes("cancel") ? CANCELLED : SKIPPED;
+}
+
 function codeAfter(change: Change): number | undefined {
   switch (change.kind) {
     case "started":
@@ -113,7 +130,7 @@ function codeAfter(change: Change): number | undefined {
     case "retrying":
       return WAITING;
     case "skipped":
-      return change.cause?.includes("cancel") ? CANCELLED : SKIPPED;
+      return skippedAs(change.cause);
     default:
       return undefined; // what the run does; and kinds of later versions
   }
@@ -135,7 +152,7 @@ function changed(node: Node, change: Change): Node {
     case "retrying":
       return { ...node, attempts, worker, state: "waiting", ended_at: null };
     default:
-      return { ...node, state: change.cause?.includes("cancel") ? "cancelled" : "skipped", skipped_because: change.cause ?? null };
+      return { ...node, state: STATES[skippedAs(change.cause)], skipped_because: change.cause ?? null };
   }
 }
 
@@ -146,7 +163,7 @@ export function stateOf(counts: NodeCounts, total: number): State {
   if (counts.failed) return "failed";
   if (counts.running) return "running";
   if (counts.cancelled) return "cancelled";
-  if (counts.succeeded === total) return "succeeded";
+  if (counts.succeeded + counts.not_taken === total && counts.succeeded) return "succeeded";
   if (counts.succeeded) return "running";
   return counts.skipped ? "skipped" : "waiting";
 }

@@ -1,8 +1,8 @@
 import { useComputedColorScheme } from "@mantine/core";
-import { Ban, Check, CircleDashed, LoaderCircle, SkipForward, X } from "lucide-react";
+import { Ban, Check, CircleDashed, Layers, LoaderCircle, Minus, SkipForward, X } from "lucide-react";
 import { LOOKS, type State } from "./theme";
 
-const ICONS = { waiting: CircleDashed, running: LoaderCircle, succeeded: Check, failed: X, skipped: SkipForward, cancelled: Ban, cancelling: LoaderCircle };
+const ICONS = { waiting: CircleDashed, running: LoaderCircle, succeeded: Check, failed: X, skipped: SkipForward, cancelled: Ban, cancelling: LoaderCircle, not_taken: Minus, mapped: Layers };
 
 export const useIsDark = (): boolean => useComputedColorScheme("light", { getInitialValueInEffect: false }) === "dark";
 
@@ -24,7 +24,7 @@ export function StateWord({ state }: { state: State }) {
 }
 
 export type CountsOf = Partial<Record<State, number>>;
-const ORDER: State[] = ["succeeded", "failed", "cancelled", "skipped", "running", "waiting"];
+const ORDER: State[] = ["succeeded", "failed", "cancelled", "skipped", "not_taken", "running", "waiting"];
 
 export function StateBar({ counts }: { counts: CountsOf }) {
   const dark = useIsDark();

@@ -23,7 +23,7 @@ export const theme = createTheme({
 /** What the end of a run waited for: [light, dark]. */
 export const CRITICAL: [string, string] = ["#b44d12", "#f0a063"];
 
-export type State = "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled" | "cancelling";
+export type State = "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled" | "cancelling" | "not_taken" | "mapped";
 
 export interface Look {
   /** On the page's background, for text and icons: [light, dark], each at 4.5:1 or more. */
@@ -41,4 +41,6 @@ export const LOOKS: Record<State, Look> = {
   skipped: { ink: ["#6b5b8a", "#b9a7dc"], fill: ["#f0ebf8", "#2f2a3d"], word: "Skipped" },
   cancelled: { ink: ["#7a5a00", "#e0b94f"], fill: ["#fbf0d2", "#3d3215"], word: "Cancelled" },
   cancelling: { ink: ["#7a5a00", "#e0b94f"], fill: ["#fbf0d2", "#3d3215"], word: "Cancelling" },
+  not_taken: { ink: ["#5b6570", "#a3adb8"], fill: ["#f4f5f7", "#25292e"], word: "Not taken" },
+  mapped: { ink: ["#155fa8", "#74b3f0"], fill: ["#eef1f4", "#2c3137"], word: "Mapped" },
 };
