@@ -74,7 +74,7 @@ export type Artifacts = {
 
 export type Attempt = {
   attempt: number;
-  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled" | "not_taken" | "mapped";
   worker: string;
   started_at: string | null;
   ended_at: string | null;
@@ -206,6 +206,10 @@ export type Counts = {
   failed: number;
   skipped: number;
   cancelled: number;
+  /** On sides that a branch did not take. */
+  not_taken?: number;
+  /** Within a map: executed once for each item, as nodes of their own. */
+  mapped?: number;
 };
 
 /** An API token, and what it is limited to, below what its subject may do. */
@@ -493,7 +497,7 @@ export type Node = {
   kind: string;
   /** Call site in the workflow: FILE:LINE. */
   call: string;
-  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled" | "not_taken" | "mapped";
   /** The first nodes that must end before. */
   uses: (string)[];
   /** The number of all of them. */
@@ -904,7 +908,7 @@ export type States = {
   plan: string;
   seq: number;
   state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
-  /** A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, c cancelled. */
+  /** A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, c cancelled, n not taken, m mapped. */
   states: string;
 };
 
@@ -977,7 +981,7 @@ export type TimelineNode = {
   name: string;
   index: number;
   operator: string;
-  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
+  state: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled" | "not_taken" | "mapped";
   /** The end of the run waited for it. */
   critical: boolean;
   attempts: (Attempt)[];

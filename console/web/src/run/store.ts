@@ -159,11 +159,11 @@ function changed(node: Node, change: Change): Node {
 const before = (at: string, seconds: number): string => new Date(Date.parse(at) - seconds * 1000).toISOString();
 
 /** The state that several nodes show together: what needs attention first. */
-export function stateOf(counts: NodeCounts, total: number): State {
+export function stateOf(counts: Counts, total: number): State {
   if (counts.failed) return "failed";
   if (counts.running) return "running";
   if (counts.cancelled) return "cancelled";
-  if (counts.succeeded + counts.not_taken === total && counts.succeeded) return "succeeded";
+  if (counts.succeeded + (counts.not_taken ?? 0) === total && counts.succeeded) return "succeeded";
   if (counts.succeeded) return "running";
   return counts.skipped ? "skipped" : "waiting";
 }
