@@ -337,7 +337,7 @@ def node_view(plan: plan_pb2.Plan, index: int) -> NodeView:
     node = plan.nodes[index]
     kind = plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower()
     operator = ""
-    if node.kind != plan_pb2.NODE_KIND_PASS:
+    if node.kind not in (plan_pb2.NODE_KIND_PASS, plan_pb2.NODE_KIND_UNSPECIFIED):
         declared = plan.operators[node.operator]
         operator = f"{declared.module}:{declared.qualname}"
     place = f"{plan.files[node.file]}:{node.line}" if node.line and node.file < len(plan.files) else ""
