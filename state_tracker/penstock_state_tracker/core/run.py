@@ -175,7 +175,10 @@ class Run:
     def is_unlocked(self, node: int) -> bool:
         """Whether all that the node waits for has ended in a way that lets it run."""
         status = self.status
-        return all(status[parent] == SUCCEEDED or self.lets_go_on(node, parent) for parent in self.graph.parents[node])
+        for parent in self.graph.parents[node]:  # a loop, since this is asked of every report
+            if status[parent] != SUCCEEDED and not self.lets_go_on(node, parent):
+                return False
+        return True
 
     def lets_go_on(self, node: int, parent: int) -> bool:
         """Whether a node goes on though one that it waits for has not succeeded."""
