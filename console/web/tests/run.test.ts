@@ -26,7 +26,7 @@ test("changes of a run, in order, and again after a reconnection", async () => {
   for (let round = 0; round < 2; round += 1) {
     for (const change of CHANGES) nodes.apply(change);
     expect([...nodes.details.values()].map((one) => [one.state, one.attempts, one.worker])).toEqual([["failed", 2, "v"], ["succeeded", 1, ""], ["skipped", 0, ""]]);
-    expect(nodes.counts()).toEqual({ waiting: 0, running: 0, succeeded: 1, failed: 1, skipped: 1, cancelled: 0 });
+    expect(nodes.counts()).toEqual({ waiting: 0, running: 0, succeeded: 1, failed: 1, skipped: 1, cancelled: 0, not_taken: 0, mapped: 0 });
   }
   expect(nodes.details.get(0)!.started_at).toBe(AT);
   expect(nodes.details.get(1)!.started_at).toBe("2026-11-26T12:00:00.000Z"); // it was quick: only its end was recorded
@@ -49,7 +49,7 @@ test("a run that is reopened waits for what has not succeeded", () => {
 });
 
 test("letters of all states", () => {
-  expect(new RunNodes("wrsfkc").counts()).toEqual({ waiting: 1, running: 1, succeeded: 1, failed: 1, skipped: 1, cancelled: 1 });
+  expect(new RunNodes("wrsfkcnm").counts()).toEqual({ waiting: 1, running: 1, succeeded: 1, failed: 1, skipped: 1, cancelled: 1, not_taken: 1, mapped: 1 });
 });
 
 test("colours of terminals", () => {

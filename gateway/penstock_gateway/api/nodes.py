@@ -74,7 +74,7 @@ async def list_nodes(
     found = [
         node
         for node in view.nodes
-        if (not state or shown.node_state(node.state) in state)
+        if (not state or node.state.value in state)
         and (not operator or node.operator == operator)
         and (not words or words in node.name.lower() or words in node.operator.lower())
     ]
@@ -237,7 +237,7 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
         "operator": node.operator,
         "kind": node.kind,
         "call": node.place,
-        "state": shown.node_state(node.state),
+        "state": node.state.value,
         "uses": [view.nodes[parent].name for parent in node.parents[:USES_SHOWN_MAX]],
         "uses_count": len(node.parents),
         "attempts": len(node.attempts),

@@ -12,7 +12,7 @@ from penstock_plan.graph import way_back
 from starlette.responses import Response
 
 from ..edge.answers import answer, shown_time
-from . import overview_models, shown
+from . import overview_models
 from .context import NAME_PATTERN, Begun, Context, Here, RunId
 from .nodes import ATTEMPTS_SHOWN_MAX, attempt_shown
 
@@ -121,17 +121,17 @@ def _row(node: NodeView, is_critical: bool) -> dict[str, Any]:
         "name": node.name,
         "index": node.index,
         "operator": node.operator,
-        "state": shown.node_state(node.state),
+        "state": node.state.value,
         "critical": is_critical,
         "attempts": [attempt_shown(one) for one in node.attempts[-ATTEMPTS_SHOWN_MAX:]],
     }
 
 
 def _operator(name: str, nodes: Iterable[NodeView]) -> dict[str, Any]:
-    counts = dict.fromkeys(map(shown.node_state, NodeState), 0)
+    counts = {state.value: 0 for state in NodeState}
     starts, ends, took = list[int](), list[int](), list[int]()
     for node in nodes:
-        counts[shown.node_state(node.state)] += 1
+        counts[node.state.value] += 1
         if node.attempts:
             starts.append(node.started_at_us)
             ends.append(node.attempts[-1].ended_at_us)

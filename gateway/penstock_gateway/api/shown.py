@@ -3,7 +3,7 @@
 from typing import Any
 
 from penstock.client.previews import value_json
-from penstock.client.view import NodeState, run_state
+from penstock.client.view import run_state
 from penstock_proto.history.v1 import service_pb2 as history
 from penstock_proto.state_tracker.v1 import service_pb2
 from penstock_proto.value.v1 import value_pb2
@@ -38,11 +38,6 @@ def listed(record: history.RunRecord) -> dict[str, Any]:
 def node_counts(counts: history.Counts) -> dict[str, int]:
     known = {name: getattr(counts, name) for name in ENDED}
     return {"waiting": max(0, counts.nodes - sum(known.values())), **known}
-
-
-def node_state(state: NodeState) -> str:
-    """A node of its own that is not executed is skipped: on a side that was not taken, or within a map."""
-    return (NodeState.SKIPPED if state in (NodeState.NOT_TAKEN, NodeState.MAPPED) else state).value
 
 
 def _run(
