@@ -245,3 +245,24 @@ def test_a_method_that_is_not_there_is_answered_with_those_that_are(rest: httpx.
     answer = rest.delete("/runs")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
     assert rest.get(f"/runs/{NOWHERE}:cancel").headers["allow"] == "POST"
+
+
+def test_a_run_is_paused_resumed_and_retried(rest: httpx.Client, programs: Programs, tmp_path: Path) -> None:
+    run = programs.launch("gated", gate=str(tmp_path))
+    said = {"Penstock-User": "ada"}
+    paused = rest.post(f"/runs/{run}:pause", json={"reason": "a look"}, headers=said)
+    assert paused.json() == {"run": run, "paused": True}
+    assert rest.post(f"/runs/{run}:retry").json() == {"run": run, "reopened": 0}
+    assert rest.post(f"/runs/{run}:resume").json() == {"run": run, "paused": False}
+    rest.post(f"/runs/{run}:cancel", json={})
+    assert programs.ended(run)["state"] == "cancelled"
+    assert rest.post(f"/runs/{run}:pause", json={}).status_code == 409
+    assert rest.post(f"/runs/{run}:retry", headers=said).json()["reopened"] >= 1
+    (tmp_path / "open").touch()
+    wait_for(lambda: rest.get(f"/runs/{run}").json()["state"] == "succeeded")
+    assert rest.post(f"/runs/{run}:retry").status_code == 409
+    events = rest.get(f"/runs/{run}/events", params={"limit": 1000}).json()["events"]
+    said_by = {
+        event["kind"]: event["caller"]["user"] for event in events if event["kind"].startswith(("run_p", "run_re"))
+    }
+    assert said_by["run_paused"] == said_by["run_reopened"] == "ada"

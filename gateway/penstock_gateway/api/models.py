@@ -119,6 +119,16 @@ class Cancelled(Body):
     state: RunState
 
 
+class Retried(Body):
+    run: str
+    reopened: int = Field(description="Nodes that wait again; 0: the run was open.")
+
+
+class Paused(Body):
+    run: str
+    paused: bool
+
+
 class CancelledMany(Body):
     dry_run: bool
     matched: int = Field(description="Runs that matched, at most `limit`.")

@@ -41,6 +41,10 @@ class AsyncRepair:
     def __init__(self, runs: Runs, connection: Connection, artifacts: Artifacts, caller: events_pb2.Caller) -> None:
         self._client, self._connection, self._artifacts, self._caller = runs, connection, artifacts, caller
 
+    def acting_for(self, caller: events_pb2.Caller) -> AsyncRepair:
+        """Return the same on behalf of somebody else, for services that others call."""
+        return AsyncRepair(self._client, self._connection, self._artifacts, caller)
+
     async def plan(
         self,
         run: AnyRun,

@@ -595,6 +595,11 @@ export type Outputs = {
   outputs: (Output)[];
 };
 
+export type Paused = {
+  run: string;
+  paused: boolean;
+};
+
 /** A plan, described as `penstock compile --json` does. */
 export type Plan = {
   name: string;
@@ -763,10 +768,6 @@ export type Result = {
   /** By name: JSON values, or objects with `artifact` and `href` for what is stored as an artifact. */
   outputs: Record<string, unknown> | null;
   failure: Failure | null;
-};
-
-export type Retried = {
-  retried: number;
 };
 
 /** Messages that were given up: these, or all of a channel. */
@@ -1128,4 +1129,14 @@ export type Workflows = {
   workflows: (Workflow)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
   next: string | null;
+};
+
+export type penstock_gateway__api__models__Retried = {
+  run: string;
+  /** Nodes that wait again; 0: the run was open. */
+  reopened: number;
+};
+
+export type penstock_gateway__api__notification_models__Retried = {
+  retried: number;
 };
