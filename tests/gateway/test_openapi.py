@@ -142,10 +142,15 @@ def test_the_examples_of_an_operation_work(
         request["content"] = rest.get(request["url"]).content
     if path == "/v1/plans" and method == "POST":
         request["content"] = stored_plan(programs)
-    if path == "/v1/runs/{run}:signal":
+    if path in OF_OPEN_RUNS:
         run = programs.launch("asking")
         wait_for(lambda: rest.get(f"/runs/{run}/why").json()["waits"])
-        request |= {"url": f"/runs/{run}:signal"}
+        request |= {"url": path.removeprefix("/v1").replace("{run}", run)}
+    if path == "/v1/runs/{run}:retry":
+        failed = programs.launch("failing")
+        programs.ended(failed)
+        request |= {"url": f"/runs/{failed}:retry"}
+    if path == "/v1/runs/{run}:signal":
         request["headers"] |= {"Penstock-User": "ada"}
     answer = rest.request(method, **request)
     assert answer.status_code < 400, answer.text
@@ -155,6 +160,9 @@ def test_the_examples_of_an_operation_work(
     assert media_type in described or not answer.content
     if "$ref" in (schema := described.get(media_type, {}).get("schema", {})):
         jsonschema.Draft202012Validator(schema_of(schema["$ref"].rpartition("/")[2])).validate(answer.json())
+
+
+OF_OPEN_RUNS = tuple(f"/v1/runs/{{run}}:{what}" for what in ("signal", "pause", "resume"))
 
 
 def stored_plan(programs: Programs) -> bytes:

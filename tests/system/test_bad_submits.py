@@ -12,6 +12,7 @@ from penstock.client import BadInputs, PlanRefused, Refused
 from penstock.client.submission import Prepared, prepare
 from penstock.compiler.loader import load_workflow
 from penstock_plan import plan_hash
+from penstock_plan.check.validation import SCHEMA
 from penstock_proto.plan.v1 import plan_pb2
 
 from tests.system.conftest import Cli, Served
@@ -74,7 +75,7 @@ def changed(prepared: Prepared, change: Callable[[plan_pb2.Plan], None]) -> Prep
 
 
 def of_newer_schema(plan: plan_pb2.Plan) -> None:
-    plan.schema += 1
+    plan.schema = SCHEMA + 1
 
 
 def with_an_unknown_parent(plan: plan_pb2.Plan) -> None:
