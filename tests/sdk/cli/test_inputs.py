@@ -64,7 +64,7 @@ def test_help_is_asked_for_unless_it_is_an_input(flow: str, capsys: pytest.Captu
 
 
 def test_the_client_keeps_them_apart() -> None:
-    options = submission.options_given(None, "red", None, 0, None, None, None)
+    options = submission.options_given(None, "red", None, 0, None, None, None, None)
     with pytest.raises(BadInputs, match="team is an input of the workflow and an option of submit"):
         submission.separated("flow", ["team", "x"], None, {"x": 1}, options)
     assert submission.separated("flow", ["x"], None, {"x": 1}, options) == {"x": 1}
