@@ -90,7 +90,7 @@ def test_items_are_shown_by_name(stack: Served, cli: Cli, flow: str) -> None:
     assert "loaded 3" in cli("logs", run, "load[3]").out
     shown = cli("show", run).out
     assert "load[1]" in shown
-    assert cli("show", run, "mean[1]", "--json").json["node"]["name"] == "mean[1]"
+    assert cli("show", run, "mean[1]", "--json").json["name"] == "mean[1]"
 
 
 def test_a_failed_item_is_named(stack: Served, cli: Cli, flow: str) -> None:
