@@ -119,7 +119,7 @@ class Cancelled(Body):
     state: RunState
 
 
-class Retried(Body):
+class Reopened(Body):
     run: str
     reopened: int = Field(description="Nodes that wait again; 0: the run was open.")
 

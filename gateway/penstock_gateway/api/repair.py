@@ -18,7 +18,7 @@ T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["runs"])
 
 
-@router.post("/runs/{run:part}:retry", response_model=models.Retried)
+@router.post("/runs/{run:part}:retry", response_model=models.Reopened)
 async def retry(here: Here, caller: Caller, run: RunId) -> Response:
     """Continue a run that failed or was cancelled: what has not succeeded runs again. Harmless on an open run."""
     return answer({"run": run, "reopened": await _done(here.client.repair.acting_for(caller).retry(run))})

@@ -754,6 +754,12 @@ export type RemovedMember = {
   subject: string;
 };
 
+export type Reopened = {
+  run: string;
+  /** Nodes that wait again; 0: the run was open. */
+  reopened: number;
+};
+
 export type Resources = {
   cpu: number;
   gpu: number;
@@ -768,6 +774,10 @@ export type Result = {
   /** By name: JSON values, or objects with `artifact` and `href` for what is stored as an artifact. */
   outputs: Record<string, unknown> | null;
   failure: Failure | null;
+};
+
+export type Retried = {
+  retried: number;
 };
 
 /** Messages that were given up: these, or all of a channel. */
@@ -1129,14 +1139,4 @@ export type Workflows = {
   workflows: (Workflow)[];
   /** Pass it as `after` to get the next page; null: this is the last one. */
   next: string | null;
-};
-
-export type penstock_gateway__api__models__Retried = {
-  run: string;
-  /** Nodes that wait again; 0: the run was open. */
-  reopened: number;
-};
-
-export type penstock_gateway__api__notification_models__Retried = {
-  retried: number;
 };
