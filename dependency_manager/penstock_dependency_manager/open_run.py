@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from penstock_plan.graph import GATHER, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.graph import MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
 from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
@@ -191,18 +191,13 @@ class OpenRun:
 
     def _describe_inputs(self, graph: GrownGraph, node: int, template: int, start: act.Start) -> None:
         """Name the values by the plan's nodes, whichever executions of them they are; those of a gather by item."""
-        place = graph.place(node)
-        if place is not None:
+        if node != template:
             start.node, start.template = node, template
             start.path.extend(graph.path(node))
-        growth, item = (None, 0) if place is None else (place.growth, place.item)
-        for parent in graph.plan.value_parents[template]:
-            executions = graph.related(parent, growth, item, template)
-            gathers = graph.kinds[template] == GATHER
-            for number, execution in enumerate(executions):
-                seq = self.first_seq if execution < 0 else self.outputs[execution]
-                if seq > 0:
-                    start.inputs.add(node=number if gathers else parent, seq=seq)
+        for known, execution in graph.inputs(node):
+            seq = self.first_seq if execution < 0 else self.outputs[execution]
+            if seq > 0:
+                start.inputs.add(node=known, seq=seq)
 
 
 def _description(graph: RunGraph, node: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from .graph import PlanGraph
+from .graph import GATHER, PlanGraph
 
 T = TypeVar("T")
 
@@ -25,26 +25,26 @@ class Growth:
 
     Attributes:
         node: The map's node, which maps around it may have added.
-        map: The node of the plan that it is.
         first: Index of the first added node.
         items: Number of items.
-        outer, item: Of a map within a map: the growth that added it, and for which item.
+        place: What the map's node is an execution of.
     """
 
     node: int
-    map: int
     first: int
     items: int
-    outer: Growth | None
-    item: int
+    place: Place
 
 
 class Place(NamedTuple):
-    """What an added node is an execution of."""
+    """What a node of a run is an execution of: of a node of the plan, and for which item of the growth that added it.
 
-    growth: Growth
+    A node of the plan itself has no growth.
+    """
+
     template: int
-    item: int
+    growth: Growth | None = None
+    item: int = 0
 
 
 class Column(Generic[T]):
@@ -152,9 +152,7 @@ class GrownGraph:
 
     def grow(self, node: int, items: int) -> range:
         """Add the nodes of a map's items; return their indexes."""
-        place = self.place(node)
-        template, outer, item = (node, None, 0) if place is None else (place.template, place.growth, place.item)
-        growth = Growth(node, template, self.size, items, outer, item)
+        growth = Growth(node, self.size, items, self.place(node))
         added = range(self.size, self.size + self.added_by(node, items))
         if added:
             self._of_node[node] = growth
@@ -171,27 +169,25 @@ class GrownGraph:
         """How many items a map has that adds so many nodes."""
         return added // self.added_by(node, 1)
 
-    def place(self, node: int) -> Place | None:
-        """What an added node is an execution of; None for a node of the plan."""
+    def place(self, node: int) -> Place:
+        """What a node is an execution of."""
         if node < self.plan.size:
-            return None
+            return Place(node)
         growth = self.growths[bisect_right(self._firsts, node) - 1]
         position, item = divmod(node - growth.first, growth.items)
-        return Place(growth, self.templates[growth.map][position], item)
+        return Place(self.templates[growth.place.template][position], growth, item)
 
     def template_of(self, node: int) -> int:
         """The node of the plan that a node is an execution of: itself, if no map added it."""
-        place = self.place(node)
-        return node if place is None else place.template
+        return self.place(node).template
 
     def path(self, node: int) -> list[int]:
         """The number of an added node's item, that of the outermost map first; empty for a node of the plan."""
         place = self.place(node)
         path: list[int] = []
-        while place is not None:
+        while place.growth is not None:
             path.append(place.item)
-            growth = place.growth
-            place = None if growth.outer is None else Place(growth.outer, growth.map, growth.item)
+            place = place.growth.place
         return path[::-1]
 
     def name_of(self, node: int) -> str:
@@ -201,43 +197,43 @@ class GrownGraph:
     def not_taken(self, branch: int, side: int) -> set[int]:
         """The nodes on the other sides of a branch."""
         place = self.place(branch)
-        template, growth, item = (branch, None, 0) if place is None else (place.template, place.growth, place.item)
-        return {
-            node
-            for other, its_side in self.sides[template]
-            if its_side != side
-            for node in self.related(other, growth, item, template)
-        }
+        others = (node for node, its_side in self.sides[place.template] if its_side != side)
+        return {node for other in others for node in self.related(other, place)}
+
+    def inputs(self, node: int) -> Iterator[tuple[int, int]]:
+        """The nodes whose outputs a node uses: by which number it knows each, and which node of the run it is.
+
+        The number is that of the node of the plan; of what a gather collects, that of the item.
+        """
+        place = self.place(node)
+        gathers = self.plan.kinds[place.template] == GATHER
+        for parent in self.plan.value_parents[place.template]:
+            for number, execution in enumerate(self.related(parent, place)):
+                yield (number if gathers else parent), execution
 
     def around(self, node: int, edges: Sequence[tuple[int, ...]]) -> Sequence[int]:
         """The nodes that the plan's edges of a node lead to in this run."""
-        place = self.place(node)
-        maps = self.plan.maps
-        if place is None:
+        place, maps = self.place(node), self.plan.maps
+        of_node = edges[place.template]
+        if place.growth is None:
             if maps[node]:
                 return ()  # a template: it is never executed
-            of_node = edges[node]
             if not any(maps[other] for other in of_node if other >= 0):
                 return of_node
-            return [each for other in of_node for each in self.related(other, None, 0, node)]
-        return [
-            each
-            for other in edges[place.template]
-            for each in self.related(other, place.growth, place.item, place.template)
-        ]
+        return [each for other in of_node for each in self.related(other, place)]
 
-    def related(self, other: int, growth: Growth | None, item: int, template: int) -> Sequence[int]:
-        """The executions of the plan's node `other` that belong to that execution of `template`."""
+    def related(self, other: int, place: Place) -> Sequence[int]:
+        """The executions of the plan's node `other` that belong to an execution of another one."""
         if other < 0:
             return (other,)
         maps = self.plan.maps
-        chain, own = maps[other], maps[template]
+        chain, own = maps[other], maps[place.template]
         if len(chain) <= len(own):
             for _ in range(len(own) - len(chain)):
-                assert growth is not None, "a node within maps has a growth for each"
-                growth, item = growth.outer, growth.item
-            return (self._at(other, growth, item),)
-        frontier: list[tuple[Growth | None, int]] = [(growth, item)]
+                assert place.growth is not None, "a node within maps has a growth for each"
+                place = place.growth.place
+            return (self._at(other, place.growth, place.item),)
+        frontier: list[tuple[Growth | None, int]] = [(place.growth, place.item)]
         for map_node in chain[len(own) : -1]:
             frontier = [
                 (inner, number)
@@ -255,7 +251,7 @@ class GrownGraph:
     def _at(self, template: int, growth: Growth | None, item: int) -> int:
         if growth is None:
             return template
-        return growth.first + self.templates[growth.map].index(template) * growth.items + item
+        return growth.first + self.templates[growth.place.template].index(template) * growth.items + item
 
     def _all(self, template: int, growth: Growth) -> range:
         first = self._at(template, growth, 0)

@@ -23,6 +23,10 @@ RETRIES_MAX = 1_000_000
 # From one retry to the next; more would be beyond every number within a few retries.
 RETRY_FACTOR_MAX = 100.0
 RETRY_DELAY_S_MAX = 30 * 24 * 3600.0
+# The newest version of the format, which is needed where waits, static inputs, maps or branches occur; and the oldest
+# that is read: plans that decide nothing as they run keep the bytes that they always had.
+SCHEMA = 2
+SCHEMA_MIN = 1
 # Where the operators of maps, gathers and branches are said to be; nobody imports it.
 CONTROL_MODULE = "penstock.control"
 # Maps within maps.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from penstock_proto.plan.v1.plan_pb2 import Expr
+from penstock_proto.plan.v1.plan_pb2 import Expr, Plan
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INPUTS_NODE
 
@@ -66,6 +66,14 @@ def parts_of(expr: Expr) -> list[Expr]:
         *expr.record.values,
         *expr.choice.sides,
     ]
+
+
+def maps_around(plan: Plan, node: int) -> int:
+    """Return how many maps a node of the plan is within."""
+    depth = 0
+    while (around := plan.nodes[node].map) > 0:
+        node, depth = around - 1, depth + 1
+    return depth
 
 
 def leaf_of(expr: Expr, values: Mapping[int, Sequence[Value]]) -> Value | None:

@@ -80,9 +80,10 @@ def decide(
         if seq and not first and node not in again and node not in decided:
             decisions.append(Decision(node, seq))
             continue
-        own = ("it was asked for",) if node in again else () if seq else reasons_of.of(node, twin)
         if node in decided:
             own = ("a map or a branch decides about it",)
+        else:
+            own = ("it was asked for",) if node in again else () if seq else reasons_of.of(node, twin)
         waits = (f"{first} runs again",) if first else ()
         decisions.append(Decision(node, 0, (*own, *waits) or ("it is not the same",)))
     return decisions

@@ -12,7 +12,7 @@ from penstock.client import BadInputs, PlanRefused, Refused
 from penstock.client.submission import Prepared, prepare
 from penstock.compiler.loader import load_workflow
 from penstock_plan import plan_hash
-from penstock_plan.check.validation import SCHEMA
+from penstock_plan.limits import SCHEMA
 from penstock_proto.plan.v1 import plan_pb2
 
 from tests.system.conftest import Cli, Served

@@ -6,17 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from penstock_proto.plan.v1 import plan_pb2
 
+from ..graph import CONTROL_KINDS
 from ..limits import CONTROL_MODULE, MAP_DEPTH_MAX
 from ..refs import parts_of
 from ..spelling import quote
 from .problems import Problems
-
-CONTROL_KINDS = frozenset({plan_pb2.NODE_KIND_MAP, plan_pb2.NODE_KIND_GATHER, plan_pb2.NODE_KIND_BRANCH})
-
-
-def shapes_itself(nodes: Iterable[plan_pb2.Node]) -> bool:
-    """Whether maps or branches shape the run."""
-    return any(node.kind in CONTROL_KINDS for node in nodes)
 
 
 class Scopes:

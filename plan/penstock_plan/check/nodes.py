@@ -7,14 +7,15 @@ from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.wire import INPUTS_NODE
 
 from ..errors import InvalidPlan
-from ..limits import INLINE_NODE_BYTES_MAX, PARTS_MAX
+from ..graph import CONTROL_KINDS
+from ..limits import INLINE_NODE_BYTES_MAX, PARTS_MAX, SCHEMA
 from ..spelling import quote
-from .control import CONTROL_KINDS, Scopes
+from .control import Scopes
 from .expressions import Expressions
 from .order import shortest_cycle
 from .problems import Problems
 from .tables import check_name, check_options
-from .waits import SCHEMA, check_sensor, check_wait
+from .waits import check_sensor, check_wait
 
 CALLING = CONTROL_KINDS | {plan_pb2.NODE_KIND_TASK}
 NAMES_MAX = 20

@@ -4,17 +4,15 @@ from google.protobuf.message import DecodeError
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidPlan
-from ..limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX
+from ..graph import CONTROL_KINDS
+from ..limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX, SCHEMA, SCHEMA_MIN
 from ..spelling import quote
-from .control import Scopes, shapes_itself
+from .control import Scopes
 from .expressions import Expressions
 from .nodes import CALLING, Nodes
 from .problems import Problems
 from .tables import check_hash, check_input, check_name, check_operator, check_types, check_unique
 
-SCHEMA = 2
-# The oldest that is still read: plans that decide nothing as they run keep the bytes that they always had.
-SCHEMA_MIN = 1
 # Kinds of nodes whose outputs are those of an operator.
 _WITH_OUTPUTS = CALLING | {plan_pb2.NODE_KIND_WAIT}
 
@@ -94,7 +92,9 @@ def _check_graph(problems: Problems, plan: plan_pb2.Plan, types: list[plan_pb2.T
     ]
     expressions = Expressions(problems, types, [declared.type for declared in plan.inputs], names, outputs)
     check_unique(problems, "node", names)
-    scopes = Scopes(problems, nodes, list(plan.operators)) if shapes_itself(nodes) else None
+    scopes = (
+        Scopes(problems, nodes, list(plan.operators)) if any(node.kind in CONTROL_KINDS for node in nodes) else None
+    )
     if scopes is not None and plan.schema < SCHEMA:
         problems.add(f"a plan with maps or branches has schema {SCHEMA}")
     checks = Nodes(problems, expressions, plan, typed=typed, scopes=scopes)

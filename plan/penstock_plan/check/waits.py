@@ -11,8 +11,6 @@ from ..waits import MODULE, WAIT_S_MAX
 from .problems import Problems
 from .tables import check_name, check_value
 
-# The first schema in which nodes may wait.
-SCHEMA: Final = 2
 WHO_MAX: Final = 100
 QUESTION_CHARS_MAX: Final = 2_000
 # Microseconds of Unix time: the year 9999, which is the last that everybody can write.

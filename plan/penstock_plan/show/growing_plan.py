@@ -2,9 +2,15 @@
 
 from penstock_proto.plan.v1 import plan_pb2
 
-from ..graph import PlanGraph
+from ..graph import MAP, PlanGraph
 from ..growth import GrownGraph, graph_of_run
+from ..limits import SCHEMA_MIN
 from ..refs import parts_of
+
+
+def may_grow(plan: plan_pb2.Plan) -> bool:
+    """Whether maps may add nodes to runs of the plan."""
+    return plan.schema > SCHEMA_MIN and any(node.kind == MAP for node in plan.nodes)
 
 
 class GrowingPlan:
@@ -30,10 +36,8 @@ class GrowingPlan:
         return nodes
 
     def _add(self, graph: GrownGraph, index: int) -> None:
-        place = graph.place(index)
-        assert place is not None, "it was added"
         made = self.plan.nodes.add()
-        made.CopyFrom(self.given.nodes[place.template])
+        made.CopyFrom(self.given.nodes[graph.template_of(index)])
         made.name, made.map = graph.name_of(index), 0
         del made.sides[:], made.after[:]
         for argument in made.arguments:
@@ -59,7 +63,5 @@ def _point(expr: plan_pb2.Expr, graph: GrownGraph, index: int) -> None:
 
 def _one(graph: GrownGraph, index: int, node: int) -> int:
     """The execution of a node that belongs to this one; of a list that is collected, the node of the plan itself."""
-    place = graph.place(index)
-    assert place is not None, "it was added"
-    found = graph.related(node, place.growth, place.item, place.template)
+    found = graph.related(node, graph.place(index))
     return found[0] if len(found) == 1 else node

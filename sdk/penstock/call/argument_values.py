@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from penstock_plan.refs import maps_around
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INPUTS_NODE
@@ -184,14 +185,6 @@ class Builders:
 
     def _unreadable(self, name: str, problem: str) -> NotLoadable:
         return NotLoadable("BadArgument", f"argument {name} of {self._operator}: {problem}")
-
-
-def maps_around(plan: plan_pb2.Plan, node: int) -> int:
-    """How many maps a node of the plan is within."""
-    depth = 0
-    while (around := plan.nodes[node].map) > 0:
-        node, depth = around - 1, depth + 1
-    return depth
 
 
 def _item_annotations(annotation: Any, kind: str, count: int) -> list[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import abc
+import contextlib
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +46,7 @@ def call_of(
     return kind(plan, node, store, load_operator, scratch_folder)
 
 
-class Control:
+class Control(abc.ABC):
     """A node that calls no operator of the user's."""
 
     secrets: tuple[str, ...] = ()
@@ -73,8 +75,17 @@ class Control:
         """Add the outputs; raises ActionError. `invoke` is for the user's code, of which there is none."""
         outputs.values.extend(self._outputs(values))
 
+    @abc.abstractmethod
     def _outputs(self, values: Given) -> list[Value]:
-        raise NotImplementedError
+        """Return the outputs; raises ActionError."""
+
+    @contextlib.contextmanager
+    def _blame(self, say: Callable[[Exception, str], Exception]) -> Generator[None]:
+        """Raise what is to be reported of an error, as `not_decoded` and `not_encoded` say it."""
+        try:
+            yield
+        except Exception as error:
+            raise say(error, self.operator) from error
 
     def _type(self, output: int) -> Any:
         return self._types.of_output(self._node, output, Any)
@@ -91,21 +102,17 @@ class Opening(Control):
         ]
 
     def _outputs(self, values: Given) -> list[Value]:
-        try:
+        with self._blame(not_decoded):
             lists = [(name, annotation, list(build(values))) for name, annotation, build in self._lists]
-        except Exception as error:
-            raise not_decoded(error, self.operator) from error
         lengths = {len(items) for _, _, items in lists}
         if len(lengths) > 1:
             told = ", ".join(f"{name} has {len(items):,}" for name, _, items in lists)
             raise BadResult("ValueError", f"lists that are mapped in step must have the same number of items: {told}")
-        try:
+        with self._blame(not_encoded):
             opened = [
                 codecs.to_value(encode_items(items, item_of(annotation), name), self._store)
                 for name, annotation, items in lists
             ]
-        except Exception as error:
-            raise not_encoded(error, self.operator) from error
         return [number_value(lengths.pop()), *opened]
 
 
@@ -122,8 +129,14 @@ class Gathering(Control):
             items = [values[number][self._output] for number in sorted(values)]
         except IndexError:
             raise NotLoadable("BadArgument", f"output {self._output} of an item is missing in the grant") from None
-        encoded = self._joined(items) or self._encoded(items)
-        return [codecs.to_value(encoded, self._store)]
+        with self._blame(not_decoded):
+            joined = self._joined(items)
+            found = (
+                [] if joined else [codecs.from_value(item, item_of(self._annotation), self._store) for item in items]
+            )
+        with self._blame(not_encoded):
+            encoded = joined or codecs.encode(found, self._annotation, where="the list of the items' results")
+            return [codecs.to_value(encoded, self._store)]
 
     def _joined(self, items: Sequence[Value]) -> Encoded | None:
         """JSON is put together as it is."""
@@ -133,17 +146,6 @@ class Gathering(Control):
             item.inline if item.WhichOneof("body") == "inline" else self._store.get(item.artifact) for item in items
         ]
         return Encoded(JSON, (b"[" + b",".join(parts) + b"]",), "list")
-
-    def _encoded(self, items: Sequence[Value]) -> Encoded:
-        kind = item_of(self._annotation)
-        try:
-            found = [codecs.from_value(item, kind, self._store) for item in items]
-        except Exception as error:
-            raise not_decoded(error, self.operator) from error
-        try:
-            return codecs.encode(found, self._annotation, where="the list of the items' results")
-        except Exception as error:
-            raise not_encoded(error, self.operator) from error
 
 
 class Choosing(Control):
@@ -175,14 +177,10 @@ class Passing(Control):
     def _outputs(self, values: Given) -> list[Value]:
         if (value := leaf_of(self._arguments["value"], values)) is not None:
             return [value]
-        try:
+        with self._blame(not_decoded):
             found = self._build(values)
-        except Exception as error:
-            raise not_decoded(error, self.operator) from error
-        try:
+        with self._blame(not_encoded):
             return [codecs.to_value(codecs.encode(found, self._annotation, where="an item's result"), self._store)]
-        except Exception as error:
-            raise not_encoded(error, self.operator) from error
 
 
 def number_value(number: int) -> Value:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+from penstock_plan.show.growing_plan import may_grow
 from penstock_proto.action_service.v1 import service_pb2 as action_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
@@ -481,7 +482,7 @@ class AsyncClient:
             view = await self.view(run)
             raise RunCancelled(str(id_of(run)), view.cancel_reason, view.cancelled_by)
         if run_state(ended.state) is not RunState.SUCCEEDED:
-            raise failure_of(str(id_of(run)), ended, plan if plan.schema <= 1 else await self._plan_of(run))
+            raise failure_of(str(id_of(run)), ended, await self._plan_of(run) if may_grow(plan) else plan)
 
     async def _summary(self, run: AnyRun) -> service_pb2.RunSummary:
         """Return the run's state as the State Tracker describes it; raise NoSuchRun."""
@@ -496,4 +497,4 @@ class AsyncClient:
         """Return the plan of a run, with the nodes that maps have added so far unless they are not wanted."""
         known = run.plan_hash if isinstance(run, Run | RunInfo) else (await self._summary(run)).plan
         plan = await self.plan(known)
-        return (await self.view(run)).plan if grown and plan.schema > 1 else plan
+        return (await self.view(run)).plan if grown and may_grow(plan) else plan

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from penstock_plan.limits import SCHEMA
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import docstrings, modules
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from .bundle import Bundle
 
 TEXT_SHOWN_MAX = 300
-# The first schema in which inputs may be static.
-SCHEMA_OF_STATIC = 2
 _NO_VALUE = "is static and has no value: the plan depends on it, so it must be known when the workflow is compiled"
 
 
@@ -173,7 +172,7 @@ def _input(
     for problem in problems:
         trace.error(located(workflow.place, workflow.name, problem))
     if is_static(given):
-        trace.plan.schema = SCHEMA_OF_STATIC
+        trace.plan.schema = SCHEMA
         declared.static.CopyFrom(declared.default)
         return value
     origin = Origin(-1, parameter.name, workflow.name, 0, {parameter.name: (position, annotation, type_index)})

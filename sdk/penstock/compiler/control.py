@@ -10,7 +10,7 @@ from typing import Any, Final, cast, get_args
 
 import msgspec
 from penstock_plan.limits import CONTROL_MODULE, MAP_DEPTH_MAX
-from penstock_plan.refs import add_refs
+from penstock_plan.refs import add_refs, maps_around
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 
@@ -298,10 +298,7 @@ class Control:
             self._map = outer
 
     def _depth(self) -> int:
-        depth, around = 0, self._map
-        while around:
-            depth, around = depth + 1, self._trace.plan.nodes[around - 1].map
-        return depth
+        return 1 + maps_around(self._trace.plan, self._map - 1) if self._map else 0
 
     # Branches
 

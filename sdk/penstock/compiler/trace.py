@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from penstock_plan.limits import NODES_MAX
+from penstock_plan.limits import NODES_MAX, SCHEMA, SCHEMA_MIN
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import modules
@@ -27,7 +27,7 @@ from .future import WHOLE, Future, Origin, describe, nodes_behind
 from .literals import BadLiteral, Literals
 from .lowering import Lowered, checked, located, lower
 from .type_table import TypeTable
-from .waits import SCHEMA_OF_WAITS, built_in, write_wait
+from .waits import built_in, write_wait
 
 # Workflows that call themselves without end are met before Python's own limit.
 WORKFLOW_DEPTH_MAX = 50
@@ -66,7 +66,7 @@ class Trace:
     """Collects nodes and errors while the body of a workflow runs."""
 
     def __init__(self, root: Path, shape: Callable[[Trace], Shape], *, local: bool) -> None:
-        self.plan = plan_pb2.Plan(schema=1)
+        self.plan = plan_pb2.Plan(schema=SCHEMA_MIN)
         self.errors: list[CompileError] = []
         self.types = TypeTable(self.plan.types)
         self.literals = Literals()
@@ -205,7 +205,7 @@ class Trace:
             problems.append(Problem(f"its value at the timeout does not fit: {error.problem}", "otherwise"))
         for problem in problems:
             self.problem(name, problem, frame)
-        index, self.plan.schema = len(self.plan.nodes), SCHEMA_OF_WAITS
+        index, self.plan.schema = len(self.plan.nodes), SCHEMA
         node = self.add_node(name, plan_pb2.NODE_KIND_WAIT, frame)
         node.operator = self._built_in(function, None if returns is None else type_index)
         node.wait.CopyFrom(wait)
@@ -220,7 +220,7 @@ class Trace:
 
     def _sensing(self, operator: Operator[..., Any], lowered: Lowered, frame: FrameType) -> Lowered:
         """The operator as a sensor, whose result is never None."""
-        self.plan.schema = SCHEMA_OF_WAITS
+        self.plan.schema = SCHEMA
         known = self._sensors.get(lowered.index)
         if known is None:
             found = union(each for each in members(lowered.returns) if each not in (None, type(None)))
@@ -291,7 +291,7 @@ class Trace:
 
     def _shaped(self) -> Shape:
         if self.control is None:
-            self.plan.schema = 2
+            self.plan.schema = SCHEMA
             self.control = self._shape(self)
         return self.control
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock_plan.check.waits import SCHEMA as SCHEMA_OF_WAITS
 from penstock_plan.waits import MODULE
 from penstock_proto.plan.v1 import plan_pb2
 
@@ -13,7 +12,7 @@ from ..declare.waiting import Fails
 from . import schema
 from .literals import Literals
 
-__all__ = ["SCHEMA_OF_WAITS", "built_in", "write_wait"]
+__all__ = ["built_in", "write_wait"]
 
 
 def write_wait(wait: plan_pb2.Wait, annotation: Any, otherwise: object, literals: Literals) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from penstock_plan.graph import BRANCH, GATHER, MAP, PlanGraph
+from penstock_plan.graph import BRANCH, MAP, PlanGraph
 from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INPUTS_NODE
@@ -33,14 +33,8 @@ class Execution:
         graph = self.graph
         if not isinstance(graph, GrownGraph):
             return self.values
-        place = graph.place(node)
-        growth, item, template = (None, 0, node) if place is None else (place.growth, place.item, place.template)
-        given = Given()
+        given = Given((known, self.values[each]) for known, each in graph.inputs(node) if each in self.values)
         given.path = graph.path(node)
-        for parent in graph.plan.value_parents[template]:
-            for number, execution in enumerate(graph.related(parent, growth, item, template)):
-                if execution in self.values:
-                    given[number if graph.kinds[template] == GATHER else parent] = self.values[execution]
         return given
 
     def end(self, node: int, outputs: Sequence[Value]) -> None:
