@@ -31,6 +31,7 @@ lint: env ## Check style, types and contracts
 	proto/lint.sh
 	$(RUN) python -m penstock_console.build lint
 	$(RUN) pytest -q tests/test_style.py tests/test_language.py tests/test_imports.py tests/test_architecture.py
+	$(RUN) pytest --collect-only -qqq # what tests import exists
 
 fmt: light-env ## Format the code and apply automatic fixes
 	$(RUN) ruff check --fix

@@ -10,7 +10,8 @@ import pydantic
 import pytest
 from penstock import codecs, operator
 from penstock.call.failures import ActionError, BadResult, NotLoadable, OutOfMemory, Raised, StoreFailed, StoreTrouble
-from penstock.call.invocation import Call, execute
+from penstock.call.given import Given
+from penstock.call.invocation import Call
 from penstock_artifact_store import LocalStore, StoreFull, StoreUnavailable
 from penstock_proto.plan.v1 import plan_pb2 as pl
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -114,9 +115,17 @@ def sequence(kind: str, *items: pl.Expr) -> pl.Expr:
     return pl.Expr(sequence=pl.Sequence(kind=kind, items=items))
 
 
-def call(function: Any, store: Any, values: Any = None, **arguments: pl.Expr) -> Any:
+def execute(function: Any, made: pl.Plan, store: Any, values: Any = ()) -> Value:
+    """Execute the only node as a call of this function; return the only output."""
+    outputs = Values()
+    Call(made, 0, store, lambda module, name: function)(Given(values), outputs)
+    (value,) = outputs.values
+    return value
+
+
+def call(function: Any, store: Any, values: Any = (), **arguments: pl.Expr) -> Any:
     """Execute and decode the only output."""
-    (value,) = execute(plan(function, **arguments), 0, values or {}, store, lambda module, name: function)
+    value = execute(function, plan(function, **arguments), store, values)
     return codecs.from_value(value, Any, store)
 
 
@@ -125,7 +134,7 @@ def store(folder: Path) -> LocalStore:
     return LocalStore(folder)
 
 
-def failing(function: Any, store: Any, values: Any = None, **arguments: pl.Expr) -> ActionError:
+def failing(function: Any, store: Any, values: Any = (), **arguments: pl.Expr) -> ActionError:
     with pytest.raises(ActionError) as caught:
         call(function, store, values, **arguments)
     return caught.value
@@ -223,12 +232,12 @@ def test_other_code_than_the_plans_is_said(store: LocalStore) -> None:
     found: dict[Callable[..., Any], str] = {other: "more", shaped: "result", bare: "return"}
     for function, text in found.items():
         with pytest.raises(NotLoadable) as caught:
-            execute(plan(big, value=json("1")), 0, {}, store, lambda module, name, it=function: it)  # type: ignore[misc]
+            execute(function, plan(big, value=json("1")), store)
         assert text in caught.value.message and "Compile and run again" in caught.value.message
 
 
 def test_many_outputs_share_the_room_of_a_report(store: LocalStore) -> None:
-    (value,) = execute(plan(many, value=json("1000")), 0, {}, store, lambda module, name: many)
+    value = execute(many, plan(many, value=json("1000")), store)
     assert value.WhichOneof("body") == "artifact" and value.size_bytes > 100_000
 
 
