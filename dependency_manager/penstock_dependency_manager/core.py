@@ -14,7 +14,7 @@ from penstock_proto.successes import numbers, unpacked
 from penstock_stream.messages import Events
 
 from .errors import UnknownRun
-from .open_run import CONTINUE, OpenRun, restored
+from .open_run import CONTINUE, ENDED, OpenRun, restored
 from .paths import Paths
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Graph:
         if node not in run.graph.waits:  # else nobody executed it
             self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
             self._add_recorded(run, node, event.attempt, event.grant, out)
-        self._begin(run, run.unlock(node), out)
+        self._begin(run, run.unlock_taken(node, event.outputs), out)
 
     def _apply_failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
         node = event.node
@@ -185,6 +185,8 @@ class Graph:
     def _go_on_without(self, run: OpenRun, skipped: ev.NodesSkipped, out: Instructions) -> None:
         not_taken = skipped.reason == ev.SKIP_REASON_NOT_TAKEN
         tolerance = TOLERATES_NOT_TAKEN if not_taken else TOLERATES_FAILED
+        for node in skipped.nodes:  # before one of them counts for another
+            run.waits_for[node] = ENDED
         self._begin(run, [ready for node in skipped.nodes for ready in run.unlock_without(node, tolerance)], out)
 
     def _begin(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:

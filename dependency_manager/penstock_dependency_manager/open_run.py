@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from penstock_plan.graph import MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.graph import BRANCH, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
 from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import DEFAULT_POOL
 
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
@@ -102,6 +103,14 @@ class OpenRun:
     def unlock(self, node: int) -> list[int]:
         """Count a success; return the nodes that became ready by it."""
         return self._count_down(self.graph.children[node])
+
+    def unlock_taken(self, node: int, outputs: value_pb2.Values) -> list[int]:
+        """Count a success; of a branch, return only those that became ready on the side that it took."""
+        ready, graph = self.unlock(node), self.graph
+        if not ready or not isinstance(graph, GrownGraph) or graph.kinds[node] != BRANCH:
+            return ready
+        others = graph.not_taken(node, int(outputs.values[0].inline))
+        return [child for child in ready if child not in others]
 
     def grow(self, node: int, items: int) -> None:
         """Add the nodes of a map's items, before its own success is counted."""

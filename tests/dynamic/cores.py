@@ -125,9 +125,9 @@ class CoreRun:
         batch = ev.EventBatch(shard=0, epoch=1, from_seq=before + 1, events=events)
         for instruction in self.graph.advance(batch, 0.0):
             self._take(instruction)
+        started = {start.node for start in self.starts.values()}
         for event in events:
-            for node in event.nodes_skipped.nodes:
-                self.starts.pop(node, None)
+            assert not started.intersection(event.nodes_skipped.nodes), "what is skipped may start"
         described = act.ActionBatch().instructions
         for _ in self.graph.describe(described):
             pass

@@ -54,6 +54,19 @@ def forgiving(n: int) -> int:
     return total(double.map(picky.options(on_failure="continue").map(items(n))))
 
 
+@operator
+def is_big(x: int) -> bool:
+    return x > 100
+
+
+@workflow
+def nested(n: int) -> int:
+    def inner() -> int:
+        return double(penstock.when(is_big(double(n)), lambda: double(n), lambda: double(n)))
+
+    return double(penstock.when(is_big(n), inner, lambda: picky(n)))
+
+
 @workflow
 def hopeless(n: int) -> int:
     return total(double.map(items(n), plus=broken(n)))
@@ -90,6 +103,14 @@ def test_items_whose_other_arguments_failed_never_run(tmp_path: Path, seed: int)
     run = CoreRun(hopeless, {"n": 5}, seed, tmp_path)
     assert run.drive().state == ev.RUN_STATE_FAILED
     assert not any(name.startswith("double[") for name in run.names(node for node, _ in run.executed))
+
+
+@pytest.mark.parametrize("n", [4, 103])
+def test_nothing_of_the_other_sides_may_begin(tmp_path: Path, n: int) -> None:
+    run = CoreRun(nested, {"n": n}, n, tmp_path)
+    assert (run.drive().state, run.result()) == (ev.RUN_STATE_SUCCEEDED, nested(n))
+    left_out = {node for event in run.log for node in event.nodes_skipped.nodes}
+    assert left_out and not left_out.intersection(node for node, _ in run.executed)
 
 
 def test_a_cancelled_run_adds_nothing(tmp_path: Path) -> None:

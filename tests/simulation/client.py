@@ -15,13 +15,13 @@ from penstock_proto.value.v1.value_pb2 import Value
 
 from .invariants import Violation
 from .process import Process
+from .repairing import CALLER, repair
 
 if TYPE_CHECKING:
     from .world import World
 
 ASK_AGAIN_S = 0.5
 TIMEOUT_S = 5.0
-CALLER = ev.Caller(user="ann", team="red", client="simulation")
 SIGNALS_AFTER_S = (0.0, 0.01, 0.3, 2.0, 15.0)
 CANCELS_AFTER_S = (0.0, 0.001, 0.01, 0.1, 1.0, 5.0)
 # What a client hears while it is only a matter of time.
@@ -37,6 +37,7 @@ class Client(Process):
     """It never crashes: what was answered is its proof."""
 
     may_crash = False
+    TIMEOUT_S = TIMEOUT_S
 
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, name)
@@ -44,12 +45,15 @@ class Client(Process):
         self.cancelled: list[bytes] = []
         self.signalled: list[tuple[bytes, str]] = []
         self.begun = 0
+        self.busy = 0  # with so many runs
+        self.forks = 0
 
     async def main(self) -> None: ...
 
     def run(self, data: bytes, plan: bytes) -> None:
         """Submit a run of a plan, and perhaps cancel it some time."""
         self.begun += 1
+        self.busy += 1
         self.life.spawn(self._run(data, plan, self.begun))
 
     async def _run(self, data: bytes, plan: bytes, number: int) -> None:
@@ -59,19 +63,35 @@ class Client(Process):
         request = api.SubmitRequest(run_id=run_id, plan=plan, caller=CALLER, options=options)
         request.inputs["x"].CopyFrom(Value(codec="json", inline=b"%d" % number, size_bytes=1))
         cancels = dice.random() < self.world.faults.cancel
-        await self._asked(lambda stub: stub.PutPlan(iter([api.PutPlanRequest(chunk=data, caller=CALLER)])))
-        await self._asked(lambda stub: stub.Submit(request, timeout=TIMEOUT_S))
-        self.world.note(self.name, f"run {number}: submitted")
-        self.submitted.append(run_id)
-        for node, wait in self.world.plans[plan].waits.items():
-            if wait.is_signal:
-                self.life.spawn(self._signal(run_id, f"n{node}"))
+        await self.asked(lambda stub: stub.PutPlan(iter([api.PutPlanRequest(chunk=data, caller=CALLER)])))
+        await self.submit(request)
+        if self.world.faults.repairs:
+            self.busy += 1
+            self.life.spawn(self._repaired(request))
         if cancels:
             await asyncio.sleep(dice.choice(CANCELS_AFTER_S) * dice.random() * 2)
             cancel = api.CancelRequest(run_id=run_id, caller=CALLER)
-            await self._asked(lambda stub: stub.Cancel(cancel, timeout=TIMEOUT_S))
+            await self.asked(lambda stub: stub.Cancel(cancel, timeout=TIMEOUT_S))
             self.world.note(self.name, f"run {number}: cancelled")
             self.cancelled.append(run_id)
+        self.busy -= 1
+
+    async def submit(self, request: api.SubmitRequest) -> None:
+        """Submit, and let somebody answer what the run will wait for."""
+        await self.asked(lambda stub: stub.Submit(request, timeout=TIMEOUT_S))
+        self.world.note(self.name, f"run {request.run_id[-1]}: submitted")
+        self.submitted.append(request.run_id)
+        self.signal_all(request.run_id, request.plan)
+
+    def signal_all(self, run_id: bytes, plan: bytes) -> None:
+        graph = self.world.plans[plan]
+        for node, wait in graph.waits.items():
+            if wait.is_signal:
+                self.life.spawn(self._signal(run_id, graph.names[node]))
+
+    async def _repaired(self, request: api.SubmitRequest) -> None:
+        await repair(self, request)
+        self.busy -= 1
 
     async def _signal(self, run_id: bytes, name: str) -> None:
         """Send a signal some time, and after its answer another one, which must be refused."""
@@ -80,7 +100,7 @@ class Client(Process):
         value = Value(codec="json", inline=dice.choice((b"true", b"false")))
         for number in range(2):
             request = api.SignalRequest(run_id=run_id, name=name, value=value, caller=CALLER, id=b"%016d" % number)
-            answer = await self._asked(
+            answer = await self.asked(
                 lambda stub, one=request: stub.Signal(one, timeout=TIMEOUT_S),
                 final=(grpc.StatusCode.ABORTED,),
             )
@@ -96,20 +116,27 @@ class Client(Process):
         states: dict[bytes, int] = {}
         for run_id in self.submitted:
             request = api.GetRunRequest(run_id=run_id)
-            states[run_id] = (
-                await self._asked(lambda stub, one=request: stub.GetRun(one, timeout=TIMEOUT_S))
-            ).run.state
+            states[run_id] = (await self.asked(lambda stub, one=request: stub.GetRun(one, timeout=TIMEOUT_S))).run.state
         return states
 
-    async def _asked(self, ask: Callable[[Any], Awaitable[Any]], final: Sequence[grpc.StatusCode] = ()) -> Any:
-        """Ask one State Tracker after another until one answers; None if it refuses with a final status."""
+    async def asked(
+        self,
+        ask: Callable[[Any], Awaitable[Any]],
+        final: Sequence[grpc.StatusCode] = (),
+        *,
+        is_refusable: bool = False,
+    ) -> Any:
+        """Ask one State Tracker after another until one answers; None if it refuses with a final status.
+
+        `is_refusable`: also if it refuses for the sake of the run itself.
+        """
         while True:
             channel = self.world.network.channel(self.world.dice.choice(self.world.tracker_addresses))
             stub = service_pb2_grpc.StateTrackerServiceStub(channel)  # type: ignore[no-untyped-call]
             try:
                 return await ask(stub)
             except grpc.aio.AioRpcError as error:
-                if error.code() in final:
+                if error.code() in final or (is_refusable and (error.details() or "").startswith("run ")):
                     return None
                 if error.code() not in PATIENCE:
                     self.world.fail(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from penstock_executors.downloads import Prepared, Unavailable
 from penstock_executors.executor import Context, Stage
+from penstock_plan.graph import BRANCH, MAP
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 KILL_S = 0.5
 LENGTHS_S = (0.0005, 0.002, 0.02, 0.3, 1.5)
+ITEMS = (0, 1, 2, 2, 3, 5, 2_000_000)  # the last are too many
 HANGS_S = (20.0, 120.0)
 
 
@@ -130,7 +132,7 @@ class SimulatedExecutor:
 
     def _succeeded(self, grant: Grant) -> None:
         report = self._about(grant)
-        report.succeeded.outputs.CopyFrom(output_of(grant))
+        report.succeeded.outputs.CopyFrom(self._output_of(grant))
         report.succeeded.duration_us = 1000
         self._ended(grant, report)
 
@@ -165,12 +167,18 @@ class SimulatedExecutor:
         report.failed.failure.type, report.failed.failure.message = kind, message
         return report
 
+    def _output_of(self, grant: Grant) -> Values:
+        """Every execution has another result, as those of real operators may; also what maps and branches decide."""
+        graph, dice = self._world.plans[grant.plan], self._world.growth_dice
+        node = grant.template if grant.HasField("template") else grant.node
+        number = grant.grant
+        if graph.kinds[node] == MAP:
+            number = dice.choice(ITEMS)
+        elif graph.kinds[node] == BRANCH:
+            number = dice.randrange(1 + max((side for _, side in graph.sides[node]), default=0))
+        return Values(values=[Value(codec="json", inline=str(number).encode(), size_bytes=8)])
+
     def _about(self, grant: Grant) -> Report:
         return Report(
             run_id=grant.run_id, node=grant.node, attempt=grant.attempt, grant=grant.grant, worker=self._worker
         )
-
-
-def output_of(grant: Grant) -> Values:
-    """Every execution has another result, as those of real operators may."""
-    return Values(values=[Value(codec="json", inline=str(grant.grant).encode(), size_bytes=8)])

@@ -42,7 +42,10 @@ class Faults:
     action_dies: float  # its process is killed
     action_hangs: float  # it runs into its timeout, or for long
     cancel: float  # of a run
-    waits: float = 0.0  # of a plan: nodes of it wait, and the database's clock jumps; drawn apart from the others
+    # The following are drawn apart from the others.
+    waits: float = 0.0  # of a plan: nodes of it wait, and the database's clock jumps
+    grows: float = 0.0  # of a plan: it has maps and branches
+    repairs: float = 0.0  # runs are paused, reopened and forked
 
 
 def draw(dice: Random) -> Faults:

@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from penstock_plan.graph import PlanGraph
+from penstock_plan.graph import MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import shard_of
 from penstock_state_tracker.core.shard import Shard
 
-from tests.transitions import applied
+from tests.transitions import Ended, applied
 
-from . import waits
+from . import growth, repairs, waits
 from .violations import Violation, demand
 from .waits import WaitsOfLog
 
@@ -58,6 +58,10 @@ class Execution(NamedTuple):
     inputs: Sequence[tuple[int, Any]]
     at_s: float = 0.0
 
+    def __str__(self) -> str:
+        where = f"run {self.run_id.hex()} node {self.node}.{self.attempt}"
+        return f"{where} under grant {self.grant:x} on {self.worker} at {self.at_s}"
+
 
 @dataclass(slots=True)
 class Node:
@@ -68,7 +72,9 @@ class Node:
     retries: int = 0
     losses: int = 0
     output_seq: int = 0
-    ended_at_s: float = 0.0
+    origin: bytes = b""  # the run that recorded its outputs, if it is another one
+    ends_at_s: list[float] = field(default_factory=list[float])
+    tried: int = 0  # attempts that the log names
     may_start_at_s: dict[int, float] = field(default_factory=dict[int, float])  # by attempt
 
 
@@ -79,7 +85,8 @@ class RunOfLog:
     graph: PlanGraph
     submitted: ev.RunSubmitted
     first_seq: int
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list[Node])
+    grown: growth.Nodes = field(init=False)
     stopping: bool = False
     cancelled: bool = False
     ended: bool = False
@@ -87,14 +94,32 @@ class RunOfLog:
     stopped_at_s: float = 0.0
     ended_at_s: float = 0.0
     waits: WaitsOfLog = field(default_factory=WaitsOfLog)
+    repaired: repairs.RepairsOfLog = field(default_factory=repairs.RepairsOfLog)
+
+    def __post_init__(self) -> None:
+        self.grown = growth.Nodes(self.graph)
+        self.add_nodes(self.graph.size)
+
+    def add_nodes(self, count: int) -> None:
+        for index in range(len(self.nodes), len(self.nodes) + count):
+            self.nodes.append(Node("template" if self.grown.is_template(index) else "waiting"))
 
     def lets_run(self, node: int) -> bool:
-        return all(self._passed(parent, node) for parent in self.graph.parents[node])
+        sides = self.grown.sides
+        return all(self.passed(parent, node) for parent in self.grown.parents(node)) and all(
+            sides.get(branch) == side for branch, side in self.grown.branches(node)
+        )
 
-    def _passed(self, parent: int, node: int) -> bool:
-        status = self.nodes[parent].status
-        forgiven = self.graph.on_failure[parent] == CONTINUE and parent not in self.graph.value_parents[node]
-        return status == "succeeded" or (status == "failed" and forgiven)
+    def passed(self, parent: int, node: int) -> bool:
+        """Whether a node goes on as far as one that it waits for is concerned."""
+        status, graph = self.nodes[parent].status, self.graph
+        of_plan, waiting = self.grown.template(parent), self.grown.template(node)
+        if status == "failed" and graph.on_failure[of_plan] == CONTINUE and of_plan not in graph.value_parents[waiting]:
+            return True
+        tolerates = graph.tolerates[waiting] if graph.has_control else 0
+        if status in ("failed", "skipped", "cancelled") and tolerates == TOLERATES_FAILED:
+            return graph.kinds[of_plan] != MAP
+        return status == "succeeded" or (status == "not taken" and tolerates == TOLERATES_NOT_TAKEN)
 
 
 def check_logs(logs: Iterable[Sequence[Recorded]], plans: Mapping[bytes, PlanGraph]) -> dict[bytes, RunOfLog]:
@@ -135,14 +160,16 @@ def check_event(record: Recorded, runs: dict[bytes, RunOfLog], plans: Mapping[by
     kind = event.WhichOneof("kind") or ""
     if kind == "run_submitted":
         demand(event.run_id not in runs, f"{where}: a run was submitted twice")
-        graph = plans[event.run_submitted.plan]
-        nodes = [Node() for _ in range(graph.size)]
-        runs[event.run_id] = RunOfLog(graph, event.run_submitted, record.seq, nodes)
+        run = RunOfLog(plans[event.run_submitted.plan], event.run_submitted, record.seq)
+        repairs.taken_over(run, runs, record)
+        runs[event.run_id] = run
         return
     run = runs.get(event.run_id)
     if run is None:
         raise Violation(f"{where}: {kind} of a run that was not submitted")
-    demand(not run.ended, f"{where}: {kind} after the run had ended")
+    demand(
+        run.ended == (kind == "run_reopened"), f"{where}: {kind}, and the run had {'' if run.ended else 'not '}ended"
+    )
     try:
         _CHECKS[kind](run, getattr(event, kind), record)
     except Violation as violation:
@@ -174,14 +201,16 @@ def _succeeded(run: RunOfLog, succeeded: ev.ActionSucceeded, record: Recorded) -
     node = _attempted(run, succeeded.node, succeeded.attempt)
     if succeeded.node in run.graph.waits:
         waits.ended(run, succeeded, record)
-    node.status, node.output_seq, node.ended_at_s = "succeeded", record.seq, record.at_s
+    node.status, node.output_seq = "succeeded", record.seq
+    node.ends_at_s.append(record.at_s)
+    growth.decided(run, succeeded, record)
 
 
 def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
     node = _attempted(run, failed.node, failed.attempt)
     if failed.node in run.graph.waits:
         waits.ended(run, failed, record)
-    policy = run.graph.retry[failed.node]
+    policy = run.graph.retry[run.grown.template(failed.node)]
     if failed.HasField("retry_delay_s"):
         demand(not run.stopping, f"node {failed.node} is tried again after the run was cancelled")
         node.status, node.attempt = "waiting", node.attempt + 1
@@ -197,7 +226,8 @@ def _failed(run: RunOfLog, failed: ev.ActionFailed, record: Recorded) -> None:
         demand(node.retries <= policy.retries, f"node {failed.node} is tried again beyond its retries")
         demand(node.losses <= LOSSES_MAX, f"node {failed.node} is tried again beyond its losses")
         return
-    node.status, node.ended_at_s = "cancelled" if failed.cause == ev.CAUSE_CANCELLED else "failed", record.at_s
+    node.status = "cancelled" if failed.cause == ev.CAUSE_CANCELLED else "failed"
+    node.ends_at_s.append(record.at_s)
     given_up = failed.cause in FINAL_CAUSES or failed.failure.type in ("final", "NoRoom")
     lost = failed.cause == ev.CAUSE_LOST
     spent = node.losses >= LOSSES_MAX if lost else failed.cause not in FREE_CAUSES and node.retries >= policy.retries
@@ -220,6 +250,7 @@ def _attempted(run: RunOfLog, index: int, attempt: int) -> Node:
     demand(node.status in OPEN, f"attempt {attempt} of node {index}, which has {node.status}")
     demand(attempt == node.attempt, f"attempt {attempt} of node {index} where {node.attempt} was due")
     demand(run.lets_run(index), f"node {index} before its inputs")
+    node.tried = max(node.tried, attempt)
     return node
 
 
@@ -227,7 +258,16 @@ def _skipped(run: RunOfLog, skipped: ev.NodesSkipped, record: Recorded) -> None:
     for index in skipped.nodes:
         node = run.nodes[index]
         demand(node.status == "waiting", f"node {index} is skipped, which has {node.status}")
-        node.status = "skipped"
+        node.status = "not taken" if skipped.reason == ev.SKIP_REASON_NOT_TAKEN else "skipped"
+        node.ends_at_s.append(record.at_s)
+    if skipped.reason == ev.SKIP_REASON_NOT_TAKEN:
+        growth.check_not_taken(run, skipped)
+    elif skipped.reason in (ev.SKIP_REASON_UPSTREAM_FAILED, ev.SKIP_REASON_UPSTREAM_CANCELLED):
+        for index in skipped.nodes:
+            lost = any(
+                run.nodes[each].status not in OPEN and not run.passed(each, index) for each in run.grown.parents(index)
+            )
+            demand(lost, f"node {index} is skipped, and all that it waits for may still succeed")
 
 
 def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Recorded) -> None:
@@ -241,12 +281,14 @@ def _run_ended(run: RunOfLog, ended: ev.RunEnded, record: Recorded) -> None:
     still = [index for index, node in enumerate(run.nodes) if node.status in OPEN]
     demand(not still, f"the run has ended with open nodes {still}")
     run.ended, run.ended_at_s, run.state = True, record.at_s, ended.state
+    repairs.end_pause(run, record)
     failed = [
         index
         for index, node in enumerate(run.nodes)
-        if node.status == "failed" and run.graph.on_failure[index] != CONTINUE
+        if node.status == "failed" and run.graph.on_failure[run.grown.template(index)] != CONTINUE
     ]
-    missing = [index for index in run.graph.output_nodes if index >= 0 and run.nodes[index].status != "succeeded"]
+    there = ("succeeded", "not taken")
+    missing = [index for index in run.graph.output_nodes if index >= 0 and run.nodes[index].status not in there]
     expected = ev.RUN_STATE_SUCCEEDED
     if run.cancelled:
         expected = ev.RUN_STATE_CANCELLED
@@ -255,7 +297,12 @@ def _run_ended(run: RunOfLog, ended: ev.RunEnded, record: Recorded) -> None:
     demand(ended.state == expected, f"ended {ended.state} where {expected} was due")
     if ended.state == ev.RUN_STATE_SUCCEEDED:
         outputs = [(ref.node, ref.seq) for ref in ended.outputs]
-        due = [(n, run.first_seq if n < 0 else run.nodes[n].output_seq) for n in run.graph.output_nodes]
+        due = [
+            (n, run.first_seq if n < 0 else run.nodes[n].output_seq)
+            for n in run.graph.output_nodes
+            if n < 0 or run.nodes[n].status == "succeeded"
+        ]
+        growth.check_one_side(run)
         demand(outputs == due, f"outputs at {outputs}, recorded at {due}")
 
 
@@ -268,6 +315,9 @@ _CHECKS = {
     "run_ended": _run_ended,
     "wait_began": waits.began,
     "signal_received": waits.received,
+    "run_reopened": repairs.reopened,
+    "run_paused": repairs.paused,
+    "run_resumed": repairs.resumed,
 }
 
 
@@ -275,8 +325,9 @@ def check_fold(log: Sequence[Recorded], plans: Mapping[bytes, PlanGraph], live: 
     """Check that the log rebuilds the state, that a snapshot does, and that the live state is that one."""
     shard = log[0].shard if log else 0
     folded = Shard(shard, plans)
+    ended: Ended = {}
     for record in log:
-        for step in applied(folded, record.event):
+        for step in applied(folded, record.event, ended):
             demand(bool(step.rows), f"{shard}/{record.seq}: no row of the transitions allows {step}")
     demand(folded.seq == len(log), f"shard {shard}: {folded.seq} after {len(log)} events")
     restored = Shard(shard, plans)
@@ -304,13 +355,14 @@ def check_answers(
 ) -> None:
     """Check that nothing acknowledged is lost."""
     for run_id, name in signalled:
-        demand(name in runs[run_id].waits.signals, f"signal {name} of run {run_id.hex()} is not in the log")
+        demand(name in runs[run_id].waits.received, f"signal {name} of run {run_id.hex()} is not in the log")
     for run_id in submitted:
         demand(run_id in runs, f"run {run_id.hex()} was acknowledged and is not in the log")
     for run_id in cancelled:
         run = runs[run_id]
         demand(
-            run.cancelled or run.ended, f"the cancellation of run {run_id.hex()} was acknowledged and is not in the log"
+            run.cancelled or run.ended or bool(run.repaired.kept),
+            f"the cancellation of run {run_id.hex()} was acknowledged and is not in the log",
         )
 
 
@@ -331,19 +383,32 @@ def check_executions(
         demand(other is execution, f"grant {execution.grant:x} was executed twice: {other}, {execution}")
         run = runs[execution.run_id]
         log = logs[shard_of(execution.run_id, shards)]
-        may_start_at_s = run.nodes[execution.node].may_start_at_s.get(execution.attempt, 0.0)
+        node = run.nodes[execution.node]
+        may_start_at_s = node.may_start_at_s.get(execution.attempt, 0.0)
         demand(execution.at_s >= may_start_at_s - 1e-6, f"{execution}: before its delay was over at {may_start_at_s}")
-        ended_at_s = max(
-            (run.nodes[parent].ended_at_s for parent in run.graph.parents[execution.node] if parent >= 0), default=0.0
-        )
+        demand(node.status != "not taken", f"{execution}: on a side that a branch did not take")
+        ended_at_s = max((_first(run.nodes[each].ends_at_s) for each in run.grown.parents(execution.node)), default=0.0)
         demand(run.lets_run(execution.node), f"{execution}: a node that it waits for never ended as it has to")
         demand(execution.at_s >= ended_at_s - 1e-6, f"{execution}: before what it waits for had ended at {ended_at_s}")
-        used = sorted(node for node, _ in execution.inputs)
-        demand(used == sorted(run.graph.value_parents[execution.node]), f"{execution}: inputs of nodes {used}")
-        for node, values in execution.inputs:
-            seq = run.first_seq if node < 0 else run.nodes[node].output_seq
-            demand(seq > 0, f"{execution}: an input that is not recorded")
-            demand(values == _recorded_values(log[seq - 1].event, execution.run_id, node), f"{execution}: other inputs")
+        _check_inputs(execution, run, log)
+
+
+def _check_inputs(execution: Execution, run: RunOfLog, log: Sequence[Recorded]) -> None:
+    given = {number: values for number, values in execution.inputs}
+    for number, index in run.grown.used(execution.node):
+        seq = run.first_seq if index < 0 else run.nodes[index].output_seq
+        if not seq or (index >= 0 and _first(run.nodes[index].ends_at_s, last=True) > execution.at_s):
+            demand(number not in given, f"{execution}: an input that is not recorded")
+            continue
+        demand(number in given, f"{execution}: without an input of node {index}")
+        values = _recorded_values(log[seq - 1].event, execution.run_id, index, run)
+        demand(given.pop(number) == values, f"{execution}: other inputs")
+    demand(not given, f"{execution}: inputs of nodes {sorted(given)}, which it does not use")
+
+
+def _first(times: Sequence[float], *, last: bool = False) -> float:
+    """The first of the times at which something ended, or the last one; it was so from the beginning: 0."""
+    return (times[-1] if last else times[0]) if times else 0.0
 
 
 def check_not_lost(logs: Iterable[Sequence[Recorded]]) -> None:
@@ -403,10 +468,10 @@ def check_prompt(runs: Mapping[bytes, RunOfLog], executions: Iterable[Execution]
         demand(not run.stopping or late_s < STARTS_WITHIN_S, f"{execution}: {late_s:.1f} s after its run was stopped")
 
 
-def _recorded_values(event: ev.Event, run_id: bytes, node: int) -> Any:
-    demand(event.run_id == run_id, "a reference into another run")
+def _recorded_values(event: ev.Event, run_id: bytes, node: int, run: RunOfLog) -> Any:
     if node < 0:
-        demand(event.HasField("run_submitted"), "no inputs at this position")
+        demand(event.run_id == run_id and event.HasField("run_submitted"), "no inputs at this position")
         return event.run_submitted.inputs
+    demand(event.run_id == (run.nodes[node].origin or run_id), "a reference into another run")
     demand(event.HasField("action_succeeded") and event.action_succeeded.node == node, "no outputs at this position")
     return event.action_succeeded.outputs

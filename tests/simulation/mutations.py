@@ -1,16 +1,13 @@
-"""Deliberate bugs, each of which some seed must catch: the proof that the simulation bites.
+"""The deliberate bugs, each of which some seed must catch: the proof that the simulation bites.
 
-A bug counts as caught where an invariant is violated or the log contradicts itself, never by an error of its own, and
-where the same seed holds without it. Each has a seed; `--mutations --search` finds others when their stories changed.
+Each has a seed; `--mutations --search` finds others when their stories changed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,6 @@ from penstock_state_tracker.api.lookup import Lookup
 from penstock_state_tracker.core import outcomes, retries, signals, snapshots, waits
 from penstock_state_tracker.core.run import Run
 from penstock_state_tracker.core.shard import Shard
-from penstock_state_tracker.errors import CorruptLog
 from penstock_state_tracker.log import event_log
 from penstock_state_tracker.log.committer import Committer
 from penstock_state_tracker.log.shard_state import Owned
@@ -37,51 +33,12 @@ from penstock_state_tracker.plans import Plans
 from penstock_stream.position import Position
 
 from . import faults
-from .invariants import FINAL_CAUSES, FREE_CAUSES, Violation
+from .growth_mutations import GROWTH_AND_REPAIRS
+from .invariants import FINAL_CAUSES, FREE_CAUSES
+from .mutation import ANY, WELL, Mutation
 from .tables import Tables, shape
-from .world import World
 
 SEEDS = Path(__file__).with_name("mutation_seeds.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One attribute of the product replaced; `make` gets the right one and returns the wrong one.
-
-    `provoked` are faults that let it show in many seeds.
-    """
-
-    name: str
-    owner: Any
-    attribute: str
-    make: Callable[[Any], Any]
-    provoked: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @contextmanager
-    def applied(self) -> Generator[None]:
-        right = self.owner.__dict__[self.attribute]
-        setattr(self.owner, self.attribute, self.make(right))
-        try:
-            yield
-        finally:
-            setattr(self.owner, self.attribute, right)
-
-    def caught_by(self, seeds: Iterable[int]) -> tuple[int, str] | None:
-        """Return the first seed that notices the bug, and how; None if none does."""
-        for seed in seeds:
-            with self.applied():
-                found = self._violated(seed)
-            if found is not None and self._violated(seed) is None:
-                return seed, f"{found}"
-        return None
-
-    def _violated(self, seed: int) -> BaseException | None:
-        try:
-            World(seed, forced={"waits": 0.0} | dict(self.provoked)).run()
-        except Violation as violation:
-            if isinstance(violation.__cause__, Violation | CorruptLog):
-                return violation.__cause__
-        return None
 
 
 def kept_seeds() -> dict[str, int]:
@@ -271,14 +228,8 @@ def _before_parents(right: Any) -> Any:
     return note
 
 
-ANY = {"profile": faults.ANYTHING}
 LEASES = {**ANY, "take_over_s": 4.0, "pause_s": 6.0}
 COMMITS = {**ANY, "statement_unknown": 0.1, "statement_fails": 0.05}
-# Nothing else goes wrong, with the faults of `ANYTHING` that may be drawn beside.
-_NOTHING = {
-    name: 0.0 for name in faults.Faults.__dataclass_fields__ if name not in ("profile", "cancel", "action_fails")
-}
-WELL = {**_NOTHING, "profile": faults.WORKERS_ARE_WELL}
 BEHIND = {**WELL, "drop": 0.3, "delay_s": 0.5, "call_fails": 0.3, "crash_manager_s": 5.0}
 POOLS = {**ANY, "crash_pool_s": 5.0}
 CANCELS = {**ANY, "cancel": 0.9}
@@ -410,6 +361,7 @@ MUTATIONS = [
     Mutation("checkpoints forget waits", snapshots, "_restore_node", _forgets_waits, WAITS_RESTART),
     Mutation("checkpoints forget signals", snapshots, "describe", _without_signals, WAITS_RESTART),
     Mutation("a signal is taken again", signals, "accepted", _taken_again, WAITS),
+    *GROWTH_AND_REPAIRS,
 ]
 
 

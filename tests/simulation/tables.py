@@ -15,7 +15,7 @@ from penstock_action_service.shell import leases as pools
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import name_of
 from penstock_state_tracker import deployment, plans
-from penstock_state_tracker.api import runs
+from penstock_state_tracker.api import forks, runs
 from penstock_state_tracker.log import checkpoints, event_log
 from penstock_state_tracker.ownership import leases, rebuild
 
@@ -94,6 +94,10 @@ class Tables:
             event_log.HEADS: self._heads,
             event_log.READ: self._read,
             event_log.READ_AT: self._read_at,
+            event_log.READ_RUN: self._read_run,
+            forks.WHAT_IS_THERE: self._what_is_there,
+            forks.HOLD: lambda run_ids: [shape("run_id")(run_id) for run_id in run_ids if run_id in self.runs],
+            forks.REFER: lambda *_: [],
             event_log.MISSING_PARTITIONS: lambda *_: [],
             rebuild.TAIL: self._tail,
             runs.BY_ID: self._runs_by_id,
@@ -172,6 +176,8 @@ class Tables:
             self.payloads[shard].append((head.recorded_at_us, payload))
             if event.HasField("run_ended"):
                 self.ended[event.run_id] = event.run_ended.state
+            elif event.HasField("run_reopened"):
+                del self.ended[event.run_id]
             self.world.note("log", f"{shard}/{seq} {spelt(event)}")
         assert len(rows) == count
         self.commits[shard].add(head.seq)
@@ -186,6 +192,21 @@ class Tables:
     def _read(self, shard: int, from_seq: int, to_seq: int, rows_max: int, bytes_max: int) -> Rows:
         numbered = list(enumerate(self.payloads[shard], 1))[from_seq - 1 : to_seq][:rows_max]
         return [EVENT(seq, *row, len(numbered)) for seq, row in numbered]
+
+    def _read_run(
+        self, shard: int, from_seq: int, to_seq: int, rows_max: int, bytes_max: int, run_id: bytes, *_: Any
+    ) -> Rows:
+        log = self.logs[shard][from_seq - 1 : to_seq]
+        found = [one.seq for one in log if one.event.run_id == run_id][:rows_max]
+        return [EVENT(seq, *self.payloads[shard][seq - 1], len(found)) for seq in found]
+
+    def _what_is_there(self, shard: int, seqs: Sequence[int]) -> Rows:
+        found = [self.logs[shard][seq - 1] for seq in seqs if seq <= len(self.logs[shard])]
+        kinds = [event_log.KINDS[one.event.WhichOneof("kind") or ""] for one in found]
+        return [
+            shape("seq", "run_id", "kind")(one.seq, one.event.run_id, kind)
+            for one, kind in zip(found, kinds, strict=True)
+        ]
 
     def _read_at(self, shards: Sequence[int], seqs: Sequence[int]) -> Rows:
         found = [(shard, seq) for shard, seq in zip(shards, seqs, strict=True) if seq <= len(self.payloads[shard])]

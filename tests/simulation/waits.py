@@ -35,6 +35,7 @@ class WaitsOfLog:
 
     began: dict[int, WaitOfLog] = field(default_factory=dict[int, WaitOfLog])
     signals: dict[str, ev.SignalReceived] = field(default_factory=dict[str, ev.SignalReceived])
+    received: set[str] = field(default_factory=set[str])  # at any time, also before the run was reopened
 
 
 def began(run: RunOfLog, event: ev.WaitBegan, record: Recorded) -> None:
@@ -49,6 +50,7 @@ def received(run: RunOfLog, event: ev.SignalReceived, record: Recorded) -> None:
     demand(event.name not in run.waits.signals, f"signal {event.name} is received twice")
     demand(not run.stopping, f"signal {event.name} of a run that is stopping")
     run.waits.signals[event.name] = event
+    run.waits.received.add(event.name)
 
 
 def ended(run: RunOfLog, event: ev.ActionSucceeded | ev.ActionFailed, record: Recorded) -> None:

@@ -21,13 +21,14 @@ from penstock_state_tracker.log.shard_state import Owned
 
 from tests.dags import graph_of, random_plan, with_waits
 
-from . import faults, invariants, seams, waits
+from . import faults, invariants, repairs, seams, waits
 from .client import Client
 from .faults import FAULTS_FOR_S, Faults
 from .invariants import Execution, Violation, demand
 from .network import Network
 from .postgres import Postgres
 from .process import Process
+from .programs import Programs
 from .services import ManagerProcess, PoolProcess, TrackerProcess
 from .stream import SimulatedStream
 from .tables import EPOCH_US, Tables
@@ -42,6 +43,8 @@ NODES_MAX = 12
 TRACE_KEPT = 60
 # Of all seeds, those whose plans wait; and by how much the database's clock may be set.
 WORLDS_THAT_WAIT = 0.4
+WORLDS_THAT_GROW = 0.5
+WORLDS_THAT_REPAIR = 0.4
 JUMPS_S = (-15.0, -1.0, 2.0, 20.0)
 MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 FORMERS_LIVE_S = (2.0, 10.0, 30.0)  # once another has taken their place
@@ -66,7 +69,12 @@ class World:
         self.is_closing = False
         self.waits_dice = Random(f"waits of {seed}")  # the others draw as if it were not there
         waits = float(self.waits_dice.random() < WORLDS_THAT_WAIT)
-        self.faults = self.drawn = replace(faults.draw(self.dice), **({"waits": waits} | dict(forced)))
+        self.growth_dice = Random(f"growth of {seed}")
+        self.repairs_dice = Random(f"repairs of {seed}")
+        grows = float(self.growth_dice.random() < WORLDS_THAT_GROW)
+        repairs = float(self.repairs_dice.random() < WORLDS_THAT_REPAIR)
+        apart = {"waits": waits, "grows": grows, "repairs": repairs}
+        self.faults = self.drawn = replace(faults.draw(self.dice), **(apart | dict(forced)))
         self.clock_ahead_s = self.jumped_s = 0.0  # of the database's clock: now, and all jumps together
         self.shards = self.dice.choice((1, 2, 4))
         # Callbacks of lives that have ended: without them, what waits for them would be closed at any moment.
@@ -144,10 +152,12 @@ class World:
     async def _live(self) -> None:
         for process in self._processes():
             process.start()
-        heal_at = self._heal_at = self.now + FAULTS_FOR_S * self.dice.random()
+        heal_at = self.heals_at = self.now + FAULTS_FOR_S * self.dice.random()
         for _ in range(self.dice.randint(1, RUNS_MAX)):
             plan = random_plan(self.dice, NODES_MAX)
-            if self.drawn.waits:
+            if self.drawn.grows and self.growth_dice.random() < 0.8:
+                plan = Programs(self.growth_dice, waits=bool(self.drawn.waits)).plan()
+            elif self.drawn.waits:
                 plan = with_waits(plan, self.waits_dice, self.tables.now_us)
             graph = graph_of(plan)
             self.plans[graph.hash] = graph
@@ -184,7 +194,7 @@ class World:
                     worker.used.cpu_milli <= worker.capacity.cpu_milli, f"{worker.worker} was granted more than it has"
                 )
 
-        if self.now > self._heal_at + KNOWN_WITHIN_S:
+        if self.now > self.heals_at + KNOWN_WITHIN_S:
             for worker in self.workers:
                 for grant, since in worker.executing():
                     if self.now - since > KNOWN_WITHIN_S:
@@ -259,8 +269,8 @@ class World:
     def _unfinished(self) -> str:
         """What still has to happen, if anything."""
         expected = len(self.plans)
-        if self.client.begun < expected or len(self.client.submitted) < expected:
-            return "not everything is submitted"
+        if self.client.begun < expected or self.client.busy:
+            return "the client has more to do"
         if any(former.comes_back for former in self.former):
             return "former processes still live"
         owned = [self.owned(shard) for shard in range(self.shards)]
@@ -297,6 +307,9 @@ class World:
         invariants.check_answers(runs, self.client.submitted, self.client.cancelled, self.client.signalled)
         waits.check_times(runs, EPOCH_US, self.jumped_s)
         invariants.check_executions(self.executions, self.tables.logs, runs, self.shards)
+        repairs.check_kept(self.executions, runs)
+        known_s = 0.0 if self.drawn.profile == faults.QUIET else self.heals_at + KNOWN_WITHIN_S
+        repairs.check_pauses(self.executions, runs, known_s)
         return runs
 
     async def _check_state(self) -> None:
@@ -305,6 +318,7 @@ class World:
         if self.drawn.profile == faults.QUIET:
             invariants.check_prompt(runs, self.executions)
             waits.check_prompt(runs, EPOCH_US)
+            repairs.check_kept_well(self.executions, runs)
         if self.drawn.profile in (faults.QUIET, faults.WORKERS_ARE_WELL):
             invariants.check_not_lost(self.tables.logs)
             invariants.check_once(self.executions)

@@ -13,6 +13,8 @@ from penstock_state_tracker.core.retries import LONG_LIFE_S, LOST_MAX
 from penstock_state_tracker.core.shard import Shard
 from penstock_state_tracker.errors import CorruptLog
 
+from tests.reopening import reopening_of
+
 RUN = b"r" * 16
 PLAN = b"p" * 32
 BLOCK = pl.FAILURE_POLICY_BLOCK_DEPENDENTS
@@ -110,6 +112,16 @@ def test_retries_count_what_the_operator_did_and_back_off() -> None:
     assert not last.action_failed.HasField("retry_delay_s")
     assert state_of(end) == ev.RUN_STATE_FAILED
     assert end.run_ended.failed_node == 0
+
+
+def test_a_cancelled_run_of_which_all_has_succeeded_ends_when_it_is_tried_again() -> None:
+    state = shard([[]], outputs=[0])
+    log = submit(state)
+    log += state.report(rp.Report(run_id=RUN, node=0, attempt=1, grant=7, started=rp.Started()), 0.0)
+    log += state.cancel(RUN, ev.Caller(), "", 0.0) + state.report(succeeded(0), 0.0)
+    again = state.reopen(RUN, reopening_of(RUN, log, state.plans), 0.0)
+    assert [event.run_ended.state for event in again] == [0, ev.RUN_STATE_SUCCEEDED]
+    assert not state.runs
 
 
 def test_a_lost_worker_uses_up_no_retry_until_the_operator_is_suspected() -> None:

@@ -39,7 +39,7 @@ class Reopenings:
         """
         shard = self._routing.shard(run_id)
         owned = self._routing.mine(shard)
-        count = 0
+        count, state = 0, ev.RUN_STATE_RUNNING
         async with self._turns.of(run_id):
             await owned.wait_committed()  # its end may be on the way
             if run_id not in owned.core.runs:
@@ -51,9 +51,10 @@ class Reopenings:
                     events = owned.core.reopen(run_id, event, time.monotonic())
                 count = event.nodes - len(event.succeeded.node_steps)
                 self._routing.committers[shard].add(owned, events)
+                state = events[-1].run_ended.state or state  # all of it had succeeded
         await owned.wait_committed()
         run = owned.core.runs.get(run_id)
-        return api.RetryResponse(state=ev.RUN_STATE_RUNNING if run is None else run.state, reopened=count)
+        return api.RetryResponse(state=state if run is None else run.state, reopened=count)
 
     async def _ended(self, shard: int, run_id: bytes) -> Row:
         row = (await self._lookups[shard].find([run_id])).get(run_id)

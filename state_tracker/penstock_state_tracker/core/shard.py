@@ -154,8 +154,9 @@ class Shard:
 
     def reopen(self, run_id: bytes, event: ev.RunReopened, now: float) -> list[ev.Event]:
         """Let a run go on that has failed or was cancelled, as the caller knows from the log."""
-        self._reopen(run_id, event).touched = now
-        return [ev.Event(run_id=run_id, run_reopened=event)]
+        run = self._reopen(run_id, event)
+        run.touched = now
+        return [ev.Event(run_id=run_id, run_reopened=event), *self._end_if_done(run)]
 
     def pause(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
         """Let nothing new of a run start."""
