@@ -1,15 +1,18 @@
 """Watchers of a feed: those who come late, those who are slow, those who go."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from penstock.client import RunInfo
 from penstock_gateway.live import feeds as feeds_module
+from penstock_gateway.live import replay as replay_module
 from penstock_gateway.live import watching
-from penstock_gateway.live.feeds import Feeds
+from penstock_gateway.live.feeds import Feed, Feeds
 from penstock_gateway.live.watching import LAGGED, Watched, Watcher
 from penstock_gateway.upstream import Upstream
 from penstock_observability import metrics
@@ -62,6 +65,68 @@ async def test_who_comes_late_gets_what_the_feed_no_longer_has(
         data = b"".join([part async for part in (await watcher(client, feeds, run, seq)).stream()])
         assert seqs_of(data) == [one for one in expected if one > seq]
         assert LAGGED not in data
+
+
+@pytest.mark.parametrize("kept_bytes", [1, 2**20])
+async def test_those_who_come_late_together_share_one_read(
+    client: Upstream, programs: Programs, monkeypatch: pytest.MonkeyPatch, kept_bytes: int
+) -> None:
+    monkeypatch.setattr(feeds_module, "KEPT_BYTES_MAX", 1)
+    monkeypatch.setattr(replay_module, "KEPT_BYTES_MAX", kept_bytes)
+    monkeypatch.setattr("penstock_gateway.live.folding.MESSAGE_BYTES_MAX", 500)
+    run = await client.get(programs.launch("wide", n=3))
+    await client.wait_ended(run)
+    expected = await all_seqs(client, run)
+    reads = 0
+
+    async def counted(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        nonlocal reads
+        reads += 1
+        async with aclosing(type(client).events(client, *args, **kwargs)) as batches:
+            async for batch in batches:
+                yield batch
+
+    monkeypatch.setattr(client, "events", counted)
+    feeds = Feeds(client)
+
+    async def read(number: int) -> list[int]:
+        data = b""
+        async for part in (await watcher(client, feeds, run, expected[number] - 1)).stream():
+            data += part
+            await asyncio.sleep(0.001 * (number % 3))  # some are slower, and what they need is dropped
+        assert LAGGED not in data
+        return seqs_of(data)
+
+    try:
+        found = await asyncio.gather(*map(read, range(6)))
+    finally:
+        await feeds.close()
+    assert found == [expected[number:] for number in range(6)]
+    assert kept_bytes == 1 or reads == 2  # by the feed, and for all who came late
+
+
+async def test_a_reader_that_goes_takes_nothing_from_the_others(client: Upstream, programs: Programs) -> None:
+    run = await client.get(programs.launch("wide", n=2))
+    await client.wait_ended(run)
+    expected = await all_seqs(client, run)
+    feeds = Feeds(client)
+    async with aclosing(feeds.history(feed := await unread_feed(client, feeds, run), 0)) as first:
+        goes = asyncio.create_task(anext(first))
+        stays = asyncio.create_task(collected(feeds, feed))
+        await asyncio.sleep(0)
+        goes.cancel()
+        await asyncio.gather(goes, return_exceptions=True)
+        assert await stays == expected
+    await feeds.close()
+
+
+async def unread_feed(client: Upstream, feeds: Feeds, run: RunInfo) -> Feed:
+    with feeds.watched(run.id, await client.plan(run.plan_hash), asyncio.Event()) as feed:
+        return feed
+
+
+async def collected(feeds: Feeds, feed: Feed) -> list[int]:
+    return [change.seq async for message in feeds.history(feed, 0) for change in message.changes]
 
 
 async def test_who_is_too_slow_is_told_and_left(

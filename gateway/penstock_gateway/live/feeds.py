@@ -15,6 +15,7 @@ from penstock_proto.plan.v1 import plan_pb2
 from ..errors import TooManyWatchers
 from ..upstream import Upstream
 from .folding import Folding, Message
+from .replay import Dropped, Replay
 
 # Changes within this time travel together.
 COALESCE_S: Final = 0.1
@@ -38,6 +39,8 @@ class Feed:
         self.is_closed = False
         self.failure: ClientError | None = None
         self.watchers: set[asyncio.Event] = set()
+        # Of those who read now what is no longer kept.
+        self.replay: Replay | None = None
         self._client = client
         self._kept: deque[Message] = deque()
         self._kept_bytes = 0
@@ -166,15 +169,18 @@ class Feeds:
                 ending.add_done_callback(self._ending.discard)
 
     async def history(self, feed: Feed, seq: int) -> AsyncGenerator[Message]:
-        """Yield what a feed no longer keeps: read again for one watcher, at its own pace."""
-        folding = Folding(feed.plan, feed.run_id)
-        async with aclosing(self._client.events(feed.run_id, follow=False)) as batches:
-            async for batch in batches:
-                for message in folding.take(batch):
-                    if message.seq > seq:
+        """Yield what a feed no longer keeps, at the pace of one watcher; those who read at the same time share it."""
+        while True:
+            if (replay := feed.replay) is None or not replay.has(seq):
+                replay = feed.replay = Replay(self._client, feed.run_id, feed.plan)
+            try:
+                async with aclosing(replay.after(seq)) as messages:
+                    async for message in messages:
                         yield message
-        if folding.has_pending and (message := folding.message()).seq > seq:
-            yield message
+                        seq = message.seq
+                return
+            except Dropped:
+                continue
 
     async def close(self) -> None:
         """End all feeds, and with them the streams of their watchers."""

@@ -59,7 +59,9 @@ class Watcher:
                 self._news.clear()
                 is_over = all(feed.is_closed for feed in feeds) or any(feed.failure for feed in feeds)
                 for run, feed in watched:
-                    if self.is_behind and run.seq < feed.floor:
+                    seq = -1
+                    while self.is_behind and seq < run.seq < feed.floor:
+                        seq = run.seq
                         async for event in self._history(run, feed):
                             yield event
                 try:
