@@ -33,6 +33,7 @@ async def start(settings: Settings, here: Process) -> None:
         sign_in=settings.read_sign_in(),
         tls=settings.tls_of_http,
         triggers=read_triggers(settings.triggers),
+        is_port_shared=settings.http_port_shared,
     )
     here.stop(gateway.stop)
     await process.retry_until_available(gateway.start, (Unreachable,), "the State Tracker")

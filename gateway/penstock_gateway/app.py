@@ -93,6 +93,7 @@ class Gateway:
         action_services, artifact_store, registry: Where they are, unless the State Tracker says so.
         sign_in: How people sign in with a browser; None: they do not.
         tls: Certificate and key for HTTPS; None: HTTP.
+        is_port_shared: As `http_port_shared` of the settings.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Gateway:
         sign_in: SignInOptions | None = None,
         tls: Tls | None = None,
         triggers: Mapping[str, Trigger] = MappingProxyType({}),
+        is_port_shared: bool = False,
     ) -> None:
         self._state_tracker = state_tracker
         self._places = {
@@ -128,7 +130,8 @@ class Gateway:
         self._app = make_app()
         self._app.state.sign_in = None if sign_in is None else SignIn(sign_in)
         own = [] if sign_in is None else [urlsplit(sign_in.url).hostname or ""]
-        self._server = HttpServer(Guard(self._app, [*hosts, *own], origins), host, port, tls)
+        guard = Guard(self._app, [*hosts, *own], origins)
+        self._server = HttpServer(guard, host, port, tls, is_shared=is_port_shared)
 
     @property
     def address(self) -> str:

@@ -32,6 +32,11 @@ class Settings(ServiceSettings):
     http_listen: Address = Field(
         default=f"127.0.0.1:{HTTP_PORT}", description="HOST:PORT that the REST API listens on, over HTTP."
     )
+    http_port_shared: bool = Field(
+        default=False,
+        description="Let several gateways of this machine listen on the same port: the kernel gives each connection to "
+        "one of them. Each uses one core.",
+    )
     state_trackers: Addresses = Field(
         min_length=1,
         description="Addresses of State Trackers: while the first does not respond, the next one is called.",

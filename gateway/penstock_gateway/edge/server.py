@@ -27,10 +27,15 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an application until it is stopped. `port` 0 takes a free one."""
+    """Serves an application until it is stopped.
 
-    def __init__(self, app: Any, host: str, port: int, tls: Tls | None = None) -> None:
-        self._host, self.port = host, port
+    Args:
+        port: 0 takes a free one.
+        is_shared: Whether other processes may listen on the same port; each connection goes to one of them.
+    """
+
+    def __init__(self, app: Any, host: str, port: int, tls: Tls | None = None, *, is_shared: bool = False) -> None:
+        self._host, self.port, self._is_shared = host, port, is_shared
         config = uvicorn.Config(
             app,
             host=host,
@@ -93,6 +98,8 @@ class HttpServer:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            if self._is_shared:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listening.bind((self._host, self.port))
             listening.listen(BACKLOG)
         except OSError as error:

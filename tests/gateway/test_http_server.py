@@ -1,12 +1,14 @@
-"""The REST API over HTTPS, whose certificate is renewed while it runs."""
+"""The HTTP server: HTTPS with a certificate that is renewed while it runs, and a port that several share."""
 
 import asyncio
 import ssl
 from pathlib import Path
 
 import httpx
+import pytest
 from penstock_gateway.edge.server import HttpServer
 from penstock_proto.tls import Tls
+from penstock_service.errors import PortInUse
 from penstock_stack import certificates
 from starlette.responses import PlainTextResponse
 
@@ -44,3 +46,27 @@ async def test_a_renewed_certificate_is_shown_to_new_connections(tmp_path: Path)
             assert (await client.get(f"https://127.0.0.1:{server.port}/")).text == "hello"
     finally:
         await server.stop()
+
+
+async def answers(port: int) -> set[str]:
+    """Return what many new connections are told."""
+    found: set[str] = set()
+    for _ in range(64):
+        async with httpx.AsyncClient(trust_env=False) as client:
+            found.add((await client.get(f"http://127.0.0.1:{port}/")).text)
+    return found
+
+
+async def test_several_share_a_port_and_one_that_ends_takes_nobody_along() -> None:
+    first = HttpServer(PlainTextResponse("first"), "127.0.0.1", 0, is_shared=True)
+    await first.start()
+    second = HttpServer(PlainTextResponse("second"), "127.0.0.1", first.port, is_shared=True)
+    try:
+        with pytest.raises(PortInUse):
+            await HttpServer(PlainTextResponse("uninvited"), "127.0.0.1", first.port).start()
+        await second.start()
+        assert await answers(first.port) == {"first", "second"}
+        await second.stop()
+        assert await answers(first.port) == {"first"}
+    finally:
+        await first.stop()
