@@ -18,6 +18,7 @@ from .api import (
     deployment,
     lineage,
     logs,
+    many_runs,
     nodes,
     notifications,
     overview,
@@ -59,6 +60,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
     for part in (
         workflows,
         registered_types,
+        many_runs,
         runs,
         signals,
         past,

@@ -213,6 +213,27 @@ def test_many_are_cancelled_only_if_that_is_said(rest: httpx.Client, programs: P
     assert (everything.status_code, list(errors(everything))) == (422, ["/filter"])
 
 
+def test_many_runs_are_retried_by_a_filter(rest: httpx.Client, programs: Programs) -> None:
+    body = {"plan": programs.plan("failing"), "team": "again"}
+    ids = [rest.post("/runs", json=body).json()["run"] for _ in range(3)]
+    for run in ids:
+        programs.ended(run)
+    ended = [rest.get(f"/runs/{run}").json()["ended_at"] for run in ids]
+    chosen = {"filter": {"team": "again"}}
+    dry = rest.post("/runs:retry", json=chosen).json()
+    assert (dry["dry_run"], dry["matched"], dry["retried"], dry["runs"]) == (True, 3, 0, ids[::-1])
+    last = {"filter": {"team": "again", "ended_from": max(ended)}}
+    wait_for(lambda: len(rest.post("/runs:retry", json=last).json()["runs"]) == 1)
+    done = rest.post("/runs:retry", json=chosen | {"dry_run": False}).json()
+    assert (done["matched"], done["retried"], done["failures"]) == (3, 3, [])
+    for run in ids:
+        assert programs.ended(run)["state"] == "failed"
+        kinds = [event["kind"] for event in rest.get(f"/runs/{run}/events?limit=1000").json()["events"]]
+        assert kinds.count("run_reopened") == 1
+    bad = rest.post("/runs:retry", json={"filter": {"states": ["running"], "ended_from": "yesterday"}})
+    assert bad.status_code == 422
+
+
 @pytest.mark.parametrize(
     "path",
     [

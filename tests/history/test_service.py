@@ -108,6 +108,8 @@ async def test_lists_filters_and_pages(database_url: str) -> None:
         second = found[1]
         assert [r.run_id for r in await listed(stub, 1, from_us=found[0].submitted_at_us)] == [bad_id]
         assert len(await listed(stub, 6, before_us=second.submitted_at_us)) == 6
+        assert [r.run_id for r in await listed(stub, 1, ended_from_us=bad.ended_at_us)] == [bad_id]
+        assert not await listed(stub, 0, states=[ev.RUN_STATE_RUNNING], ended_from_us=1)
         paged: list[bytes] = []
         asked = api.ListRunsRequest(page_size=3)
         while True:

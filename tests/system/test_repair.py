@@ -87,6 +87,26 @@ def test_a_fork_with_new_code_takes_over_what_the_change_does_not_touch(cli: Cli
     assert not listed & {kept.json["run"], forked["run"], run}
 
 
+def test_many_failed_runs_are_retried_once_somebody_agrees(cli: Cli, stack: Served, folder: Path) -> None:
+    runs = [
+        cli("run", "repair.py:survey", "--folder", str(folder / "texts"), "--team", "many", "--json", cwd=folder)
+        for _ in range(2)
+    ]
+    ids = {done.json["run"] for done in runs}
+    chosen = ("retry", "--team", "many", "--failed-since", "1h")
+    wait_for(lambda: set(cli(*chosen, "--dry-run", "--json").json["runs"]) == ids)
+    unasked = cli(*chosen)
+    assert unasked.code == 2 and "nobody can be asked here: give --yes" in unasked.err
+    for number in CORRUPT:
+        (folder / "texts" / f"{number}.txt").write_text("two words")
+    assert "retried 2 runs" in cli(*chosen, "--yes").out
+    for run in ids:
+        assert cli("watch", run, "--json").json["state"] == "succeeded"
+    assert cli("cancel", "--team", "many", "--yes").out.strip() == "no run matches"
+    for words in ((), (runs[0].json["run"], "--team", "many")):
+        assert cli("cancel", *words).code == 2
+
+
 SLOW = """
 import time
 from pathlib import Path

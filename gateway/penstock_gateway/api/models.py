@@ -129,14 +129,21 @@ class Paused(Body):
     paused: bool
 
 
-class CancelledMany(Body):
+class MatchedMany(Body):
     dry_run: bool
     matched: int = Field(description="Runs that matched, at most `limit`.")
-    cancelled: int
     runs: list[str]
     failures: list[Fault]
     more: bool = Field(description="There may be more; call again.")
     databases_away: int = Field(description="Databases that do not respond: their runs are missing.")
+
+
+class CancelledMany(MatchedMany):
+    cancelled: int
+
+
+class RetriedMany(MatchedMany):
+    retried: int
 
 
 class Info(Body):

@@ -120,13 +120,12 @@ class Cancel(Body):
 
 
 class RunFilter(Body):
-    """Open runs: all conditions must hold. At least one is required, since none would mean every run."""
+    """Runs: all conditions must hold. At least one is required, since none would mean every run."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     workflow: Name = Field(default="", min_length=1)
     team: Name = Field(default="", min_length=1)
-    states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], min_length=1, max_length=2)
     name: Name = Field(default="", min_length=1, description="Name in the registry.")
     user: Name = Field(default="", min_length=1)
     labels: dict[Name, Name] = Field(
@@ -141,6 +140,26 @@ class RunFilter(Body):
         return self
 
 
+class OpenRuns(RunFilter):
+    """Open runs."""
+
+    states: list[Literal["running", "cancelling"]] = Field(default_factory=list[Any], min_length=1, max_length=2)
+
+
+class EndedRuns(RunFilter):
+    """Runs that have not succeeded."""
+
+    states: list[Literal["failed", "cancelled"]] = Field(
+        default_factory=list[Any], min_length=1, max_length=2, description="Default: failed."
+    )
+    ended_from: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Ended then or later (RFC 3339).",
+        json_schema_extra={"format": "date-time"},
+    )
+
+
 class CancelMany(Body):
     """Runs to cancel."""
 
@@ -148,12 +167,25 @@ class CancelMany(Body):
         extra="forbid", json_schema_extra={"examples": [{"filter": {"team": "search"}, "dry_run": True}]}
     )
 
-    filter: RunFilter
+    filter: OpenRuns
     dry_run: bool = Field(default=True, description="Only count and list what would be cancelled.")
     reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
     limit: Whole = Field(
         default=1_000, ge=1, le=1_000, description="Cancel at most this many; call again for the rest."
     )
+
+
+class RetryMany(Body):
+    """Runs to retry."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"filter": {"team": "search", "ended_from": "2026-11-26T17:00:00Z"}}]},
+    )
+
+    filter: EndedRuns
+    dry_run: bool = Field(default=True, description="Only count and list what would be retried.")
+    limit: Whole = Field(default=1_000, ge=1, le=1_000, description="Retry at most this many; call again for the rest.")
 
 
 TARGETS = ("webhook", "email", "slack", "apprise")

@@ -36,18 +36,20 @@ class RunFilter:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     from_us: int = 0
     before_us: int = 0
+    ended_from_us: int = 0
     search: str = ""
 
     @property
     def text(self) -> str:
         """What tells it from other filters."""
         parts = (self.workflow, self.registered, self.team, self.user, self.states, sorted(self.labels.items()))
-        return json.dumps([*parts, self.from_us, self.before_us, self.search])
+        return json.dumps([*parts, self.from_us, self.before_us, self.ended_from_us, self.search])
 
     @property
     def is_simple(self) -> bool:
         """Whether the State Tracker, too, can list these runs."""
-        return not (self.registered or self.user or self.labels or self.from_us or self.before_us or self.search)
+        times = self.from_us or self.before_us or self.ended_from_us
+        return not (self.registered or self.user or self.labels or times or self.search)
 
     @property
     def state_names(self) -> list[str]:
@@ -62,6 +64,7 @@ class RunFilter:
             labels=self.labels,
             from_us=self.from_us,
             before_us=self.before_us,
+            ended_from_us=self.ended_from_us,
             search=self.search,
             registered=self.registered,
         )
@@ -81,6 +84,7 @@ class RunFilter:
             and (not search or search in run.workflow.lower() or search in options.workflow.lower())
             and self.from_us <= at_us
             and (not self.before_us or at_us < self.before_us)
+            and (not self.ended_from_us or run.ended_at_us >= self.ended_from_us)
             and all(options.labels.get(name) == value for name, value in self.labels.items())
         )
 
@@ -97,6 +101,7 @@ def _run_filter(
     ] = None,
     submitted_from: Annotated[TimeFilter | None, Query(description="Submitted then or later (RFC 3339).")] = None,
     submitted_before: Annotated[TimeFilter | None, Query(description="Submitted before then (RFC 3339).")] = None,
+    ended_from: Annotated[TimeFilter | None, Query(description="Ended then or later (RFC 3339).")] = None,
     q: Annotated[NameFilter, Query(description="Part of the workflow's name or of the name in the registry.")] = "",
 ) -> RunFilter:
     return RunFilter(
@@ -108,6 +113,7 @@ def _run_filter(
         labels=dict(each.split(":", 1) for each in label or ()),
         from_us=time_us("submitted_from", submitted_from),
         before_us=time_us("submitted_before", submitted_before),
+        ended_from_us=time_us("ended_from", ended_from),
         search=q,
     )
 

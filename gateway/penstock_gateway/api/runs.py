@@ -1,11 +1,8 @@
 """Runs: launch, list, find, get, cancel."""
 
-import asyncio
-from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
-from penstock.client import ClientError
 from penstock.client.view import run_state
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from starlette.responses import Response
@@ -13,17 +10,14 @@ from starlette.responses import Response
 from ..edge.answers import answer, shown_run
 from ..edge.bodies import described, json_body
 from ..edge.pages import TOKEN_PATTERN
-from ..edge.problems import Fault
 from . import models, requests, run_lists, shown
 from .context import NAME_CHARS_MAX, Caller, Context, Here, RunId
 from .launching import prepare, run_id_of
-from .run_filters import Filter, RunFilter
+from .run_filters import Filter
 
 PAGE: Final = 50
 PAGE_MAX: Final = 1_000
 NEWEST_FIRST: Final = "-submitted_at"
-# Runs whose cancellation is asked for at the same time.
-CANCELLED_AT_ONCE: Final = 50
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
@@ -96,44 +90,6 @@ async def count_runs(here: Here, wanted: Filter) -> Response:
     return answer({"counts": counted, "lag": found.lag.events if found.lag.events >= 0 else None})
 
 
-@router.post("/runs:cancel", response_model=models.CancelledMany, openapi_extra=described(requests.CancelMany))
-async def cancel_many(
-    here: Here, caller: Caller, body: Annotated[requests.CancelMany, Depends(json_body(requests.CancelMany))]
-) -> Response:
-    """Cancel the open runs that match a filter, the newest first; by default only say which they are."""
-    chosen = body.filter
-    states = tuple(chosen.states or ("running", "cancelling"))
-    wanted = RunFilter(
-        workflow=chosen.workflow,
-        registered=chosen.name,
-        team=chosen.team,
-        user=chosen.user,
-        states=states,
-        labels=chosen.labels,
-        search=chosen.q,
-    )
-    if wanted.is_simple:
-        tracked = await run_lists.tracked(here, wanted, body.limit)
-        matched = [shown_run(summary.run_id) for summary in tracked.runs]
-        is_more, away = bool(tracked.next_page_token), tracked.databases_away
-    else:
-        listed = await run_lists.page(here, wanted, body.limit, "")
-        matched = [shown_run(record.run_id) for record in listed.runs]
-        is_more, away = bool(listed.next), listed.databases_away
-    cancelled, failures = (0, []) if body.dry_run else await _cancel_all(here, caller, matched, body.reason)
-    return answer(
-        {
-            "dry_run": body.dry_run,
-            "matched": len(matched),
-            "cancelled": cancelled,
-            "runs": matched,
-            "failures": failures,
-            "more": is_more or away > 0,
-            "databases_away": away,
-        }
-    )
-
-
 @router.get("/runs:find", response_model=models.FoundRuns)
 async def find_runs(
     here: Here,
@@ -170,20 +126,3 @@ async def _chosen(here: Context, body: requests.Launch, options: events_pb2.RunO
     options.workflow, options.workflow_version = version.name, version.version
     options.team = options.team or version.team
     return version.plan_hash
-
-
-async def _cancel_all(
-    here: Context, caller: events_pb2.Caller, runs: Sequence[str], reason: str
-) -> tuple[int, list[dict[str, str]]]:
-    """Cancel runs, some at a time; return how many could be, and why the others could not."""
-    failures: list[dict[str, str]] = []
-
-    async def cancel_one(run: str) -> None:
-        try:
-            await here.client.cancel_as(caller, run, reason)
-        except ClientError as error:
-            failures.append(Fault(run, str(error)).shown())
-
-    for at in range(0, len(runs), CANCELLED_AT_ONCE):
-        await asyncio.gather(*map(cancel_one, runs[at : at + CANCELLED_AT_ONCE]))
-    return len(runs) - len(failures), failures

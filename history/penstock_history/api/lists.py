@@ -199,6 +199,8 @@ async def _where(database: Database, wanted: api.RunFilter) -> Condition | None:
         )
     if wanted.from_us:
         condition.also(f"runs.submitted_us >= {condition.value(wanted.from_us)}")
+    if wanted.ended_from_us:
+        condition.also(f"runs.ended_us >= {condition.value(wanted.ended_from_us)}")
     if wanted.before_us:
         condition.also(f"runs.submitted_us < {condition.value(wanted.before_us)}")
     return condition

@@ -110,6 +110,9 @@ Notify = Annotated[
 Detach = Annotated[bool, typer.Option("--detach", help="Start in the background; `penstock down` stops it.")]
 WithLogs = Annotated[bool, typer.Option("--logs", help="Show what the operators print.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")]
+OneRun = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="Run id, or a prefix or suffix that matches one run.")
+]
 
 
 Deadline = Annotated[

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import exits, inputs, terminal
-from .options import Address, AsJson, Data, RunId, WithLogs
+from . import exits, inputs, many_runs, terminal
+from .options import Address, AsJson, Data, OneRun, RunId, WithLogs
 from .show import call_with_client
 
 if TYPE_CHECKING:
@@ -177,17 +177,45 @@ def _counted(nodes: list[NodePlan]) -> str:
 
 
 def retry(
-    run: RunId,
+    run: OneRun = None,
+    team: many_runs.Team = "",
+    workflow: many_runs.Workflow = "",
+    name: many_runs.Name = "",
+    user: many_runs.User = "",
+    label: many_runs.Labels = None,
+    search: many_runs.Search = "",
+    submitted_since: many_runs.SubmittedSince = "",
+    failed_since: Annotated[
+        str, typer.Option(metavar="TIME", help="Only runs that failed within this time, such as 1h.")
+    ] = "",
+    dry_run: many_runs.DryRun = False,
+    yes: many_runs.Yes = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Run again what did not succeed in an ended run.
+    """Run again what did not succeed in an ended run, or in all failed runs that match.
 
     The results that there are stay. The code is that of the run: `penstock fork` uses today's.
     """
+    wanted = many_runs.RunFilter.read(
+        team=team,
+        workflow=workflow,
+        name=name,
+        user=user,
+        label=label,
+        search=search,
+        submitted_since=submitted_since,
+        ended_since=("--failed-since", failed_since),
+    )
+    bulk = many_runs.Bulk("retry", "retried", wanted, dry_run, yes, as_json)
+    bulk.check(run)
 
     async def look(client: AsyncClient) -> int:
+        if run is None:
+            from ..client.view import RunState
+
+            return await bulk.apply(client, [RunState.FAILED], client.repair.retry)
         run_id = await client.find(run)
         count = await client.repair.retry(run_id)
         if as_json:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from . import exits, terminal
-from .options import Address, AsJson, Data, RunId, WithLogs, labels_of
+from . import exits, many_runs, terminal
+from .options import Address, AsJson, Data, RunId, WithLogs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..client import AsyncClient, LogLine, RunInfo, RunView
-    from ..client.past import PastRun
+    from ..client import AsyncClient, LogLine, RunView
 
 T = TypeVar("T")
 
@@ -29,22 +28,18 @@ FAILED_LINES_SHOWN = 10
 
 def runs(
     ctx: typer.Context,
-    team: Annotated[str, typer.Option(help="Show only runs of this team.")] = "",
-    workflow: Annotated[str, typer.Option(help="Show only runs of the workflow with this qualified name.")] = "",
+    team: many_runs.Team = "",
+    workflow: many_runs.Workflow = "",
     state: Annotated[
         list[str] | None,
         typer.Option(
             help="Show only runs in this state: running, cancelling, succeeded, failed or cancelled; repeatable."
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Show only runs of this workflow of the registry.")] = "",
-    user: Annotated[str, typer.Option(help="Show only runs of this user.")] = "",
-    label: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Show only runs with this label; repeatable.")
-    ] = None,
-    search: Annotated[
-        str, typer.Option(help="Show only runs of workflows with this text in their name, in any case.")
-    ] = "",
+    name: many_runs.Name = "",
+    user: many_runs.User = "",
+    label: many_runs.Labels = None,
+    search: many_runs.Search = "",
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many runs.")] = 20,
     as_json: AsJson = False,
     address: Address = None,
@@ -64,25 +59,10 @@ def runs(
         raise typer.BadParameter(f"unknown state {unknown[0]!r}: choose from {', '.join(known)}")
     states = [known[each] for each in state or ()]
 
-    labels = labels_of(label or ())
+    wanted = many_runs.RunFilter.read(team=team, workflow=workflow, name=name, user=user, label=label, search=search)
 
     async def look(client: AsyncClient) -> int:
-        found: Sequence[RunInfo | PastRun]
-        if name or user or labels or search:
-            found = await client.history.runs(
-                workflow=workflow,
-                search=search,
-                name=name,
-                team=team,
-                user=user,
-                states=states,
-                labels=labels,
-                limit=limit,
-            )
-        else:
-            found = listed = await client.list(team=team, workflow=workflow, states=states, limit=limit)
-            if listed.databases_away:
-                terminal.line(f"incomplete: {listed.databases_away} databases do not answer", to_stderr=True)
+        found = await wanted.find(client, states, limit)
         if as_json:
             terminal.json_out([records.of_info(run) for run in found])
         else:

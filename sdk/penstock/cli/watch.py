@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import exits, terminal
-from .options import Address, AsJson, Data, RunId, WithLogs
+from . import exits, many_runs, terminal
+from .options import Address, AsJson, Data, OneRun, RunId, WithLogs
 from .show import call_with_client
 
 if TYPE_CHECKING:
@@ -78,18 +78,43 @@ def logs(
 
 
 def cancel(
-    run: RunId,
+    run: OneRun = None,
     reason: Annotated[str, typer.Option(help="Record this reason with the run.")] = "",
+    team: many_runs.Team = "",
+    workflow: many_runs.Workflow = "",
+    name: many_runs.Name = "",
+    user: many_runs.User = "",
+    label: many_runs.Labels = None,
+    search: many_runs.Search = "",
+    submitted_since: many_runs.SubmittedSince = "",
+    dry_run: many_runs.DryRun = False,
+    yes: many_runs.Yes = False,
     as_json: AsJson = False,
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Cancel a run. No further actions start; running ones are stopped.
+    """Cancel a run, or all open runs that match. No further actions start; running ones are stopped.
 
     Actions that have ended stay recorded, with their outputs.
     """
+    wanted = many_runs.RunFilter.read(
+        team=team,
+        workflow=workflow,
+        name=name,
+        user=user,
+        label=label,
+        search=search,
+        submitted_since=submitted_since,
+    )
+    bulk = many_runs.Bulk("cancel", "cancelled", wanted, dry_run, yes, as_json)
+    bulk.check(run)
 
     async def look(client: AsyncClient) -> int:
+        if run is None:
+            from ..client.view import RunState
+
+            states = [RunState.RUNNING, RunState.CANCELLING]
+            return await bulk.apply(client, states, lambda one: client.cancel(one, reason))
         run_id = await client.find(run)
         state = await client.cancel(run_id, reason)
         if as_json:

@@ -43,6 +43,7 @@ class AsyncHistory:
         labels: Mapping[str, str] | None = None,
         from_us: int = 0,
         before_us: int = 0,
+        ended_from_us: int = 0,
         limit: int = 50,
     ) -> list[PastRun]:
         """Return the runs that match all of this, newest first.
@@ -53,6 +54,7 @@ class AsyncHistory:
             name: The name in the registry by which they were launched.
             labels: All of these labels.
             from_us, before_us: Submitted at the first time or later, and before the second; microseconds since 1970.
+            ended_from_us: Ended at this time or later.
         """
         wanted = service_pb2.RunFilter(
             workflow=workflow,
@@ -64,6 +66,7 @@ class AsyncHistory:
             labels=labels,
             from_us=from_us,
             before_us=before_us,
+            ended_from_us=ended_from_us,
         )
         request = service_pb2.ListRunsRequest(filter=wanted)
         return [run_of(record) for record in await pages(self._call, "ListRuns", request, "runs", limit, PAGE_MAX)]
@@ -170,6 +173,7 @@ class History:
         labels: Mapping[str, str] | None = None,
         from_us: int = 0,
         before_us: int = 0,
+        ended_from_us: int = 0,
         limit: int = 50,
     ) -> list[PastRun]:
         """Return the runs that match; see AsyncHistory.runs."""
@@ -184,6 +188,7 @@ class History:
                 labels=labels,
                 from_us=from_us,
                 before_us=before_us,
+                ended_from_us=ended_from_us,
                 limit=limit,
             )
         )

@@ -124,7 +124,7 @@ export type Cancel = {
 
 /** Runs to cancel. */
 export type CancelMany = {
-  filter: RunFilter;
+  filter: OpenRuns;
   /** Only count and list what would be cancelled. */
   dry_run?: boolean;
   reason?: string;
@@ -141,13 +141,13 @@ export type CancelledMany = {
   dry_run: boolean;
   /** Runs that matched, at most `limit`. */
   matched: number;
-  cancelled: number;
   runs: (string)[];
   failures: (Fault)[];
   /** There may be more; call again. */
   more: boolean;
   /** Databases that do not respond: their runs are missing. */
   databases_away: number;
+  cancelled: number;
 };
 
 export type Change = {
@@ -265,6 +265,22 @@ export type Edge = {
   to: number;
   /** Places that the line passes through. */
   through: ((number)[])[];
+};
+
+/** Runs that have not succeeded. */
+export type EndedRuns = {
+  workflow?: string;
+  team?: string;
+  /** Name in the registry. */
+  name?: string;
+  user?: string;
+  labels?: Record<string, unknown>;
+  /** Part of either name, in any case. */
+  q?: string;
+  /** Default: failed. */
+  states?: ("failed" | "cancelled")[];
+  /** Ended then or later (RFC 3339). */
+  ended_from?: string | null;
 };
 
 export type Events = {
@@ -528,6 +544,19 @@ export type Nodes = {
   total: number;
 };
 
+/** Open runs. */
+export type OpenRuns = {
+  workflow?: string;
+  team?: string;
+  /** Name in the registry. */
+  name?: string;
+  user?: string;
+  labels?: Record<string, unknown>;
+  /** Part of either name, in any case. */
+  q?: string;
+  states?: ("running" | "cancelling")[];
+};
+
 /** The nodes of one operator in a run. */
 export type OperatorFigures = {
   operator: string;
@@ -780,10 +809,32 @@ export type Retried = {
   retried: number;
 };
 
+export type RetriedMany = {
+  dry_run: boolean;
+  /** Runs that matched, at most `limit`. */
+  matched: number;
+  runs: (string)[];
+  failures: (Fault)[];
+  /** There may be more; call again. */
+  more: boolean;
+  /** Databases that do not respond: their runs are missing. */
+  databases_away: number;
+  retried: number;
+};
+
 /** Messages that were given up: these, or all of a channel. */
 export type Retry = {
   ids?: (string)[];
   channel?: string;
+};
+
+/** Runs to retry. */
+export type RetryMany = {
+  filter: EndedRuns;
+  /** Only count and list what would be retried. */
+  dry_run?: boolean;
+  /** Retry at most this many; call again for the rest. */
+  limit?: number;
 };
 
 /** Rows of a table. */
@@ -850,19 +901,6 @@ export type RunFigures = {
   operators: (OperatorFigures)[];
   /** The nodes that the end of the run waited for, first to last. */
   critical_path: (string)[];
-};
-
-/** Open runs: all conditions must hold. At least one is required, since none would mean every run. */
-export type RunFilter = {
-  workflow?: string;
-  team?: string;
-  states?: ("running" | "cancelling")[];
-  /** Name in the registry. */
-  name?: string;
-  user?: string;
-  labels?: Record<string, unknown>;
-  /** Part of either name, in any case. */
-  q?: string;
 };
 
 export type Runs = {

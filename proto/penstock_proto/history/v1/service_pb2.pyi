@@ -30,7 +30,7 @@ NODE_ORDER_STARTED: NodeOrder
 NODE_ORDER_DURATION: NodeOrder
 
 class RunFilter(_message.Message):
-    __slots__ = ("workflow", "team", "user", "states", "labels", "from_us", "before_us", "search", "registered")
+    __slots__ = ("workflow", "team", "user", "states", "labels", "from_us", "before_us", "search", "registered", "ended_from_us")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,7 @@ class RunFilter(_message.Message):
     BEFORE_US_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FROM_US_FIELD_NUMBER: _ClassVar[int]
     workflow: str
     team: str
     user: str
@@ -56,7 +57,8 @@ class RunFilter(_message.Message):
     before_us: int
     search: str
     registered: str
-    def __init__(self, workflow: _Optional[str] = ..., team: _Optional[str] = ..., user: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_events_pb2.RunState, str]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., from_us: _Optional[int] = ..., before_us: _Optional[int] = ..., search: _Optional[str] = ..., registered: _Optional[str] = ...) -> None: ...
+    ended_from_us: int
+    def __init__(self, workflow: _Optional[str] = ..., team: _Optional[str] = ..., user: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_events_pb2.RunState, str]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., from_us: _Optional[int] = ..., before_us: _Optional[int] = ..., search: _Optional[str] = ..., registered: _Optional[str] = ..., ended_from_us: _Optional[int] = ...) -> None: ...
 
 class RunRecord(_message.Message):
     __slots__ = ("run_id", "plan", "workflow", "team", "caller", "options", "state", "submitted_at_us", "ended_at_us", "shard", "first_seq", "last_seq", "counts", "failed_node", "failure", "retries", "busy_us")
