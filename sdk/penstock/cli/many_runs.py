@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 RUNS_MAX = 10_000
 RUNS_SHOWN = 20
 
-Team = Annotated[str, typer.Option(help="Only runs of this team.")]
-Workflow = Annotated[str, typer.Option(help="Only runs of the workflow with this qualified name.")]
-Name = Annotated[str, typer.Option(help="Only runs of this workflow of the registry.")]
-User = Annotated[str, typer.Option(help="Only runs of this user.")]
+Team = Annotated[str, typer.Option(help="Choose runs of this team.")]
+Workflow = Annotated[str, typer.Option(help="Choose runs of the workflow with this qualified name.")]
+Name = Annotated[str, typer.Option(help="Choose runs of this workflow of the registry.")]
+User = Annotated[str, typer.Option(help="Choose runs of this user.")]
 Labels = Annotated[
-    list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="Only runs with this label; repeatable.")
+    list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="Choose runs with this label; repeatable.")
 ]
-Search = Annotated[str, typer.Option(help="Only runs of workflows with this text in their name, in any case.")]
+Search = Annotated[str, typer.Option(help="Choose runs of workflows with this text in their name, in any case.")]
 SubmittedSince = Annotated[
-    str, typer.Option(metavar="TIME", help="Only runs that were submitted within this time, such as 1h.")
+    str, typer.Option(metavar="TIME", help="Choose runs that were submitted within this time, such as 1h.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which runs match, and do nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without a question.")]
 
 
 @dataclass(frozen=True, slots=True)

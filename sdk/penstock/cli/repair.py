@@ -186,7 +186,7 @@ def retry(
     search: many_runs.Search = "",
     submitted_since: many_runs.SubmittedSince = "",
     failed_since: Annotated[
-        str, typer.Option(metavar="TIME", help="Only runs that failed within this time, such as 1h.")
+        str, typer.Option(metavar="TIME", help="Choose runs that failed within this time, such as 1h.")
     ] = "",
     dry_run: many_runs.DryRun = False,
     yes: many_runs.Yes = False,
@@ -194,9 +194,10 @@ def retry(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Run again what did not succeed in an ended run, or in all failed runs that match.
+    """Run again what did not succeed in a run.
 
-    The results that there are stay. The code is that of the run: `penstock fork` uses today's.
+    A filter instead of RUN means all failed runs that match. The results that there are stay. The code is that of the
+    run: `penstock fork` uses today's.
     """
     wanted = many_runs.RunFilter.read(
         team=team,

@@ -93,7 +93,9 @@ def cancel(
     address: Address = None,
     data: Data = None,
 ) -> int:
-    """Cancel a run, or all open runs that match. No further actions start; running ones are stopped.
+    """Cancel a run, or all that match.
+
+    No further actions start; running ones are stopped.
 
     Actions that have ended stay recorded, with their outputs.
     """
