@@ -1,25 +1,28 @@
-"""200 files, three of them corrupt: the run fails, is repaired, and continues without reading the others again.
+"""200 files, one of them corrupt: the run fails, is repaired, and continues without reading the others again.
 
-penstock run examples/repair.py:survey
-penstock retry RUN            once the files are there, or
-penstock fork RUN             once the code can read them
+penstock run examples/repair.py:survey --folder FOLDER
+penstock retry RUN                      once the file is there, or
+penstock fork RUN --keep count_words    once the code can read it
 """
 
 from pathlib import Path
 
 from penstock import operator, workflow
 
-FILES = 200
+
+@operator
+def list_files(folder: str) -> list[str]:
+    return sorted(path.name for path in Path(folder).glob("*.txt"))
 
 
 @operator
-def count_words(folder: str, number: int) -> int:
+def count_words(name: str, folder: str) -> int:
     """Count the words of one file; it leaves a mark that it has read it."""
-    text = (Path(folder) / f"{number}.txt").read_text()
+    text = (Path(folder) / name).read_text()
     with (Path(folder) / "read.log").open("a") as log:
-        log.write(f"{number}\n")
+        log.write(f"{name}\n")
     if "\N{REPLACEMENT CHARACTER}" in text:
-        raise ValueError(f"{number}.txt is corrupt")
+        raise ValueError(f"{name} is corrupt")
     return len(text.split())
 
 
@@ -30,4 +33,4 @@ def add_up(words: list[int]) -> int:
 
 @workflow
 def survey(folder: str) -> int:
-    return add_up([count_words(folder, number) for number in range(FILES)])
+    return add_up(count_words.map(list_files(folder), folder=folder))

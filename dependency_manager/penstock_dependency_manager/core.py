@@ -10,7 +10,7 @@ from penstock_plan.growth import GrownGraph
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
-from penstock_proto.successes import numbers, unpacked
+from penstock_proto.successes import numbers
 from penstock_stream.messages import Events
 
 from .errors import UnknownRun
@@ -145,7 +145,7 @@ class Graph:
         paths = self.paths.of(graph, now)
         run = self.runs[run_id] = OpenRun(run_id, graph, paths, event.caller.team, event.options, self.seq)
         if event.HasField("reused"):
-            run.take_over(unpacked(event.reused))
+            run.take_over(event.reused)
             self._begin(run, run.ready(), out)
         else:
             self._begin(run, run.graph.roots, out)
@@ -155,7 +155,7 @@ class Graph:
         paths, team = self.paths.of(graph, now), event.submitted_by.team
         run = self.runs[run_id] = OpenRun(run_id, graph, paths, team, event.options, event.first_seq)
         run.attempts = dict(zip(numbers(event.tried_steps), event.next_attempts, strict=True))
-        run.take_over(unpacked(event.succeeded))
+        run.take_over(event.succeeded)
         self._begin(run, run.ready(), out)
 
     def _apply_succeeded(self, run: OpenRun, event: ev.ActionSucceeded, out: Instructions) -> None:
@@ -179,14 +179,16 @@ class Graph:
             return
         if run.graph.on_failure[node] == CONTINUE:
             self._begin(run, run.unlock_order_only(node), out)
-        if run.graph.has_control:
-            self._begin(run, run.unlock_without(node, TOLERATES_FAILED), out)
+            if run.graph.has_control:
+                self._begin(run, run.unlock_without(node, TOLERATES_FAILED), out)
 
     def _go_on_without(self, run: OpenRun, skipped: ev.NodesSkipped, out: Instructions) -> None:
         not_taken = skipped.reason == ev.SKIP_REASON_NOT_TAKEN
-        tolerance = TOLERATES_NOT_TAKEN if not_taken else TOLERATES_FAILED
         for node in skipped.nodes:  # before one of them counts for another
             run.waits_for[node] = ENDED
+        if not not_taken and run.graph.on_failure[skipped.because_of] != CONTINUE:
+            return  # the lists that the items would be left out of are skipped as well
+        tolerance = TOLERATES_NOT_TAKEN if not_taken else TOLERATES_FAILED
         self._begin(run, [ready for node in skipped.nodes for ready in run.unlock_without(node, tolerance)], out)
 
     def _begin(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:

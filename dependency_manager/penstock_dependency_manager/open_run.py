@@ -1,7 +1,7 @@
 """What the Dependency Manager keeps of one open run: what each node still waits for. Never a value."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
@@ -11,6 +11,7 @@ from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as st
+from penstock_proto.successes import numbers, unpacked
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import DEFAULT_POOL
 
@@ -89,12 +90,34 @@ class OpenRun:
         self.forgiven: set[int] = set()  # failed nodes under `continue`
         self.not_taken: set[int] = set()  # nodes on sides that a branch did not take
 
-    def take_over(self, succeeded: Iterable[tuple[int, int]]) -> None:
-        """Count what had succeeded before the run began, or began again: each node with the position of its outputs."""
-        for node, seq in succeeded:
+    def take_over(self, known: ev.Successes) -> None:
+        """Count what had been decided and had ended before the run began, or began again."""
+        for growth in known.growths:
+            self.grow(growth.node, growth.items)
+        for node, seq in unpacked(known):
             self.outputs[node] = seq
+            self.note_ended(node, st.NODE_STATUS_SUCCEEDED)
+        for steps, status in (
+            (known.not_taken_steps, st.NODE_STATUS_NOT_TAKEN),
+            (known.failed_steps, st.NODE_STATUS_FAILED),
+            (known.skipped_steps, st.NODE_STATUS_SKIPPED),
+        ):
+            for node in numbers(steps):
+                self.note_ended(node, status)
+
+    def note_ended(self, node: int, status: int) -> None:
+        """Count a node that had ended when its run is first heard of."""
+        if status == st.NODE_STATUS_SUCCEEDED:
             self.unlock(node)
-            self.waits_for[node] = ENDED
+        elif status == st.NODE_STATUS_NOT_TAKEN:
+            self.unlock_without(node, TOLERATES_NOT_TAKEN)
+        else:
+            is_forgiven = self.graph.on_failure[node] == CONTINUE
+            if status == st.NODE_STATUS_FAILED and is_forgiven:
+                self.unlock_order_only(node)
+            if self.graph.has_control and (status != st.NODE_STATUS_FAILED or is_forgiven):
+                self.unlock_without(node, TOLERATES_FAILED)
+        self.waits_for[node] = ENDED
 
     def ready(self) -> list[int]:
         """Return the nodes that wait for nothing; of a run that begins with some that have succeeded."""
@@ -237,17 +260,8 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
         status[node.node] = node.status
         run.outputs[node.node] = node.output_seq
     for index, state in enumerate(status):
-        if state == st.NODE_STATUS_SUCCEEDED:
-            run.unlock(index)
-        elif state == st.NODE_STATUS_NOT_TAKEN:
-            run.unlock_without(index, TOLERATES_NOT_TAKEN)
-        elif state > st.NODE_STATUS_SUCCEEDED:
-            if state == st.NODE_STATUS_FAILED and run.graph.on_failure[index] == CONTINUE:
-                run.unlock_order_only(index)
-            if run.graph.has_control:
-                run.unlock_without(index, TOLERATES_FAILED)
         if state > st.NODE_STATUS_RUNNING:
-            run.waits_for[index] = ENDED
+            run.note_ended(index, state)
     _restore_pending(run, described, status, now)
     return run
 

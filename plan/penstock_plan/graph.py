@@ -152,13 +152,6 @@ def way_back(last: int, parents: Callable[[int], Iterable[int]], ended: Callable
     return path[::-1]
 
 
-def decided_nodes(graph: PlanGraph) -> set[int]:
-    """The nodes that are maps or branches, or what these decide about: another run begins without them."""
-    found = {node for node, kind in enumerate(graph.kinds) if kind in CONTROL_KINDS}
-    found.update(node for node, around in enumerate(graph.maps) if around)
-    return found.union(*({node for node, _ in of_branch} for of_branch in graph.sides.values()))
-
-
 def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
     graph.parents, graph.value_parents = [], []
     children: list[list[int]] = []

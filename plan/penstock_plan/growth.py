@@ -233,8 +233,27 @@ class GrownGraph:
                 assert place.growth is not None, "a node within maps has a growth for each"
                 place = place.growth.place
             return (self._at(other, place.growth, place.item),)
-        frontier: list[tuple[Growth | None, int]] = [(place.growth, place.item)]
-        for map_node in chain[len(own) : -1]:
+        return self._within(other, chain[len(own) :], (place.growth, place.item))
+
+    def executions(self, template: int) -> Sequence[int]:
+        """All executions of a node of the plan that there are so far; it itself, where it is within no map."""
+        chain = self.plan.maps[template]
+        return self._within(template, chain, (None, 0)) if chain else (template,)
+
+    def execution(self, template: int, path: Sequence[int]) -> int:
+        """The execution of a node of the plan for these items, that of the outermost map first; -1: there is none."""
+        chain = self.plan.maps[template]
+        growth, item = None, 0
+        for map_node, number in zip(chain, path, strict=False):
+            growth, item = self._of_node.get(self._at(map_node, growth, item)), number
+            if growth is None or not 0 <= number < growth.items:
+                return -1
+        return self._at(template, growth, item) if len(chain) == len(path) else -1
+
+    def _within(self, other: int, chain: Sequence[int], outermost: tuple[Growth | None, int]) -> Sequence[int]:
+        """The executions of a node within these maps, of which the first is executed once, outside of them."""
+        frontier = [outermost]
+        for map_node in chain[:-1]:
             frontier = [
                 (inner, number)
                 for outer, at in frontier

@@ -8,12 +8,16 @@ of it. Equal identities are the same computation, whatever the nodes are called.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from penstock_proto.plan.v1 import plan_pb2
+from penstock_proto.state_tracker.v1.events_pb2 import Growth, Successes
+from penstock_proto.successes import packed, steps
 from penstock_proto.value.v1.value_pb2 import Value
 
-from .graph import PlanGraph, decided_nodes
+from .graph import BRANCH, CONTROL_KINDS, MAP, PlanGraph
+from .growth import GrownGraph, RunGraph, graph_of_run
 from .show.expressions import expression, spell_expression
 from .show.matches import match_nodes, match_operators
 from .show.outline import Outline, outline
@@ -33,60 +37,183 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an earlier run has: where its successes are recorded, and in words what became of the others, by node."""
+    """What an earlier run has, by node.
+
+    Attributes:
+        succeeded: Where the successes are recorded.
+        others: In words what became of the others.
+        growths: The maps that have added nodes, with the number of their items, in their order.
+        sides: Which side branches took.
+        left_out: Items that failed (True), or were skipped for that, without which a list was made.
+    """
 
     succeeded: Mapping[int, int]
     others: Mapping[int, str] = field(default_factory=dict[int, str])
+    growths: Sequence[tuple[int, int]] = ()
+    sides: Mapping[int, int] = field(default_factory=dict[int, int])
+    left_out: Mapping[int, bool] = field(default_factory=dict[int, bool])
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one node of the new plan.
+    """What becomes of one node of the new run.
 
     Attributes:
         seq: Where the outputs are that it takes over; 0: it runs.
         reasons: Why it runs, the first one first; empty if it does not.
+        template: The node of the plan that it is an execution of.
     """
 
     node: int
     seq: int
+    name: str
+    template: int
     reasons: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What becomes of all nodes that are known; of a map that runs again, the nodes within it stand for their items.
+
+    Attributes:
+        known: What the new run begins with.
+        left_out: Names of the items that stay left out of a list.
+    """
+
+    nodes: list[Decision]
+    known: Successes
+    left_out: list[str]
+
+
 def decide(
-    old: Side, new: Side, done: Done, again: Collection[int], changed: Callable[[Code, Code], list[str]]
-) -> list[Decision]:
+    old: Side, new: Side, done: Done, again: Collection[str], changed: Callable[[Code, Code], list[str]]
+) -> Decided:
     """Say of each node of the new plan whether it is reused, and why not.
 
     Args:
-        again: Nodes of the new plan that run whatever is known of them.
+        again: Names of nodes, or of items' ("load[3]"), that run whatever is known of them.
         changed: Names what differs between the code of two operators.
     """
-    before, after = identities(old), identities(new)
+    left_out = dict(done.left_out)
+    while True:
+        found = _Takeover(old, new, replace(done, left_out=left_out), again, changed)
+        found.decide()
+        if not (needed := found.needed()):
+            return found.decided()
+        for node in needed:
+            del left_out[node]
+
+
+class _Takeover:
+    """Goes through the new plan in its order, and lets the new run grow as the earlier one did."""
+
+    def __init__(
+        self, old: Side, new: Side, done: Done, again: Collection[str], changed: Callable[[Code, Code], list[str]]
+    ) -> None:
+        self._done, self._again, self._maps = done, again, PlanGraph.of(new.plan, b"").maps
+        self._old = graph_of_run(PlanGraph.of(old.plan, b""))
+        self._graph = graph_of_run(PlanGraph.of(new.plan, b""))
+        self._items = dict(done.growths)
+        if isinstance(self._old, GrownGraph):
+            for node, items in done.growths:
+                self._old.grow(node, items)
+        self._twins = _twins(old, new, self._old, done)
+        self._reasons = _Reasons(old, new, done, changed)
+        self._why = lru_cache(maxsize=None)(self._reasons.of)
+        self._seqs: dict[int, int] = {}
+        self._left_out: dict[int, int] = {}  # with the node of the earlier run
+        self._not_taken: set[int] = set()
+        self._running: set[int] = set()
+        self._decisions: list[Decision] = []
+
+    def decide(self) -> None:
+        for template, twin in enumerate(self._twins):
+            for node in self._executions(template):
+                if node not in self._not_taken:
+                    self._decide(node, template, self._twin(node, twin))
+
+    def needed(self) -> set[int]:
+        """The nodes of the earlier run that cannot stay left out: something in the new one would wait for them."""
+        ended = {*self._seqs, *self._left_out, *self._not_taken}
+        return {old for node, old in self._left_out.items() if not ended.issuperset(self._graph.children[node])}
+
+    def decided(self) -> Decided:
+        known = packed(sorted(self._seqs.items()))
+        failed = {node for node, old in self._left_out.items() if self._done.left_out[old]}
+        if isinstance(self._graph, GrownGraph):
+            known.growths.extend(Growth(node=each.node, items=each.items) for each in self._graph.growths)
+            known.not_taken_steps.extend(steps(sorted(self._not_taken)))
+            known.failed_steps.extend(steps(sorted(failed)))
+            known.skipped_steps.extend(steps(sorted(self._left_out.keys() - failed)))
+        return Decided(self._decisions, known, [self._graph.name_of(node) for node in sorted(failed)])
+
+    def _executions(self, template: int) -> Sequence[int]:
+        """The nodes of the new run, as far as it is known; of a map that runs again, what it is made from."""
+        if not isinstance(self._graph, GrownGraph):
+            return (template,)
+        found, around = self._graph.executions(template), self._maps[template]
+        return (template,) if not found and around[-1] in self._running else found
+
+    def _twin(self, node: int, twin: int) -> int:
+        """The node of the earlier run that computed the same; -1: none."""
+        path = self._graph.path(node) if isinstance(self._graph, GrownGraph) else []
+        if twin < 0 or not isinstance(self._old, GrownGraph):
+            return -1 if path else twin
+        return self._old.execution(twin, path)
+
+    def _decide(self, node: int, template: int, twin: int) -> None:
+        graph, name = self._graph, self._graph.name_of(node)
+        is_template = node < len(self._maps) and self._maps[node]
+        parents = self._maps[node][-1:] if is_template else graph.parents[node]
+        first = next((each for each in parents if not self._is_over(each)), -1)
+        asked = name in self._again or graph.names[template] in self._again
+        seq = self._done.succeeded.get(twin, 0)
+        if first < 0 and not asked:
+            if twin in self._done.left_out:
+                self._left_out[node] = twin
+                return
+            if seq and self._take(node, twin):
+                self._seqs[node] = seq
+                self._decisions.append(Decision(node, seq, name, template))
+                return
+        self._running.add(node)
+        own = ("it was asked for",) if asked else () if seq else self._own(template, twin)
+        waits = (f"{graph.name_of(first)} runs again",) if first >= 0 else ()
+        self._decisions.append(Decision(node, 0, name, template, (*own, *waits) or ("it is not the same",)))
+
+    def _own(self, template: int, twin: int) -> tuple[str, ...]:
+        return (self._done.others.get(twin, "it has no result"),) if twin >= 0 else self._why(template)
+
+    def _is_over(self, node: int) -> bool:
+        return node in self._seqs or node in self._left_out or node in self._not_taken
+
+    def _take(self, node: int, twin: int) -> bool:
+        """Let the new run grow by what a map or a branch has decided; whether that is known."""
+        graph = self._graph
+        if not isinstance(graph, GrownGraph):
+            return True
+        if graph.kinds[node] == MAP:
+            graph.grow(node, self._items.get(twin, 0))
+        elif graph.kinds[node] == BRANCH:
+            if (side := self._done.sides.get(twin)) is None:
+                return False
+            self._not_taken |= graph.not_taken(node, side)
+        return True
+
+
+def _twins(old: Side, new: Side, graph: RunGraph, done: Done) -> list[int]:
+    """Return for each node of the new plan the one of the old plan that computes the same, each once; -1: none."""
     free = defaultdict[bytes, dict[str, int]](dict)
-    for node, identity in enumerate(before):
+    for node, identity in enumerate(identities(old)):
         free[identity][old.plan.nodes[node].name] = node
-    reasons_of = _Reasons(old, new, done, changed)
-    graph = PlanGraph.of(new.plan, b"")
-    parents, decided = graph.parents, decided_nodes(graph)
-    decisions: list[Decision] = []
-    for node, identity in enumerate(after):
-        first = next((new.plan.nodes[each].name for each in parents[node] if not decisions[each].seq), "")
+    found: list[int] = []
+    for node, identity in enumerate(identities(new)):
         twins, name = free[identity], new.plan.nodes[node].name
         if name not in twins:
-            name = next((each for each, twin in twins.items() if twin in done.succeeded), "")
-        twin = twins.pop(name, -1)
-        seq = done.succeeded.get(twin, 0)
-        if seq and not first and node not in again and node not in decided:
-            decisions.append(Decision(node, seq))
-            continue
-        if node in decided:
-            own = ("a map or a branch decides about it",)
-        else:
-            own = ("it was asked for",) if node in again else () if seq else reasons_of.of(node, twin)
-        waits = (f"{first} runs again",) if first else ()
-        decisions.append(Decision(node, 0, (*own, *waits) or ("it is not the same",)))
-    return decisions
+            worth = (each for each, twin in twins.items() if twin in done.succeeded or old.plan.nodes[twin].map)
+            name = next(worth, "")
+        found.append(twins.pop(name, -1))
+    return found
 
 
 def identities(side: Side) -> list[bytes]:
@@ -95,7 +222,8 @@ def identities(side: Side) -> list[bytes]:
     operators = [_operator(plan, index, side.code[index]) for index in range(len(plan.operators))]
     found: list[bytes] = []
     for node in plan.nodes:
-        parts = [b"%d" % node.kind, operators[node.operator] if node.kind == plan_pb2.NODE_KIND_TASK else b""]
+        calls = node.kind == plan_pb2.NODE_KIND_TASK or node.kind in CONTROL_KINDS
+        parts = [b"%d%d" % (node.kind, node.leaves_out_failed), operators[node.operator] if calls else b""]
         for argument in sorted(node.arguments, key=lambda each: each.name):
             parts += [argument.name.encode(), _expression(plan, argument.value, side.inputs, found)]
         if node.HasField("wait"):  # whoever ends it names it
@@ -170,10 +298,8 @@ class _Reasons:
         self._twins = {now: places[was] for was, now in pairs.items()}
         self._names = pairs
 
-    def of(self, node: int, twin: int) -> tuple[str, ...]:
-        """Return why a node runs, whose twin, if there is one, has not succeeded."""
-        if twin >= 0:
-            return (self._done.others.get(twin, "it has no result"),)
+    def of(self, node: int) -> tuple[str, ...]:
+        """Return why a node of the plan runs whose results the earlier run does not have."""
         name = self._new.plan.nodes[node].name
         was = self._twins.get(name)
         if was is None:

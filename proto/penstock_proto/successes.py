@@ -1,4 +1,4 @@
-"""Nodes that have succeeded and where, as the log has them: in columns of differences."""
+"""What a run begins with, or goes on with, as the log has it: nodes that have ended, in columns of differences."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate

@@ -15,6 +15,8 @@ from penstock.call.argument_values import Builders
 from penstock.call.control import call_of
 from penstock.call.failures import ActionError
 from penstock.call.given import Given
+from penstock.client.forks import Origin, done_of
+from penstock.client.view import NodeState, RunView
 from penstock.compiler.compilation import Compiled, compile
 from penstock.compiler.literals import Literals
 from penstock.declare.workflows import Workflow
@@ -22,6 +24,7 @@ from penstock.testing.run import MemoryStore
 from penstock_dependency_manager.core import Graph
 from penstock_plan.check import validation
 from penstock_plan.graph import PlanGraph
+from penstock_plan.reuse import Decided, Side, decide
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -29,7 +32,10 @@ from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import INPUTS_NODE
+from penstock_state_tracker.api.forks import nodes_taken_over
 from penstock_state_tracker.core.shard import Shard
+
+from tests.reopening import reopening_of
 
 RUN = uuid.UUID(int=7).bytes
 
@@ -37,16 +43,29 @@ RUN = uuid.UUID(int=7).bytes
 class CoreRun:
     """A run of a workflow; `drive` executes it to its end."""
 
-    def __init__(self, workflow: Workflow[..., Any], inputs: dict[str, Any], seed: int, folder: Path) -> None:
+    def __init__(
+        self,
+        workflow: Workflow[..., Any],
+        inputs: dict[str, Any],
+        seed: int,
+        folder: Path,
+        origin: CoreRun | None = None,
+        **changed: str,
+    ) -> None:
+        """`origin` is the run that it is forked from, with the same inputs; `changed` is the code of operators."""
         self.compiled: Compiled = compile(workflow, bundle_hash=b"", local=True)
         validation.check(self.compiled.plan)
         plan_hash = self.compiled.hash
-        self.plans = {plan_hash: PlanGraph.of(self.compiled.plan, plan_hash)}
+        self.id = RUN if origin is None else uuid.UUID(int=int.from_bytes(origin.id, "big") + 2**32).bytes
+        self.plans = {} if origin is None else origin.plans
+        self.plans[plan_hash] = PlanGraph.of(self.compiled.plan, plan_hash)
+        self.changed = changed
         self.random = random.Random(seed)
-        self.store = MemoryStore(folder, self.compiled.artifacts)
-        self.shard = Shard(0, self.plans)
-        self.graph = Graph(0, self.plans)
-        self.log: list[ev.Event] = []
+        self.store = MemoryStore(folder, self.compiled.artifacts) if origin is None else origin.store
+        self.shard = Shard(0, self.plans) if origin is None else origin.shard
+        self.graph = Graph(0, self.plans) if origin is None else origin.graph
+        self.log: list[ev.Event] = [] if origin is None else origin.log
+        self.first = len(self.log)
         self.starts: dict[int, act.Start] = {}
         self.names_of: dict[int, str] = {}
         self.executed: list[tuple[int, int]] = []
@@ -57,7 +76,9 @@ class CoreRun:
         submitted = ev.RunSubmitted(
             plan=plan_hash, inputs=value_pb2.Values(values=given), nodes=self.plans[plan_hash].size
         )
-        self.record(self.shard.submit(submitted, RUN, 0.0))
+        if origin is not None:
+            submitted.reused.CopyFrom(self._reused(origin).known)
+        self.record(self.shard.submit(submitted, self.id, 0.0))
 
     def drive(self) -> ev.RunEnded:
         """Execute until the run has ended."""
@@ -67,6 +88,42 @@ class CoreRun:
             if self.random.random() < 0.1:
                 self._restart()
         return self.log[-1].run_ended
+
+    def reopen(self) -> None:
+        """Let the run go on, which has ended."""
+        event = reopening_of(self.id, self.log, self.plans)
+        self.record(self.shard.reopen(self.id, event, 0.0))
+
+    def view(self) -> RunView:
+        """The run as clients see it."""
+        view = RunView(self.compiled.plan, self.id)
+        for seq, event in enumerate(self.log, 1):
+            if event.run_id == self.id:
+                view.apply(st.RecordedEvent(seq=seq, event=event))
+        return view
+
+    def _reused(self, origin: CoreRun) -> Decided:
+        view = origin.view()
+        sides = {
+            node.index: int(self.log[node.output_seq - 1].action_succeeded.outputs.values[0].inline)
+            for node in view.nodes
+            if node.kind == "branch" and node.state is NodeState.SUCCEEDED
+        }
+        inputs = list(self.log[origin.first].run_submitted.inputs.values)
+        done = done_of(Origin(view, inputs, {}, sides), (), failed_again=False)
+        old, new = (
+            Side(
+                run.compiled.plan,
+                inputs,
+                [{each.qualname: run.changed.get(each.qualname, "")} for each in run.compiled.plan.operators],
+            )
+            for run in (origin, self)
+        )
+        self.decided = decide(old, new, done, (), lambda before, after: [*before] if before != after else [])
+        request = st.SubmitRequest(run_id=self.id, plan=self.compiled.hash)
+        request.fork.reused.CopyFrom(self.decided.known)
+        nodes_taken_over(request.fork, self.plans[self.compiled.hash])
+        return self.decided
 
     def step(self) -> None:
         """Execute one of the nodes that may start."""
@@ -78,7 +135,7 @@ class CoreRun:
 
     def result(self) -> Any:
         """What the workflow returns."""
-        values = Given({INPUTS_NODE: self.log[0].run_submitted.inputs.values})
+        values = Given({INPUTS_NODE: self.log[self.first].run_submitted.inputs.values})
         for ref in self.log[-1].run_ended.outputs:
             if ref.node >= 0:
                 values[ref.node] = self.log[ref.seq - 1].action_succeeded.outputs.values
@@ -104,7 +161,7 @@ class CoreRun:
             given[ref.node] = (
                 event.run_submitted.inputs if event.HasField("run_submitted") else event.action_succeeded.outputs
             ).values
-        report = reports_pb2.Report(run_id=RUN, node=start.node, attempt=start.attempt, grant=1, worker="w")
+        report = reports_pb2.Report(run_id=self.id, node=start.node, attempt=start.attempt, grant=1, worker="w")
         node = start.template if start.path else start.node
         try:
             report.succeeded.SetInParent()
@@ -120,7 +177,7 @@ class CoreRun:
         before = len(self.log)
         self.log += events
         assert self.shard.seq == len(self.log)
-        if (run := self.shard.runs.get(RUN)) is not None:
+        if (run := self.shard.runs.get(self.id)) is not None:
             self.names_of = {node: run.graph.name_of(node) for node in range(run.graph.size)}
         batch = ev.EventBatch(shard=0, epoch=1, from_seq=before + 1, events=events)
         for instruction in self.graph.advance(batch, 0.0):

@@ -48,9 +48,9 @@ def differing(old: Code, new: Code) -> list[str]:
     return [name for name in old if old[name] != new.get(name)]
 
 
-def decided(new: Side, done: Done | None = None, again: tuple[int, ...] = ()) -> list[Decision]:
+def decided(new: Side, done: Done | None = None, again: tuple[str, ...] = ()) -> list[Decision]:
     done = done or Done({node: 10 + node for node in range(6)})
-    return decide(side(plan()), new, done, again, differing)
+    return decide(side(plan()), new, done, again, differing).nodes
 
 
 def runs(found: list[Decision]) -> dict[int, tuple[str, ...]]:
@@ -103,7 +103,7 @@ def test_names_and_the_order_of_nodes_do_not_count() -> None:
 
 
 def test_what_is_asked_for_runs_with_what_follows() -> None:
-    changed = runs(decided(side(plan()), again=(0,)))
+    changed = runs(decided(side(plan()), again=("load-1",)))
     assert changed == {
         0: ("it was asked for",),
         2: ("load-1 runs again",),
@@ -118,6 +118,6 @@ def test_two_equal_calls_are_two_results() -> None:
     old.nodes[1].arguments[0].value.literal.inline = b"1"
     new = copy.deepcopy(old)
     add(new, "load-3", 0, n=plan_pb2.Expr(literal=json_value("1")))
-    found = decide(side(old), side(new), Done({node: 10 + node for node in range(6)}), (), differing)
+    found = decide(side(old), side(new), Done({node: 10 + node for node in range(6)}), (), differing).nodes
     assert [each.seq for each in found] == [10, 11, 12, 13, 14, 15, 0]
     assert found[-1].reasons == ("it is new",)

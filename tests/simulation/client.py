@@ -12,6 +12,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
 from penstock_proto.value.v1.value_pb2 import Value
+from penstock_proto.wire import shard_of
 
 from .invariants import Violation
 from .process import Process
@@ -107,9 +108,13 @@ class Client(Process):
             if answer is None:
                 return
             self.world.note(self.name, f"run {run_id[-1]}: signal {name} was taken")
-            if number:
+            if number and not self._went_on(run_id):  # its wait may begin again
                 self.world.fail("", Violation(f"a second signal {name} was taken"))
             self.signalled.append((run_id, name))
+
+    def _went_on(self, run_id: bytes) -> bool:
+        log = self.world.tables.logs[shard_of(run_id, self.world.shards)]
+        return any(record.event.run_id == run_id and record.event.HasField("run_reopened") for record in log)
 
     async def states(self) -> dict[bytes, int]:
         """Ask for the state of each run that was submitted."""

@@ -118,7 +118,8 @@ class RunOfLog:
             return True
         tolerates = graph.tolerates[waiting] if graph.has_control else 0
         if status in ("failed", "skipped", "cancelled") and tolerates == TOLERATES_FAILED:
-            return graph.kinds[of_plan] != MAP
+            is_forgiven = status != "failed" or graph.on_failure[of_plan] == CONTINUE
+            return is_forgiven and graph.kinds[of_plan] != MAP
         return status == "succeeded" or (status == "not taken" and tolerates == TOLERATES_NOT_TAKEN)
 
 
@@ -267,7 +268,11 @@ def _skipped(run: RunOfLog, skipped: ev.NodesSkipped, record: Recorded) -> None:
             lost = any(
                 run.nodes[each].status not in OPEN and not run.passed(each, index) for each in run.grown.parents(index)
             )
-            demand(lost, f"node {index} is skipped, and all that it waits for may still succeed")
+            because = run.grown.template(skipped.because_of)
+            demand(
+                lost or run.graph.on_failure[because] != CONTINUE,  # which no list leaves out
+                f"node {index} is skipped, and all that it waits for may still succeed",
+            )
 
 
 def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Recorded) -> None:

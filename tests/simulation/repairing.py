@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import grpc
-from penstock_plan.graph import PlanGraph, decided_nodes
+from penstock_plan.graph import CONTROL_KINDS, PlanGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.successes import packed, unpacked
@@ -97,7 +97,9 @@ def _fork(client: Client, request: api.SubmitRequest) -> api.SubmitRequest:
 
 def _reused(client: Client, graph: PlanGraph, there: dict[int, int]) -> list[int]:
     """Return what is taken over: never what depends on what runs again."""
-    decided = decided_nodes(graph)
+    decided = {node for node, kind in enumerate(graph.kinds) if kind in CONTROL_KINDS}
+    decided.update(node for node, around in enumerate(graph.maps) if around)
+    decided.update(node for of_branch in graph.sides.values() for node, _ in of_branch)
     found: list[int] = []
     for node in range(graph.size):
         whole = all(parent < 0 or parent in found for parent in (*graph.parents[node], *graph.value_parents[node]))

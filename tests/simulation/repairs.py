@@ -60,8 +60,16 @@ def reopened(run: RunOfLog, event: ev.RunReopened, record: Recorded) -> None:
     demand(event.first_seq == run.first_seq, f"submitted at {event.first_seq}, where {run.first_seq} was")
     attempts = dict(zip(numbers(event.tried_steps), event.next_attempts, strict=True))
     run.repaired.kept.append((record.at_s, {index: run.nodes[index].tried for index in kept}))
+    known = event.succeeded
+    not_taken = {index for index, node in enumerate(run.nodes) if node.status == "not taken"}
+    demand({*numbers(known.not_taken_steps)} == not_taken, f"other nodes than {not_taken} are said to be not taken")
+    left_out = {*numbers(known.failed_steps), *numbers(known.skipped_steps)}
+    demand(
+        all(run.nodes[index].status in ("failed", "skipped", "cancelled") for index in left_out),
+        f"{left_out} stay left out",
+    )
     for index, node in enumerate(run.nodes):
-        if node.status not in ("succeeded", "template", "not taken"):
+        if index not in left_out and node.status not in ("succeeded", "template", "not taken"):
             attempt = attempts.get(index, 1)
             demand(attempt > node.tried, f"attempt {attempt} of node {index} again, after {node.tried}")
             node.status, node.attempt, node.retries, node.losses = "waiting", attempt, 0, 0

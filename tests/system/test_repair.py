@@ -13,8 +13,9 @@ from tests.system.conftest import Cli, Served
 from tests.waiting import wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "repair.py"
-CORRUPT = (17, 83, 160)
+CORRUPT = "117.txt"
 FILES = 200
+NAMES = [f"{number}.txt" for number in range(FILES)]
 
 
 @pytest.fixture
@@ -22,13 +23,13 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(EXAMPLE, tmp_path / "repair.py")
     texts = tmp_path / "texts"
     texts.mkdir()
-    for number in range(FILES):
-        (texts / f"{number}.txt").write_text("\N{REPLACEMENT CHARACTER}" if number in CORRUPT else "two words")
+    for name in NAMES:
+        (texts / name).write_text("\N{REPLACEMENT CHARACTER}" if name == CORRUPT else "two words")
     return tmp_path
 
 
-def reads(folder: Path) -> Counter[int]:
-    return Counter(map(int, (folder / "texts" / "read.log").read_text().split()))
+def reads(folder: Path) -> Counter[str]:
+    return Counter((folder / "texts" / "read.log").read_text().split())
 
 
 def failed_run(cli: Cli, folder: Path) -> str:
@@ -37,49 +38,56 @@ def failed_run(cli: Cli, folder: Path) -> str:
     return done.json["run"]
 
 
-def test_a_run_that_failed_continues_once_its_files_are_there(cli: Cli, stack: Served, folder: Path) -> None:
+def item_of(name: str) -> str:
+    return f"count_words[{sorted(NAMES).index(name)}]"
+
+
+def test_a_run_that_failed_continues_once_its_file_is_there(cli: Cli, stack: Served, folder: Path) -> None:
     run = failed_run(cli, folder)
-    for number in CORRUPT:
-        (folder / "texts" / f"{number}.txt").write_text("two words")
-    assert cli("retry", run, "--json").json == {"run": run, "reopened": len(CORRUPT) + 1}
+    (folder / "texts" / CORRUPT).write_text("two words")
+    assert cli("retry", run, "--json").json == {"run": run, "reopened": 3}, "the item, the list and add_up"
     shown = cli("watch", run, "--json").json
     assert shown["state"] == "succeeded" and shown["outputs"] == {"result": 2 * FILES}
-    assert reads(folder) == Counter(range(FILES)) + Counter(CORRUPT)
+    assert reads(folder) == Counter(NAMES) + Counter([CORRUPT])
     attempts = {node["name"]: len(node["attempts"]) for node in shown["timings"]["nodes"]}
-    assert sorted(attempts.values()) == [1] * (FILES - 2) + [2] * len(CORRUPT)
+    assert attempts[item_of(CORRUPT)] == 2 and attempts[item_of("3.txt")] == 1
     again = cli("retry", run)
     assert again.code == 1 and "has succeeded: fork it" in again.err
     with Client(stack.address) as client:
         wait_for(lambda: client.history.run(run).run.state == "succeeded")
-        past = client.history.run(run)
-        assert past.run.counts == {"succeeded": FILES + 1} and past.inputs == {"folder": str(folder / "texts")}
-        (count,) = [each for each in past.operators if each.operator == "repair:count_words"]
-        assert (count.nodes, count.retries) == (FILES, len(CORRUPT))
+        assert client.history.run(run).inputs == {"folder": str(folder / "texts")}
 
 
 def test_a_fork_with_new_code_takes_over_what_the_change_does_not_touch(cli: Cli, stack: Served, folder: Path) -> None:
     run = failed_run(cli, folder)
     same = cli("fork", run, "--plan", "--json", cwd=folder).json
-    assert (same["reused"], same["runs"]) == (FILES - len(CORRUPT), len(CORRUPT) + 1)
-    assert Counter(reason for node in same["nodes"] for reason in node["reasons"])["it failed"] == len(CORRUPT)
-
+    assert {node["node"]: node["reasons"] for node in same["nodes"] if not node["reused"]} == {
+        item_of(CORRUPT): ["it failed"],
+        "count_words.list": ["it was skipped", f"{item_of(CORRUPT)} runs again"],
+        "add_up": ["it was skipped", "count_words.list runs again"],
+    }
     source = (folder / "repair.py").read_text()
-    (folder / "repair.py").write_text(source.replace("return sum(words)", "return -sum(words)"))
-    for number in CORRUPT:
-        (folder / "texts" / f"{number}.txt").write_text("two words")
-    done = cli("fork", run, "--json", cwd=folder)
+    (folder / "repair.py").write_text(source.replace('raise ValueError(f"{name} is corrupt")', "return 7"))
+    changed = cli("fork", run, "--plan", "--json", cwd=folder).json
+    assert (changed["reused"], changed["runs"]) == (2, FILES + 2), "code of all items has changed"
+    one = cli("fork", run, "--plan", "--json", "--keep", "count_words", "--from", item_of("3.txt"), cwd=folder).json
+    assert one["runs"] == 4
+    unknown = cli("fork", run, "--keep", "count_word", cwd=folder)
+    assert unknown.code != 0 and "has no node" in unknown.err
+
+    done = cli("fork", run, "--keep", "count_words", "--json", cwd=folder)
     forked = done.json
-    assert done.code == 0 and forked["outputs"] == {"result": -2 * FILES}
-    assert f"{FILES - len(CORRUPT)} of {FILES + 1} nodes are reused" in done.err
-    assert reads(folder) == Counter(range(FILES)) + Counter(CORRUPT)
-    assert sum(node["reused"] for node in forked["timings"]["nodes"]) == FILES - len(CORRUPT)
-    assert "reused" in cli("show", forked["run"], "count_words").out
-    assert cli("show", forked["run"], "count_words", "--json").json["outputs"] == {"result": 2}
+    assert done.code == 0 and forked["outputs"] == {"result": 2 * (FILES - 1) + 7}
+    assert f"{FILES + 1} of {FILES + 4} nodes are reused" in done.err
+    assert reads(folder) == Counter(NAMES) + Counter([CORRUPT])
+    assert sum(node["reused"] for node in forked["timings"]["nodes"]) == FILES + 1
+    assert "reused" in cli("show", forked["run"], item_of("3.txt")).out
+    assert cli("show", forked["run"], item_of("3.txt"), "--json").json["outputs"] == {"result": 2}
 
     refused = cli("runs", "rm", run)
     assert refused.code == 1 and f"run {forked['run']} uses outputs of run {run}" in refused.err
     kept = cli("fork", forked["run"], "--from", "add_up", "--json", cwd=folder)
-    assert kept.json["outputs"] == {"result": -2 * FILES} and reads(folder).total() == FILES + len(CORRUPT)
+    assert kept.json["outputs"] == forked["outputs"] and reads(folder).total() == FILES + 1
     for each in (kept.json["run"], forked["run"], run):
         assert cli("runs", "rm", each).code == 0
     with Client(stack.address) as client:

@@ -5,6 +5,7 @@ from typing import Final
 
 from penstock_observability import trace_ids
 from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import GrownGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.successes import as_submitted
@@ -87,7 +88,9 @@ class Traces:
     def _end_succeeded(self, run: OpenRun, event: ev.ActionSucceeded, at_us: int) -> Span | None:
         span = _attempt(run, event, at_us)
         run.ready_us.pop(event.node, None)
-        if run.graph is not None:
+        if run.graph is not None and event.node < run.graph.size:
+            if event.added and isinstance(run.graph, GrownGraph):
+                run.grow(event.node, run.graph.items_of(event.node, event.added))
             run.ended[event.node] = (at_us, event.attempt)
             if run.graph.kinds[event.node] == plan_pb2.NODE_KIND_PASS:  # nothing was executed
                 return None

@@ -1,10 +1,12 @@
 """What the tracer keeps of a run until it ends. No I/O."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from penstock_observability import trace_ids
 from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.wire import DEFAULT_POOL
 
@@ -24,7 +26,10 @@ class OpenRun:
     )  # fmt: skip
 
     def __init__(self, run_id: bytes, event: ev.RunSubmitted, seq: int, at_us: int, graph: PlanGraph | None) -> None:
-        self.run_id, self.first_seq, self.begun_us, self.graph = run_id, seq, at_us, graph
+        self.run_id, self.first_seq, self.begun_us = run_id, seq, at_us
+        self.graph: RunGraph | None = None if graph is None else graph_of_run(graph)
+        for growth in event.reused.growths:
+            self.grow(growth.node, growth.items)
         self.submitted_us = at_us  # earlier, where the run goes on after an end
         self.name = event.plan_name
         self.attributes: dict[str, Attribute] = {
@@ -55,15 +60,20 @@ class OpenRun:
         self.started.clear()
         self.ready_us.clear()
 
+    def grow(self, node: int, items: int) -> None:
+        """Add the nodes of a map's items."""
+        if isinstance(self.graph, GrownGraph):
+            self.graph.grow(node, items)
+
     def name_of(self, node: int) -> str:
         graph = self.graph
-        return graph.names[node] if graph is not None and 0 <= node < graph.size else f"node {node}"
+        return graph.name_of(node) if graph is not None and 0 <= node < graph.size else f"node {node}"
 
     def operator_of(self, node: int) -> str:
         graph = self.graph
         return graph.operators[node] if graph is not None and 0 <= node < graph.size else ""
 
-    def parents_of(self, node: int) -> tuple[int, ...]:
+    def parents_of(self, node: int) -> Sequence[int]:
         graph = self.graph
         return graph.parents[node] if graph is not None and 0 <= node < graph.size else ()
 

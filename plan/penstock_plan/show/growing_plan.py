@@ -21,13 +21,22 @@ class GrowingPlan:
         self.given = plan
         self._graph: GrownGraph | None = None
 
-    def grow(self, node: int, added: int) -> range:
-        """Add the nodes of a map's items, named "score[3]"; return their indexes."""
-        graph = self._graph
-        if graph is None:
+    def added_by(self, node: int, items: int) -> int:
+        """How many nodes a map adds that has so many items."""
+        return self.graph().added_by(node, items)
+
+    def graph(self) -> GrownGraph:
+        """The graph of the run; of a plan with maps or branches."""
+        if self._graph is None:
             made = graph_of_run(PlanGraph.of(self.given, b""))
             assert isinstance(made, GrownGraph), "only plans with maps grow"
-            graph = self._graph = made
+            self._graph = made
+        return self._graph
+
+    def grow(self, node: int, added: int) -> range:
+        """Add the nodes of a map's items, named "score[3]"; return their indexes."""
+        graph = self.graph()
+        if self.plan is self.given:
             self.plan = plan_pb2.Plan()
             self.plan.CopyFrom(self.given)
         nodes = graph.grow(node, graph.items_of(node, added))

@@ -34,6 +34,13 @@ def fork(
         list[str] | None,
         typer.Option("--from", metavar="NODE", help="Run this node and what depends on it; repeatable."),
     ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Run items again that failed and were left out of a list.")
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="NODE", help="Use results of this node although its code changed; repeatable."),
+    ] = None,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Use this value for an input; repeatable."),
@@ -64,18 +71,12 @@ def fork(
     words = [f"--{each}" for each in _named(input_ or [])]
 
     async def planned(client: AsyncClient) -> ForkPlan:
-        origin = await client.get(await client.find(run))
-        plan = await client.plan(origin.plan_hash)
-        workflow = None if same_code else _workflow(plan.name, target)
-        given = _given(plan if workflow is None else workflow, words, target or run)
-        return await client.repair.plan(origin, workflow, inputs=given, again=again or ())
+        wanted = {"again": again or (), "failed_again": failed, "keep": keep or ()}
+        return await _planned(client, run, target, words, wanted, same_code=same_code)
 
     async def look(client: AsyncClient) -> int:
         found = await planned(client)
-        if as_json:
-            terminal.json_out(record(found))
-        else:
-            print_plan(found)
+        terminal.json_out(record(found)) if as_json else print_plan(found)
         return exits.SUCCEEDED
 
     async def begin(client: AsyncClient) -> Run:
@@ -86,6 +87,16 @@ def fork(
     if only_plan:
         return call_with_client(look, address, data)
     return Job(as_json=as_json, detach=detach, with_logs=with_logs).accompany(address, data, begin=begin)
+
+
+async def _planned(
+    client: AsyncClient, run: str, target: str | None, words: list[str], wanted: Mapping[str, Any], *, same_code: bool
+) -> ForkPlan:
+    origin = await client.get(await client.find(run))
+    plan = await client.plan(origin.plan_hash)
+    workflow = None if same_code else _workflow(plan.name, target)
+    given = _given(plan if workflow is None else workflow, words, target or run)
+    return await client.repair.plan(origin, workflow, inputs=given, **wanted)
 
 
 def _named(words: list[str]) -> list[str]:
@@ -135,6 +146,7 @@ def record(plan: ForkPlan) -> dict[str, Any]:
             {"node": each.node, "operator": each.operator, "reused": each.is_reused, "reasons": list(each.reasons)}
             for each in plan.nodes
         ],
+        "left_out": list(plan.left_out),
     }
 
 
@@ -148,6 +160,9 @@ def print_plan(plan: ForkPlan, *, to_stderr: bool = False) -> None:
     line(f"fork of run {plan.origin}: {plan.reused} of {len(plan.nodes)} nodes are reused, {_runs(len(again))}")
     if plan.reused:
         line(f"  reused: {_counted([each for each in plan.nodes if each.is_reused])}")
+    if plan.left_out:
+        text = ", ".join(plan.left_out[:NODES_SHOWN]) + (", ..." if len(plan.left_out) > NODES_SHOWN else "")
+        line(f"  left out as before: {text} (--failed runs them again)")
     own = [each for each in again if not _is_follower(each)]
     alike: dict[tuple[str, ...], list[NodePlan]] = {}
     for each in own:

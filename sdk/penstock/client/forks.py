@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,6 @@ from penstock_plan.reuse import Code, Decision, Done, Side, decide
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
-from penstock_proto.successes import packed
 from penstock_proto.value.v1 import value_pb2
 
 from . import submission
@@ -24,6 +24,7 @@ from .view import NodeState, RunView
 
 # Artifacts asked about in one call.
 ASKED_MAX = 10_000
+_ITEMS = re.compile(r"(\[\d+\])+$")
 ID_END = 4  # bytes by which a run's shard is known
 
 
@@ -44,6 +45,8 @@ class ForkPlan:
 
     origin: uuid.UUID
     nodes: Sequence[NodePlan]
+    # Items that failed, and stay left out of the list that was made without them.
+    left_out: Sequence[str]
     prepared: Prepared
     request: service_pb2.SubmitRequest
 
@@ -60,6 +63,17 @@ class Origin:
     inputs: Sequence[value_pb2.Value]
     # Of each node that has succeeded: the artifacts of its outputs.
     artifacts: Mapping[int, Sequence[bytes]]
+    # Which sides its branches took.
+    sides: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a fork beside its inputs; see AsyncRepair.plan."""
+
+    again: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    failed_again: bool = False
 
 
 def inputs_of(
@@ -81,7 +95,7 @@ async def plan_fork(
     origin: Origin,
     prepared: Prepared,
     given: Mapping[str, Any],
-    again: Sequence[str],
+    wanted: Wanted,
     caller: events_pb2.Caller,
 ) -> ForkPlan:
     """Decide what a fork reuses; raise ForkRefused, BadInputs."""
@@ -92,39 +106,66 @@ async def plan_fork(
         )
     inputs, input_artifacts = inputs_of(origin, prepared, given)
     gone = await _gone(connection, origin.artifacts)
-    codes = await _codes(artifacts, view.compiled_plan, prepared)
+    codes = [
+        _kept(codes, of, wanted.keep)
+        for codes, of in zip(
+            await _codes(artifacts, view.compiled_plan, prepared), (view.compiled_plan, plan), strict=True
+        )
+    ]
     old = Side(view.compiled_plan, origin.inputs, codes[0])
     new = Side(plan, [inputs.get(each.name) for each in plan.inputs], codes[1])
     from ..compiler.fingerprints import changed
 
-    forced = {submission.node_index(plan, name) for name in again}
-    decisions = decide(old, new, _done(view, gone), forced, changed)
+    done = done_of(origin, gone, failed_again=wanted.failed_again)
+    decided = decide(old, new, done, _names(plan, wanted.again), changed)
     request = submission.request(replace(prepared, inputs=inputs), _run_id(view), caller, _options(view, prepared))
     request.fork.run_id = view.run_id
-    request.fork.reused.CopyFrom(packed((each.node, each.seq) for each in decisions if each.seq))
+    request.fork.reused.CopyFrom(decided.known)
     return ForkPlan(
         uuid.UUID(bytes=view.run_id),
-        [_shown(plan, each) for each in decisions],
+        [_shown(plan, each) for each in decided.nodes],
+        decided.left_out,
         replace(prepared, inputs=inputs, input_artifacts=input_artifacts),
         request,
     )
 
 
 def _shown(plan: plan_pb2.Plan, decision: Decision) -> NodePlan:
-    node = plan.nodes[decision.node]
+    node = plan.nodes[decision.template]
     operator = plan.operators[node.operator] if node.kind == plan_pb2.NODE_KIND_TASK else None
     name = f"{operator.module}:{operator.qualname}" if operator is not None else ""
-    return NodePlan(node.name, name, bool(decision.seq), decision.reasons)
+    return NodePlan(decision.name, name, bool(decision.seq), decision.reasons)
 
 
-def _done(view: RunView, gone: Collection[int]) -> Done:
+def _names(plan: plan_pb2.Plan, again: Sequence[str]) -> set[str]:
+    """Return the names of nodes, of the plan or of items; raise ClientError if the plan has no such node."""
+    found: set[str] = set()
+    for text in again:
+        base = _ITEMS.sub("", text)
+        if base != text and any(node.name == base and node.map for node in plan.nodes):
+            found.add(text)
+        else:
+            found.add(plan.nodes[submission.node_index(plan, text)].name)
+    return found
+
+
+def _kept(codes: Sequence[Code], plan: plan_pb2.Plan, keep: Sequence[str]) -> Sequence[Code]:
+    """Return the code of operators; that of those whose results are kept is the same as ever."""
+    operators = {plan.nodes[submission.node_index(plan, name)].operator for name in keep}
+    return [{"kept": ""} if index in operators else code for index, code in enumerate(codes)]
+
+
+def done_of(origin: Origin, gone: Collection[int], *, failed_again: bool) -> Done:
+    view = origin.view
     succeeded = {
         node.index: node.output_seq
         for node in view.nodes
         if node.state is NodeState.SUCCEEDED and node.index not in gone
     }
     others = {node.index: _became(node.state) for node in view.nodes if node.index not in succeeded}
-    return Done(succeeded, others | dict.fromkeys(gone, "an artifact of its outputs is gone"))
+    others |= dict.fromkeys(gone, "an artifact of its outputs is gone")
+    left_out = {} if failed_again else view.left_out()
+    return Done(succeeded, others, view.growths, origin.sides, left_out)
 
 
 def _became(state: NodeState) -> str:

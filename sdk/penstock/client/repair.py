@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
+from penstock_proto.value.v1 import value_pb2
 
 from . import forks, submission
 from .connection import Connection
@@ -52,6 +53,8 @@ class AsyncRepair:
         *,
         inputs: Mapping[str, Any] | None = None,
         again: Sequence[str] = (),
+        failed_again: bool = False,
+        keep: Sequence[str] = (),
     ) -> ForkPlan:
         """Return what a fork would reuse and run, and why; nothing starts.
 
@@ -61,7 +64,10 @@ class AsyncRepair:
         Args:
             workflow: A workflow of today's code, or the result of `penstock.compile`; by default the plan of the run.
             inputs: Those that differ from the run's.
-            again: Names of nodes that run whatever is known of them, and what depends on them.
+            again: Names of nodes, or of a map's items (`load[3]`), that run whatever is known of them, and what depends
+                on them.
+            failed_again: Items of maps that failed, and were left out of a list, run again, and what depends on it.
+            keep: Names of nodes whose operators' results are good although the code has changed.
 
         Raises:
             ForkRefused, BadInputs, CompileErrors, NoSuchRun, Unreachable.
@@ -69,12 +75,18 @@ class AsyncRepair:
         origin = await self._origin(run)
         view = origin.view
         prepared = (
-            submission.Prepared(view.plan, view.plan_hash, b"", {}, {})
+            submission.Prepared(view.compiled_plan, view.plan_hash, b"", {}, {})
             if workflow is None
-            else submission.prepare_as(workflow, view.plan, inputs or {})
+            else submission.prepare_as(workflow, view.compiled_plan, inputs or {})
         )
         return await forks.plan_fork(
-            self._connection, self._artifacts, origin, prepared, inputs or {}, again, self._caller
+            self._connection,
+            self._artifacts,
+            origin,
+            prepared,
+            inputs or {},
+            forks.Wanted(again, keep, failed_again=failed_again),
+            self._caller,
         )
 
     async def start(self, plan: ForkPlan) -> Run:
@@ -87,10 +99,10 @@ class AsyncRepair:
         workflow: Any = None,
         *,
         inputs: Mapping[str, Any] | None = None,
-        again: Sequence[str] = (),
+        **wanted: Any,
     ) -> Run:
         """Start a run that takes over what an ended one has computed; see `plan`."""
-        return await self.start(await self.plan(run, workflow, inputs=inputs, again=again))
+        return await self.start(await self.plan(run, workflow, inputs=inputs, **wanted))
 
     async def retry(self, run: AnyRun) -> int:
         """Continue a run that failed or was cancelled; return the number of nodes that wait again, 0 if it is open.
@@ -122,7 +134,14 @@ class AsyncRepair:
         info = await self._client.get(run)
         view = RunView(await self._client.plan(info.plan_hash), info.id.bytes)
         inputs: list[Any] = []
+        sides: dict[int, int] = {}
         artifacts: dict[int, list[bytes]] = {}
+
+        def note(node: int, values: Sequence[value_pb2.Value]) -> None:
+            artifacts[node] = [each.artifact for each in values if each.artifact]
+            if view.nodes[node].kind == "branch":
+                sides[node] = int(values[0].inline)
+
         async with aclosing(self._client.events(info, follow=False)) as batches:
             async for batch in batches:
                 view.apply_all(batch)
@@ -131,11 +150,11 @@ class AsyncRepair:
                         inputs = list(event.event.run_submitted.inputs.values)
                     elif event.event.HasField("action_succeeded"):
                         done = event.event.action_succeeded
-                        artifacts[done.node] = [each.artifact for each in done.outputs.values if each.artifact]
+                        note(done.node, done.outputs.values)
         reused = {node.output_seq: node.index for node in view.nodes if node.is_reused}
         for seq, values in (await read_reused(self._connection, view.run_id, list(reused))).items():
-            artifacts[reused[seq]] = [each.artifact for each in values if each.artifact]
-        return Origin(view, inputs, artifacts)
+            note(reused[seq], values)
+        return Origin(view, inputs, artifacts, sides)
 
 
 class Repair:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from penstock_plan.left_out import left_out
 from penstock_plan.refs import add_refs
 from penstock_plan.show.growing_plan import GrowingPlan
 from penstock_plan.show.labels import labels
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
-from penstock_proto.successes import unpacked
+from penstock_proto.successes import numbers, unpacked
 from penstock_proto.wire import INPUTS_NODE
 
 from .node_progress import NodeProgress
+
+CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
 
 
 class RunState(StrEnum):
@@ -187,6 +190,29 @@ class RunView:
                     break
         return found
 
+    @property
+    def growths(self) -> list[tuple[int, int]]:
+        """The maps that have added nodes, each with the number of its items."""
+        if self.plan is self.compiled_plan:
+            return []
+        return [(growth.node, growth.items) for growth in self._growing.graph().growths]
+
+    def left_out(self) -> dict[int, bool]:
+        """Items without which a list was made: whether they failed themselves, or were skipped for that."""
+        if self.plan is self.compiled_plan:
+            return {}
+        graph, nodes = self._growing.graph(), self.nodes
+        found = left_out(
+            graph,
+            range(len(nodes)),
+            lambda node: nodes[node].state is NodeState.SUCCEEDED,
+            lambda node: (
+                nodes[node].state in (NodeState.SKIPPED, NodeState.CANCELLED)
+                or (nodes[node].state is NodeState.FAILED and graph.on_failure[node] == CONTINUE)
+            ),
+        )
+        return {node: nodes[node].state is NodeState.FAILED for node in found}
+
     def running(self, most: int = 20) -> list[str]:
         """Return the names of nodes that run."""
         return [node.name for node in self.nodes if node.state is NodeState.RUNNING][:most]
@@ -219,8 +245,13 @@ class RunView:
     def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
         self.caller, self.options, self.forked_from = event.caller, event.options, event.forked_from
+        for growth in event.reused.growths:
+            self._grow(growth.node, self._growing.added_by(growth.node, growth.items))
         for index, seq in unpacked(event.reused):
             self.nodes[index].state, self.nodes[index].output_seq = NodeState.SUCCEEDED, seq
+        for steps, state in _left_out(event.reused):
+            for index in numbers(steps):
+                self.nodes[index].state = state
 
     def _apply_started(self, event: events_pb2.ActionStarted, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
@@ -233,10 +264,12 @@ class RunView:
         node = self.nodes[event.node]
         node.state, node.output_seq = NodeState.SUCCEEDED, self.seq
         if event.added:
-            for index in self._growing.grow(event.node, event.added):
-                self.nodes.append(node_view(self.plan, index))
-            self.__dict__.pop("labels", None)
-            self.__dict__.pop("index_of", None)
+            self._grow(event.node, event.added)
+
+    def _grow(self, node: int, added: int) -> None:
+        self.nodes += [node_view(self.plan, index) for index in self._growing.grow(node, added)]
+        self.__dict__.pop("labels", None)
+        self.__dict__.pop("index_of", None)
 
     def _apply_failed(self, event: events_pb2.ActionFailed, at_us: int) -> None:
         attempt = self._attempt(event.node, event.attempt)
@@ -271,8 +304,9 @@ class RunView:
         self.state, self.ended_at_us, self.failed_node = RunState.RUNNING, 0, -1
         self.cancel_reason = self.cancelled_by = ""
         self.is_paused = False
+        stay = {index for steps, _ in _left_out(event.succeeded) for index in numbers(steps)}
         for node in self.nodes:
-            if node.state is not NodeState.SUCCEEDED:
+            if node.state not in _STAY and node.index not in stay:
                 node.state, node.skip_reason, node.because_of = NodeState.WAITING, "", -1
 
     def _apply_paused(self, event: events_pb2.RunPaused, at_us: int) -> None:
@@ -308,6 +342,19 @@ _APPLY = {
     "run_resumed": RunView._apply_resumed,  # pyright: ignore[reportPrivateUsage]
     "run_ended": RunView._apply_ended,  # pyright: ignore[reportPrivateUsage]
 }
+
+
+# Of a run that is reopened; others wait again, but for those that lists were made without.
+_STAY = frozenset({NodeState.SUCCEEDED, NodeState.MAPPED})
+
+
+def _left_out(known: events_pb2.Successes) -> list[tuple[Sequence[int], NodeState]]:
+    """What a run begins or goes on with besides successes."""
+    return [
+        (known.not_taken_steps, NodeState.NOT_TAKEN),
+        (known.failed_steps, NodeState.FAILED),
+        (known.skipped_steps, NodeState.SKIPPED),
+    ]
 
 
 _SKIPPED: dict[int, NodeState] = {

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from penstock_access import calling
-from penstock_plan.graph import PlanGraph, decided_nodes
+from penstock_plan.graph import BRANCH, MAP, PlanGraph
+from penstock_plan.growth import ADDED_NODES_MAX, GrownGraph, RunGraph, graph_of_run
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_proto.successes import unpacked
+from penstock_proto.successes import numbers, unpacked
 from penstock_proto.wire import pieces
 from penstock_service.database import Database
 
@@ -40,7 +41,7 @@ class Forks:
             BadRequest, RunNotFound, ForkRefused, DatabaseAway.
         """
         shard, fork = self._routing.shard(request.run_id), request.fork
-        nodes = _nodes(fork, graph)
+        nodes = nodes_taken_over(fork, graph)
         await self._check_origin(shard, fork.run_id)
         if not nodes:
             return
@@ -102,21 +103,60 @@ class Forks:
         return {seq for _, seq in unpacked(submitted.reused)}
 
 
-def _nodes(fork: api.Fork, graph: PlanGraph) -> list[tuple[int, int]]:
+def nodes_taken_over(fork: api.Fork, graph: PlanGraph) -> list[tuple[int, int]]:
     """Return the nodes that are taken over with their positions; raise BadRequest if they are not of the plan."""
     try:
         nodes = list(unpacked(fork.reused))
     except ValueError:
         raise BadRequest("what is reused has not as many positions as nodes") from None
-    if any(step < 1 for step in fork.reused.node_steps[1:]) or any(not 0 <= node < graph.size for node, _ in nodes):
-        raise BadRequest(f"what is reused are nodes of the plan, ascending; it has {graph.size} nodes")
+    known, grown = fork.reused, _grown(fork.reused, graph)
+    columns = known.node_steps, known.not_taken_steps, known.failed_steps, known.skipped_steps
+    if any(step < 1 for column in columns for step in column[1:]):
+        raise BadRequest("what is reused are nodes, ascending")
+    reused, *others = (set(numbers(column)) for column in columns)
+    not_taken, left_out = others[0], others[1] | others[2]
+    every = reused | not_taken | left_out
+    if sum(map(len, columns)) != len(every) or any(not 0 <= node < grown.size for node in every):
+        raise BadRequest(f"what is reused are nodes of the run, each once; it begins with {grown.size} nodes")
     if any(not 1 <= seq < 2**62 for _, seq in nodes):
         raise BadRequest("what is reused is at positions of the log, from 1")
-    reused = {node for node, _ in nodes}
-    if decided := reused & decided_nodes(graph):
-        raise BadRequest(f"node {min(decided)} is reused, but a map or a branch decides about it as the run goes on")
+    if grown.has_control:
+        _check_decided(grown, reused, not_taken, left_out)
     for node in reused:
-        for parent in graph.value_parents[node]:
-            if parent >= 0 and parent not in reused:
+        for parent in grown.parents[node] if grown.has_control else grown.value_parents[node]:
+            if parent >= 0 and parent not in every:
                 raise BadRequest(f"node {node} is reused, but node {parent}, which it depends on, is not")
     return nodes
+
+
+def _grown(known: ev.Successes, plan: PlanGraph) -> RunGraph:
+    """Return the graph of a run that begins so; raise BadRequest if it cannot grow like that."""
+    graph = graph_of_run(plan)
+    seen: set[int] = set()
+    for growth in known.growths:
+        node, items = growth.node, growth.items
+        if not isinstance(graph, GrownGraph) or not 0 <= node < graph.size or graph.kinds[node] != MAP:
+            raise BadRequest(f"node {node} is not a map, and adds no nodes")
+        if node in seen or (node < plan.size and plan.maps[node]) or items < 1:
+            raise BadRequest(f"map {node} adds nodes once, for one item or more, and not where it is within another")
+        if graph.size - plan.size + graph.added_by(node, items) > ADDED_NODES_MAX:
+            raise BadRequest(f"maps would add more than {ADDED_NODES_MAX:,} nodes to the run")
+        graph.grow(node, items)
+        seen.add(node)
+    return graph
+
+
+def _check_decided(graph: RunGraph, reused: set[int], not_taken: set[int], left_out: set[int]) -> None:
+    """Raise BadRequest if what was decided does not go with what is reused."""
+    assert isinstance(graph, GrownGraph), "only such a graph has maps and branches"
+    if missing := [growth.node for growth in graph.growths if growth.node not in reused]:
+        raise BadRequest(f"map {missing[0]} adds nodes, but is not reused itself")
+    if within := [node for node in reused | not_taken | left_out if node < graph.plan.size and graph.plan.maps[node]]:
+        raise BadRequest(f"node {min(within)} is within a map, and only executed for its items")
+    branches = [node for node in reused if graph.kinds[node] == BRANCH]
+    if not_taken - {node for branch in branches for node in graph.not_taken(branch, -1)}:
+        raise BadRequest(f"node {min(not_taken)} is on no side of a branch that is reused")
+    over = reused | not_taken | left_out
+    for node in left_out:
+        if not over.issuperset(graph.children[node]) or not graph.children[node]:
+            raise BadRequest(f"node {node} is left out, but something waits for it")

@@ -49,7 +49,8 @@ class Reopenings:
                 owned = self._routing.mine(shard)
                 with self._routing.guard_decision(owned):
                     events = owned.core.reopen(run_id, event, time.monotonic())
-                count = event.nodes - len(event.succeeded.node_steps)
+                reopened = owned.core.runs.get(run_id)
+                count = 0 if reopened is None else reopened.open
                 self._routing.committers[shard].add(owned, events)
                 state = events[-1].run_ended.state or state  # all of it had succeeded
         await owned.wait_committed()
@@ -69,8 +70,6 @@ class Reopenings:
     async def _event(self, shard: int, run_id: bytes, row: Row, caller: ev.Caller) -> ev.RunReopened:
         """Read the run's events, and return the one by which it goes on."""
         await self._plans.ensure([row["plan"]])
-        if self._plans.graphs[row["plan"]].has_control:
-            raise RetryRefused(f"run {run_text(run_id)} has maps or branches: fork it instead")
         past = Past(run_id, self._plans.graphs)
         first_seq, last_seq, since_us = row["first_seq"], row["last_seq"], row["submitted_at_us"]
         history = self._routing.histories[shard]

@@ -6,7 +6,7 @@ from penstock_plan.graph import BRANCH, MAP
 from penstock_plan.growth import ADDED_NODES_MAX, GrownGraph
 from penstock_proto.value.v1 import value_pb2
 
-from .run import ENDED_BADLY, Run
+from .run import CONTINUE, ENDED_BADLY, Run
 from .transitions import WAITING
 
 
@@ -47,6 +47,7 @@ def without_hope(run: Run, added: range, items: int) -> tuple[list[int], int]:
                 dead.update(range(first, first + items))
                 because_of = parent if because_of < 0 else because_of
                 break
+    is_forgiven = because_of >= 0 and run.graph.on_failure[because_of] == CONTINUE
     reached = set(dead)
     edge: Sequence[int] = list(dead)
     while edge:
@@ -54,7 +55,7 @@ def without_hope(run: Run, added: range, items: int) -> tuple[list[int], int]:
             child
             for node in edge
             for child in run.graph.children[node]
-            if child not in reached and run.status[child] == WAITING and not run.survives(child, node)
+            if child not in reached and run.status[child] == WAITING and not (is_forgiven and run.survives(child, node))
         ]
         reached.update(edge)
     return sorted(reached), because_of

@@ -43,14 +43,15 @@ def outputs_problem(outputs: value_pb2.Values) -> str | None:
 def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
     """Return the nodes that can never run once `failed` has failed, ascending, and why."""
     policy = run.graph.on_failure[failed]
+    is_forgiven = policy == CONTINUE
     children, status = run.graph.children, run.status
     reached: set[int] = set()
     edge = [
-        (child, failed) for child in children[failed] if policy != CONTINUE or failed in run.graph.value_parents[child]
+        (child, failed) for child in children[failed] if not is_forgiven or failed in run.graph.value_parents[child]
     ]
     while edge:
         node, parent = edge.pop()
-        if node not in reached and status[node] == WAITING and not run.survives(node, parent):
+        if node not in reached and status[node] == WAITING and not (is_forgiven and run.survives(node, parent)):
             reached.add(node)
             edge.extend((child, node) for child in children[node])
     cancels = policy == plan_pb2.FAILURE_POLICY_CANCEL_DEPENDENTS

@@ -1,15 +1,17 @@
 """A run that has ended, as its events in the log have it, and how it goes on: from which attempt each node is tried."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import GrownGraph
+from penstock_plan.left_out import left_out
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.successes import packed, steps
 
-from .run import Run
+from .run import CONTINUE, ENDED_BADLY, Run
 from .shard import Shard
-from .transitions import CANCELLED, SUCCEEDED
+from .transitions import CANCELLED, FAILED, NOT_TAKEN, SKIPPED, SUCCEEDED
 
 # Nodes that may have been given to a worker, although the log does not say so: whatever comes of that is stale.
 MAYBE_GRANTED: Final = frozenset({ev.SKIP_REASON_RUN_CANCELLED, ev.SKIP_REASON_FAIL_FAST})
@@ -55,17 +57,42 @@ class Past:
         run = self._run
         if run is None:
             return None
-        tried = sorted(node for node in self._next if run.status[node] != SUCCEEDED)
+        stays = _left_out(run)
+        tried = sorted(node for node in self._next if run.status[node] != SUCCEEDED and node not in stays)
         return ev.RunReopened(
             caller=caller,
             plan=run.graph.hash,
             plan_name=run.plan_name,
             submitted_by=ev.Caller.FromString(run.caller),
             options=ev.RunOptions.FromString(run.options),
-            nodes=run.graph.size,
+            nodes=run.graph.plan.size if isinstance(run.graph, GrownGraph) else run.graph.size,
             first_seq=run.first_seq,
             submitted_at_us=submitted_at_us,
-            succeeded=packed((node, run.outputs[node]) for node in range(run.graph.size) if run.outputs[node]),
+            succeeded=_known(run, stays),
             tried_steps=steps(tried),
             next_attempts=[self._next[node] for node in tried],
         )
+
+
+def _known(run: Run, stays: Container[int]) -> ev.Successes:
+    """Return what stays of a run that goes on: all else waits again."""
+    status = run.status
+    known = packed((node, run.outputs[node]) for node, each in enumerate(status) if each == SUCCEEDED)
+    if isinstance(run.graph, GrownGraph):
+        known.growths.extend(ev.Growth(node=each.node, items=each.items) for each in run.graph.growths)
+        known.not_taken_steps.extend(steps(node for node, each in enumerate(status) if each == NOT_TAKEN))
+        known.failed_steps.extend(steps(node for node, each in enumerate(status) if each == FAILED and node in stays))
+        known.skipped_steps.extend(
+            steps(node for node, each in enumerate(status) if each in (SKIPPED, CANCELLED) and node in stays)
+        )
+    return known
+
+
+def _left_out(run: Run) -> set[int]:
+    status, on_failure = run.status, run.graph.on_failure
+    return left_out(
+        run.graph,
+        range(len(status)),
+        lambda node: status[node] == SUCCEEDED,
+        lambda node: status[node] in ENDED_BADLY and (status[node] != FAILED or on_failure[node] == CONTINUE),
+    )

@@ -10,6 +10,7 @@ from penstock_plan.graph import MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, Plan
 from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
+from penstock_proto.successes import numbers, unpacked
 
 from ..errors import CorruptLog
 from .transitions import (
@@ -192,13 +193,13 @@ class Run:
         )
 
     def survives(self, node: int, parent: int) -> bool:
-        """Whether a node goes on if this parent fails or is skipped: it leaves out what failed of a map's items."""
+        """Whether a node goes on if this parent's failure is forgiven: it leaves out what failed of a map's items."""
         graph = self.graph
         return graph.has_control and graph.tolerates[node] == TOLERATES_FAILED and graph.kinds[parent] != MAP
 
     def grow(self, node: int, items: int) -> range:
         """Add the nodes of a map's items."""
-        if not isinstance(self.graph, GrownGraph) or self.graph.kinds[node] != MAP:
+        if not isinstance(self.graph, GrownGraph) or self.graph.kinds[node] != MAP or self.status[node] == TEMPLATE:
             raise CorruptLog("only a map adds nodes", self.run_id, node)
         nodes = self.graph.grow(node, items)
         self.status.extend(bytes((WAITING,)) * len(nodes))
@@ -244,14 +245,26 @@ class Run:
             case Used.NOTHING:
                 pass
 
-    def reuse(self, nodes: Iterable[tuple[int, int]]) -> None:
-        """Begin with nodes that have succeeded: each with the position of its outputs."""
-        for node, seq in nodes:
-            if not 0 <= node < len(self.status) or self.status[node] != WAITING:
-                raise CorruptLog("what is reused is not one of its nodes", self.run_id, node)
-            self.status[node] = SUCCEEDED
+    def reuse(self, known: ev.Successes) -> None:
+        """Begin with what was decided and has ended before: with the nodes of maps, and where outputs are."""
+        for growth in known.growths:
+            self.grow(growth.node, growth.items)
+        for node, seq in unpacked(known):
+            self._begin_as(node, SUCCEEDED)
             self.outputs[node] = seq
-            self.open -= 1
+        for steps, status in (
+            (known.not_taken_steps, NOT_TAKEN),
+            (known.failed_steps, FAILED),
+            (known.skipped_steps, SKIPPED),
+        ):
+            for node in numbers(steps):
+                self._begin_as(node, status)
+
+    def _begin_as(self, node: int, status: int) -> None:
+        if not 0 <= node < len(self.status) or self.status[node] != WAITING:
+            raise CorruptLog("what is reused is not one of its nodes", self.run_id, node)
+        self.status[node] = status
+        self.open -= 1
 
     def skip(self, nodes: Iterable[int], status: int) -> None:
         """WAITING -> SKIPPED or CANCELLED."""

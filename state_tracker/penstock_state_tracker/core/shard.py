@@ -13,7 +13,6 @@ from penstock_plan.growth import GrownGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_proto.successes import unpacked
 
 from ..errors import CorruptLog
 from . import control, outcomes, reopening, retries, signals, snapshots, waits
@@ -217,7 +216,7 @@ class Shard:
         run = self.runs[run_id] = Run(run_id, self.plans[event.plan], self.seq)
         run.describe_submission(event.options, event.caller)
         if event.HasField("reused"):
-            run.reuse(unpacked(event.reused))
+            run.reuse(event.reused)
         self.waits.compact(self.runs)
         if event.options.deadline_s:
             run.deadline = now + event.options.deadline_s

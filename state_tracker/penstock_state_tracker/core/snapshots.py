@@ -33,7 +33,7 @@ def describe(run: Run, now: float) -> api.OpenRun:
     if run.deadline < float("inf"):
         described.deadline_in_s = run.deadline - now
     if isinstance(run.graph, GrownGraph):
-        described.growth.extend(api.Growth(node=each.node, items=each.items) for each in run.graph.growths)
+        described.growth.extend(ev.Growth(node=each.node, items=each.items) for each in run.graph.growths)
     histories, begun = run.histories, run.waits.begun
     for node, status in enumerate(run.status):
         if status not in FIRST or node in histories or node in begun:

@@ -150,12 +150,28 @@ class RunSubmitted(_message.Message):
     def __init__(self, plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., inputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., parent_run_id: _Optional[bytes] = ..., forked_from: _Optional[bytes] = ..., reused: _Optional[_Union[Successes, _Mapping]] = ...) -> None: ...
 
 class Successes(_message.Message):
-    __slots__ = ("node_steps", "seq_steps")
+    __slots__ = ("node_steps", "seq_steps", "growths", "not_taken_steps", "failed_steps", "skipped_steps")
     NODE_STEPS_FIELD_NUMBER: _ClassVar[int]
     SEQ_STEPS_FIELD_NUMBER: _ClassVar[int]
+    GROWTHS_FIELD_NUMBER: _ClassVar[int]
+    NOT_TAKEN_STEPS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_STEPS_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_STEPS_FIELD_NUMBER: _ClassVar[int]
     node_steps: _containers.RepeatedScalarFieldContainer[int]
     seq_steps: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, node_steps: _Optional[_Iterable[int]] = ..., seq_steps: _Optional[_Iterable[int]] = ...) -> None: ...
+    growths: _containers.RepeatedCompositeFieldContainer[Growth]
+    not_taken_steps: _containers.RepeatedScalarFieldContainer[int]
+    failed_steps: _containers.RepeatedScalarFieldContainer[int]
+    skipped_steps: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, node_steps: _Optional[_Iterable[int]] = ..., seq_steps: _Optional[_Iterable[int]] = ..., growths: _Optional[_Iterable[_Union[Growth, _Mapping]]] = ..., not_taken_steps: _Optional[_Iterable[int]] = ..., failed_steps: _Optional[_Iterable[int]] = ..., skipped_steps: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Growth(_message.Message):
+    __slots__ = ("node", "items")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    node: int
+    items: int
+    def __init__(self, node: _Optional[int] = ..., items: _Optional[int] = ...) -> None: ...
 
 class RunOptions(_message.Message):
     __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify", "deadline_s")

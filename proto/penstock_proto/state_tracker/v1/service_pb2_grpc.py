@@ -261,7 +261,7 @@ class StateTrackerServiceServicer:
 
     def Retry(self, request, context):
         """Continues a run that failed or was cancelled: its nodes that have not succeeded wait again. Answered once that is in the
-        log; harmless on an open run. FAILED_PRECONDITION: the run has succeeded, or its plan has maps or branches.
+        log; harmless on an open run. FAILED_PRECONDITION: the run has succeeded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
