@@ -44,8 +44,14 @@ class Graph:
     @staticmethod
     def plans_needed(events: Iterable[ev.Event]) -> set[bytes]:
         """Return the plans that must be in `plans` before these events are taken."""
-        submitted = {event.run_submitted.plan for event in events if event.HasField("run_submitted")}
-        return submitted | {event.run_reopened.plan for event in events if event.HasField("run_reopened")}
+        needed: set[bytes] = set()
+        for event in events:
+            kind = event.WhichOneof("kind")
+            if kind == "run_submitted":
+                needed.add(event.run_submitted.plan)
+            elif kind == "run_reopened":
+                needed.add(event.run_reopened.plan)
+        return needed
 
     def advance(self, batch: Events, now: float, out: Instructions | None = None) -> Instructions:
         """Take the next range of the log; add what follows from it to a message's instructions, in order.

@@ -156,13 +156,14 @@ class Agent:
 
     def _on_not_taken_in(self, grant: Grant, report: Report) -> None:
         """It ends before it came to a process."""
-        failure_log.log_ended([report])
+        failure_log.log_failed([report])
         self._core.end_unheld(grant, report, self._loop.time())
         self._act()
 
     def _on_reports(self, ended: list[Report]) -> None:
-        measures.count_ended(ended)
-        failure_log.log_ended(ended)
+        failed = [report for report in ended if report.HasField("failed")]
+        measures.count_ended(len(ended) - len(failed), len(failed))
+        failure_log.log_failed(failed)
         self._scratch.note_ended(ended)
         for report in ended:
             self._intake.forget(report.grant)

@@ -26,6 +26,7 @@ from penstock_observability.trace_ids import traceparent
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
 from penstock_proto.plan.v1.plan_pb2 import Plan
+from penstock_proto.state_tracker.v1.reports_pb2 import Failed, Report
 
 from . import forks, stops
 from .channel import MESSAGE_BYTES_MAX, Link
@@ -101,7 +102,7 @@ class Child:
             except Exception as error:  # a folder that cannot be emptied, an operator's object in our way
                 answer.unfit.append(f"it could not be restored: {error}")
             self._page.end()
-            self._link.send(answer.SerializeToString())
+            self._link.send(self._message(answer))
             if self.is_stopping or answer.unfit:
                 return
 
@@ -119,40 +120,48 @@ class Child:
             self._here.take_secrets(call, message)
             tracing.enter(traceparent(grant.run_id, grant.node, grant.item, grant.attempt))
             self._page.go_on(FETCHING)
-            given = Given((each.node, each.values.values) for each in inputs_of(grant))
-            given.path = grant.path
-            call(given, report.succeeded.outputs, self._invoke)
+            given = Given()
+            for each in inputs_of(grant):
+                given[each.node] = each.values.values
+            if grant.path:
+                given.path = grant.path
+            end = report.succeeded
+            call(given, end.outputs, self._invoke)
         except ActionError as error:
-            self._fail(answer, error)
+            end = self._fail(report, error)
         except BaseException as error:  # a signal between two lines of ours
-            self._fail(answer, raised(error))
-        else:
-            if report.ByteSize() > MESSAGE_BYTES_MAX:
-                self._fail(answer, NotLoadable("TooLarge", "the outputs are too large for a report"))
-        duration_us = (time.perf_counter_ns() - begun_ns) // 1000
-        if report.HasField("failed"):
-            report.failed.duration_us = duration_us
-        else:
-            report.succeeded.duration_us = duration_us
+            end = self._fail(report, raised(error))
+        end.duration_us = (time.perf_counter_ns() - begun_ns) // 1000
+
+    def _message(self, answer: FromChild) -> bytes:
+        """What the worker is sent: an end with outputs that are too large for a message is a failure."""
+        message = answer.SerializeToString()
+        if len(message) <= MESSAGE_BYTES_MAX:
+            return message
+        duration_us = answer.report.succeeded.duration_us
+        failed = self._fail(answer.report, NotLoadable("TooLarge", "the outputs are too large for a report"))
+        failed.duration_us = duration_us
+        return answer.SerializeToString()
 
     def _invoke(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         context.enter(self._here)
         self._page.call()
         try:
-            result = self._handover.call(function, *arguments, **named)
+            result = self._handover.call(function, arguments, named)
         finally:
             context.enter(None)
         self._page.go_on(STORING)
         return result
 
-    def _fail(self, answer: FromChild, error: ActionError) -> None:
-        failed = answer.report.failed
+    def _fail(self, report: Report, error: ActionError) -> Failed:
+        failed = report.failed
         failed.cause, failed.final, failed.returned = error.cause, error.final, error.returned
         failure = error.failure()
         if (redact := self._here.redact) is not None:
             failure.type, failure.message = redact(failure.type), redact(failure.message)
             failure.traceback = redact(failure.traceback)
         failed.failure.CopyFrom(failure)
+        return failed
 
     def _call(self, grant: Grant) -> Call | Control:
         node = node_of_plan(grant)
@@ -189,7 +198,8 @@ class Child:
             size = self._restore_output()
         if size != self._output_bytes:
             self._output_bytes = answer.output_end_bytes = size
-        answer.unfit.extend(self._handover.restore())
+        if unfit := self._handover.restore():
+            answer.unfit.extend(unfit)
         if self._here.redact is not None:
             answer.unfit.append("it had secrets, which no other operator may find in its memory")
         if _identity(".") != self._work_identity:  # one system call where nothing was done

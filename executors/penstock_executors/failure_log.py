@@ -18,9 +18,8 @@ CAUSES: Final = names_of(Cause)
 log = logging.getLogger(__name__)
 
 
-def log_ended(reports: Sequence[Report]) -> None:
-    """Tell of those that failed."""
-    failed = [report for report in reports if report.HasField("failed")]
+def log_failed(failed: Sequence[Report]) -> None:
+    """Tell of attempts that failed."""
     for report in failed[:LINES_MAX]:
         failure = report.failed.failure
         log.warning(

@@ -35,7 +35,8 @@ class SecretSource:
 
         A process that executes an operator with secrets is alone with it: nothing is sent to it before or after.
         """
-        names = self._of(grant.plan).get(node_of_plan(grant))
+        of_plan = self._of(grant.plan)
+        names = of_plan.get(node_of_plan(grant)) if of_plan else None
         if child.sent and (names or child.redact is not None):
             return None
         child.redact = None

@@ -8,7 +8,7 @@ import importlib.machinery
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -51,10 +51,10 @@ class Handover:
             self._libraries, self._patches = None, []
             self._remember_code()
 
-    def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def call(self, function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
         self._is_running, self._is_late = True, False
         try:
-            return self._process.call(function, *arguments, **named)
+            return self._process.call(function, arguments, named)
         finally:
             self._is_running = False
 

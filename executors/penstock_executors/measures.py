@@ -1,11 +1,10 @@
 """What is measured of a worker: counted once a burst of results, or looked up when it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from penstock_observability import metrics
 from penstock_observability.scraped import Stop
-from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
 from .core import Core
 
@@ -13,11 +12,11 @@ _succeeded: Final = metrics.WORKER_ENDED.labels("succeeded")
 _failed: Final = metrics.WORKER_ENDED.labels("failed")
 
 
-def count_ended(reports: Sequence[Report]) -> None:
+def count_ended(succeeded: int, failed: int) -> None:
     """Count what the executor reports."""
-    failed = sum(report.HasField("failed") for report in reports)
-    _succeeded.inc(len(reports) - failed)
-    _failed.inc(failed)
+    _succeeded.inc(succeeded)
+    if failed:
+        _failed.inc(failed)
 
 
 def register(core: Core, scratch_bytes: Callable[[], float]) -> Stop:

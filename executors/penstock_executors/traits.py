@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from penstock import tracing
@@ -181,12 +181,14 @@ class Snapshot:
         self._has_left_threads = False
         self._begun: tuple[dict[bytes, bytes], list[Any]] = {}, []
 
-    def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def call(self, function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """Call with context variables, and a context of decimals, of its own; see whether it leaves threads."""
         count = _threads._count()
         threads = threading.enumerate() if count else [threading.main_thread()]
+        context = contextvars.copy_context()
+        context.run(decimal.setcontext, self._decimals.copy())
         try:
-            return contextvars.copy_context().run(self._call, function, arguments, named)
+            return context.run(function, *arguments, **named)
         finally:
             self._has_left_threads = _threads._count() > 0 and _has_others(threads, count)
 
@@ -222,10 +224,6 @@ class Snapshot:
         for index, ((trait, _), begun) in enumerate(zip(self._traits, traits, strict=True)):
             if (value := trait.read()) != begun:
                 self._traits[index] = trait, copy.copy(value)
-
-    def _call(self, function: Callable[..., Any], arguments: Any, named: Any) -> Any:
-        decimal.setcontext(self._decimals.copy())
-        return function(*arguments, **named)
 
     def _restore_environment(self) -> None:
         now, before = _environment(), self._environment

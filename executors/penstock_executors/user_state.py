@@ -189,7 +189,8 @@ class UserState:
                 return True
             return not self._only_looks and restore_attributes(function, now, parts)
 
-        self._waiting += [defaults, named, *(function.__closure__ or ())]
+        self._waiting += [each for each in (defaults, named) if each is not None]
+        self._waiting += function.__closure__ or ()
         if not self._is_plain:
             self._restores.append(restore)
             self._waiting.append(function.__dict__)

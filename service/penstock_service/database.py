@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
 import asyncpg
+from asyncpg.protocol import protocol
 
 from .errors import DatabaseAway, DatabaseBusy
 
@@ -16,6 +17,13 @@ CONNECTIONS_MAX: Final = 8
 CONNECT_MAX_S: Final = 10
 CLOSE_MAX_S: Final = 5.0
 STATEMENT_MAX_S: Final = 30.0
+
+# What is sent as an array. Of each element of an array asyncpg asks whether it holds others, by abstract classes, which
+# takes several times as long as to write it: all columns of a commit are arrays.
+ARRAYS: Final = (list, tuple, set, frozenset, range)
+for _name in ("IterableABC", "SizedABC"):
+    if hasattr(protocol, _name):
+        setattr(protocol, _name, ARRAYS)
 
 # A row: by name, by position, or unpacked; None where there is none.
 Row = Any

@@ -48,7 +48,10 @@ class Recorded:
 
 def may_name_any(batch: Events) -> bool:
     """Whether a batch may carry artifacts. Its bytes, where they are at hand, say so sooner than its values."""
-    return not isinstance(batch, EventRange) or any(_ENCODED in payload for payload in batch.payloads)
+    if not isinstance(batch, EventRange):
+        return True
+    payloads = batch.payloads
+    return _ENCODED in payloads[0] if len(payloads) == 1 else any(_ENCODED in payload for payload in payloads)
 
 
 def of_values(run: OpenRun, seq: int, recorded_us: int, node: int, values: Values) -> Iterator[Recorded]:

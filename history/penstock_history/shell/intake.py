@@ -95,10 +95,7 @@ class Intake:
         loop = asyncio.get_running_loop()
         due_s, taken = loop.time() + WRITTEN_EVERY_S, 0
         while True:
-            for batch in await self._reader.take(due_s):
-                await self._take(batch)
-                taken += len(batch.events)
-                self.events_taken += len(batch.events)
+            taken += await self._take(await self._reader.take(due_s))
             if (now_s := loop.time()) >= due_s or taken >= EVENTS_PER_WRITE_MAX:
                 await self._write()
                 after_s = loop.time()
@@ -119,13 +116,19 @@ class Intake:
         else:
             await self._writer.verify()
 
-    async def _take(self, batch: Events) -> None:
-        ended, invalid = self._runs.take(batch)
-        for seq, error in invalid:
-            log.error("event %d of shard %d is invalid and is not in the history", seq, batch.shard, exc_info=error)
-        for run in ended:
-            await self._plans.have(run.plan)
-            self._runs.count(run, await self._figures(run))
+    async def _take(self, batches: Sequence[Events]) -> int:
+        """Take batches; return how many events they have."""
+        taken, take = 0, self._runs.take
+        for batch in batches:
+            ended, invalid = take(batch)
+            taken += len(batch.events)
+            for seq, error in invalid:
+                log.error("event %d of shard %d is invalid and is not in the history", seq, batch.shard, exc_info=error)
+            for run in ended:
+                await self._plans.have(run.plan)
+                self._runs.count(run, await self._figures(run))
+        self.events_taken += taken
+        return taken
 
     async def _figures(self, run: OpenRun) -> Sums:
         found = self._plans.get(run.plan)

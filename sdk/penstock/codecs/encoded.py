@@ -24,7 +24,7 @@ class Encoded(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """Size of all parts."""
-        return sum(len(part) for part in self.parts)
+        return len(self.parts[0]) if len(self.parts) == 1 else sum(map(len, self.parts))
 
 
 def type_name(kind: type) -> str:

@@ -27,12 +27,13 @@ def outputs_problem(outputs: value_pb2.Values) -> str | None:
     if (size := outputs.ByteSize()) > OUTPUTS_BYTES_MAX:
         return f"the outputs in a report have {size:,} bytes; the limit is {OUTPUTS_BYTES_MAX:,}"
     for number, value in enumerate(outputs.values, 1):
-        body = value.WhichOneof("body")
-        if body == "inline":
-            if (size := len(value.inline)) > INLINE_BYTES_MAX:
+        if size := len(value.inline):
+            if size > INLINE_BYTES_MAX:
                 return (
                     f"output {number} has {size:,} bytes inline; beyond {INLINE_BYTES_MAX:,}, upload it as an artifact"
                 )
+        elif (body := value.WhichOneof("body")) == "inline":
+            continue  # of no bytes
         elif body is None:
             return f"output {number} has no value: neither inline nor an artifact"
         elif len(value.artifact) != HASH_BYTES:

@@ -284,6 +284,8 @@ def _call_listeners(owned: Owned, part: logs.Part) -> None:
 def messages(part: logs.Part, recorded_at_us: int) -> list[EventRange]:
     """Return a part as messages of the stream, cut where one would be too large."""
     shard, epoch, seq, events, payloads = part.shard, part.epoch, part.after_seq + 1, part.events, part.payloads
+    if len(events) == 1:
+        return [EventRange(shard, epoch, seq, recorded_at_us, events, payloads)]
     return [
         EventRange(shard, epoch, seq + piece.start, recorded_at_us, events[piece], payloads[piece])
         for piece in pieces(map(len, payloads))
