@@ -25,7 +25,7 @@ _RUNS: Final = frozenset({"StateTrackerService/GetRun"})
 # call without a token is not listed. A gateway calls with the tokens of its users, and has no rights of its own.
 CALLS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "state-tracker": _NOTE,
+        "state-tracker": _NOTE | {"StateTrackerService/SubmitMany", "StateTrackerService/Retry"},
         "dependency-manager": _NOTE | _LOGS | _PLANS,
         "action-service": _NOTE
         | _LOGS

@@ -90,9 +90,9 @@ class PlanGraph:
         graph.size = len(nodes)
         graph.kinds = bytes(node.kind for node in nodes)
         graph.names = [node.name for node in nodes]
-        graph.waits = {index: Wait.of(node.wait) for index, node in enumerate(nodes) if node.kind == WAIT}
+        graph.waits = {index: Wait.of(node) for index, node in enumerate(nodes) if node.kind == WAIT}
         graph.sensors = {
-            index: Wait.of(node.wait) for index, node in enumerate(nodes) if node.kind != WAIT and node.HasField("wait")
+            index: Wait.of(node) for index, node in enumerate(nodes) if node.kind != WAIT and node.HasField("wait")
         }
         _read_edges(graph, nodes)
         _read_options(graph, plan.operators, nodes)

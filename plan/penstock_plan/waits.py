@@ -7,6 +7,7 @@ from typing import Final
 
 from penstock_proto.plan.v1 import plan_pb2
 
+from .children import Child
 from .json_schema import Schema
 
 WAIT: Final = int(plan_pb2.NODE_KIND_WAIT)
@@ -31,9 +32,11 @@ class Wait:
     otherwise: bytes | None  # the output at the timeout, serialised; None: it fails
     schema: Schema | None
     every_s: float = 0.0  # of a sensor
+    child: Child | None = None  # the run that it starts
 
     @classmethod
-    def of(cls, wait: plan_pb2.Wait) -> Wait:
+    def of(cls, node: plan_pb2.Node) -> Wait:
+        wait = node.wait
         kind = wait.WhichOneof("kind")
         approval = wait.approval
         return cls(
@@ -47,6 +50,7 @@ class Wait:
             otherwise=wait.otherwise.SerializeToString() if wait.HasField("otherwise") else None,
             schema=Schema.of(wait.signal.schema_json),
             every_s=wait.sensor.every_s,
+            child=Child.of(node) if kind == "child" else None,
         )
 
     def admits(self, user: str, subject: str, team: str) -> bool:

@@ -3,6 +3,8 @@
 docs/wire.md has the same for people, with examples.
 """
 
+import hashlib
+import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
@@ -44,6 +46,14 @@ def in_words(value: Any) -> Any:
 def shard_of(run_id: bytes, shards: int) -> int:
     """Return the shard of a run, the same for all its life: it follows from the id alone."""
     return int.from_bytes(run_id[-4:], "big") % shards
+
+
+def child_run_id(parent: bytes, node: int, number: int = 1) -> bytes:
+    """Return the id of a run that a node starts, the first, or a later one of a node that was tried again."""
+    made = bytearray(parent[:6] + hashlib.sha256(parent + struct.pack(">II", node, number)).digest()[:10])
+    made[6] = made[6] & 0x0F | 0x70
+    made[8] = made[8] & 0x3F | 0x80
+    return bytes(made)
 
 
 def name_of(enum: Any, number: int) -> str:

@@ -17,14 +17,20 @@ from penstock_stream.stream import Stream, Subscription
 from . import deployment as deployments
 from . import measures
 from .api import teams
+from .api.child_runs import ChildRuns
 from .api.diagnosis import Diagnosis
 from .api.forks import Forks
+from .api.instances import Instances
 from .api.lookup import Lookup
 from .api.reader import Reader
+from .api.removals import Removals
+from .api.reopenings import Reopenings
 from .api.reports import Consumer
+from .api.results import Results
 from .api.service import StateTrackerService
 from .api.submissions import Submissions
 from .api.topic_source import PublishedSource
+from .api.turns import Turns
 from .api.values import Values
 from .deployment import Deployment
 from .errors import StateTrackerError
@@ -139,6 +145,7 @@ class StateTracker:
         self.plans = Plans(self._databases, self._graphs_used)
         self.consumer: Consumer | None = None
         self.service: StateTrackerService | None = None
+        self.child_runs: ChildRuns | None = None
         self._team_of: Callable[[bytes], Awaitable[str | None]] | None = None
 
     @property
@@ -213,18 +220,30 @@ class StateTracker:
         self._unregister = measures.register(
             deployment.shards, self.owned, self._committers, self.consumer.dropped, lambda: self.is_ready
         )
+        turns = Turns()
+        submissions = Submissions(routing, self.plans, lookups, forks)
+        reopenings = Reopenings(routing, self.plans, lookups, turns)
+        results = Results(routing, values, lookups.__getitem__)
+        instances = Instances(submissions, reopenings)
+        self.child_runs = ChildRuns(routing, instances, values, results, lookups.__getitem__)
+        for committer in self._committers:
+            committer.has_child_runs = self.child_runs.wake
+        self.child_runs.start()
         self.service = StateTrackerService(
             deployment,
             routing,
             self._looking,
             self.plans,
-            Submissions(routing, self.plans, lookups, forks),
+            submissions,
             self.consumer,
             reader,
             values,
             lookups,
             forks,
             Diagnosis(self._owner, self._databases, self.owned, self._stream, self._owners, self.consumer),
+            Removals(routing, lookups, turns),
+            reopenings,
+            results,
             *self._others,
         )
         self._subscription = self._stream.subscribe(streams.REPORTS, self.consumer.take, self.owned.keys())
@@ -271,6 +290,9 @@ class StateTracker:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
+        if self.child_runs is not None:
+            await self.child_runs.stop()
+            self.child_runs = None
         self._unregister()
         rejoining, self._rejoining = self._rejoining, []
         for task in rejoining:

@@ -78,11 +78,18 @@ class Plans:
             read = await self._off_the_loop(_checked, data, name)
         except InvalidPlan as error:
             raise BadRequest(str(error)) from None
+        await self._check_children(read.graph)
         await self._store(read.graph, data, caller)
         # Only now: what is in memory counts as stored, and runs of it must outlive this process.
         self._keep(read)
         self._remember(name, data)
         return name
+
+    async def _check_children(self, graph: PlanGraph) -> None:
+        """Raise BadRequest if the plan of a child run is not stored."""
+        for plan in {wait.child.plan for wait in graph.waits.values() if wait.child is not None}:
+            if plan not in self._graphs and not await self._is_stored(plan):
+                raise BadRequest(f"the plan starts runs of plan {plan.hex()}, which is not stored: store it first")
 
     async def data(self, plan: bytes, *, sure: bool = True) -> bytes:
         """Return a plan's bytes as they came; raise PlanNotFound, or DatabaseAway where one that is away may have it.

@@ -57,3 +57,11 @@ def test_the_vectors_of_the_page_hold() -> None:
     assert len(vectors) >= 3
     for text, shards, shard in vectors:
         assert wire.shard_of(uuid.UUID(text).bytes, int(shards)) == int(shard)
+
+
+def test_the_ids_of_child_runs_are_those_of_the_page() -> None:
+    vectors = re.findall(r"^\| `([0-9a-f-]{36})` \| `([0-9a-f-]{36})` \| (\d+) \| (\d+) \|", PAGE, re.MULTILINE)
+    assert len(vectors) >= 2
+    for parent, child, node, number in vectors:
+        made = uuid.UUID(bytes=wire.child_run_id(uuid.UUID(parent).bytes, int(node), int(number)))
+        assert (str(made), made.version, made.variant) == (child, 7, uuid.RFC_4122)

@@ -58,6 +58,17 @@ class Run(Body):
     labels: dict[str, str]
 
 
+class ChildRun(Run):
+    """A run that a node of another run started."""
+
+    node: str
+
+
+class ChildRuns(Body):
+    run: str
+    children: list[ChildRun]
+
+
 class ListedRun(Run):
     """A run in a list, with figures as far as the history has them."""
 

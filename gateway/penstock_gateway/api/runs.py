@@ -109,6 +109,14 @@ async def get_run(here: Here, run: RunId) -> Response:
     return answer(shown.run(await here.client.summary(run)))
 
 
+@router.get("/runs/{run:part}/children", response_model=models.ChildRuns)
+async def list_children(here: Here, run: RunId) -> Response:
+    """List the child runs that the nodes of a run have started so far, in the order of the nodes."""
+    found = await here.client.children(run)
+    children = [{"node": child.node, **shown.run(await here.client.summary(child.run.id))} for child in found]
+    return answer({"run": run, "children": children})
+
+
 @router.post("/runs/{run:part}:cancel", response_model=models.Cancelled, openapi_extra=described(requests.Cancel))
 async def cancel(
     here: Here, caller: Caller, run: RunId, body: Annotated[requests.Cancel, Depends(json_body(requests.Cancel))]

@@ -98,6 +98,8 @@ class Nodes:
                     self._problems.add(f"{what} executes nothing, but has arguments")
             case plan_pb2.NODE_KIND_WAIT:
                 self._check_schema(what)
+                if node.wait.HasField("child"):
+                    self._check_task(what, node, used)
                 check_wait(self._problems, what, node, self._operators)
             case kind:
                 self._problems.add(f"{what} has the kind {_spell_kind(kind)}, which this version does not support")

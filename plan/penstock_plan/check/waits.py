@@ -7,9 +7,10 @@ from typing import Final
 from penstock_proto.plan.v1 import plan_pb2
 
 from .. import constraints
+from ..children import SIMPLE
 from ..waits import MODULE, WAIT_S_MAX
 from .problems import Problems
-from .tables import check_name, check_value
+from .tables import check_hash, check_name, check_value
 
 WHO_MAX: Final = 100
 QUESTION_CHARS_MAX: Final = 2_000
@@ -24,6 +25,9 @@ def check_wait(problems: Problems, what: str, node: plan_pb2.Node, operators: Se
     """Check what a node waits for, and the built-in operator that stands for its output."""
     wait = node.wait
     kind = wait.WhichOneof("kind")
+    if kind == "child":
+        _check_child(problems, what, node, operators)
+        return
     if kind not in OUTPUTS:
         problems.add(f"{what} waits for nothing, or for something that this version does not support")
         return
@@ -58,6 +62,21 @@ def check_sensor(problems: Problems, what: str, wait: plan_pb2.Wait) -> None:
         problems.add(f"{what} looks every {wait.sensor.every_s:g} seconds; expected {EVERY_S_MIN:g} to {WAIT_S_MAX:g}")
     if not (math.isfinite(wait.timeout_s) and 0 <= wait.timeout_s <= WAIT_S_MAX):
         problems.add(f"{what}: its timeout is {wait.timeout_s:g} seconds; expected 0 to {WAIT_S_MAX:g}")
+
+
+def _check_child(problems: Problems, what: str, node: plan_pb2.Node, operators: Sequence[plan_pb2.Operator]) -> None:
+    child = node.wait.child
+    check_hash(problems, f"{what}: the plan of its child run", child.plan)
+    declared = operators[node.operator] if 0 <= node.operator < len(operators) else None
+    if declared is None or declared.module != MODULE or len(declared.outputs) != len(child.outputs):
+        problems.add(f"{what} starts a run, so its operator must be a built-in one with {len(child.outputs)} outputs")
+    for value in (*(argument.value for argument in node.arguments), *child.outputs):
+        if value.WhichOneof("kind") not in SIMPLE:
+            problems.add(f"{what} starts a run with an argument or output that is not one value")
+    if node.wait.timeout_s or node.wait.HasField("otherwise"):
+        problems.add(f"{what} starts a run, which ends by its own deadline, not by a timeout")
+    if not 0 <= child.deadline_s <= WAIT_S_MAX:  # also refuses NaN
+        problems.add(f"{what}: its deadline is {child.deadline_s:g} seconds; expected 0 to {WAIT_S_MAX:g}")
 
 
 def _check_approval(problems: Problems, what: str, approval: plan_pb2.Approval) -> None:

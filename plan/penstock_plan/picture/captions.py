@@ -120,6 +120,8 @@ def _control(plan: plan_pb2.Plan, index: int) -> str:
             return "a list of the results"
         case plan_pb2.NODE_KIND_BRANCH:
             return "takes one side"
+        case plan_pb2.NODE_KIND_WAIT if node.wait.HasField("child"):
+            return "a run of its own"
         case _:
             pass
     parts = [f"side {side.side + 1} of {plan.nodes[side.branch].name}" for side in node.sides[-1:]]

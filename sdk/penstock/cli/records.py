@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from penstock_plan.show.expressions import expression
 from penstock_proto.state_tracker.v1 import service_pb2
 
+from ..client.children import ChildRun
 from ..client.node_progress import NodeProgress
 from ..client.outputs import Output
 from ..client.past import PastRun
@@ -39,7 +40,9 @@ def of_info(run: RunInfo | PastRun) -> dict[str, Any]:
     }
 
 
-def of_view(view: RunView, inputs: dict[str, Any], outputs: dict[str, Any] | None) -> dict[str, Any]:
+def of_view(
+    view: RunView, inputs: dict[str, Any], outputs: dict[str, Any] | None, children: Sequence[ChildRun] = ()
+) -> dict[str, Any]:
     """The run's id, state, inputs, outputs and timings; null where something is not there yet."""
     failed = view.nodes[view.first_failure] if view.first_failure >= 0 else None
     return {
@@ -54,6 +57,8 @@ def of_view(view: RunView, inputs: dict[str, Any], outputs: dict[str, Any] | Non
         "failure": _failure(failed) if failed else None,
         "paused": view.is_paused,
         "forked_from": str(uuid.UUID(bytes=view.forked_from)) if view.forked_from else None,
+        "parent": str(uuid.UUID(bytes=view.parent_run_id)) if view.parent_run_id else None,
+        "children": [of_child(child) for child in children],
         "cancelled": {"user": view.cancelled_by, "reason": view.cancel_reason} if view.state == "cancelled" else None,
         "timings": {
             "submitted_at_us": view.submitted_at_us,
@@ -62,6 +67,10 @@ def of_view(view: RunView, inputs: dict[str, Any], outputs: dict[str, Any] | Non
             "nodes": [_node(view, node) for node in view.nodes],
         },
     }
+
+
+def of_child(child: ChildRun) -> dict[str, Any]:
+    return {"node": child.node, **of_info(child.run)}
 
 
 def of_workflow(workflow: WorkflowInfo) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..client.children import ChildRun
 from ..client.runs import LogLine
 from ..client.view import NodeState, NodeView, RunView
 from . import output_texts, previews
@@ -37,6 +38,7 @@ def print_run(
     inputs: Mapping[str, Any],
     outputs: Mapping[str, Any] | None,
     printed: Sequence[LogLine],
+    children: Sequence[ChildRun] = (),
     *,
     every: bool = False,
 ) -> None:
@@ -46,8 +48,19 @@ def print_run(
     if inputs:
         out.print(Text(clean(_inputs(inputs)), style="dim"))
     out.print(summary(view) if len(view.nodes) > NODES_SHOWN_MAX and not every else nodes_table(view, len(view.nodes)))
+    if children:
+        out.print("", _children_table(children))
     for part in ending(view, outputs, printed, out.width):
         out.print(part)
+
+
+def _children_table(children: Sequence[ChildRun]) -> Table:
+    table = plain_table("child run of", "run", "workflow", "state")
+    for child in children[:NODES_SHOWN_MAX]:
+        table.add_row(clean(child.node), str(child.run.id), clean(child.run.workflow), state_text(child.run.state))
+    if len(children) > NODES_SHOWN_MAX:
+        table.add_row("", f"and {len(children) - NODES_SHOWN_MAX} more: penstock runs --parent", "", "")
+    return table
 
 
 def _inputs(inputs: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -13,7 +13,8 @@ from .options import Address, AsJson, Data, RunId, WithLogs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..client import AsyncClient, LogLine, RunView
+    from ..client import AsyncClient, LogLine, RunInfo, RunState, RunView
+    from ..client.past import PastRun
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ def runs(
     user: many_runs.User = "",
     label: many_runs.Labels = None,
     search: many_runs.Search = "",
+    parent: Annotated[str, typer.Option(metavar="RUN", help="Show the child runs of this run.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many runs.")] = 20,
     as_json: AsJson = False,
     address: Address = None,
@@ -62,7 +64,12 @@ def runs(
     wanted = many_runs.RunFilter.read(team=team, workflow=workflow, name=name, user=user, label=label, search=search)
 
     async def look(client: AsyncClient) -> int:
-        found = await wanted.find(client, states, limit)
+        found: Sequence[RunInfo | PastRun]
+        if parent:
+            children = [child.run for child in await client.children(await client.find(parent))]
+            found = [run for run in children if _is_wanted(run, team, workflow, states)][:limit]
+        else:
+            found = await wanted.find(client, states, limit)
         if as_json:
             terminal.json_out([records.of_info(run) for run in found])
         else:
@@ -70,6 +77,11 @@ def runs(
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data)
+
+
+def _is_wanted(run: RunInfo, team: str, workflow: str, states: Sequence[RunState]) -> bool:
+    """Whether a child run is listed; the history's filters do not apply to it."""
+    return team in ("", run.team) and workflow in ("", run.workflow) and (not states or run.state in states)
 
 
 def show(
@@ -108,11 +120,12 @@ def show(
         inputs, outputs = await client.inputs_json(run_id, json_bytes_max=size), None
         if view.state.ended:
             outputs = await client.outputs_json(run_id, previews=True, json_bytes_max=size)
+        children = await client.children(run_id)
         if as_json:
-            terminal.json_out(records.of_view(view, inputs, outputs))
+            terminal.json_out(records.of_view(view, inputs, outputs, children))
         else:
             printed = await last_lines(client, view, everything=with_logs)
-            run_texts.print_run(view, inputs, outputs, printed, every=every)
+            run_texts.print_run(view, inputs, outputs, printed, children, every=every)
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data)

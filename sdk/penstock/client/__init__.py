@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .async_client import AsyncClient
+    from .children import ChildRun
     from .client import Client
     from .errors import (
         AliasElsewhere,
@@ -65,6 +66,7 @@ __all__ = [
     "BadReference",
     "CertificateUnusable",
     "Change",
+    "ChildRun",
     "Client",
     "ClientError",
     "Collected",
@@ -162,6 +164,7 @@ _MODULES = {
         "RunState",
         "RunView",
     ),
+    "children": ("ChildRun",),
     "waiting": ("NothingToAnswer", "Waiting"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

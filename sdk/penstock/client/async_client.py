@@ -17,7 +17,7 @@ from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 from penstock_proto.wire import DEFAULT_POOL, INPUTS_NODE
 
 from ..declare import user_code
-from . import capacity, expressions, outputs, printed, removal, saving, submission, uploads, waiting
+from . import capacity, children, expressions, outputs, printed, removal, saving, submission, uploads, waiting
 from .access import AsyncAccess
 from .connection import PATIENCE_S, Connection
 from .discovery import choose_address
@@ -419,6 +419,10 @@ class AsyncClient:
         """Return what the run waits for that no worker does: times, signals and people."""
         return waiting.waits_of(await self.view(run))
 
+    async def children(self, run: AnyRun) -> list[children.ChildRun]:
+        """Return the child runs that a run has started so far, in the order of its nodes."""
+        return await children.children_of(self.get, await self.view(run))
+
     async def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
         """Send a value to the node of that name, which waits for it or will; see docs/sdk.md. Raises Refused."""
         await waiting.send_signal(self._connection, self._caller, id_of(run), name, value, comment)
@@ -430,8 +434,7 @@ class AsyncClient:
         return found
 
     async def _found_output(self, run: AnyRun, path: str) -> outputs.Found:
-        plan = await self._plan_of(run)
-        return await outputs.found(plan, self._log(run), self._artifacts, path)
+        return await outputs.found(await self._plan_of(run), self._log(run), self._artifacts, path)
 
     def _log(self, run: AnyRun) -> outputs.Log:
         return outputs.Log(self._connection, self.events(run, follow=False))
@@ -441,8 +444,7 @@ class AsyncClient:
     ) -> tuple[service_pb2.RunSummary, tuple[str, ...]]:
         """Return the run, and what can never execute of it; raise UnknownPool before anything is sent."""
         warnings = await self._capacity.warnings(prepared.plan_hash, prepared.plan, request.options.pool)
-        if prepared.input_artifacts:
-            await uploads.send_artifacts(self._connection, prepared.input_artifacts)
+        await uploads.send_artifacts(self._connection, prepared.input_artifacts)
         summary = await self._send(prepared, request)
         self._plans.keep(prepared.plan_hash, prepared.plan)
         return summary, warnings
@@ -471,16 +473,14 @@ class AsyncClient:
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise
-            await uploads.send_artifacts(self._connection, prepared.plan_artifacts)
-            await uploads.send_plan(self._connection, prepared.plan_data, self._caller)
+            await uploads.send_code(self._connection, prepared.plan_artifacts, prepared.plans, self._caller)
             summary = await self._submitting.submit(request)
         self._uploads.remember(request.plan)
         return summary
 
     async def _raise_unless_succeeded(self, run: AnyRun, ended: service_pb2.RunResult, plan: plan_pb2.Plan) -> None:
         if run_state(ended.state) is RunState.CANCELLED:
-            view = await self.view(run)
-            raise RunCancelled(str(id_of(run)), view.cancel_reason, view.cancelled_by)
+            raise RunCancelled(str(id_of(run)), (view := await self.view(run)).cancel_reason, view.cancelled_by)
         if run_state(ended.state) is not RunState.SUCCEEDED:
             raise failure_of(str(id_of(run)), ended, await self._plan_of(run) if may_grow(plan) else plan)
 

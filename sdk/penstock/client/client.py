@@ -17,6 +17,7 @@ from ..declare import user_code
 from . import saving, submission
 from .access import Access
 from .async_client import AsyncClient
+from .children import ChildRun
 from .connection import PATIENCE_S
 from .history import History
 from .node_progress import NodeProgress
@@ -212,6 +213,10 @@ class Client:
     def waits(self, run: AnyRun) -> list[Waiting]:
         """Return what the run waits for that no worker does: times, signals and people."""
         return self._call(self._client.waits(run))
+
+    def children(self, run: AnyRun) -> list[ChildRun]:
+        """Return the child runs that a run has started so far, in the order of its nodes."""
+        return self._call(self._client.children(run))
 
     def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
         """Send a value to the node of that name; see AsyncClient.signal."""

@@ -89,8 +89,7 @@ class AsyncRegistry:
             answer = await self._call("Publish", request)
         except NotRegistered:
             # The State Tracker lacks the plan, which is only sent if it does.
-            await uploads.send_artifacts(self._connection, planned.plan_artifacts)
-            await uploads.send_plan(self._connection, planned.plan_data, self._caller)
+            await uploads.send_code(self._connection, planned.plan_artifacts, planned.plans, self._caller)
             answer = await self._call("Publish", request)
         moved = move_of(answer.alias_moved) if answer.HasField("alias_moved") else None
         return Deployed(version_of(answer.version), answer.created, moved)

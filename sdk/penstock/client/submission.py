@@ -52,6 +52,13 @@ class Prepared:
     inputs: Mapping[str, value_pb2.Value]
     input_artifacts: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     returned: Returned | None = None
+    # Of the child runs that it starts, those first that others start.
+    child_plans: Sequence[bytes] = ()
+
+    @property
+    def plans(self) -> list[bytes]:
+        """All plans to be stored, in this order."""
+        return [*self.child_plans, self.plan_data]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,8 @@ def prepare_plan(
     if understood is None:
         declared = _declared(compiled) if isinstance(workflow, Compiled) else workflow_of(workflow)
         understood = _remember(compiled, declared)
-    return Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
+    prepared = Prepared(compiled.plan, compiled.hash, compiled.data, understood.artifacts, {}, {}, understood.returned)
+    return replace(prepared, child_plans=[child.data for child in compiled.children])
 
 
 def compile_once(workflow: Workflow[..., Any] | type[Any], static: Mapping[str, Any] | None = None) -> Compiled:

@@ -51,6 +51,15 @@ class _Chunks:
             yield artifact_pb2.PutRequest(chunk=self._data[start : start + CHUNK_BYTES])
 
 
+async def send_code(
+    connection: Connection, artifacts: Mapping[bytes, bytes], plans: Sequence[bytes], caller: events_pb2.Caller
+) -> None:
+    """Store plans after their bundle and the plans that they name: who has one, has all of it. Raises PlanRefused."""
+    await send_artifacts(connection, artifacts)
+    for data in plans:
+        await send_plan(connection, data, caller)
+
+
 async def send_plan(connection: Connection, data: bytes, caller: events_pb2.Caller) -> None:
     """Store the plan; raise PlanRefused with everything that the server finds wrong with it."""
     chunks = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)] or [b""]

@@ -133,6 +133,9 @@ class RunView:
         # By the name of their node.
         self.signals: dict[str, events_pb2.SignalReceived] = {}
         self.forked_from = b""
+        # The run that started it as a child, and its node.
+        self.parent_run_id = b""
+        self.parent_node = 0
         # Nothing new of it starts.
         self.is_paused = False
         self.outputs: list[tuple[int, int]] = []
@@ -245,6 +248,7 @@ class RunView:
     def _apply_submitted(self, event: events_pb2.RunSubmitted, at_us: int) -> None:
         self.state, self.submitted_at_us, self.plan_hash = RunState.RUNNING, at_us, event.plan
         self.caller, self.options, self.forked_from = event.caller, event.options, event.forked_from
+        self.parent_run_id, self.parent_node = event.parent_run_id, event.parent_node
         for growth in event.reused.growths:
             self._grow(growth.node, self._growing.added_by(growth.node, growth.items))
         for index, seq in unpacked(event.reused):

@@ -18,7 +18,7 @@ from .errors import Refused, not_found
 from .uploads import Outgoing, send_artifacts
 from .view import NodeState, RunView
 
-KINDS = {"sleep_s": "sleep", "until_us": "until", "signal": "signal", "approval": "approval"}
+KINDS = {"sleep_s": "sleep", "until_us": "until", "signal": "signal", "approval": "approval", "child": "child run"}
 # Of an id on the command line: they tell runs apart.
 ID_DIGITS = 12
 
@@ -32,7 +32,7 @@ class Waiting:
     """A node that waits.
 
     Attributes:
-        kind: "sleep", "until", "signal" or "approval".
+        kind: "sleep", "until", "signal", "approval" or "child run".
         since_us: When it began, in microseconds of Unix time by the database's clock.
         until_us: When it ends by itself; 0: never.
         question: Of an approval.
@@ -53,6 +53,8 @@ class Waiting:
         by = datetime.fromtimestamp(self.until_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if self.until_us else ""
         if self.kind in ("sleep", "until"):
             return f"waits until {by}"
+        if self.kind == "child run":
+            return f"waits for its child run: penstock runs --parent {str(run_id)[-ID_DIGITS:]}"
         run, name = str(run_id)[-ID_DIGITS:], shlex.quote(self.node)
         limit = f", until {by}" if by else ""
         if self.kind == "signal":

@@ -20,6 +20,7 @@ from ..declare.workflows import Workflow, workflow_of
 from ..errors import CompileError, CompileErrors, InvalidDeclaration, PenstockError
 from . import pydantic_futures, questions, schema
 from .arguments import Mismatch
+from .children import ChildPlan, Family
 from .control import Control
 from .future import Future, Origin
 from .literals import BadLiteral
@@ -46,6 +47,7 @@ class Compiled:
         artifacts: Bytes of literals too large for the plan, by their SHA-256.
         shape: Puts the outputs together to what the workflow returns.
         operators: By (module, qualname), as this process has them.
+        children: The plans of the child runs, those first that others start; they are stored before this one.
     """
 
     plan: plan_pb2.Plan
@@ -55,6 +57,7 @@ class Compiled:
     artifacts: dict[bytes, bytes]
     shape: Shape
     operators: dict[tuple[str, str], Operator[..., Any]]
+    children: tuple[ChildPlan, ...] = ()
 
 
 def compile(
@@ -85,7 +88,8 @@ def compile(
             f"compile expects a workflow, not {workflow!r:.80}: put @workflow above its def or class"
         )
     folder = Path(root).resolve() if root is not None else modules.root_of(declared.module, declared.place.file)
-    trace = Trace(folder, Control, local=local)
+    family = Family(_trace)
+    trace = Trace(folder, Control, family, local=local)
     try:
         shape = _trace(trace, declared, static or {})
     except CompileErrors as error:
@@ -98,10 +102,13 @@ def compile(
     if trace.errors:
         raise CompileErrors(declared.name, trace.errors)
     trace.plan.bundle = bundle.hash if bundle else bundle_hash or b""
+    children = family.finish(trace.plan.bundle)
+    artifacts = trace.literals.artifacts
+    for child in children:
+        artifacts.update(child.artifacts)
     data = trace.plan.SerializeToString(deterministic=True)
-    return Compiled(
-        trace.plan, data, hashlib.sha256(data).digest(), bundle, trace.literals.artifacts, shape, trace.operators
-    )
+    digest = hashlib.sha256(data).digest()
+    return Compiled(trace.plan, data, digest, bundle, artifacts, shape, trace.operators, children)
 
 
 def _bundle(root: Path, trace: Trace) -> Bundle:

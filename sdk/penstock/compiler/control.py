@@ -386,20 +386,23 @@ class Control:
             self._sides = outer
 
     def _operator(self, name: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> int:
-        """Add what a node of this kind calls, with the types that it has there."""
-        single = len(outputs) == 1
-        operator = plan_pb2.Operator(
-            module=CONTROL_MODULE,
-            qualname=name,
-            inputs=[plan_pb2.Port(name=each, type=kind, required=True) for each, kind in inputs.items()],
-            outputs=[plan_pb2.Port(name=each, type=kind, required=True) for each, kind in outputs.items()],
-            output_shape=plan_pb2.OUTPUT_SHAPE_SINGLE if single else plan_pb2.OUTPUT_SHAPE_FIELDS,
-            resources=plan_pb2.Resources(cpu_milli=CPU_MILLI),
-            on_failure=plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS,
-        )
-        operators = self._trace.plan.operators
-        operators.append(operator)
-        return len(operators) - 1
+        return control_operator(self._trace, name, inputs, outputs)
+
+
+def control_operator(trace: Trace, name: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> int:
+    """Add what a node that decides, or hands on, calls, with the types that it has there; return its index."""
+    single = len(outputs) == 1
+    operator = plan_pb2.Operator(
+        module=CONTROL_MODULE,
+        qualname=name,
+        inputs=[plan_pb2.Port(name=each, type=kind, required=True) for each, kind in inputs.items()],
+        outputs=[plan_pb2.Port(name=each, type=kind, required=True) for each, kind in outputs.items()],
+        output_shape=plan_pb2.OUTPUT_SHAPE_SINGLE if single else plan_pb2.OUTPUT_SHAPE_FIELDS,
+        resources=plan_pb2.Resources(cpu_milli=CPU_MILLI),
+        on_failure=plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS,
+    )
+    trace.plan.operators.append(operator)
+    return len(trace.plan.operators) - 1
 
 
 def _of_item(trace: Trace, future: Future) -> Future:

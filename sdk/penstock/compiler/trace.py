@@ -62,12 +62,29 @@ class Shape(Protocol):
         ...
 
 
+class Starting(Protocol):
+    """The child runs of a plan."""
+
+    def start(
+        self,
+        trace: Trace,
+        workflow: Workflow[..., Any],
+        given: tuple[Sequence[Any], Mapping[str, Any]],
+        options: plan_pb2.Child,
+        policy: plan_pb2.FailurePolicy,
+        frame: FrameType,
+    ) -> Any:
+        """Add the node that starts a run; return what the workflow returns, made of the node's outputs."""
+        ...
+
+
 class Trace:
     """Collects nodes and errors while the body of a workflow runs."""
 
-    def __init__(self, root: Path, shape: Callable[[Trace], Shape], *, local: bool) -> None:
+    def __init__(self, root: Path, shape: Callable[[Trace], Shape], family: Starting, *, local: bool) -> None:
         self.plan = plan_pb2.Plan(schema=SCHEMA_MIN)
         self.errors: list[CompileError] = []
+        self._family = family
         self.types = TypeTable(self.plan.types)
         self.literals = Literals()
         self.operators: dict[tuple[str, str], Operator[..., Any]] = {}
@@ -89,6 +106,24 @@ class Trace:
         self._sensors: dict[int, Lowered] = {}  # by the operator that they call
         self._waiting: dict[tuple[str, int | None], int] = {}  # built-in operators, by function and type of the output
         self._made: dict[int, tuple[object, modules.Place]] = {}
+
+    def of_child(self) -> Trace:
+        """Return a trace of a child run's plan, whose operators and errors are also those of this one."""
+        child = Trace(self.root, self._shape, self._family, local=self._local)
+        child.errors, child.operators = self.errors, self.operators
+        return child
+
+    def start(
+        self,
+        workflow: Workflow[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: plan_pb2.Child,
+        policy: plan_pb2.FailurePolicy,
+        frame: FrameType,
+    ) -> Any:
+        """Add a node that starts a run of the workflow; return what that returns, made of the node's outputs."""
+        return self._family.start(self, workflow, (args, kwargs), options, policy, frame)
 
     def note_instance(
         self,

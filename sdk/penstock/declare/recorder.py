@@ -55,6 +55,18 @@ class Recorder(Protocol):
         """Run the body of a workflow that is called by a workflow."""
         ...
 
+    def start(
+        self,
+        workflow: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: plan_pb2.Child,
+        policy: plan_pb2.FailurePolicy,
+        frame: FrameType,
+    ) -> Any:
+        """Add a node that starts a run of the workflow; return what that returns, made of the node's outputs."""
+        ...
+
     def map(self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType) -> Any:
         """Call an operator or workflow for each item of the lists that are given."""
         ...

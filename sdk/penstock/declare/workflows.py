@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
+from penstock_proto.plan.v1 import plan_pb2
+
 from ..errors import CompileErrors
 from . import classes, modules, signatures, user_code
+from .children import Startable, child_options
 from .control import map_plain
 from .declarable import declaration_of
-from .options import NAME_LENGTH_MAX, check_name
+from .options import NAME_LENGTH_MAX, OnFailure, check_name
 from .recorder import Recorder, current
 from .signatures import Signature
 
@@ -48,6 +51,40 @@ class Workflow(Generic[P, R]):
         if trace is None:
             return self.fn(*args, **kwargs)
         return cast("R", trace.inline(self, args, kwargs, modules.frame_at(1)))
+
+    def start(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Start the workflow as a run of its own, whose result this is: a child of the run that starts it.
+
+        It has its own id, events and end, and `penstock show` lists it under its parent. If it fails, so does the node
+        that started it; it is cancelled if its parent ends before it.
+        """
+        trace = current.get()
+        if trace is None:
+            return self.fn(*args, **kwargs)
+        policy = plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS
+        return cast("R", trace.start(self, args, kwargs, plan_pb2.Child(), policy, modules.frame_at(1)))
+
+    def options(
+        self,
+        *,
+        pool: str | None = None,
+        priority: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        deadline_s: float | None = None,
+        on_failure: OnFailure = "block",
+    ) -> Startable[P, R]:
+        """Return the workflow with options of the child runs that it is started as: `flow.options(...).start(...)`.
+
+        Args:
+            pool, priority: As of `submit`; by default those of the run that starts it.
+            labels: Added to those of the run that starts it.
+            deadline_s: Seconds in which it must end.
+            on_failure: What the failure of the child means for the nodes that come after it, as of an operator.
+
+        Raises:
+            InvalidDeclaration: One of them is invalid.
+        """
+        return Startable(self, self.fn, child_options(pool, priority, labels, deadline_s), on_failure)
 
     def map(self, *lists: Iterable[Any], **arguments: Any) -> list[R]:
         """Run the whole workflow for each item of a list that the run makes; arguments as those of an operator's map.

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 from penstock_plan.graph import BRANCH, MAP, PlanGraph
 from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INPUTS_NODE
 
 from ..call.given import Given
-from ..compiler.compilation import Compiled
 
 
 class Execution:
     """What is known of one run: `values` by node, and which nodes come next."""
 
-    def __init__(self, compiled: Compiled, inputs: Sequence[Value]) -> None:
-        self.graph: RunGraph = graph_of_run(PlanGraph.of(compiled.plan, compiled.hash))
+    def __init__(self, plan: plan_pb2.Plan, plan_hash: bytes, inputs: Sequence[Value]) -> None:
+        self.graph: RunGraph = graph_of_run(PlanGraph.of(plan, plan_hash))
         self.values = Given({INPUTS_NODE: inputs})
         self._ended: set[int] = set()
         self._ready = list(self.graph.roots)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from penstock_plan.children import Child
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value, Values
 
@@ -64,26 +65,51 @@ def run(
     operators = with_fakes(compiled, fakes or {})
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
         store = MemoryStore(Path(folder), compiled.artifacts)
-        run_id = uuid.uuid4()
         given = given_signals(compiled, signals or {}, store)
-        execution = Execution(compiled, _inputs(declared, compiled, inputs, store))
+        runs = _Runs(compiled, given, store, operators, Path(folder))
+        values = runs.values(compiled.plan, compiled.hash, _inputs(declared, compiled, inputs, store))
+        return _result(compiled, values, store, operators)
+
+
+class _Runs:
+    """A run and its child runs, one after the other."""
+
+    def __init__(
+        self, compiled: Compiled, given: Mapping[str, Value], store: MemoryStore, operators: Operators, folder: Path
+    ) -> None:
+        self._children = {child.hash: child.plan for child in compiled.children}
+        self._given, self._store, self._operators, self._folder = given, store, operators, folder
+
+    def values(self, plan: plan_pb2.Plan, plan_hash: bytes, inputs: Sequence[Value]) -> Given:
+        """Return the outputs of all nodes of a run."""
+        run_id = uuid.uuid4()
+        execution = Execution(plan, plan_hash, inputs)
         while (index := execution.next()) is not None:
             graph = execution.graph
             template, name = graph.template_of(index), graph.name_of(index)
-            node = compiled.plan.nodes[template]
+            node = plan.nodes[template]
             is_pass = node.kind == plan_pb2.NODE_KIND_PASS
-            scratch = Path(folder) / "scratch" / str(index)
-            named = () if is_pass else compiled.plan.operators[node.operator].secrets
-            operator = _operator(compiled.plan, node)
-            with context(run=run_id, node=name, operator=operator, scratch=scratch, declared=named):
-                if node.kind == plan_pb2.NODE_KIND_WAIT:
-                    outputs = ended(node, given)
+            scratch = self._folder / "scratch" / str(run_id) / str(index)
+            named = () if is_pass else plan.operators[node.operator].secrets
+            with context(run=run_id, node=name, operator=_operator(plan, node), scratch=scratch, declared=named):
+                if node.wait.HasField("child"):
+                    outputs = self._child(node, execution.values)
+                elif node.kind == plan_pb2.NODE_KIND_WAIT:
+                    outputs = ended(node, self._given)
                 elif is_pass:
                     outputs = []
                 else:
-                    outputs = _execute(compiled.plan, template, name, execution.given(index), store, operators)
+                    outputs = _execute(plan, template, name, execution.given(index), self._store, self._operators)
             execution.end(index, outputs)
-        return _result(compiled, execution.values, store, operators)
+        return execution.values
+
+    def _child(self, node: plan_pb2.Node, given: Given) -> list[Value]:
+        child, plan = Child.of(node), self._children[node.wait.child.plan]
+        arguments = {name: argument.value(given.get) for name, argument in child.arguments}
+        inputs = [arguments.get(each.name) or each.default for each in plan.inputs]
+        values = self.values(plan, child.plan, inputs)
+        outputs = [output.value(values.get) for output in child.outputs]
+        return [output for output in outputs if output is not None]
 
 
 class MemoryStore:

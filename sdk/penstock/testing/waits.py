@@ -18,7 +18,8 @@ def given_signals(compiled: Compiled, signals: Mapping[str, Any], store: Store) 
     """Return the values of signals, encoded; raise InvalidInputs for what the workflow does not wait for."""
     waits = {
         node.name: node.wait
-        for node in compiled.plan.nodes
+        for plan in (compiled.plan, *(child.plan for child in compiled.children))
+        for node in plan.nodes
         if node.HasField("wait") and node.wait.WhichOneof("kind") in ("signal", "approval")
     }
     problems = [

@@ -31,8 +31,11 @@ class Reopenings:
         self._lookups = lookups
         self._turns = turns
 
-    async def reopen(self, run_id: bytes, caller: ev.Caller) -> api.RetryResponse:
+    async def reopen(self, run_id: bytes, caller: ev.Caller, parent: bytes = b"") -> api.RetryResponse:
         """Continue a run whose shard is owned here, once that is in the log; an open one stays as it is.
+
+        Args:
+            parent: The run that waits for it again.
 
         Raises:
             RunNotFound, RunRemoved, RetryRefused; NotOwner, ShardAway and DatabaseAway as every command.
@@ -45,6 +48,7 @@ class Reopenings:
             if run_id not in owned.core.runs:
                 row = await self._ended(shard, run_id)
                 event = await self._event(shard, run_id, row, caller)
+                event.parent_run_id = parent
                 await self._plans.ensure([event.plan])
                 owned = self._routing.mine(shard)
                 with self._routing.guard_decision(owned):

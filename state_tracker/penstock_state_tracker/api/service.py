@@ -15,7 +15,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1.diagnosis_pb2 import DiagnoseRequest, DiagnoseResponse
 from penstock_proto.state_tracker.v1.service_pb2_grpc import StateTrackerServiceServicer
-from penstock_proto.wire import MESSAGE_BYTES_MAX, OWNER_TRAILER, RUN_ID_BYTES
+from penstock_proto.wire import MESSAGE_BYTES_MAX, RUN_ID_BYTES
 from penstock_service.answers import Answer
 from penstock_service.database import Database
 
@@ -29,20 +29,19 @@ from . import runs, teams
 from .diagnosis import Diagnosis
 from .forks import Forks
 from .inquiry import Inquiry
+from .instances import outcome
 from .lookup import Lookup
 from .reader import Reader
 from .removals import Removals
 from .reopenings import Reopenings
 from .reports import Consumer
 from .results import Results
-from .submissions import Submissions, check_caller
-from .turns import Turns
+from .submissions import Submissions, check_caller, check_service
 from .values import POSITIONS_MAX, VALUES_AT_ONCE, Values, carried
 
 # Below what a gRPC message may have.
 VALUES_BYTES_MAX: Final = 3 * 2**20
 REASON_CHARS_MAX: Final = 2_000
-STATUS_CODES: Final = {code.name: code.value[0] for code in grpc.StatusCode}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -61,6 +60,9 @@ class StateTrackerService(StateTrackerServiceServicer):
         lookups: dict[int, Lookup],
         forks: Forks,
         diagnosis: Diagnosis,
+        removals: Removals,
+        reopenings: Reopenings,
+        results: Results,
         artifact_folder: str,
         artifact_address: str,
         action_services: Sequence[str],
@@ -89,10 +91,9 @@ class StateTrackerService(StateTrackerServiceServicer):
         self._lookups = lookups
         self._forks = forks
         self._diagnosis = diagnosis
-        turns = Turns()
-        self._removals = Removals(routing, lookups, turns)
-        self._reopenings = Reopenings(routing, plans, lookups, turns)
-        self._results = Results(routing, values, lookups.__getitem__)
+        self._removals = removals
+        self._reopenings = reopenings
+        self._results = results
 
     async def Info(self, request: api.InfoRequest, context: Context) -> api.InfoResponse:
         return self._info
@@ -127,7 +128,7 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def SubmitMany(self, request: api.SubmitManyRequest, context: Context) -> api.SubmitManyResponse:
         outcomes = await self._submissions.submit_many(request.requests)
-        return api.SubmitManyResponse(outcomes=map(_outcome, outcomes))
+        return api.SubmitManyResponse(outcomes=map(outcome, outcomes))
 
     async def Results(
         self, request_iterator: AsyncIterator[api.ResultsRequest], context: Context
@@ -191,7 +192,9 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def Retry(self, request: api.RetryRequest, context: Context) -> api.RetryResponse:
         check_caller(request.caller)
-        return await self._reopenings.reopen(request.run_id, request.caller)
+        if request.parent_run_id:
+            check_service("parent_run_id")
+        return await self._reopenings.reopen(request.run_id, request.caller, request.parent_run_id)
 
     async def Pause(self, request: api.PauseRequest, context: Context) -> api.PauseResponse:
         run_id, caller, reason = request.run_id, request.caller, request.reason[:REASON_CHARS_MAX]
@@ -324,10 +327,3 @@ async def _ask(inquiry: Inquiry, requests: AsyncIterator[api.ResultsRequest]) ->
             await inquiry.ask(request.run_ids)
     finally:
         inquiry.complete()
-
-
-def _outcome(outcome: api.RunSummary | Answer) -> api.SubmitOutcome:
-    if isinstance(outcome, api.RunSummary):
-        return api.SubmitOutcome(run=outcome)
-    owner = dict(outcome.trailers).get(OWNER_TRAILER, "")
-    return api.SubmitOutcome(code=STATUS_CODES[outcome.status], detail=outcome.detail, owner=owner)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock_access import calling
+from penstock_access.principal import Kind
 from penstock_access.rules import RULES
+from penstock_plan.children import CHILD_DEPTH_MAX
 from penstock_plan.waits import WAIT_S_MAX
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
-from penstock_proto.wire import HASH_BYTES
+from penstock_proto.wire import HASH_BYTES, RUN_ID_BYTES
 from penstock_service.answers import Answer
 from penstock_service.database import Row
 from penstock_service.errors import DatabaseAway
@@ -245,6 +247,9 @@ class Submissions:
         if request.HasField("fork"):
             event.forked_from = request.fork.run_id
             event.reused.CopyFrom(request.fork.reused)
+        if request.HasField("parent"):
+            parent = request.parent
+            event.parent_run_id, event.parent_node, event.depth = parent.run_id, parent.node, parent.depth
         if (size := event.ByteSize()) > EVENT_BYTES_MAX:
             raise BadRequest(f"the run's inputs and what it reuses take {size:,} bytes; at most 1 MiB is taken")
         return event
@@ -309,6 +314,8 @@ def _check_request(request: api.SubmitRequest) -> None:
     if len(request.plan) != HASH_BYTES:
         raise BadRequest(f"plan is the SHA-256 of a plan's bytes, {HASH_BYTES} bytes, not {len(request.plan)}")
     options = request.options
+    if request.HasField("parent"):
+        _check_parent(request.parent)
     check_caller(request.caller)
     check_name("options.team", options.team)
     check_name("options.pool", options.pool)
@@ -323,6 +330,19 @@ def _check_request(request: api.SubmitRequest) -> None:
         raise BadRequest(f"at most {CHANNELS_MAX} channels can get a message about a run, not {len(options.notify)}")
     for channel in options.notify:
         check_name("options.notify", channel)
+
+
+def _check_parent(parent: api.Parent) -> None:
+    check_service("parent")
+    if len(parent.run_id) != RUN_ID_BYTES or parent.node < 0 or not 1 <= parent.depth <= CHILD_DEPTH_MAX:
+        raise BadRequest(f"parent names a run, its node, and a depth from 1 to {CHILD_DEPTH_MAX}")
+
+
+def check_service(what: str) -> None:
+    """Raise BadRequest where somebody else than a service calls; without access control anybody may be one."""
+    principal = calling.caller()
+    if principal is not None and principal.kind is not Kind.SERVICE:
+        raise BadRequest(f"{what} is set by State Trackers alone, which start child runs")
 
 
 def check_caller(caller: ev.Caller) -> None:

@@ -12,6 +12,7 @@ def reopened(run_id: bytes, event: ev.RunReopened, graph: PlanGraph) -> Run:
     run = Run(run_id, graph, event.first_seq)
     run.describe_submission(event.options, event.submitted_by)
     run.submitted_at_us = event.submitted_at_us
+    run.parent = event.parent_run_id
     run.reuse(event.succeeded)
     for node, attempt in zip(numbers(event.tried_steps), event.next_attempts, strict=True):
         run.history(node).attempt = attempt

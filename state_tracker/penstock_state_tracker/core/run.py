@@ -92,6 +92,7 @@ class Run:
         "open",
         "options",
         "outputs",
+        "parent",
         "plan_name",
         "run_id",
         "running",
@@ -131,6 +132,7 @@ class Run:
         self.is_failing_fast = False  # its first failure asked for it
         self.waits = NO_WAITS if not graph.waits else RunWaits()
         self.is_paused = False  # nothing new of it starts
+        self.parent = b""  # the run that waits for its end
         self.touched = 0.0  # monotonic second of its last command or event here; not a part of its state
 
     def describe_submission(self, options: ev.RunOptions, caller: ev.Caller) -> None:

@@ -48,7 +48,7 @@ STATUS_OF: Final[dict[int, int]] = {
 class Shard:
     """The state of one shard as its log tells it, up to `seq`."""
 
-    __slots__ = ("epoch", "plans", "runs", "seq", "shard", "waits")
+    __slots__ = ("epoch", "parents", "plans", "runs", "seq", "shard", "waits")
 
     def __init__(self, shard: int, plans: Mapping[bytes, PlanGraph]) -> None:
         self.shard = shard
@@ -56,6 +56,7 @@ class Shard:
         self.epoch = 0
         self.seq = 0
         self.runs: dict[bytes, Run] = {}
+        self.parents: dict[bytes, bytes] = {}  # of the open child runs, the runs that wait for them
         self.waits = Waits()
 
     # Commands
@@ -151,6 +152,16 @@ class Shard:
                 break
         return events
 
+    def end_child(self, report: reports_pb2.Report, now: float) -> list[ev.Event]:
+        """Record how the child run of a node has ended; nothing, if the log knows better."""
+        run, node = self.runs.get(report.run_id), report.node
+        if run is None or node not in run.waits.begun or report.attempt != run.attempt(node):
+            return []
+        run.touched = now
+        if report.HasField("failed"):
+            return self._record_failed(run, node, report, report.failed, now)
+        return self._record_succeeded(run, node, report, now)
+
     def reopen(self, run_id: bytes, event: ev.RunReopened, now: float) -> list[ev.Event]:
         """Let a run go on that has failed or was cancelled, as the caller knows from the log."""
         run = self._reopen(run_id, event)
@@ -205,9 +216,11 @@ class Shard:
         """Replace the state by a snapshot's."""
         self.runs = {run.run_id: snapshots.restored(run, self.plans[run.plan], now) for run in runs}
         self.seq, self.epoch = seq, epoch
+        self.parents = {}
         self.waits = Waits()
         for run in self.runs.values():
             self.waits.note_open(run)
+            self._note_parent(run)
 
     # Decisions and the transitions they share with the replay
 
@@ -221,12 +234,19 @@ class Shard:
         if event.options.deadline_s:
             run.deadline = now + event.options.deadline_s
         self.waits.note_open(run)
+        run.parent = event.parent_run_id
+        self._note_parent(run)
         return run
+
+    def _note_parent(self, run: Run) -> None:
+        if run.parent:
+            self.parents[run.run_id] = run.parent
 
     def _reopen(self, run_id: bytes, event: ev.RunReopened) -> Run:
         self.seq += 1
         run = self.runs[run_id] = reopening.reopened(run_id, event, self.plans[event.plan])
         self.waits.note_open(run)
+        self._note_parent(run)
         return run
 
     def _change_paused(self, run_id: bytes, event: ev.Event, now: float, *, is_paused: bool) -> list[ev.Event]:
@@ -362,8 +382,13 @@ class Shard:
 
     def _end(self, run: Run) -> ev.Event:
         self.seq += 1
-        del self.runs[run.run_id]
+        self._forget(run)
         return outcomes.ended(run)
+
+    def _forget(self, run: Run) -> None:
+        del self.runs[run.run_id]
+        if run.parent:
+            del self.parents[run.run_id]
 
     def _apply(self, run: Run, event: ev.Event, now: float) -> None:
         run.touched = now
@@ -397,7 +422,7 @@ class Shard:
             case "run_ended":
                 if not event.run_ended.removed:  # what led to this end is not in the log any more
                     _check_end(run, event.run_ended.state)
-                del self.runs[run.run_id]
+                self._forget(run)
             case _:
                 pass  # an event of a later version: it has a place in the log and no meaning here
 

@@ -29,6 +29,7 @@ def describe(run: Run, now: float) -> api.OpenRun:
         failed_node=run.failed_node,
         failure_seq=run.failure_seq,
         paused=run.is_paused,
+        parent_run_id=run.parent,
     )
     if run.deadline < float("inf"):
         described.deadline_in_s = run.deadline - now
@@ -67,6 +68,7 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.touched = now
     run.describe_submission(described.options, described.caller)
     run.is_paused = described.paused
+    run.parent = described.parent_run_id
     run.is_cancelling = described.cancelling
     run.is_failing_fast = described.failing_fast
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq

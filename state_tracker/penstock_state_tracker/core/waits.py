@@ -32,13 +32,15 @@ Key = tuple[float, bytes, int]  # monotonic second, run, node
 class Waits:
     """The waits of one shard's open runs, and their deadlines."""
 
-    __slots__ = ("_compact_at", "_heap", "fresh")
+    __slots__ = ("_compact_at", "_heap", "child_runs", "fresh")
 
     def __init__(self) -> None:
         self._heap: list[Key] = []
         self._compact_at = HEAP_MIN
         # Nodes that were unlocked and may begin, or whose signal is there.
         self.fresh: dict[tuple[bytes, int], None] = {}
+        # Nodes whose child runs are to be started, or to be asked for their end: for the shell, which takes them out.
+        self.child_runs: dict[tuple[bytes, int], None] = {}
 
     @property
     def due(self) -> float:
@@ -75,6 +77,8 @@ class Waits:
         begun = run.waits.begun.get(node)
         if begun is None or _signal(run, node) is not None:
             self.fresh[run.run_id, node] = None
+        elif run.graph.waits[node].child is not None:
+            self.child_runs[run.run_id, node] = None
         elif begun.due < NEVER:
             heappush(self._heap, (begun.due, run.run_id, node))
 

@@ -57,6 +57,8 @@ class Committer:
         self._wake = asyncio.Event()
         # Something was decided that lets waits begin or end.
         self.has_waits = asyncio.Event()
+        # Something was decided by which child runs are to be started; replaced by the event of whoever starts them.
+        self.has_child_runs = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
@@ -106,6 +108,8 @@ class Committer:
         self.pending_events += len(events)
         if owned.core.waits.fresh:
             self.has_waits.set()
+        if owned.core.waits.child_runs:
+            self.has_child_runs.set()
 
     def drop(self, owned: Owned) -> None:
         """Forget a shard: what of it is not committed will be asked for, or reported, again."""

@@ -174,6 +174,36 @@ export type Channels = {
   channels: (Channel)[];
 };
 
+/** A run that a node of another run started. */
+export type ChildRun = {
+  run: string;
+  /** Qualified name of the workflow in its code. */
+  workflow: string;
+  /** NAME@VERSION of the deployed workflow; null: launched by its plan. */
+  launched_as: string | null;
+  plan: string;
+  state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+  team: string;
+  pool: string;
+  priority: number;
+  fail_fast: boolean;
+  user: string;
+  client: string;
+  /** RFC 3339, with microseconds. */
+  submitted_at: string;
+  ended_at: string | null;
+  nodes: number;
+  /** While the run is open. */
+  counts: Counts | null;
+  labels: Record<string, string>;
+  node: string;
+};
+
+export type ChildRuns = {
+  run: string;
+  children: (ChildRun)[];
+};
+
 export type Column = {
   name: string;
   type: string;

@@ -215,12 +215,13 @@ class Side(_message.Message):
     def __init__(self, branch: _Optional[int] = ..., side: _Optional[int] = ...) -> None: ...
 
 class Wait(_message.Message):
-    __slots__ = ("sleep_s", "until_us", "signal", "approval", "sensor", "timeout_s", "otherwise")
+    __slots__ = ("sleep_s", "until_us", "signal", "approval", "sensor", "child", "timeout_s", "otherwise")
     SLEEP_S_FIELD_NUMBER: _ClassVar[int]
     UNTIL_US_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     APPROVAL_FIELD_NUMBER: _ClassVar[int]
     SENSOR_FIELD_NUMBER: _ClassVar[int]
+    CHILD_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     OTHERWISE_FIELD_NUMBER: _ClassVar[int]
     sleep_s: float
@@ -228,9 +229,10 @@ class Wait(_message.Message):
     signal: Signal
     approval: Approval
     sensor: Sensor
+    child: Child
     timeout_s: float
     otherwise: _value_pb2.Value
-    def __init__(self, sleep_s: _Optional[float] = ..., until_us: _Optional[int] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., sensor: _Optional[_Union[Sensor, _Mapping]] = ..., timeout_s: _Optional[float] = ..., otherwise: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+    def __init__(self, sleep_s: _Optional[float] = ..., until_us: _Optional[int] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., sensor: _Optional[_Union[Sensor, _Mapping]] = ..., child: _Optional[_Union[Child, _Mapping]] = ..., timeout_s: _Optional[float] = ..., otherwise: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("schema_json",)
@@ -243,6 +245,29 @@ class Sensor(_message.Message):
     EVERY_S_FIELD_NUMBER: _ClassVar[int]
     every_s: float
     def __init__(self, every_s: _Optional[float] = ...) -> None: ...
+
+class Child(_message.Message):
+    __slots__ = ("plan", "outputs", "pool", "priority", "labels", "deadline_s")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    outputs: _containers.RepeatedCompositeFieldContainer[Expr]
+    pool: str
+    priority: int
+    labels: _containers.ScalarMap[str, str]
+    deadline_s: float
+    def __init__(self, plan: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[Expr, _Mapping]]] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., deadline_s: _Optional[float] = ...) -> None: ...
 
 class Approval(_message.Message):
     __slots__ = ("question", "who", "goes_on_denied")

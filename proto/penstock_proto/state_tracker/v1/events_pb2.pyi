@@ -128,7 +128,7 @@ class Caller(_message.Message):
     def __init__(self, user: _Optional[str] = ..., team: _Optional[str] = ..., client: _Optional[str] = ..., subject: _Optional[str] = ..., source: _Optional[str] = ..., credential: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RunSubmitted(_message.Message):
-    __slots__ = ("plan", "plan_name", "caller", "inputs", "options", "nodes", "parent_run_id", "forked_from", "reused")
+    __slots__ = ("plan", "plan_name", "caller", "inputs", "options", "nodes", "parent_run_id", "parent_node", "depth", "forked_from", "reused")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +136,8 @@ class RunSubmitted(_message.Message):
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     PARENT_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_NODE_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
     FORKED_FROM_FIELD_NUMBER: _ClassVar[int]
     REUSED_FIELD_NUMBER: _ClassVar[int]
     plan: bytes
@@ -145,9 +147,11 @@ class RunSubmitted(_message.Message):
     options: RunOptions
     nodes: int
     parent_run_id: bytes
+    parent_node: int
+    depth: int
     forked_from: bytes
     reused: Successes
-    def __init__(self, plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., inputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., parent_run_id: _Optional[bytes] = ..., forked_from: _Optional[bytes] = ..., reused: _Optional[_Union[Successes, _Mapping]] = ...) -> None: ...
+    def __init__(self, plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., inputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., parent_run_id: _Optional[bytes] = ..., parent_node: _Optional[int] = ..., depth: _Optional[int] = ..., forked_from: _Optional[bytes] = ..., reused: _Optional[_Union[Successes, _Mapping]] = ...) -> None: ...
 
 class Successes(_message.Message):
     __slots__ = ("node_steps", "seq_steps", "growths", "not_taken_steps", "failed_steps", "skipped_steps")
@@ -329,7 +333,7 @@ class RunEnded(_message.Message):
     def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ..., removed: _Optional[bool] = ...) -> None: ...
 
 class RunReopened(_message.Message):
-    __slots__ = ("caller", "plan", "plan_name", "submitted_by", "options", "nodes", "first_seq", "submitted_at_us", "succeeded", "tried_steps", "next_attempts")
+    __slots__ = ("caller", "plan", "plan_name", "submitted_by", "options", "nodes", "first_seq", "submitted_at_us", "succeeded", "tried_steps", "next_attempts", "parent_run_id")
     CALLER_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -341,6 +345,7 @@ class RunReopened(_message.Message):
     SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
     TRIED_STEPS_FIELD_NUMBER: _ClassVar[int]
     NEXT_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     caller: Caller
     plan: bytes
     plan_name: str
@@ -352,7 +357,8 @@ class RunReopened(_message.Message):
     succeeded: Successes
     tried_steps: _containers.RepeatedScalarFieldContainer[int]
     next_attempts: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., submitted_by: _Optional[_Union[Caller, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., succeeded: _Optional[_Union[Successes, _Mapping]] = ..., tried_steps: _Optional[_Iterable[int]] = ..., next_attempts: _Optional[_Iterable[int]] = ...) -> None: ...
+    parent_run_id: bytes
+    def __init__(self, caller: _Optional[_Union[Caller, _Mapping]] = ..., plan: _Optional[bytes] = ..., plan_name: _Optional[str] = ..., submitted_by: _Optional[_Union[Caller, _Mapping]] = ..., options: _Optional[_Union[RunOptions, _Mapping]] = ..., nodes: _Optional[int] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., succeeded: _Optional[_Union[Successes, _Mapping]] = ..., tried_steps: _Optional[_Iterable[int]] = ..., next_attempts: _Optional[_Iterable[int]] = ..., parent_run_id: _Optional[bytes] = ...) -> None: ...
 
 class RunPaused(_message.Message):
     __slots__ = ("caller", "reason")

@@ -85,7 +85,7 @@ class GetPlanResponse(_message.Message):
     def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
-    __slots__ = ("run_id", "plan", "caller", "inputs", "options", "fork")
+    __slots__ = ("run_id", "plan", "caller", "inputs", "options", "fork", "parent")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -99,13 +99,25 @@ class SubmitRequest(_message.Message):
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     FORK_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     caller: _events_pb2.Caller
     inputs: _containers.MessageMap[str, _value_pb2.Value]
     options: _events_pb2.RunOptions
     fork: Fork
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., inputs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ...) -> None: ...
+    parent: Parent
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., inputs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., parent: _Optional[_Union[Parent, _Mapping]] = ...) -> None: ...
+
+class Parent(_message.Message):
+    __slots__ = ("run_id", "node", "depth")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    node: int
+    depth: int
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., depth: _Optional[int] = ...) -> None: ...
 
 class Fork(_message.Message):
     __slots__ = ("run_id", "reused")
@@ -349,12 +361,14 @@ class SignalResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class RetryRequest(_message.Message):
-    __slots__ = ("run_id", "caller")
+    __slots__ = ("run_id", "caller", "parent_run_id")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
+    PARENT_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     caller: _events_pb2.Caller
-    def __init__(self, run_id: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ...) -> None: ...
+    parent_run_id: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., parent_run_id: _Optional[bytes] = ...) -> None: ...
 
 class RetryResponse(_message.Message):
     __slots__ = ("state", "reopened")
@@ -499,7 +513,7 @@ class SnapshotResponse(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., seq: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[OpenRun, _Mapping]]] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused", "deadline_in_s", "growth")
+    __slots__ = ("run_id", "plan", "team", "options", "first_seq", "submitted_at_us", "cancelling", "nodes", "caller", "plan_name", "failed_node", "failing_fast", "failure_seq", "signals", "paused", "deadline_in_s", "parent_run_id", "growth")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
@@ -516,6 +530,7 @@ class OpenRun(_message.Message):
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_IN_S_FIELD_NUMBER: _ClassVar[int]
+    PARENT_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GROWTH_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
@@ -533,8 +548,9 @@ class OpenRun(_message.Message):
     signals: _containers.RepeatedCompositeFieldContainer[_events_pb2.SignalReceived]
     paused: bool
     deadline_in_s: float
+    parent_run_id: bytes
     growth: _containers.RepeatedCompositeFieldContainer[_events_pb2.Growth]
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ..., deadline_in_s: _Optional[float] = ..., growth: _Optional[_Iterable[_Union[_events_pb2.Growth, _Mapping]]] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., team: _Optional[str] = ..., options: _Optional[_Union[_events_pb2.RunOptions, _Mapping]] = ..., first_seq: _Optional[int] = ..., submitted_at_us: _Optional[int] = ..., cancelling: _Optional[bool] = ..., nodes: _Optional[_Iterable[_Union[OpenNode, _Mapping]]] = ..., caller: _Optional[_Union[_events_pb2.Caller, _Mapping]] = ..., plan_name: _Optional[str] = ..., failed_node: _Optional[int] = ..., failing_fast: _Optional[bool] = ..., failure_seq: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[_events_pb2.SignalReceived, _Mapping]]] = ..., paused: _Optional[bool] = ..., deadline_in_s: _Optional[float] = ..., parent_run_id: _Optional[bytes] = ..., growth: _Optional[_Iterable[_Union[_events_pb2.Growth, _Mapping]]] = ...) -> None: ...
 
 class OpenNode(_message.Message):
     __slots__ = ("node", "status", "attempt", "retries", "output_seq", "grant", "worker", "delay_s", "lost", "running_s", "waits", "due_at_us", "due_in_s", "looks_s")
