@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import Cli
+from tests.tracer.collector import Collector, listening
 from tests.waiting import wait_for
 
 FLOW = """
@@ -61,8 +62,14 @@ def canary() -> str:
 
 
 @pytest.fixture
-def own(canary: str, tmp_path: Path) -> Iterator[Cli]:
-    """A stack of its own whose worker has the secret as a file."""
+def collector() -> Iterator[Collector]:
+    with listening(Collector()) as collector:
+        yield collector
+
+
+@pytest.fixture
+def own(canary: str, tmp_path: Path, how: str, collector: Collector) -> Iterator[Cli]:
+    """A stack of its own whose worker has the secret as a file; where an operator raises, with Kafka and traces."""
     data, folder = tmp_path / "data", tmp_path / "secrets"
     for each in (tmp_path.parent, tmp_path, data):
         each.mkdir(exist_ok=True)
@@ -71,7 +78,8 @@ def own(canary: str, tmp_path: Path) -> Iterator[Cli]:
     (folder / "canary").write_text(canary + "\n")
     (folder / "canary").chmod(0o600)
     cli = Cli(data, {"PENSTOCK_SECRETS_FOLDER": str(folder)})
-    assert cli("up", "--detach", "--port", "0", "--shards", "4").code == 0
+    streams = ("--kafka", "--traces", collector.address) if how == "raise" else ()
+    assert cli("up", "--detach", "--port", "0", "--shards", "4", *streams).code == 0
     try:
         yield cli
     finally:
@@ -100,7 +108,7 @@ def files_with(value: str, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("how", ["return", "raise", "die"])
 def test_a_value_is_nowhere_else(
-    own: Cli, canary: str, how: str, project: Callable[[str, str], Path], tmp_path: Path
+    own: Cli, canary: str, how: str, project: Callable[[str, str], Path], tmp_path: Path, collector: Collector
 ) -> None:
     path = project("guarded.py", FLOW)
     hold = tmp_path / "hold"
@@ -120,6 +128,9 @@ def test_a_value_is_nowhere_else(
     assert "it is [secret canary]" in "".join(shown)
     if how == "raise":
         assert "cannot use '[secret canary]'" in "".join(shown)
+        collector.wait(lambda: collector.ended(uuid.UUID(run_id[1]).bytes))
+        assert not any(canary in str(span) for span in collector.of(uuid.UUID(run_id[1]).bytes))
+        assert files_with("cannot use '[secret canary]'", own.data / "kafka") != []  # topics are not compressed
     if how == "return":
         assert "does not declare the secret 'canary'" in out and "left" not in out and "PENSTOCK_SECRET" not in out
     assert own("down").code == 0
