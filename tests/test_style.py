@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "executors": {"proto", "access", "plan", "sdk", "artifact_store", "observability", "service"},
     "tracer": FOLLOWER,
     "gateway": {"proto", "access", "plan", "sdk", "observability", "service", "console"},
-    "registry": {"proto", "access", "plan", "observability", "service"},
+    "registry": FOLLOWER,
     "history": FOLLOWER,
     "console": set(),
     "notifications": FOLLOWER,

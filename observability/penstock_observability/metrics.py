@@ -206,6 +206,9 @@ REGISTRY_UP: Final = Scraped(
     "penstock_registry_up", "1 while the registry's database responds, otherwise 0.", combine="min"
 )
 REGISTRY_FOLLOWERS: Final = Scraped("penstock_registry_followers", "Calls that follow the registry's log.")
+REGISTRY_UNPUBLISHED: Final = Scraped(
+    "penstock_registry_unpublished_events", "Events of the registry's log that are not on the topic yet."
+)
 
 # Notifications
 NOTIFICATION_ATTEMPTS: Final = Counter(

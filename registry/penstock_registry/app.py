@@ -25,6 +25,7 @@ from .authority.audit import Audit
 from .authority.issuing import Issuer
 from .authority.service import AuthorityService, People
 from .plans import Plans
+from .publication import Broker, Publication
 from .store import names as stored
 from .store.log import Log
 
@@ -43,6 +44,7 @@ class Registry:
         state_trackers: HOST:PORT of each.
         is_authority: It issues access tokens.
         people: How people sign in; None: only API tokens are known.
+        broker: Where the log is published; None: nowhere.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Registry:
         *,
         is_authority: bool = False,
         people: People | None = None,
+        broker: Broker | None = None,
     ) -> None:
         self._url = database_url
         self._writing, self._reading = Database(database_url, WRITING), Database(database_url, LOOKING)
@@ -60,6 +63,7 @@ class Registry:
         self._service = RegistryService(self.log, self._reading, self._plans)
         self._state_trackers, self._is_authority = state_trackers, is_authority
         self._people = people
+        self._publication = broker and Publication(self.log, database_url, broker, self._deployment_id)
         self._deployment = ""
         self._stops = AsyncExitStack()
         self._is_up = False
@@ -79,6 +83,9 @@ class Registry:
         await self.log.head()
         self._is_up = True
         self._stops.callback(measures.watch(lambda: self._is_up, lambda: self._service.followers))
+        if self._publication is not None:
+            self._stops.push_async_callback(self._publication.stop)
+            await self._publication.start()
         looking = asyncio.create_task(self._look(), name="registry")
         self._stops.push_async_callback(_end, looking)
 

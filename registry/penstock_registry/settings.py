@@ -4,16 +4,18 @@ from typing import ClassVar, Final
 
 from penstock_access.id_tokens import Expected
 from penstock_access.provider import BadProvider, check_issuer
-from penstock_service.settings import Address, Addresses, Dsn, Names, ServiceSettings
+from penstock_service.settings import Address, Addresses, Dsn, Names
+from penstock_stream.settings import StreamSettings
 from pydantic import Field, field_validator
 
 from .authority.provider import SignIn
 from .authority.service import People
+from .publication import Broker
 
 HOUR_S: Final = 3_600
 
 
-class Settings(ServiceSettings):
+class Settings(StreamSettings):
     """The registry: names, versions and aliases of workflows and their types."""
 
     service: ClassVar[str] = "penstock-registry"
@@ -57,6 +59,11 @@ class Settings(ServiceSettings):
             return check_issuer(issuer) if issuer else ""
         except BadProvider as error:
             raise ValueError(str(error)) from None
+
+    @property
+    def broker(self) -> Broker | None:
+        """Where the log is published; None if it is not."""
+        return Broker(self.kafka, self.topic_prefix) if self.kafka else None
 
     @property
     def people(self) -> People | None:

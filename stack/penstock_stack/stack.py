@@ -28,6 +28,7 @@ from penstock_observability import metrics
 from penstock_proto import tls
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_registry.app import Registry
+from penstock_registry.publication import Broker
 from penstock_service import channels, grpc_server
 from penstock_service.access import Access
 from penstock_service.certificates import watch as watch_certificate
@@ -166,7 +167,8 @@ class Stack:
         tracker = StateTracker([url], stream, NAME, self.address, shards, str(store.folder))
         self._stops.append(("state tracker", tracker.stop))
         await tracker.start()
-        registry = Registry(url, [self.address], is_authority=is_guarded)
+        broker = Broker(self.kafka_address) if self.kafka_address else None
+        registry = Registry(url, [self.address], is_authority=is_guarded, broker=broker)
         self._stops.append(("registry", registry.stop))
         await registry.start()
         guards = [access.guard({Of.RUN: by_run(tracker.team_of), Of.WORKFLOW: registry.team_of})] if access else []

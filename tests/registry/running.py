@@ -15,6 +15,7 @@ from penstock_proto.registry.v1 import service_pb2 as api
 from penstock_proto.registry.v1 import service_pb2_grpc
 from penstock_proto.state_tracker.v1.events_pb2 import Caller
 from penstock_registry.app import Registry
+from penstock_registry.publication import Broker
 from penstock_service import channels, grpc_server
 
 from tests.state_tracker.running import Running as Tracker
@@ -97,9 +98,11 @@ class Running(Client):
 
 
 @asynccontextmanager
-async def serving(url: str, tracker: str, of: Tracker | None = None) -> AsyncGenerator[Running]:
+async def serving(
+    url: str, tracker: str, of: Tracker | None = None, broker: Broker | None = None
+) -> AsyncGenerator[Running]:
     """Run a registry until the block ends."""
-    registry = Registry(url, [tracker])
+    registry = Registry(url, [tracker], broker=broker)
     await registry.start()
     server = grpc_server.server()
     registry.register(server)

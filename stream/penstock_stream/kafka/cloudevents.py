@@ -54,6 +54,14 @@ def headers(topic: str, source: str, message: Message, body: bytes) -> Headers:
     return attributes
 
 
+def attributes(type_name: str, source: str, identity: bytes, subject: bytes, at_us: int) -> Headers:
+    """Return the CloudEvents attributes of a record of another topic; `at_us`: when, in microseconds of Unix time."""
+    found = [*_same(type_name, source), _CONTENT_TYPE, ("ce_id", identity), ("ce_subject", subject)]
+    if 0 < at_us <= AT_US_MAX:
+        found.append(("ce_time", _time(at_us)))
+    return found
+
+
 def headers_of_many(topic: str, source: str, body: bytes) -> Headers:
     """Return the CloudEvents attributes of a record that carries several messages."""
     return [*_same(TYPES_OF_MANY[topic], source), _CONTENT_TYPE, ("ce_id", _digest(body))]
