@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from . import alone, stack, stages, table
+from . import alone, items, stack, stages, table
 from .suite import measure
 
 
@@ -24,6 +24,7 @@ def main() -> None:
         figures.update(asyncio.run(measure(running, quick=chosen.quick)))
     figures.update(alone.check_10k_nodes())
     figures.update(alone.bytes_per_open_node())
+    figures.update(items.bytes_per_open_item())
     figures.update(asyncio.run(alone.postgres_append()))
     if not chosen.kafka:
         figures.update(asyncio.run(stages.measure()))

@@ -20,7 +20,8 @@ async def measure(running: Running, *, quick: bool = False) -> dict[str, float]:
     pids = [*running.pids, os.getpid()]
     async with AsyncClient(running.address) as client:
         suite = Suite(client, figures, pids, quick=quick)
-        for step in (suite.warm, suite.chain40, suite.dag6, suite.fanout, suite.many200, suite.many2000, suite.fib33):
+        steps = (suite.warm, suite.chain40, suite.dag6, suite.fanout, suite.many200, suite.many2000, suite.fib33)
+        for step in (*steps, suite.map100k, suite.map2x10k, suite.waiting10k):
             print(f"  {step.__name__} ...", file=sys.stderr, flush=True)
             await step()
     return figures
@@ -33,12 +34,13 @@ class Suite:
         self._client = client
         self._figures = figures
         self._pids = pids
+        self._quick = quick
         self._repeats = 2 if quick else 5
         self._compiled = {name: penstock.compile(getattr(workloads, name)) for name in workloads.WORKFLOWS}
 
-    async def run(self, name: str, expected: object = None) -> object:
+    async def run(self, name: str, expected: object = None, **inputs: object) -> object:
         """Run one workflow; check its result."""
-        run = await self._client.submit(self._compiled[name])
+        run = await self._client.submit(self._compiled[name], **inputs)
         result = await self._client.result(run)
         if expected is not None and result != expected:
             raise AssertionError(f"{name} returned {result!r}, not {expected!r}")
@@ -91,6 +93,33 @@ class Suite:
             assert isinstance(inside, float)
             overheads.append((perf_counter() - began) / inside - 1)
         self._figures["fib33x10_overhead_pct"] = statistics.median(overheads) * 100
+
+    async def map100k(self) -> None:
+        """A map of 100,000 no-op items, and a join."""
+        await self.run("mapped", sum(range(100)), count=100)
+        items = 20_000 if self._quick else 100_000
+        wall = await timed(lambda: self.run("mapped", sum(range(items)), count=items))
+        self._figures["map100k_items_per_s"] = items / wall
+
+    async def map2x10k(self) -> None:
+        """Two consecutive maps of 10,000 items each, and a join."""
+        await self.run("mapped_twice", sum(range(100)), count=100)
+        wall = await timed(lambda: self.run("mapped_twice", sum(range(10_000)), count=10_000))
+        self._figures["map2x10k_pipelined_s"] = wall
+
+    async def waiting10k(self) -> None:
+        """What 10,000 runs cost that wait, beyond what the stack costs without them."""
+        idle_pct = await self._share_of_a_core_pct()
+        await asyncio.gather(*(self._client.submit(self._compiled["waiting"]) for _ in range(10_000)))
+        await asyncio.sleep(10)  # what is behind has caught up
+        self._figures["waiting10k_cpu_pct"] = max(0.0, await self._share_of_a_core_pct() - idle_pct)
+
+    async def _share_of_a_core_pct(self) -> float:
+        """Return the CPU of the stack over some seconds in which it is asked for nothing."""
+        pids, began = [pid for pid in self._pids if pid != os.getpid()], perf_counter()
+        before = cpu_s(pids)
+        await asyncio.sleep(5 if self._quick else 20)
+        return (cpu_s(pids) - before) / (perf_counter() - began) * 100
 
     async def _many(self, count: int) -> None:
         results = await asyncio.gather(*(self.run("chain10", 1) for _ in range(count)))

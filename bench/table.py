@@ -11,8 +11,14 @@ ROWS = (
     ("fib33x10_overhead_pct", "ten fib(33) in a row, overhead", "%", "3", "0.8 Restate, 1.8 DBOS, 4.7 Temporal"),
     ("cpu_ms_per_action", "CPU an action, all processes", "ms", "", "0.53 Restate, 5.7 DBOS, 17 Temporal"),
     ("memory_mib", "memory after it, all processes", "MiB", "", "327 Restate, 320 DBOS, 1,154 Temporal"),
+    ("map100k_items_per_s", "a map of 100,000 items and a join", "items/s", "80 % of 2,000 runs of 10", ""),
+    ("map2x10k_pipelined_s", "two maps of 10,000, item by item, and a join", "s", "", ""),
+    ("waiting10k_cpu_pct", "CPU of 10,000 runs that wait", "% of a core", "1", ""),
     ("check_10k_nodes_s", "`penstock check`, 10,000 nodes", "s", "1", ""),
     ("bytes_per_open_node", "State Tracker memory an open node", "bytes", "2,048", ""),
+    ("bytes_per_open_item_state_tracker", "State Tracker memory an item that waits for a worker", "bytes", "256", ""),
+    ("bytes_per_open_item_dependency_manager", "Dependency Manager memory of it", "bytes", "256", ""),
+    ("bytes_per_open_item_action_service", "Action Service memory of it", "bytes", "256", ""),
     ("postgres_append_rows_per_s", "the same Postgres, appending alone", "rows/s", "", ""),
 )
 # Through Kafka, each service a process of its own.

@@ -2,6 +2,7 @@
 
 import time
 
+import penstock
 from penstock import operator, workflow
 
 
@@ -74,4 +75,28 @@ def dag6(x: int = 1) -> int:
     return total([noop(trained), noop(trained)])
 
 
-WORKFLOWS = ("chain40", "chain10", "fib33x10", "fanout1000", "dag6")
+@operator(memory=0)
+def numbers(count: int) -> list[int]:
+    """Return that many numbers."""
+    return list(range(count))
+
+
+@workflow
+def mapped(count: int) -> int:
+    """A map over a list that the run makes, and a join."""
+    return total(noop.map(numbers(count)))
+
+
+@workflow
+def mapped_twice(count: int) -> int:
+    """Two maps, one after the other item by item, and a join."""
+    return total(noop.map(noop.map(numbers(count))))
+
+
+@workflow
+def waiting() -> None:
+    """A wait that outlasts the bench."""
+    penstock.sleep(86_400)
+
+
+WORKFLOWS = ("chain40", "chain10", "fib33x10", "fanout1000", "dag6", "mapped", "mapped_twice", "waiting")

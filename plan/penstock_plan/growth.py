@@ -169,6 +169,14 @@ class GrownGraph:
         """How many items a map has that adds so many nodes."""
         return added // self.added_by(node, 1)
 
+    def expanded(self, of_plan: Sequence[T]) -> list[T]:
+        """Return a column of the plan for all nodes of the run."""
+        found = list(of_plan)
+        for growth in self.growths:
+            for template in self.templates[growth.place.template]:
+                found += [of_plan[template]] * growth.items
+        return found
+
     def place(self, node: int) -> Place:
         """What a node is an execution of."""
         if node < self.plan.size:

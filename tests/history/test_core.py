@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from penstock_history.core import summary
 from penstock_history.core.artifacts import may_name_any
 from penstock_history.core.buckets import bucket_of, middle_us, percentile_us
 from penstock_history.core.figures import DAY_US, Key, of_nodes
-from penstock_history.core.nodes import NEVER, STATUSES, Nodes
+from penstock_history.core.nodes import CANCELLED, FAILED, NEVER, STATUSES, Nodes, operators_of
 from penstock_history.core.runs import Runs
+from penstock_history.shell.outline import node_name
 from penstock_plan.graph import PlanGraph
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -19,6 +21,10 @@ from penstock_proto.value.v1.value_pb2 import Value, Values
 from penstock_stream.messages import EventRange
 from penstock_stream.open_runs import Mark
 
+from tests.dynamic.cores import RUN as OF_CORES
+from tests.dynamic.cores import CoreRun
+from tests.dynamic.test_decisions import strict
+from tests.reopening import reopening_of
 from tests.state_tracker.running import chain, plan_of
 
 DAY = 20_000
@@ -201,6 +207,43 @@ def test_the_critical_path_is_what_the_end_waited_for() -> None:
         0,
         60,
     )
+
+
+def test_items_of_maps_are_counted_by_operator(tmp_path: Path) -> None:
+    of_cores = CoreRun(strict, {"n": 7}, 1, tmp_path)
+    of_cores.drive()
+    runs = Runs({})
+    runs.begin(0)
+    batch = ev.EventBatch(from_seq=1, recorded_at_us=DAY_US, events=of_cores.log)
+    (run,), invalid = runs.take(batch)
+    nodes = Nodes.unpack(run.nodes.pack())
+    graph = nodes.graph(next(iter(of_cores.plans.values())))
+    assert graph is not None and not invalid
+    sums = of_nodes(nodes, operators_of(graph), 1, run.workflow, run.team)
+    counted = {key.operator.split(":")[-1]: (f.succeeded, f.failed, f.skipped) for key, f in sums.items()}
+    assert (counted["picky"], counted["double"]) == ((5, 2, 0), (5, 0, 2))
+    assert node_name(graph, run.failed_node) in ("picky[2]", "picky[5]")
+    assert summary.by_operator(graph, nodes)[graph.operators[run.failed_node]].counts[FAILED] == 2
+    shown = summary.window(graph, nodes, operator="", statuses=frozenset({FAILED}), order="plan", first=0, size=9)
+    assert [graph.name_of(node) for node in shown.nodes] == ["picky[2]", "picky[5]"]
+
+
+def test_a_run_that_goes_on_has_the_items_that_it_had(tmp_path: Path) -> None:
+    of_cores = CoreRun(strict, {"n": 7}, 1, tmp_path)
+    of_cores.drive()
+    (plan,) = of_cores.plans.values()
+    again = ev.Event(run_id=OF_CORES, run_reopened=reopening_of(OF_CORES, of_cores.log, of_cores.plans))
+    skipped = ev.NodesSkipped(nodes=[plan.size + 2, plan.size + 12], reason=ev.SKIP_REASON_RUN_CANCELLED)
+    ended = ev.Event(run_id=OF_CORES, run_ended=ev.RunEnded(state=ev.RUN_STATE_CANCELLED, failed_node=-1))
+    log = [*of_cores.log, again, ev.Event(run_id=OF_CORES, nodes_skipped=skipped), ended]
+    runs = Runs({})
+    runs.begin(0)
+    (_, run), invalid = runs.take(ev.EventBatch(from_seq=1, recorded_at_us=DAY_US, events=log))
+    graph = run.nodes.graph(plan)
+    assert graph is not None and (graph.size, not invalid) == (plan.size + 14, True)
+    assert run.nodes.status[plan.size + 12] == CANCELLED
+    of_items = [graph.name_of(node) for node in range(plan.size, graph.size) if run.nodes.is_reused(node)]
+    assert of_items == [f"{name}[{item}]" for name in ("picky", "double") for item in (0, 1, 3, 4, 6)]
 
 
 def test_windows_of_nodes() -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from penstock_access import calling
-from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import RunGraph
 from penstock_proto.history.v1 import service_pb2 as api
 from penstock_proto.history.v1 import service_pb2_grpc
 from penstock_proto.value.v1 import value_pb2
@@ -19,7 +19,7 @@ from ..core import summary
 from ..core.nodes import Nodes
 from ..errors import BadRequest, RunNotFound
 from ..shell.intake import Intake
-from ..shell.outline import Outline
+from ..shell.outline import Outline, graph_of
 from ..shell.writer import empty
 from . import artifacts, changes, lists, pages, statistics
 
@@ -62,10 +62,10 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
         (row,) = await self._rows([request.run_id])
         found = await self._outline(row["plan"])
         response = api.GetRunResponse(run=lists.record(row), inputs=_inputs(row, found))
-        nodes = _nodes(row)
-        if nodes is not None and found is not None:
-            response.operators.extend(await _in_thread(len(nodes), partial(_figures, found.graph, nodes)))
-            path = await _in_thread(len(nodes), partial(summary.critical_path, found.graph, nodes))
+        nodes, graph = _grown(row, found)
+        if nodes is not None and graph is not None:
+            response.operators.extend(await _in_thread(len(nodes), partial(_figures, graph, nodes)))
+            path = await _in_thread(len(nodes), partial(summary.critical_path, graph, nodes))
             response.critical_path.extend(path)
         return response
 
@@ -81,10 +81,9 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
         digest = pages.digest_of(question)
         first = pages.place(request.page_token, digest)[0] if request.page_token else 0
         (row,) = await self._rows([request.run_id])
-        found, nodes = await self._outline(row["plan"]), _nodes(row)
-        if nodes is None or found is None:
+        nodes, graph = _grown(row, await self._outline(row["plan"]))
+        if nodes is None or graph is None:
             return api.ListNodesResponse()
-        graph = found.graph
         shown = await _in_thread(
             len(nodes),
             partial(
@@ -113,11 +112,11 @@ class Service(service_pb2_grpc.HistoryServiceServicer):
         inputs = [_inputs(row, outlines[row["plan"]]) for row in rows]
         summaries: list[list[api.OperatorSummary]] = []
         for row in rows:
-            nodes, found = _nodes(row), outlines[row["plan"]]
-            if nodes is None or found is None:
+            nodes, graph = _grown(row, outlines[row["plan"]])
+            if nodes is None or graph is None:
                 summaries.append([])
             else:
-                summaries.append(await _in_thread(len(nodes), partial(_figures, found.graph, nodes)))
+                summaries.append(await _in_thread(len(nodes), partial(_figures, graph, nodes)))
         return api.CompareResponse(
             runs=map(lists.record, rows),
             inputs=_input_rows(inputs),
@@ -178,11 +177,13 @@ async def _in_thread(nodes: int, work: Callable[[], T]) -> T:
     return work() if nodes <= 1_000 else await asyncio.to_thread(work)
 
 
-def _nodes(row: Row) -> Nodes | None:
-    return Nodes.unpack(row["columns"]) if row["columns"] else None
+def _grown(row: Row, found: Outline | None) -> tuple[Nodes | None, RunGraph | None]:
+    """Return a run's nodes and its graph as it has grown; None while it is open, or where its plan is gone."""
+    nodes = Nodes.unpack(row["columns"]) if row["columns"] else None
+    return nodes, None if nodes is None else graph_of(found, nodes)
 
 
-def _figures(graph: PlanGraph, nodes: Nodes) -> list[api.OperatorSummary]:
+def _figures(graph: RunGraph, nodes: Nodes) -> list[api.OperatorSummary]:
     return [_summary(operator, one) for operator, one in summary.by_operator(graph, nodes).items()]
 
 
@@ -202,10 +203,10 @@ def _summary(operator: str, figures: summary.OperatorFigures) -> api.OperatorSum
     )
 
 
-def _node(graph: PlanGraph, nodes: Nodes, node: int) -> api.NodeRecord:
+def _node(graph: RunGraph, nodes: Nodes, node: int) -> api.NodeRecord:
     return api.NodeRecord(
         node=node,
-        name=graph.names[node],
+        name=graph.name_of(node),
         operator=graph.operators[node],
         status=node_states.STATUSES.get(nodes.status[node], "waiting"),
         attempts=nodes.attempts[node],

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from .buckets import bucket_of
-from .nodes import CANCELLED, FAILED, SKIPPED, SUCCEEDED, Nodes
+from .nodes import CANCELLED, ENDED, FAILED, SKIPPED, SUCCEEDED, Nodes
 
 EPOCH: Final = datetime.date(1970, 1, 1)
 DAY_US: Final = 86_400_000_000
@@ -88,7 +88,7 @@ def of_nodes(nodes: Nodes, operators: list[str], day: int, workflow: str, team: 
     by_operator: dict[str, Figures] = {}
     columns = zip(operators, nodes.status, nodes.attempts, nodes.duration_us, strict=True)
     for operator, status, attempts, duration_us in columns:
-        if status == SUCCEEDED and not attempts:
+        if status in ENDED and not attempts:
             continue  # it was not this run that computed it, or not since it was reopened
         figures = by_operator.get(operator)
         if figures is None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.successes import as_submitted, numbers
 
-from .nodes import ATTEMPTS_MAX, CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Nodes
+from .nodes import ATTEMPTS_MAX, CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Growth, Nodes
 
 FAILURE_CHARS_MAX = 300
+LEFT_OUT = frozenset({ev.SKIP_REASON_UPSTREAM_FAILED, ev.SKIP_REASON_NOT_TAKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,12 @@ class OpenRun:
         self.labels = dict(event.options.labels)
         self.inputs = event.inputs.SerializeToString()
         self.nodes = Nodes(event.nodes)
-        self.nodes.reuse(numbers(event.reused.node_steps))
+        reused = event.reused
+        self.nodes.growths += [Growth(each.node, 0, each.items) for each in reused.growths]
+        self.nodes.reuse(numbers(reused.node_steps))
+        self.nodes.keep(numbers(reused.not_taken_steps), SKIPPED)
+        self.nodes.keep(numbers(reused.skipped_steps), SKIPPED)
+        self.nodes.keep(numbers(reused.failed_steps), FAILED)
         self.state: int = ev.RUN_STATE_RUNNING
         self.ended_us: int | None = None
         self.last_seq = 0
@@ -109,7 +115,7 @@ class OpenRun:
 
     def _start(self, event: ev.ActionStarted, since_us: int) -> bool:
         nodes, node = self.nodes, event.node
-        if not 0 <= node < len(nodes):
+        if not nodes.has(node):
             return False
         nodes.status[node] = RUNNING
         nodes.attempts[node] = min(event.attempt, ATTEMPTS_MAX)
@@ -119,7 +125,7 @@ class OpenRun:
     def succeed(self, event: ev.ActionSucceeded, at_us: int) -> bool:
         """Take the success of a node; return whether there is such a node."""
         nodes, node, duration_us = self.nodes, event.node, event.duration_us
-        if not 0 <= node < len(nodes.status):
+        if not 0 <= node < len(nodes.status) and not nodes.has(node):
             return False
         if duration_us < 0:
             duration_us = 0
@@ -129,10 +135,12 @@ class OpenRun:
         nodes.ended_us[node] = since_us if since_us > 0 else 0
         nodes.duration_us[node] = duration_us
         self.busy_us += duration_us
+        if event.added > 0:
+            nodes.grow(node, event.added)
         return True
 
     def _fail(self, event: ev.ActionFailed, since_us: int) -> bool:
-        if not 0 <= event.node < len(self.nodes):
+        if not self.nodes.has(event.node):
             return False
         final = not event.HasField("retry_delay_s")
         status = (CANCELLED if event.cause == ev.CAUSE_CANCELLED else FAILED) if final else WAITING
@@ -145,10 +153,10 @@ class OpenRun:
         return True
 
     def _skip(self, event: ev.NodesSkipped, since_us: int) -> bool:
-        nodes, size = self.nodes, len(self.nodes)
-        status = SKIPPED if event.reason == ev.SKIP_REASON_UPSTREAM_FAILED else CANCELLED
+        nodes = self.nodes
+        status = SKIPPED if event.reason in LEFT_OUT else CANCELLED
         for node in event.nodes:
-            if 0 <= node < size:
+            if nodes.has(node):
                 nodes.status[node] = status
                 nodes.ended_us[node] = since_us
         return True

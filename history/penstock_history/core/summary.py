@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from penstock_plan.graph import PlanGraph, way_back
+from penstock_plan.graph import way_back
+from penstock_plan.growth import RunGraph
 
 from .buckets import bucket_of, percentile_us
-from .nodes import ENDED, NEVER, STATUSES, SUCCEEDED, Nodes
+from .nodes import ENDED, NEVER, STATUSES, SUCCEEDED, Nodes, operators_of
 
 CRITICAL_MAX: Final = 1_000
 
@@ -27,7 +28,7 @@ class OperatorFigures:
         return min(percentile_us(self.buckets, share), self.max_us)
 
 
-def ready_us(graph: PlanGraph, nodes: Nodes, node: int) -> int:
+def ready_us(graph: RunGraph, nodes: Nodes, node: int) -> int:
     """Return when a node's parents had ended; -1 where one of them never did."""
     latest = 0
     ended = nodes.ended_us
@@ -39,14 +40,14 @@ def ready_us(graph: PlanGraph, nodes: Nodes, node: int) -> int:
     return latest
 
 
-def by_operator(graph: PlanGraph, nodes: Nodes) -> dict[str, OperatorFigures]:
+def by_operator(graph: RunGraph, nodes: Nodes) -> dict[str, OperatorFigures]:
     """Return figures of each operator, in the order in which the plan names them first."""
     found: dict[str, OperatorFigures] = {}
     columns = zip(
-        graph.operators, graph.parents, nodes.status, nodes.attempts, nodes.ended_us, nodes.duration_us, strict=True
+        operators_of(graph), graph.parents, nodes.status, nodes.attempts, nodes.ended_us, nodes.duration_us, strict=True
     )
     ended: Sequence[int] = nodes.ended_us
-    parents: tuple[int, ...]
+    parents: Sequence[int]
     for operator, parents, status, attempts, ended_us, duration_us in columns:  # one loop: there may be 100,000 nodes
         figures = found.get(operator)
         if figures is None:
@@ -76,7 +77,7 @@ def by_operator(graph: PlanGraph, nodes: Nodes) -> dict[str, OperatorFigures]:
     return found
 
 
-def critical_path(graph: PlanGraph, nodes: Nodes) -> list[int]:
+def critical_path(graph: RunGraph, nodes: Nodes) -> list[int]:
     """Return the nodes that the end of the run waited for, first to last.
 
     It goes back from the node that ended last, always to the parent that ended last: no node on it could begin earlier.
@@ -94,10 +95,10 @@ class Window(NamedTuple):
 
 
 def window(
-    graph: PlanGraph, nodes: Nodes, *, operator: str, statuses: frozenset[int], order: str, first: int, size: int
+    graph: RunGraph, nodes: Nodes, *, operator: str, statuses: frozenset[int], order: str, first: int, size: int
 ) -> Window:
     """Return nodes from the `first` of those that match, in the order "plan", "started" or "duration"."""
-    operators, status = graph.operators, nodes.status
+    operators, status = operators_of(graph), nodes.status
     found = [
         node
         for node in range(len(nodes))

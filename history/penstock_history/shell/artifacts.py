@@ -7,7 +7,7 @@ from penstock_proto.wire import INPUTS_NODE
 from penstock_service.database import Connection
 
 from ..core.artifacts import Recorded
-from .outline import Outline, node_name
+from .outline import Outline, graph_of, node_name
 
 OutlineOf = Callable[[bytes], Outline | None]
 
@@ -48,9 +48,10 @@ def _row(one: Recorded, found: Outline | None) -> tuple[Any, ...]:
     run, node = one.run, one.node
     name, operator, ports = "", "", found.inputs if found is not None else ()
     if node != INPUTS_NODE:
-        name, ports = node_name(found, node), ()
-        if found is not None and node < found.graph.size:
-            operator, ports = found.graph.operators[node], found.outputs[node]
+        graph = graph_of(found, run.nodes)
+        name, ports = node_name(graph, node), ()
+        if found is not None and graph is not None and node < graph.size:
+            operator, ports = graph.operators[node], found.outputs[graph.template_of(node)]
     port = ports[one.place] if one.place < len(ports) else str(one.place)
     return (
         one.key, one.recorded_us, one.artifact, one.codec, one.type_name, one.size_bytes, run.run_id, run.plan,

@@ -13,9 +13,10 @@ from penstock_stream.stream import Stream
 from penstock_stream.upstreams import StateTrackerUpstream
 
 from ..core.figures import DAY_US, Sums, of_nodes
+from ..core.nodes import operators_of
 from ..core.open_run import OpenRun
 from ..core.runs import Runs
-from .outline import Outline
+from .outline import Outline, graph_of
 from .removals import Removals
 from .writer import Writer
 
@@ -132,7 +133,8 @@ class Intake:
 
     async def _figures(self, run: OpenRun) -> Sums:
         found = self._plans.get(run.plan)
-        if found is None or found.graph.size != len(run.nodes) or run.ended_us is None:
+        graph = graph_of(found, run.nodes)
+        if graph is None or run.ended_us is None:
             return Sums()
-        wanted = (run.nodes, found.graph.operators, run.ended_us // DAY_US, run.workflow, run.team)
+        wanted = (run.nodes, operators_of(graph), run.ended_us // DAY_US, run.workflow, run.team)
         return of_nodes(*wanted) if len(run.nodes) <= NODES_HERE_MAX else await asyncio.to_thread(of_nodes, *wanted)

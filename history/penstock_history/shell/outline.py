@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 from penstock_plan.graph import PlanGraph
+from penstock_plan.growth import RunGraph
 from penstock_proto.plan.v1 import plan_pb2
+
+from ..core.nodes import Nodes
 
 
 class Outline(NamedTuple):
@@ -22,8 +25,11 @@ def outline(data: bytes, plan_hash: bytes) -> Outline:
     return Outline(PlanGraph.of(plan, plan_hash), [declared.name for declared in plan.inputs], outputs)
 
 
-def node_name(found: Outline | None, node: int) -> str:
-    """Name a node as its plan does, or by its number where the plan is gone."""
-    if found is not None and 0 <= node < found.graph.size:
-        return found.graph.names[node]
-    return f"node {node}"
+def node_name(graph: RunGraph | None, node: int) -> str:
+    """Name a node as its run does, or by its number where the plan is gone."""
+    return graph.name_of(node) if graph is not None and 0 <= node < graph.size else f"node {node}"
+
+
+def graph_of(found: Outline | None, nodes: Nodes) -> RunGraph | None:
+    """Return the graph of a run as it has grown; None where the plan is gone."""
+    return None if found is None else nodes.graph(found.graph)

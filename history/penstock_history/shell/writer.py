@@ -15,7 +15,7 @@ from ..core.open_run import Earlier, OpenRun
 from ..core.runs import Changes
 from . import artifacts
 from .artifacts import OutlineOf
-from .outline import node_name
+from .outline import graph_of, node_name
 
 LOCK_KEY: Final = 0x70656E73_686973
 APPLICATION: Final = "penstock-history"
@@ -250,6 +250,10 @@ def _names(run: OpenRun) -> list[str]:
     return [run.workflow, run.registered] if run.registered else [run.workflow]
 
 
+def _failed_node(run: OpenRun, outline_of: OutlineOf) -> str:
+    return node_name(graph_of(outline_of(run.plan), run.nodes), run.failed_node) if run.failed_node >= 0 else ""
+
+
 def _columns(runs: Sequence[OpenRun], outline_of: OutlineOf, change: int) -> list[list[Any]]:
     rows = (_row(run, outline_of, number) for number, run in enumerate(runs, change + 1))
     return [list(column) for column in zip(*rows, strict=True)]
@@ -261,6 +265,6 @@ def _row(run: OpenRun, outline_of: OutlineOf, change: int) -> tuple[Any, ...]:
         run.run_id, run.submitted_us, run.ended_us, run.workflow, run.plan, run.team, run.user, run.caller, run.options,
         run.state, run.shard, run.submitted_seq, run.last_seq, len(run.nodes), counts[RUNNING], counts[SUCCEEDED],
         counts[FAILED], counts[SKIPPED], counts[CANCELLED],
-        node_name(outline_of(run.plan), run.failed_node) if run.failed_node >= 0 else "", run.failure, run.retries,
+        _failed_node(run, outline_of), run.failure, run.retries,
         run.busy_us, run.inputs, run.nodes.pack() if run.ended_us is not None else b"", run.registered, change,
     )  # fmt: skip
