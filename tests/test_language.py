@@ -29,7 +29,8 @@ ANY_BANNED = re.compile("|".join(BANNED), re.IGNORECASE)
 HEADLESS = re.compile(r"(?:^|[.!?:] )(What|Whether|Which|Whom?|How|Why|When|Where|Of)\b")
 # Help is a sentence: it starts with one of these, or has one of those.
 IMPERATIVE = re.compile(
-    r"(?:Allow|Answer|Attach|Cancel|Check|Choose|Compare|Compile|Connect|Count|Create|Deny|Execute|Give|Join|Keep|Let|List|Listen|Move|Offer"
+    r"(?:Allow|Answer|Attach|Call|Cancel|Check|Choose|Compare|Compile|Connect|Count|Create|Deny|Execute|Explain|Forget|Give"
+    r"|Join|Keep|Let|List|Listen|Move|Offer"
     r"|Print|Record|Remove|Report|Run|Save|Send|Serve|Show|Start|Stop|Submit|Use|Write)\b"
 )
 FINITE = re.compile(r"\b(?:can|must|is|are|has|have|holds|matches|requires|selects)\b")

@@ -99,6 +99,10 @@ RULES: Final[dict[str, Rule]] = {
     "ArtifactStoreService/PutCheckpoint": WORKERS_TOO,
     "ArtifactStoreService/GetCheckpoint": WORKERS_TOO,
     "ArtifactStoreService/RemoveCheckpoints": WORKERS_TOO,
+    "ArtifactStoreService/FindResult": WORKERS_TOO,
+    "ArtifactStoreService/KeepResult": WORKERS_TOO,
+    "ArtifactStoreService/ExplainResult": RUN,
+    "ArtifactStoreService/ForgetResults": Rule(Of.REQUEST, Role.OPERATOR),
     "HistoryService/ListRuns": MINE,
     # Of all teams: whoever passes them on leaves out those of others.
     "HistoryService/CountRuns": MINE,

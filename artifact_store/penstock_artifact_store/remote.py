@@ -135,6 +135,14 @@ class RemoteStore:
         request = pb.RemoveCheckpointsRequest(run_id=run_id, node=node, item=item)
         self._retry(lambda: self._stub.RemoveCheckpoints(request, timeout=CALL_TIMEOUT_S))
 
+    def find_result(self, request: pb.FindResultRequest) -> pb.FindResultResponse:
+        """Return the outputs of an earlier execution of the same call, if there is one; raises StoreUnavailable."""
+        return self._retry(lambda: self._stub.FindResult(request, timeout=CALL_TIMEOUT_S))
+
+    def keep_result(self, request: pb.KeepResultRequest) -> None:
+        """Keep the outputs of a call for later ones; raises StoreFull, StoreUnavailable."""
+        self._retry(lambda: self._stub.KeepResult(request, timeout=CALL_TIMEOUT_S))
+
     def _read_cached(self, read: Callable[[bytes], Answer], artifact: bytes) -> Answer:
         try:
             return read(artifact)

@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
+from penstock_access import calling
+from penstock_access.principal import Role
 from penstock_proto.artifact_store.v1 import service_pb2 as pb
 from penstock_proto.artifact_store.v1 import service_pb2_grpc
 
@@ -22,6 +24,8 @@ from .progress import read_progress, write_progress
 from .store import CHUNK_BYTES, DIGEST_BYTES, LocalStore
 from .sweeping import GRACE_MIN_S
 
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 MISSING_MAX = 10_000  # hashes asked about in one call
@@ -126,7 +130,7 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
         if len(request.run_ids) > RUNS_MAX:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"name at most {RUNS_MAX} runs at once")
         try:
-            removed = [await asyncio.to_thread(_remove_of_run, self._store.folder, each) for each in request.run_ids]
+            removed = [await asyncio.to_thread(_remove_of_run, self._store, each) for each in request.run_ids]
         except ArtifactStoreError as error:
             await _abort(context, error)
         return pb.RemoveLogsResponse(removed_bytes=sum(removed))
@@ -230,6 +234,24 @@ class ArtifactStoreServicer(service_pb2_grpc.ArtifactStoreServiceServicer):
             await _abort(context, error)
         return pb.RemoveCheckpointsResponse()
 
+    async def FindResult(self, request: pb.FindResultRequest, context: Context) -> pb.FindResultResponse:
+        return await _answer(context, self._store.find_result, request)
+
+    async def KeepResult(self, request: pb.KeepResultRequest, context: Context) -> pb.KeepResultResponse:
+        await _answer(context, self._store.keep_result, request)
+        return pb.KeepResultResponse()
+
+    async def ExplainResult(self, request: pb.ExplainResultRequest, context: Context) -> pb.ExplainResultResponse:
+        decision = await _answer(context, self._store.results.decision, request)
+        if decision is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "the node's result was never looked for in the cache")
+        return pb.ExplainResultResponse(decision=decision)
+
+    async def ForgetResults(self, request: pb.ForgetResultsRequest, context: Context) -> pb.ForgetResultsResponse:
+        if not calling.sees(request.team, Role.OPERATOR):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "name the team whose results are to be forgotten")
+        return pb.ForgetResultsResponse(forgotten=await _answer(context, self._store.results.forget, request))
+
 
 class _Threaded:
     """An Incoming as an asynchronous context manager: opening, removing and closing files may wait for the disk."""
@@ -258,15 +280,24 @@ async def _run_in_thread(work: Callable[..., object], *arguments: object) -> Non
         raise
 
 
+async def _answer(context: Context, ask: Callable[[Request], Answer], request: Request) -> Answer:
+    """Ask the store in a thread; an error of it ends the call."""
+    try:
+        return await asyncio.to_thread(ask, request)
+    except ArtifactStoreError as error:
+        await _abort(context, error)
+
+
 def add_to_server(store: LocalStore, server: grpc.aio.Server) -> None:
     """Serve the store; remove first what killed processes left half-written."""
     store.sweep()
     service_pb2_grpc.add_ArtifactStoreServiceServicer_to_server(ArtifactStoreServicer(store), server)  # pyright: ignore
 
 
-def _remove_of_run(folder: Path, run_id: bytes) -> int:
-    """Remove what operators of a run printed and kept; return how many bytes that was."""
-    return remove_logs(folder, run_id) + checkpoints.remove_checkpoints(folder, run_id)
+def _remove_of_run(store: LocalStore, run_id: bytes) -> int:
+    """Remove what operators of a run printed, kept and computed for later calls; return the bytes of the former two."""
+    store.results.remove_of_run(run_id)
+    return remove_logs(store.folder, run_id) + checkpoints.remove_checkpoints(store.folder, run_id)
 
 
 async def _abort(context: Context, error: ArtifactStoreError) -> NoReturn:

@@ -6,10 +6,13 @@ import time
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
+from penstock_proto.artifact_store.v1 import service_pb2 as pb
+
 from . import checkpoints
 from .errors import ArtifactDamaged, ArtifactMissing, BadHash
 from .incoming import Incoming, raise_if_full, sync_folder
 from .logs import LogKey
+from .results import Results
 from .sweeping import Swept, is_renewed, lock, sweep
 
 CHUNK_BYTES = 1 << 20
@@ -33,6 +36,7 @@ class LocalStore:
         self._damaged = self.folder / "damaged"
         self._durable: set[bytes] = set()
         self._verified: set[bytes] = set()
+        self.results = Results(self.folder, self._are_whole)
         _make_folder(self.folder, OWN_ALONE)
         for each in (self._objects, self._temporary, self._damaged):
             _make_folder(each)
@@ -145,6 +149,24 @@ class LocalStore:
     def remove_checkpoints(self, run_id: bytes, node: int = -1, item: Sequence[int] = ()) -> None:
         """Remove what a node kept, or with -1 what all nodes of a run kept; harmless when repeated."""
         checkpoints.remove_checkpoints(self.folder, run_id, node, item)
+
+    def find_result(self, request: pb.FindResultRequest) -> pb.FindResultResponse:
+        """Return the outputs of an earlier execution of the same call, if there is one; raises BadLogKey, StoreFull."""
+        return self.results.find(request)
+
+    def keep_result(self, request: pb.KeepResultRequest) -> None:
+        """Keep the outputs of a call for later ones; raises BadLogKey, StoreFull."""
+        self.results.keep(request)
+
+    def _are_whole(self, artifacts: Iterable[bytes]) -> bool:
+        """Whether artifacts are there with the right bytes; if so, they stay for the grace period of a sweep."""
+        named = list(artifacts)
+        if self.claim(named):
+            return False
+        try:
+            return all(self.path(artifact).exists() for artifact in named)
+        except (ArtifactMissing, ArtifactDamaged):
+            return False
 
     def sweep(self, older_than_s: float = ABANDONED_AFTER_S) -> int:
         """Remove what killed processes left half-written, and return how many files that were."""

@@ -47,6 +47,7 @@ class OpenRun:
         "graph",
         "is_paused",
         "is_stopped",
+        "no_cache",
         "not_taken",
         "outputs",
         "paths",
@@ -76,6 +77,7 @@ class OpenRun:
         self.pool = options.pool or DEFAULT_POOL
         self.priority = options.priority
         self.traceparent = options.traceparent
+        self.no_cache = options.no_cache
         self.first_seq = first_seq
         self.is_stopped = False
         self.is_paused = False  # nothing new of it is granted
@@ -213,6 +215,8 @@ class OpenRun:
             start.priority = self.priority
         if self.traceparent:
             start.traceparent = self.traceparent
+        if self.no_cache:
+            start.no_cache = True
         if isinstance(graph, GrownGraph):
             self._describe_inputs(graph, node, template, start)
             return

@@ -25,7 +25,7 @@ from penstock_artifact_store import LocalStore
 from penstock_observability.trace_ids import traceparent
 from penstock_proto.action_service.v1.worker_pb2 import Grant
 from penstock_proto.executors.v1.child_pb2 import FromChild, Setup
-from penstock_proto.plan.v1.plan_pb2 import Plan
+from penstock_proto.plan.v1.plan_pb2 import Cache, Plan
 from penstock_proto.state_tracker.v1.reports_pb2 import Failed, Report
 
 from . import forks, stops
@@ -38,6 +38,8 @@ from .stream_channel import StreamLink
 
 if TYPE_CHECKING:
     from penstock_artifact_store.remote import RemoteStore
+
+    from .reuse import ResultReuse
 
 PLANS_MAX = 8  # parsed at once
 CALLS_MAX = 4_096
@@ -80,6 +82,8 @@ class Child:
         self._note_work()
         self._files = Path(self._work + "-files")
         self._current: Call | Control | None = None
+        self._bundle = setup.bundle
+        self._reuse: ResultReuse | None = None
         self._output = os.dup(1)  # the operator may close or redirect its own
         self._output_inode = os.fstat(1).st_ino
         self._output_bytes = 0
@@ -126,7 +130,10 @@ class Child:
             if grant.path:
                 given.path = grant.path
             end = report.succeeded
-            call(given, end.outputs, self._invoke)
+            if call.cache is None:
+                call(given, end.outputs, self._invoke)
+            else:
+                self._call_cached(call, call.cache, given, answer)
         except ActionError as error:
             end = self._fail(report, error)
         except BaseException as error:  # a signal between two lines of ours
@@ -142,6 +149,23 @@ class Child:
         failed = self._fail(answer.report, NotLoadable("TooLarge", "the outputs are too large for a report"))
         failed.duration_us = duration_us
         return answer.SerializeToString()
+
+    def _call_cached(self, call: Call | Control, cache: Cache, given: Given, answer: FromChild) -> None:
+        """Take the result of an equal call, or make the call and keep its result for later ones."""
+        if self._reuse is None:
+            from .reuse import ResultReuse  # most processes do without it
+
+            self._reuse = ResultReuse(self._store, self._bundle)
+        assert isinstance(call, Call), "only operators have a cache"
+        grant, done = self._here.grant, answer.report.succeeded
+        plan = self._plan(grant.plan)
+        key = self._reuse.find(call, cache, plan, grant, given, self._here.node_name(), done)
+        if done.HasField("reuse"):
+            return
+        answer.cache_missed = True
+        call(given, done.outputs, self._invoke)
+        if key is not None:
+            self._reuse.keep(key, grant, self._here.node_name(), done.outputs)
 
     def _invoke(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         context.enter(self._here)

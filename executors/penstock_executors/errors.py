@@ -50,3 +50,7 @@ class BadPlan(ExecutorError):
     def __init__(self, plan: bytes) -> None:
         super().__init__(f"the bytes of plan {plan.hex()[:12]} do not have this hash")
         self.plan = plan
+
+
+class NoKey(ExecutorError):
+    """What a call does depends on something that nobody knows: its result is not reused."""

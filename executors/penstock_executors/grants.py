@@ -22,6 +22,7 @@ def without_inputs(grant: Grant, inputs_file: str = "") -> Grant:
         traceparent=grant.traceparent,
         team=grant.team,
         inputs_file=inputs_file,
+        no_cache=grant.no_cache,
     )
     if grant.path:
         told.template = grant.template

@@ -78,13 +78,18 @@ class Here:
         grant = self.grant
         return OperatorContext(
             run=uuid.UUID(bytes=grant.run_id),
-            node=self._plan(grant.plan).nodes[node_of_plan(grant)].name + "".join(f"[{item}]" for item in grant.path),
+            node=self.node_name(),
             operator=grant.operator,
             attempt=grant.attempt,
             team=grant.team,
             worker=self._worker,
             folder=self._folder(),
         )
+
+    def node_name(self) -> str:
+        """Name of its node; of an item of a map with the item's number."""
+        grant = self.grant
+        return self._plan(grant.plan).nodes[node_of_plan(grant)].name + "".join(f"[{item}]" for item in grant.path)
 
     def report(self, done: float, total: float, text: str) -> None:
         """Say how far it is."""

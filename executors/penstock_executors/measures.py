@@ -5,10 +5,13 @@ from typing import Final
 
 from penstock_observability import metrics
 from penstock_observability.scraped import Stop
+from penstock_proto.executors.v1.child_pb2 import FromChild
 
 from .core import Core
 
 _succeeded: Final = metrics.WORKER_ENDED.labels("succeeded")
+_hit: Final = metrics.WORKER_CACHE.labels("hit")
+_missed: Final = metrics.WORKER_CACHE.labels("miss")
 _failed: Final = metrics.WORKER_ENDED.labels("failed")
 
 
@@ -17,6 +20,14 @@ def count_ended(succeeded: int, failed: int) -> None:
     _succeeded.inc(succeeded)
     if failed:
         _failed.inc(failed)
+
+
+def count_cached(answer: FromChild) -> None:
+    """Count how a result that is reused was come by."""
+    if answer.cache_missed:
+        _missed.inc()
+    elif answer.report.succeeded.HasField("reuse"):
+        _hit.inc()
 
 
 def register(core: Core, scratch_bytes: Callable[[], float]) -> Stop:

@@ -18,7 +18,7 @@ from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.state_tracker.v1.events_pb2 import Cause
 from penstock_proto.state_tracker.v1.reports_pb2 import Report
 
-from . import deaths, keeper_records, machine, reports
+from . import deaths, keeper_records, machine, measures, reports
 from .channel import MESSAGE_BYTES_MAX
 from .child_process import LINUX, Binding, ChildProcess, child_answer, setup_of
 from .downloads import Prepared, Unavailable
@@ -281,6 +281,7 @@ class ProcessExecutor:
         if child.killed_for and grant.grant not in child.killed_for and deaths.was_stopped(report):
             return True  # it was told to stop for the one before, which had just ended: this one begins again
         child.sent.popleft()
+        measures.count_cached(answer)
         if answer.unfit:
             child.is_ending = True
             child.finished.append(report)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from .api import (
     access,
     artifacts,
+    cache,
     deployment,
     lineage,
     logs,
@@ -69,6 +70,7 @@ ROUTERS: Final[Sequence[APIRouter]] = tuple(
         overview,
         references,
         repair,
+        cache,
         logs,
         streams,
         plans,

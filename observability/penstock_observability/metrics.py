@@ -157,6 +157,11 @@ WORKER_SCRATCH_BYTES: Final = Scraped(
 WORKER_ENDED: Final = Counter(
     "penstock_worker_ended_actions", "Actions that ended in this worker, by outcome.", ["outcome"]
 )
+WORKER_CACHE: Final = Counter(
+    "penstock_worker_cached_calls",
+    "Calls of operators whose results are reused: with an earlier result (`hit`), or without one (`miss`).",
+    ["outcome"],
+)
 
 # Artifact store
 ARTIFACT_BYTES: Final = Counter(

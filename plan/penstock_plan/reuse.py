@@ -256,20 +256,29 @@ def _expression(
         case "input":
             given = inputs[expr.input]
             parts = [b"literal", content(plan.inputs[expr.input].default if given is None else given)]
-        case "sequence":
-            parts.append(expr.sequence.kind.encode())
-            parts += [_expression(plan, item, inputs, known) for item in expr.sequence.items]
-        case "mapping":
-            parts += [_expression(plan, each, inputs, known) for each in (*expr.mapping.keys, *expr.mapping.values)]
         case "item":
             parts += [known[expr.item.node], b"%d" % expr.item.list]
         case "choice":
             parts.append(known[expr.choice.branch])
             parts += [_expression(plan, side, inputs, known) for side in expr.choice.sides]
         case _:
+            return composed(plan, expr, lambda part: _expression(plan, part, inputs, known))
+    return _hash(parts)
+
+
+def composed(plan: plan_pb2.Plan, expr: plan_pb2.Expr, part: Callable[[plan_pb2.Expr], bytes]) -> bytes:
+    """Return a hash of a list, a dict or a record, from what `part` says of each of its parts."""
+    kind = expr.WhichOneof("kind") or ""
+    parts = [kind.encode()]
+    match kind:
+        case "sequence":
+            parts += [expr.sequence.kind.encode(), *map(part, expr.sequence.items)]
+        case "mapping":
+            parts += map(part, (*expr.mapping.keys, *expr.mapping.values))
+        case _:
             parts.append(spell(plan.types, expr.record.type, full=True).encode())
             for name, value in zip(expr.record.names, expr.record.values, strict=True):
-                parts += [name.encode(), _expression(plan, value, inputs, known)]
+                parts += [name.encode(), part(value)]
     return _hash(parts)
 
 

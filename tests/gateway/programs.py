@@ -66,6 +66,16 @@ def same(value: object) -> object:
     return value
 
 
+@operator(cpu=0.1, memory=0, cache=True)
+def triple(n: int) -> int:
+    return 3 * n
+
+
+@workflow
+def tripled(n: int = 3) -> int:
+    return triple(n)
+
+
 @workflow
 def asking() -> None:
     """Asks ada."""

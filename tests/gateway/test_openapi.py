@@ -150,6 +150,10 @@ def test_the_examples_of_an_operation_work(
         failed = programs.launch("failing")
         programs.ended(failed)
         request |= {"url": f"/runs/{failed}:retry"}
+    if path == "/v1/runs/{run}/nodes/{node}/cache":
+        cached = programs.launch("tripled", n=3)
+        programs.ended(cached)
+        request |= {"url": f"/runs/{cached}/nodes/triple/cache"}
     if path == "/v1/runs/{run}:signal":
         request["headers"] |= {"Penstock-User": "ada"}
     answer = rest.request(method, **request)

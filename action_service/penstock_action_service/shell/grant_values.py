@@ -142,6 +142,8 @@ class Filler:
         grant.CopyFrom(template)
         if traceparent := start.traceparent:
             grant.traceparent = traceparent
+        if start.no_cache:
+            grant.no_cache = True
         return grant
 
     def _want(self, position: Position, pending: Pending, node: int) -> None:

@@ -190,6 +190,15 @@ class Problems(Body):
     problems: list[ProblemKind]
 
 
+class Reused(Body):
+    """The execution whose outputs another one took."""
+
+    run: str
+    node: str
+    attempt: int
+    kept_at_us: int = Field(description="The time at which they were kept, in microseconds of Unix time.")
+
+
 class Node(Body):
     name: str
     index: int
@@ -206,6 +215,7 @@ class Node(Body):
     duration_s: float | None
     skipped_because: str | None
     because_of: str | None
+    reused_from: Reused | None = Field(description="Its outputs were taken from the cache of results.")
 
 
 class Nodes(Body):

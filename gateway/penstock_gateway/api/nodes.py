@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
-from penstock.cli.records import of_event
+from penstock.cli.records import of_event, origin
 from penstock.client.run_id import parse_run_id
 from penstock.client.view import Attempt, NodeState, NodeView, RunView
 from penstock_proto.state_tracker.v1 import service_pb2
@@ -247,6 +247,7 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
         "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,
         "skipped_because": node.skip_reason or None,
         "because_of": view.nodes[node.because_of].name if node.because_of >= 0 else None,
+        "reused_from": origin(node.reuse) if node.reuse is not None else None,
     }
 
 

@@ -69,6 +69,7 @@ class Launch(GivenInputs):
         le=WAIT_S_MAX,
         description="Cancel the run if it has not ended after these seconds; 0: never.",
     )
+    no_cache: bool = Field(default=False, description="Call every operator, also those whose results are reused.")
     labels: dict[Name, Name] = Field(default_factory=dict[str, str], max_length=64)
     notify: list[Channel] = Field(
         default_factory=list[str], description="Channels that get a message when the run ends.", max_length=10

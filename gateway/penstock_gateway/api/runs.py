@@ -50,6 +50,7 @@ async def start(here: Context, caller: events_pb2.Caller, body: requests.Launch,
         priority=body.priority,
         fail_fast=body.fail_fast,
         deadline_s=body.deadline_s,
+        no_cache=body.no_cache,
         labels=body.labels,
         notify=body.notify,
     )

@@ -14,7 +14,7 @@ from .control import Scopes
 from .expressions import Expressions
 from .order import shortest_cycle
 from .problems import Problems
-from .tables import check_name, check_options
+from .tables import check_cache, check_name, check_options
 from .waits import check_sensor, check_wait
 
 CALLING = CONTROL_KINDS | {plan_pb2.NODE_KIND_TASK}
@@ -107,6 +107,7 @@ class Nodes:
         if node.HasField("overrides"):
             over = node.overrides
             check_options(self._problems, what, over.resources, over.retry, over.timeout_s, over.on_failure)
+            check_cache(self._problems, what, over.cache)
         used.discard(INPUTS_NODE)
         if self._scopes is not None:
             index = len(self._parents)

@@ -126,6 +126,7 @@ def check_operator(problems: Problems, what: str, operator: plan_pb2.Operator, t
         case shape:
             problems.add(f"{what}: output shape {shape} does not match {count} outputs")
     check_options(problems, what, operator.resources, operator.retry, operator.timeout_s, operator.on_failure)
+    check_cache(problems, what, operator.cache)
     check_unique(problems, f"{what}: secret", operator.secrets)
     if len(operator.secrets) > secrets.COUNT_MAX:
         problems.add(f"{what}: it declares {len(operator.secrets)} secrets; the limit is {secrets.COUNT_MAX}")
@@ -171,6 +172,12 @@ def check_options(
         problems.add(f"{what}: jitter is {retry.jitter}; expected a fraction of the delay, 0 to 1")
     if on_failure not in plan_pb2.FailurePolicy.values():
         problems.add(f"{what}: this version does not support failure policy {on_failure}")
+
+
+def check_cache(problems: Problems, what: str, cache: plan_pb2.Cache) -> None:
+    """Check for how long results are reused."""
+    if not math.isfinite(cache.lifetime_s) or cache.lifetime_s < 0:
+        problems.add(f"{what}: results are reused for {cache.lifetime_s} s; expected a number of at least 0")
 
 
 def check_input(problems: Problems, what: str, declared: plan_pb2.PlanInput, types: int) -> None:

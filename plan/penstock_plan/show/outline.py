@@ -119,6 +119,7 @@ def _operator(plan: plan_pb2.Plan, operator: plan_pb2.Operator) -> OperatorOutli
             **_retry(operator.retry),
             "timeout_s": operator.timeout_s or None,
             "on_failure": _ON_FAILURE.get(operator.on_failure, "block"),
+            **({"cache": _cache(operator.cache)} if operator.HasField("cache") else {}),
         },
         code=operator.source_hash.hex(),
     )
@@ -149,7 +150,14 @@ def _overrides(operator: plan_pb2.Operator, over: plan_pb2.Overrides) -> dict[st
         changed["timeout_s"] = over.timeout_s or None
     if over.HasField("on_failure"):
         changed["on_failure"] = _ON_FAILURE.get(over.on_failure, "block")
+    if over.HasField("cache"):
+        changed["cache"] = _cache(over.cache)
     return changed
+
+
+def _cache(cache: plan_pb2.Cache) -> bool | str:
+    """Whether results are reused, or for how long."""
+    return f"{cache.lifetime_s:g} s" if cache.lifetime_s else not cache.is_off
 
 
 def _unlike(declared: Mapping[str, Any], called: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Control(abc.ABC):
     """A node that calls no operator of the user's."""
 
     secrets: tuple[str, ...] = ()
+    cache: plan_pb2.Cache | None = None
 
     def __init__(
         self,

@@ -64,9 +64,12 @@ class Call:
         self.operator = f"{operator.module}:{operator.qualname}"
         self.secrets = tuple(operator.secrets)
         self._store = store
-        self._function, signature = _load(operator, load_operator)
+        self._function, signature, self.cache_key = _load(operator, load_operator)
+        self.cache = _caching(operator, declared)
         self._builders = Builders(plan, self.operator, store, scratch_folder, load_operator)
         self._positional, self._named = self._arguments(declared, signature)
+        self._parameters = [parameter.name for parameter in signature.positional]
+        self._defaults = {name: each.default for name, each in signature.parameters.items() if not each.is_required}
         self._returns = signature.returns
         self._outputs = self._declared_outputs(operator, signature)
         self._shape = operator.output_shape
@@ -82,11 +85,7 @@ class Call:
         Raises:
             ActionError: What to report. Some of the outputs may have been added.
         """
-        try:
-            positional = [build(values) for build in self._positional]
-            named = {name: build(values) for name, build in self._named} if self._named else {}
-        except Exception as error:
-            raise not_decoded(error, self.operator) from error
+        positional, named = self.arguments(values)
         try:
             result = invoke(self._function, *positional, **named) if invoke else self._function(*positional, **named)
         except BaseException as error:
@@ -97,6 +96,19 @@ class Call:
             self._encode(result, outputs)
         except Exception as error:
             raise not_encoded(error, self.operator) from error
+
+    def arguments(self, values: Given) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments by position, and those by name; raises ActionError."""
+        try:
+            positional = [build(values) for build in self._positional]
+            return positional, {name: build(values) for name, build in self._named} if self._named else {}
+        except Exception as error:
+            raise not_decoded(error, self.operator) from error
+
+    def arguments_by_name(self, values: Given) -> dict[str, Any]:
+        """Return all arguments, also those that have their default; raises ActionError."""
+        positional, named = self.arguments(values)
+        return self._defaults | dict(zip(self._parameters, positional, strict=False)) | named
 
     def _arguments(self, node: plan_pb2.Node, signature: Signature) -> tuple[list[Builder], list[tuple[str, Builder]]]:
         """By position as far as the leading parameters are given, by name from there on."""
@@ -176,7 +188,17 @@ def _is_trouble(error: Exception) -> bool:
     return isinstance(error, StoreFull | StoreUnavailable) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
-def _load(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[Callable[..., Any], Signature]:
+def _caching(operator: plan_pb2.Operator, node: plan_pb2.Node) -> plan_pb2.Cache | None:
+    """Whether and for how long results of a node are reused; what a sensor finds is not."""
+    cache = node.overrides.cache if node.overrides.HasField("cache") else operator.cache
+    is_set = operator.HasField("cache") or node.overrides.HasField("cache")
+    return cache if is_set and not cache.is_off and not node.HasField("wait") else None
+
+
+def _load(
+    operator: plan_pb2.Operator, load_operator: LoadOperator
+) -> tuple[Callable[..., Any], Signature, Callable[..., Any] | None]:
+    """Return the function, its signature, and what makes a key of its arguments."""
     name = f"{operator.module}:{operator.qualname}"
     try:
         found = load_operator(operator.module, operator.qualname)
@@ -193,7 +215,7 @@ def _load(operator: plan_pb2.Operator, load_operator: LoadOperator) -> tuple[Cal
         raise NotLoadable(type(error).__name__, text, shown(error)) from error
     if signature.problems:
         raise _other_code(name, "; ".join(problem.text for problem in signature.problems))
-    return (declared.fn if declared else found), signature
+    return (declared.fn if declared else found), signature, declared.settings.cache_key if declared else None
 
 
 def _where_to_get(module: str, missing: str) -> str:

@@ -13,6 +13,7 @@ from typer import TyperException
 from . import exits
 from .access import audit, teams, tokens, whoami
 from .artifacts import artifacts
+from .cache import cache
 from .certs import init, issue
 from .compile import check, compile_
 from .diff import diff
@@ -90,6 +91,7 @@ app.command()(fork)
 app.command()(retry)
 app.command()(pause)
 app.command()(resume)
+app.add_typer(cache, name="cache")
 app.command()(workers)
 app.command()(gc)
 app.command()(doctor)

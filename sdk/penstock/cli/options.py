@@ -103,6 +103,8 @@ Retention = Annotated[
         help="Remove runs that ended longer ago than this, such as 30d (default: keep all).",
     ),
 ]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Cancel the rest of the run at the first failure.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Call every operator, also those whose results are reused.")]
 Notify = Annotated[
     list[str] | None,
     typer.Option("--notify", metavar="CHANNEL", help="Send a message to this channel when the run ends; repeatable."),

@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from penstock_plan.show.expressions import expression
-from penstock_proto.state_tracker.v1 import service_pb2
+from penstock_proto.state_tracker.v1 import events_pb2, service_pb2
 
 from ..client.children import ChildRun
 from ..client.node_progress import NodeProgress
@@ -226,6 +226,7 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
         "operator": node.operator,
         "state": node.state.value,
         "reused": node.is_reused,
+        "reused_from": origin(node.reuse) if node.reuse is not None else None,
         "started_at_us": node.started_at_us or None,
         "ended_at_us": node.ended_at_us or None,
         "duration_s": node.duration_us / 1e6 if node.ended_at_us else None,
@@ -233,6 +234,16 @@ def _node(view: RunView, node: NodeView) -> dict[str, Any]:
         "progress": _progress(node.progress) if node.progress else None,
         "arguments": {each.name: expression(view.plan, each.value) for each in view.plan.nodes[node.index].arguments},
         "attempts": [_attempt(attempt) for attempt in node.attempts],
+    }
+
+
+def origin(reuse: events_pb2.Reuse) -> dict[str, Any]:
+    """The execution whose result another one took."""
+    return {
+        "run": str(uuid.UUID(bytes=reuse.run_id)),
+        "node": reuse.name,
+        "attempt": reuse.attempt,
+        "kept_at_us": reuse.kept_at_us,
     }
 
 

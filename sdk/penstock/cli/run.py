@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import exits, inputs, terminal
-from .options import Address, AsJson, Data, Deadline, Notify, WithLogs, deadline_s, labels_of
+from .options import Address, AsJson, Data, Deadline, FailFast, NoCache, Notify, WithLogs, deadline_s, labels_of
 from .show import json_bytes_max, last_lines, program
 
 if TYPE_CHECKING:
@@ -42,15 +42,14 @@ def run(
             help="Start runs of a higher priority first within a team.",
         ),
     ] = 0,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Cancel the rest of the run at the first failure.")
-    ] = False,
+    fail_fast: FailFast = False,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="NAME=VALUE", help="Attach this label to the run; repeatable."),
     ] = None,
     notify: Notify = None,
     deadline: Deadline = "",
+    no_cache: NoCache = False,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Give an input by its name, whatever it is; repeatable."),
@@ -84,7 +83,7 @@ def run(
     from ..client.registered import is_reference
 
     options = events_pb2.RunOptions(team=team, pool=pool, priority=priority, fail_fast=fail_fast, notify=notify)
-    options.deadline_s = deadline_s(deadline)
+    options.deadline_s, options.no_cache = deadline_s(deadline), no_cache
     options.labels.update(labels_of(label or []))
     # What is wrong with a file is said before any service is asked.
     is_named = is_reference(target)

@@ -19,6 +19,7 @@ from penstock_proto.wire import DEFAULT_POOL, INPUTS_NODE
 from ..declare import user_code
 from . import capacity, children, expressions, outputs, printed, removal, saving, submission, uploads, waiting
 from .access import AsyncAccess
+from .cache import AsyncCache
 from .connection import PATIENCE_S, Connection
 from .discovery import choose_address
 from .errors import Refused, ResultTimeout, RunCancelled, named, not_found
@@ -81,6 +82,7 @@ class AsyncClient:
         )
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
         self.access = AsyncAccess(self._connection)
+        self.cache = AsyncCache(self._connection, self._caller, self)
         # Of all runs: search, comparisons, statistics.
         self.history = AsyncHistory(self._connection, self.plan)
         # Fork, retry, pause.
@@ -127,6 +129,7 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         notify: Sequence[str] | None = None,
         deadline_s: float | None = None,
+        no_cache: bool | None = None,
         **named: Any,
     ) -> Run:
         """Start a run of a workflow; `named` are the workflow's arguments.
@@ -138,11 +141,12 @@ class AsyncClient:
             run_id: Makes the call idempotent: the same id with the same inputs is the same run.
             notify: Names of channels that are told when the run ends; see `Client.notifications`.
             deadline_s: Seconds after which it is cancelled if it has not ended.
+            no_cache: Call every operator, also those whose results are reused.
 
         Raises:
             CompileErrors, BadInputs, UnknownPool, PlanRefused, NotRegistered, IdTaken, Overloaded, Unreachable.
         """
-        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels, notify, deadline_s)
+        given = submission.options_given(run_id, team, pool, priority, fail_fast, labels, notify, deadline_s, no_cache)
         options = submission.run_options(given)
         if isinstance(workflow, str):
             form = await self.registry.form(workflow)
@@ -394,21 +398,17 @@ class AsyncClient:
 
     async def workers(self, pool: str = "") -> Sequence[action_pb2.Worker]:
         """Return the workers that are connected."""
-        answers = await capacity.ask_pools(self._connection, "ListWorkers", action_pb2.ListWorkersRequest(pool=pool))
-        return [worker for answer in answers for worker in answer.workers]
+        return await capacity.workers(self._connection, pool)
 
     async def pools(self) -> Sequence[action_pb2.Pool]:
         """Return the capacity, usage and queue of each pool."""
-        answers = await capacity.ask_pools(self._connection, "ListPools", action_pb2.ListPoolsRequest())
-        return [pool for answer in answers for pool in answer.pools]
+        return await capacity.pools(self._connection)
 
     async def why(self, run: AnyRun) -> list[tuple[str, str]]:
         """Return, for each node that waits or runs, its name and the reason."""
         summary = await self._summary(run)
         plan = await self._plan_of(run)
-        answers = await capacity.ask_pools(self._connection, "Why", action_pb2.WhyRequest(run_id=id_of(run).bytes))
-        found: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
-        lines = [(plan.nodes[line.node].name, line.text) for line in found]
+        lines = await capacity.reasons(self._connection, plan, id_of(run).bytes)
         if run_state(summary.state).ended or not (waiting.has_waits(plan) or not lines):
             return lines
         view = await self.view(run)

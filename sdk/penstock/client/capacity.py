@@ -87,6 +87,25 @@ async def ask_pools(connection: Connection, method: str, request: Any) -> list[A
     return await asyncio.gather(*calls)
 
 
+async def workers(connection: Connection, pool: str) -> list[action_pb2.Worker]:
+    """Return the workers that are connected."""
+    answers = await ask_pools(connection, "ListWorkers", action_pb2.ListWorkersRequest(pool=pool))
+    return [worker for answer in answers for worker in answer.workers]
+
+
+async def pools(connection: Connection) -> list[action_pb2.Pool]:
+    """Return the capacity, usage and queue of each pool."""
+    answers = await ask_pools(connection, "ListPools", action_pb2.ListPoolsRequest())
+    return [pool for answer in answers for pool in answer.pools]
+
+
+async def reasons(connection: Connection, plan: plan_pb2.Plan, run_id: bytes) -> list[tuple[str, str]]:
+    """Return what the Action Services say of nodes that wait or run: their names, and why."""
+    answers = await ask_pools(connection, "Why", action_pb2.WhyRequest(run_id=run_id))
+    lines: list[action_pb2.WhyLine] = [line for answer in answers for line in answer.lines]
+    return [(plan.nodes[line.node].name, line.text) for line in lines]
+
+
 def reasons_unknown(view: RunView, pool: str, served: Sequence[action_pb2.Pool]) -> list[tuple[str, str]]:
     """Say what an open run waits for of which no Action Service knows, by node."""
     text = reason_unknown(pool, served)

@@ -17,6 +17,7 @@ from ..declare import user_code
 from . import saving, submission
 from .access import Access
 from .async_client import AsyncClient
+from .cache import Cache
 from .children import ChildRun
 from .connection import PATIENCE_S
 from .history import History
@@ -60,6 +61,8 @@ class Client:
         self.registry = Registry(self._client.registry, self._call)
         # Tokens, members of teams, the audit; where access control is on.
         self.access = Access(self._client.access, self._call)
+        # Results that later runs reuse: why they were, and how they are forgotten.
+        self.cache = Cache(self._client.cache, self._call)
         # Of all runs: search, comparisons, statistics.
         self.history = History(self._client.history, self._call)
         # Fork, retry, pause.
@@ -108,6 +111,7 @@ class Client:
         labels: Mapping[str, str] | None = None,
         notify: Sequence[str] | None = None,
         deadline_s: float | None = None,
+        no_cache: bool | None = None,
         **named: Any,
     ) -> Run:
         """Start a run of a workflow, by itself or by its name in the registry; see AsyncClient.submit."""
@@ -124,6 +128,7 @@ class Client:
                 labels=labels,
                 notify=notify,
                 deadline_s=deadline_s,
+                no_cache=no_cache,
                 **named,
             )
         )

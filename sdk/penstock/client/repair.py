@@ -151,7 +151,7 @@ class AsyncRepair:
                     elif event.event.HasField("action_succeeded"):
                         done = event.event.action_succeeded
                         note(done.node, done.outputs.values)
-        reused = {node.output_seq: node.index for node in view.nodes if node.is_reused}
+        reused = {node.output_seq: node.index for node in view.nodes if node.is_taken_over}
         for seq, values in (await read_reused(self._connection, view.run_id, list(reused))).items():
             note(reused[seq], values)
         return Origin(view, inputs, artifacts, sides)

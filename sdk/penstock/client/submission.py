@@ -213,10 +213,12 @@ def options_given(
     labels: Mapping[str, str] | None,
     notify: Sequence[str] | None,
     deadline_s: float | None,
+    no_cache: bool | None,
 ) -> dict[str, Any]:
     """Return the options of `submit` by name, those that are not given as None."""
     given: dict[str, Any] = {"run_id": run_id, "team": team, "pool": pool, "priority": priority}
-    return given | {"fail_fast": fail_fast, "labels": labels, "notify": notify, "deadline_s": deadline_s}
+    given |= {"fail_fast": fail_fast, "labels": labels, "notify": notify, "deadline_s": deadline_s}
+    return given | {"no_cache": no_cache}
 
 
 def run_options(given: Mapping[str, Any]) -> events_pb2.RunOptions:

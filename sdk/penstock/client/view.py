@@ -87,11 +87,18 @@ class NodeView:
     due_at_us: int = 0
     # How far its operator said it is, if `RunView.note` was given it.
     progress: NodeProgress | None = None
+    # Of a node whose result was taken from the cache: the execution that it is of.
+    reuse: events_pb2.Reuse | None = None
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether it had succeeded before the run began: in the run that this one was forked from."""
+        return self.state is NodeState.SUCCEEDED and not self.attempts
 
     @property
     def is_reused(self) -> bool:
-        """Whether its outputs are those of another run."""
-        return self.state is NodeState.SUCCEEDED and not self.attempts
+        """Whether its outputs are those of another run, or of another node."""
+        return self.is_taken_over or self.reuse is not None
 
     @property
     def shown_state(self) -> str:
@@ -267,6 +274,7 @@ class RunView:
         _end(attempt, NodeState.SUCCEEDED, event.worker, event.duration_us, at_us)
         node = self.nodes[event.node]
         node.state, node.output_seq = NodeState.SUCCEEDED, self.seq
+        node.reuse = event.reuse if event.HasField("reuse") else None
         if event.added:
             self._grow(event.node, event.added)
 

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from .sources import is_operator
 
@@ -39,9 +39,9 @@ class _Module:
 class BundleCode:
     """The code of a bundle, read as far as it is asked for."""
 
-    def __init__(self, archive: bytes) -> None:
-        with zipfile.ZipFile(io.BytesIO(archive)) as file:
-            self._files = {name: file.read(name) for name in file.namelist()}
+    def __init__(self, bundle: bytes | Path) -> None:
+        """`bundle` is the archive, or the folder that it was unpacked into."""
+        self._files = _Unpacked(bundle) if isinstance(bundle, Path) else _archived(bundle)
         self._modules: dict[str, _Module | None] = {}
 
     @cached_property
@@ -53,8 +53,12 @@ class BundleCode:
                 found[PurePosixPath(name).name].append(name)
         return found
 
-    def of(self, module: str, qualname: str) -> Pieces:
-        """Return all that an operator uses; empty if the bundle does not have it."""
+    def of(self, module: str, qualname: str, others: set[str] | None = None) -> Pieces:
+        """Return all that an operator uses; empty if the bundle does not have it.
+
+        Args:
+            others: Gets the names of the modules that it uses and that are not in the bundle.
+        """
         if self._module(module) is None:
             return {}
         pieces: Pieces = {}
@@ -62,9 +66,13 @@ class BundleCode:
         seen: set[Target] = set()
         while waiting:
             target = waiting.pop()
-            if target not in seen and (found := self._module(target[0])) is not None:
-                seen.add(target)
+            if target in seen:
+                continue
+            seen.add(target)
+            if (found := self._module(target[0])) is not None:
                 waiting += self._used(found, target[1], pieces)
+            elif others is not None:
+                others.add(target[0])
         return pieces
 
     def _used(self, module: _Module, name: str, pieces: Pieces) -> Iterator[Target]:
@@ -134,6 +142,38 @@ class BundleCode:
                     module.defined.clear()
                 return module
         return None
+
+
+class _Unpacked(Mapping[str, bytes]):
+    """The files of a folder by their names in it, read when they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = [
+            path.relative_to(folder).as_posix()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
+        self._known = set(self._names)
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._known:
+            raise KeyError(name)
+        return (self._folder / name).read_bytes()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _archived(archive: bytes) -> Mapping[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        return {name: file.read(name) for name in file.namelist()}
 
 
 def digest_of(pieces: Pieces) -> bytes:

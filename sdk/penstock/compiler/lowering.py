@@ -116,6 +116,7 @@ def _message(
         doc=docstrings.first_paragraph(operator.fn),
         source_hash=source_hash(operator.place),
         secrets=settings.secrets,
+        cache=settings.caching(),
     )
 
 

@@ -15,7 +15,7 @@ from ..errors import InvalidDeclaration
 from . import classes, modules, signatures
 from .control import map_plain
 from .declarable import DECLARATION, declaration_of
-from .options import MEMORY_DEFAULT, NAME_LENGTH_MAX, Changes, OnFailure, Options
+from .options import MEMORY_DEFAULT, NAME_LENGTH_MAX, Cached, Changes, OnFailure, Options
 from .recorder import Recorder, current
 from .signatures import Signature
 
@@ -148,6 +148,8 @@ def operator(
     timeout_s: float | None = None,
     on_failure: OnFailure = "block",
     secrets: Sequence[str] = (),
+    cache: Cached = False,
+    cache_key: Callable[..., Any] | None = None,
 ) -> Declare: ...
 @dataclass_transform(field_specifiers=(dataclasses.field,))
 def operator(
@@ -167,6 +169,8 @@ def operator(
     timeout_s: float | None = None,
     on_failure: OnFailure = "block",
     secrets: Sequence[str] = (),
+    cache: Cached = False,
+    cache_key: Callable[..., Any] | None = None,
 ) -> Any:
     """Declare a function, or a class with a method `run`, as an operator: `@operator`, or `@operator(gpu=1)`.
 
@@ -184,6 +188,10 @@ def operator(
         on_failure: What its final failure means for what depends on it: "block" skips it, "cancel" cancels it,
             "continue" lets go on what depends on the order alone.
         secrets: Names of the secrets that it reads with `penstock.secret`; workers have their values.
+        cache: True: where its code, the packages that this imports and its arguments are the same, the outputs of an
+            earlier execution are taken instead of a call, also of other runs of the team. A timedelta, or a time such
+            as "7d": only of executions that are not older.
+        cache_key: A function of some of its parameters, whose result stands for the arguments.
 
     Raises:
         InvalidDeclaration: An option is out of its range, or it is no plain function, and no class of fields.
@@ -202,6 +210,8 @@ def operator(
         timeout_s=timeout_s,
         on_failure=on_failure,
         secrets=(secrets,) if isinstance(secrets, str) else tuple(secrets),
+        cache=cache,
+        cache_key=cache_key,
     )
 
     def make(fn: Callable[..., Any], place: modules.Place, cls: type[Any] | None = None) -> Operator[..., Any]:

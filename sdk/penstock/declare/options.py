@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from penstock_plan import secrets
 from penstock_plan.limits import MEMORY_DEFAULT_BYTES, RETRY_DELAY_S_MAX, RETRY_FACTOR_MAX
@@ -14,6 +15,8 @@ from penstock_proto.plan.v1 import plan_pb2
 from ..errors import InvalidDeclaration
 
 OnFailure = Literal["block", "cancel", "continue"]
+# Whether results are reused: for as long as they are kept, or for a time, such as "7d".
+Cached = bool | dt.timedelta | str
 
 CPU_MAX = 1_000_000.0
 GPU_MAX = 1_000_000
@@ -26,6 +29,7 @@ _FAILURE_POLICIES: dict[str, plan_pb2.FailurePolicy] = {
     "continue": plan_pb2.FAILURE_POLICY_CONTINUE,
 }
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?|[KMGT]i)B?")
 
@@ -56,6 +60,7 @@ class Changes(TypedDict, total=False):
     retry_jitter: float
     timeout_s: float | None
     on_failure: OnFailure
+    cache: Cached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,8 @@ class Options:
     timeout_s: float | None = None
     on_failure: OnFailure = "block"
     secrets: tuple[str, ...] = ()
+    cache: Cached = False
+    cache_key: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         if self.name is not None:
@@ -95,6 +102,15 @@ class Options:
         memory_bytes(self.memory)
         _check_labels(self.labels or {})
         _check_secrets(self.secrets)
+        self.caching()
+        if self.cache_key is not None and not callable(self.cache_key):
+            raise InvalidDeclaration(
+                f"cache_key must be a function of the operator's arguments, not {self.cache_key!r:.80}"
+            )
+
+    def caching(self) -> plan_pb2.Cache | None:
+        """Return whether and for how long results are reused."""
+        return None if self.cache is False else plan_pb2.Cache(lifetime_s=_lifetime_s(self.cache))
 
     def resources(self) -> plan_pb2.Resources:
         return plan_pb2.Resources(
@@ -129,6 +145,8 @@ def overrides(declared: Options, called: Options) -> plan_pb2.Overrides | None:
         message.timeout_s = called.timeout_s or 0.0
     if called.on_failure != declared.on_failure:
         message.on_failure = called.failure_policy()
+    if (cache := called.caching()) != declared.caching():
+        message.cache.CopyFrom(cache or plan_pb2.Cache(is_off=True))
     return message if message.ByteSize() else None
 
 
@@ -143,6 +161,20 @@ def memory_bytes(memory: str | int | None) -> int:
     if not 0 <= size < 2**63:
         raise InvalidDeclaration(f'memory must be bytes or a size such as "512Mi" or "2G", not {memory!r}')
     return size
+
+
+def _lifetime_s(cache: Cached) -> float:
+    """Return the seconds for which a result may be reused; 0: no limit."""
+    if cache is True:
+        return 0.0
+    seconds = cache.total_seconds() if isinstance(cache, dt.timedelta) else 0.0
+    if isinstance(cache, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", cache.strip())):
+        seconds = float(match[1]) * _SECONDS.get(match[2], 0)
+    if not 0 < seconds < float("inf"):
+        raise InvalidDeclaration(
+            f'cache must be True, False, a timedelta above 0, or a time such as "7d" or "12h", not {cache!r:.80}'
+        )
+    return seconds
 
 
 def check_name(name: str, what: str = "name") -> None:

@@ -285,6 +285,8 @@ class Shard:
         succeeded.worker = report.worker
         succeeded.duration_us = result.duration_us
         succeeded.outputs.CopyFrom(result.outputs)
+        if result.HasField("reuse"):
+            succeeded.reuse.CopyFrom(result.reuse)
         if isinstance(run.graph, GrownGraph):
             return [event, *self._after_decision(run, run.graph, succeeded, number), *self._end_if_done(run)]
         return [event] if run.open else [event, self._end(run)]

@@ -117,6 +117,29 @@ export type AuditEntry = {
   detail: string;
 };
 
+export type CacheExplanation = {
+  run: string;
+  node: string;
+  operator: string;
+  attempt: number;
+  /** The outputs are those of `origin`. */
+  hit: boolean;
+  /** The reason why the operator was called. */
+  reason: string | null;
+  /** All that is not as it was for `origin`, the operator's latest result. */
+  differences: (string)[];
+  origin: Reused | null;
+  /** All that decides about the result. */
+  key: (CacheKeyPart)[];
+};
+
+export type CacheKeyPart = {
+  kind: "code" | "package" | "output" | "secret" | "argument" | "key";
+  name: string;
+  /** A version, text, or a hash in hex. */
+  value: string;
+};
+
 /** Why a run is cancelled. */
 export type Cancel = {
   reason?: string;
@@ -346,6 +369,24 @@ export type Findings = {
   findings: (Finding)[];
 };
 
+/** Results that are to be computed again. Runs keep the outputs that they have. */
+export type Forget = {
+  /** MODULE:NAME */
+  operator?: string;
+  /** Only results that this run has computed. */
+  run?: string;
+  /** With `run`: only this node's. */
+  node?: string;
+  /** All results of the team. */
+  all?: boolean;
+  /** The owner of the results; by default the caller's, or the run's. */
+  team?: string;
+};
+
+export type Forgotten = {
+  forgotten: number;
+};
+
 export type Form = {
   name: string;
   version: number;
@@ -412,6 +453,8 @@ export type Launch = {
   fail_fast?: boolean;
   /** Cancel the run if it has not ended after these seconds; 0: never. */
   deadline_s?: number;
+  /** Call every operator, also those whose results are reused. */
+  no_cache?: boolean;
   labels?: Record<string, unknown>;
   /** Channels that get a message when the run ends. */
   notify?: (string)[];
@@ -555,6 +598,8 @@ export type Node = {
   duration_s: number | null;
   skipped_because: string | null;
   because_of: string | null;
+  /** Its outputs were taken from the cache of results. */
+  reused_from: Reused | null;
 };
 
 export type NodePlace = {
@@ -865,6 +910,15 @@ export type RetryMany = {
   dry_run?: boolean;
   /** Retry at most this many; call again for the rest. */
   limit?: number;
+};
+
+/** The execution whose outputs another one took. */
+export type Reused = {
+  run: string;
+  node: string;
+  attempt: number;
+  /** The time at which they were kept, in microseconds of Unix time. */
+  kept_at_us: number;
 };
 
 /** Rows of a table. */

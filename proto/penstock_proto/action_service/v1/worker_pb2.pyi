@@ -86,7 +86,7 @@ class Orders(_message.Message):
     def __init__(self, recorded: _Optional[_Iterable[int]] = ..., stop: _Optional[_Iterable[int]] = ..., grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("grant", "run_id", "node", "item", "attempt", "plan", "bundle", "resources", "timeout_s", "inputs", "operator", "traceparent", "team", "refs", "shard", "inputs_file", "template", "path")
+    __slots__ = ("grant", "run_id", "node", "item", "attempt", "plan", "bundle", "resources", "timeout_s", "inputs", "operator", "traceparent", "team", "refs", "shard", "inputs_file", "template", "path", "no_cache")
     GRANT_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +105,7 @@ class Grant(_message.Message):
     INPUTS_FILE_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
+    NO_CACHE_FIELD_NUMBER: _ClassVar[int]
     grant: int
     run_id: bytes
     node: int
@@ -123,7 +124,8 @@ class Grant(_message.Message):
     inputs_file: str
     template: int
     path: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, grant: _Optional[int] = ..., run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., plan: _Optional[bytes] = ..., bundle: _Optional[bytes] = ..., resources: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., timeout_s: _Optional[float] = ..., inputs: _Optional[_Iterable[_Union[NodeValues, _Mapping]]] = ..., operator: _Optional[str] = ..., traceparent: _Optional[str] = ..., team: _Optional[str] = ..., refs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., shard: _Optional[int] = ..., inputs_file: _Optional[str] = ..., template: _Optional[int] = ..., path: _Optional[_Iterable[int]] = ...) -> None: ...
+    no_cache: bool
+    def __init__(self, grant: _Optional[int] = ..., run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., plan: _Optional[bytes] = ..., bundle: _Optional[bytes] = ..., resources: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., timeout_s: _Optional[float] = ..., inputs: _Optional[_Iterable[_Union[NodeValues, _Mapping]]] = ..., operator: _Optional[str] = ..., traceparent: _Optional[str] = ..., team: _Optional[str] = ..., refs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., shard: _Optional[int] = ..., inputs_file: _Optional[str] = ..., template: _Optional[int] = ..., path: _Optional[_Iterable[int]] = ..., no_cache: _Optional[bool] = ...) -> None: ...
 
 class NodeValues(_message.Message):
     __slots__ = ("node", "values")

@@ -1,3 +1,5 @@
+from penstock_proto.state_tracker.v1 import events_pb2 as _events_pb2
+from penstock_proto.value.v1 import value_pb2 as _value_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -5,6 +7,132 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class CallKey(_message.Message):
+    __slots__ = ("team", "operator", "parts")
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    team: str
+    operator: str
+    parts: _containers.RepeatedCompositeFieldContainer[KeyPart]
+    def __init__(self, team: _Optional[str] = ..., operator: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[KeyPart, _Mapping]]] = ...) -> None: ...
+
+class KeyPart(_message.Message):
+    __slots__ = ("kind", "name", "value")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    value: bytes
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+
+class FindResultRequest(_message.Message):
+    __slots__ = ("execution", "name", "call", "lifetime_s", "no_cache", "problem")
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_S_FIELD_NUMBER: _ClassVar[int]
+    NO_CACHE_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    execution: LogKey
+    name: str
+    call: CallKey
+    lifetime_s: float
+    no_cache: bool
+    problem: str
+    def __init__(self, execution: _Optional[_Union[LogKey, _Mapping]] = ..., name: _Optional[str] = ..., call: _Optional[_Union[CallKey, _Mapping]] = ..., lifetime_s: _Optional[float] = ..., no_cache: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class FindResultResponse(_message.Message):
+    __slots__ = ("found", "outputs", "reuse")
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    REUSE_FIELD_NUMBER: _ClassVar[int]
+    found: bool
+    outputs: _value_pb2.Values
+    reuse: _events_pb2.Reuse
+    def __init__(self, found: _Optional[bool] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., reuse: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ...) -> None: ...
+
+class KeepResultRequest(_message.Message):
+    __slots__ = ("execution", "name", "call", "outputs")
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    execution: LogKey
+    name: str
+    call: CallKey
+    outputs: _value_pb2.Values
+    def __init__(self, execution: _Optional[_Union[LogKey, _Mapping]] = ..., name: _Optional[str] = ..., call: _Optional[_Union[CallKey, _Mapping]] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ...) -> None: ...
+
+class KeepResultResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class KeptResult(_message.Message):
+    __slots__ = ("call", "outputs", "origin")
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    call: CallKey
+    outputs: _value_pb2.Values
+    origin: _events_pb2.Reuse
+    def __init__(self, call: _Optional[_Union[CallKey, _Mapping]] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., origin: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ...) -> None: ...
+
+class ExplainResultRequest(_message.Message):
+    __slots__ = ("run_id", "node", "item")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    node: int
+    item: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ExplainResultResponse(_message.Message):
+    __slots__ = ("decision",)
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    decision: CacheDecision
+    def __init__(self, decision: _Optional[_Union[CacheDecision, _Mapping]] = ...) -> None: ...
+
+class CacheDecision(_message.Message):
+    __slots__ = ("attempt", "name", "call", "hit", "reason", "nearest", "nearest_origin", "at_us")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    HIT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    name: str
+    call: CallKey
+    hit: _events_pb2.Reuse
+    reason: str
+    nearest: CallKey
+    nearest_origin: _events_pb2.Reuse
+    at_us: int
+    def __init__(self, attempt: _Optional[int] = ..., name: _Optional[str] = ..., call: _Optional[_Union[CallKey, _Mapping]] = ..., hit: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ..., reason: _Optional[str] = ..., nearest: _Optional[_Union[CallKey, _Mapping]] = ..., nearest_origin: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ..., at_us: _Optional[int] = ...) -> None: ...
+
+class ForgetResultsRequest(_message.Message):
+    __slots__ = ("team", "operator", "run_id", "node")
+    TEAM_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    team: str
+    operator: str
+    run_id: bytes
+    node: int
+    def __init__(self, team: _Optional[str] = ..., operator: _Optional[str] = ..., run_id: _Optional[bytes] = ..., node: _Optional[int] = ...) -> None: ...
+
+class ForgetResultsResponse(_message.Message):
+    __slots__ = ("forgotten",)
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    forgotten: int
+    def __init__(self, forgotten: _Optional[int] = ...) -> None: ...
 
 class MissingRequest(_message.Message):
     __slots__ = ("artifacts",)

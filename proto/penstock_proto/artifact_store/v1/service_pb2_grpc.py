@@ -89,6 +89,26 @@ class ArtifactStoreServiceStub:
                 request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsRequest.SerializeToString,
                 response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsResponse.FromString,
                 _registered_method=True)
+        self.FindResult = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/FindResult',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.FindResultRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.FindResultResponse.FromString,
+                _registered_method=True)
+        self.KeepResult = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/KeepResult',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.KeepResultRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.KeepResultResponse.FromString,
+                _registered_method=True)
+        self.ExplainResult = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/ExplainResult',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ExplainResultRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ExplainResultResponse.FromString,
+                _registered_method=True)
+        self.ForgetResults = channel.unary_unary(
+                '/penstock.artifact_store.v1.ArtifactStoreService/ForgetResults',
+                request_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ForgetResultsRequest.SerializeToString,
+                response_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ForgetResultsResponse.FromString,
+                _registered_method=True)
 
 
 class ArtifactStoreServiceServicer:
@@ -131,7 +151,8 @@ class ArtifactStoreServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RemoveLogs(self, request, context):
-        """Removes what operators of these runs have printed, and what they kept for their next attempts.
+        """Removes what operators of these runs have printed, what they kept for their next attempts, and their results that
+        later calls would reuse.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,6 +190,35 @@ class ArtifactStoreServiceServicer:
 
     def RemoveCheckpoints(self, request, context):
         """Removes checkpoints of a node, or of all nodes of a run. Harmless when repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindResult(self, request, context):
+        """The outputs of an earlier execution of the same call, all of whose artifacts are there and whole. What was asked and
+        what was found stays, for Explain, until the run is removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KeepResult(self, request, context):
+        """Keeps the outputs of a call for later ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainResult(self, request, context):
+        """What decided whether a node's result was reused. NOT_FOUND: it was never asked for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetResults(self, request, context):
+        """Forgets results of a team, so that they are computed again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -231,6 +281,26 @@ def add_ArtifactStoreServiceServicer_to_server(servicer, server):
                     servicer.RemoveCheckpoints,
                     request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsRequest.FromString,
                     response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsResponse.SerializeToString,
+            ),
+            'FindResult': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindResult,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.FindResultRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.FindResultResponse.SerializeToString,
+            ),
+            'KeepResult': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepResult,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.KeepResultRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.KeepResultResponse.SerializeToString,
+            ),
+            'ExplainResult': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainResult,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ExplainResultRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ExplainResultResponse.SerializeToString,
+            ),
+            'ForgetResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetResults,
+                    request_deserializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ForgetResultsRequest.FromString,
+                    response_serializer=penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ForgetResultsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -530,6 +600,114 @@ class ArtifactStoreService:
             '/penstock.artifact_store.v1.ArtifactStoreService/RemoveCheckpoints',
             penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsRequest.SerializeToString,
             penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.RemoveCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/FindResult',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.FindResultRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.FindResultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/KeepResult',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.KeepResultRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.KeepResultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/ExplainResult',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ExplainResultRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ExplainResultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/penstock.artifact_store.v1.ArtifactStoreService/ForgetResults',
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ForgetResultsRequest.SerializeToString,
+            penstock__proto_dot_artifact__store_dot_v1_dot_service__pb2.ForgetResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,7 +37,7 @@ class Instruction(_message.Message):
     def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., recorded: _Optional[_Union[Recorded, _Mapping]] = ..., running: _Optional[_Union[Running, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("run_id", "node", "item", "attempt", "plan", "bundle", "kind", "resources", "delay_s", "timeout_s", "team", "pool", "priority", "inputs", "operator", "traceparent", "running_grant", "running_worker", "stopping", "remaining_s", "held", "template", "path")
+    __slots__ = ("run_id", "node", "item", "attempt", "plan", "bundle", "kind", "resources", "delay_s", "timeout_s", "team", "pool", "priority", "inputs", "operator", "traceparent", "running_grant", "running_worker", "stopping", "remaining_s", "held", "template", "path", "no_cache")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Start(_message.Message):
     HELD_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
+    NO_CACHE_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     node: int
     item: _containers.RepeatedScalarFieldContainer[int]
@@ -84,7 +85,8 @@ class Start(_message.Message):
     held: bool
     template: int
     path: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., plan: _Optional[bytes] = ..., bundle: _Optional[bytes] = ..., kind: _Optional[_Union[_plan_pb2.NodeKind, str]] = ..., resources: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., delay_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., operator: _Optional[str] = ..., traceparent: _Optional[str] = ..., running_grant: _Optional[int] = ..., running_worker: _Optional[str] = ..., stopping: _Optional[bool] = ..., remaining_s: _Optional[float] = ..., held: _Optional[bool] = ..., template: _Optional[int] = ..., path: _Optional[_Iterable[int]] = ...) -> None: ...
+    no_cache: bool
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., plan: _Optional[bytes] = ..., bundle: _Optional[bytes] = ..., kind: _Optional[_Union[_plan_pb2.NodeKind, str]] = ..., resources: _Optional[_Union[_plan_pb2.Resources, _Mapping]] = ..., delay_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., operator: _Optional[str] = ..., traceparent: _Optional[str] = ..., running_grant: _Optional[int] = ..., running_worker: _Optional[str] = ..., stopping: _Optional[bool] = ..., remaining_s: _Optional[float] = ..., held: _Optional[bool] = ..., template: _Optional[int] = ..., path: _Optional[_Iterable[int]] = ..., no_cache: _Optional[bool] = ...) -> None: ...
 
 class Stop(_message.Message):
     __slots__ = ("run_id", "node", "item", "attempt")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from penstock_proto.state_tracker.v1 import reports_pb2 as penstock__proto_dot_state__tracker_dot_v1_dot_reports__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'penstock_proto/executors/v1/child.proto\x12\x15penstock.executors.v1\x1a-penstock_proto/state_tracker/v1/reports.proto\"\xe8\x01\n\x05Setup\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05store\x18\x02 \x01(\t\x12\r\n\x05plans\x18\x03 \x01(\t\x12\x0e\n\x06\x62undle\x18\x04 \x01(\t\x12\x11\n\x04gpus\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x15\n\rstore_address\x18\x06 \x01(\t\x12\x0f\n\x07grace_s\x18\x07 \x01(\x01\x12\x0f\n\x07scratch\x18\x08 \x01(\t\x12\x0e\n\x06tls_ca\x18\t \x01(\t\x12\x17\n\x0ftls_certificate\x18\n \x01(\t\x12\x0f\n\x07tls_key\x18\x0b \x01(\t\x12\x12\n\ntoken_file\x18\x0c \x01(\tB\x07\n\x05_gpus\"\x90\x01\n\tFromChild\x12\x31\n\x06report\x18\x01 \x01(\x0b\x32!.penstock.state_tracker.v1.Report\x12\x1d\n\x10output_end_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\r\n\x05unfit\x18\x04 \x03(\tB\x13\n\x11_output_end_bytes\"\xf6\x01\n\x0cGivenSecrets\x12@\n\x06values\x18\xe9\x07 \x03(\x0b\x32/.penstock.executors.v1.GivenSecrets.ValuesEntry\x12\x44\n\x08problems\x18\xea\x07 \x03(\x0b\x32\x31.penstock.executors.v1.GivenSecrets.ProblemsEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rProblemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x0f\x44\x65\x63laredSecrets\x12\x42\n\toperators\x18\x06 \x03(\x0b\x32/.penstock.executors.v1.DeclaredSecrets.Operator\x1a\x1b\n\x08Operator\x12\x0f\n\x07secrets\x18\x0c \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'penstock_proto/executors/v1/child.proto\x12\x15penstock.executors.v1\x1a-penstock_proto/state_tracker/v1/reports.proto\"\xe8\x01\n\x05Setup\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05store\x18\x02 \x01(\t\x12\r\n\x05plans\x18\x03 \x01(\t\x12\x0e\n\x06\x62undle\x18\x04 \x01(\t\x12\x11\n\x04gpus\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x15\n\rstore_address\x18\x06 \x01(\t\x12\x0f\n\x07grace_s\x18\x07 \x01(\x01\x12\x0f\n\x07scratch\x18\x08 \x01(\t\x12\x0e\n\x06tls_ca\x18\t \x01(\t\x12\x17\n\x0ftls_certificate\x18\n \x01(\t\x12\x0f\n\x07tls_key\x18\x0b \x01(\t\x12\x12\n\ntoken_file\x18\x0c \x01(\tB\x07\n\x05_gpus\"\xa6\x01\n\tFromChild\x12\x31\n\x06report\x18\x01 \x01(\x0b\x32!.penstock.state_tracker.v1.Report\x12\x1d\n\x10output_end_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\r\n\x05unfit\x18\x04 \x03(\t\x12\x14\n\x0c\x63\x61\x63he_missed\x18\x05 \x01(\x08\x42\x13\n\x11_output_end_bytes\"\xf6\x01\n\x0cGivenSecrets\x12@\n\x06values\x18\xe9\x07 \x03(\x0b\x32/.penstock.executors.v1.GivenSecrets.ValuesEntry\x12\x44\n\x08problems\x18\xea\x07 \x03(\x0b\x32\x31.penstock.executors.v1.GivenSecrets.ProblemsEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rProblemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x0f\x44\x65\x63laredSecrets\x12\x42\n\toperators\x18\x06 \x03(\x0b\x32/.penstock.executors.v1.DeclaredSecrets.Operator\x1a\x1b\n\x08Operator\x12\x0f\n\x07secrets\x18\x0c \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,15 +39,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETUP']._serialized_start=114
   _globals['_SETUP']._serialized_end=346
   _globals['_FROMCHILD']._serialized_start=349
-  _globals['_FROMCHILD']._serialized_end=493
-  _globals['_GIVENSECRETS']._serialized_start=496
-  _globals['_GIVENSECRETS']._serialized_end=742
-  _globals['_GIVENSECRETS_VALUESENTRY']._serialized_start=648
-  _globals['_GIVENSECRETS_VALUESENTRY']._serialized_end=693
-  _globals['_GIVENSECRETS_PROBLEMSENTRY']._serialized_start=695
-  _globals['_GIVENSECRETS_PROBLEMSENTRY']._serialized_end=742
-  _globals['_DECLAREDSECRETS']._serialized_start=744
-  _globals['_DECLAREDSECRETS']._serialized_end=858
-  _globals['_DECLAREDSECRETS_OPERATOR']._serialized_start=831
-  _globals['_DECLAREDSECRETS_OPERATOR']._serialized_end=858
+  _globals['_FROMCHILD']._serialized_end=515
+  _globals['_GIVENSECRETS']._serialized_start=518
+  _globals['_GIVENSECRETS']._serialized_end=764
+  _globals['_GIVENSECRETS_VALUESENTRY']._serialized_start=670
+  _globals['_GIVENSECRETS_VALUESENTRY']._serialized_end=715
+  _globals['_GIVENSECRETS_PROBLEMSENTRY']._serialized_start=717
+  _globals['_GIVENSECRETS_PROBLEMSENTRY']._serialized_end=764
+  _globals['_DECLAREDSECRETS']._serialized_start=766
+  _globals['_DECLAREDSECRETS']._serialized_end=880
+  _globals['_DECLAREDSECRETS_OPERATOR']._serialized_start=853
+  _globals['_DECLAREDSECRETS_OPERATOR']._serialized_end=880
 # @@protoc_insertion_point(module_scope)

@@ -36,16 +36,18 @@ class Setup(_message.Message):
     def __init__(self, worker: _Optional[str] = ..., store: _Optional[str] = ..., plans: _Optional[str] = ..., bundle: _Optional[str] = ..., gpus: _Optional[str] = ..., store_address: _Optional[str] = ..., grace_s: _Optional[float] = ..., scratch: _Optional[str] = ..., tls_ca: _Optional[str] = ..., tls_certificate: _Optional[str] = ..., tls_key: _Optional[str] = ..., token_file: _Optional[str] = ...) -> None: ...
 
 class FromChild(_message.Message):
-    __slots__ = ("report", "output_end_bytes", "ready", "unfit")
+    __slots__ = ("report", "output_end_bytes", "ready", "unfit", "cache_missed")
     REPORT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_END_BYTES_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     UNFIT_FIELD_NUMBER: _ClassVar[int]
+    CACHE_MISSED_FIELD_NUMBER: _ClassVar[int]
     report: _reports_pb2.Report
     output_end_bytes: int
     ready: bool
     unfit: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ..., ready: _Optional[bool] = ..., unfit: _Optional[_Iterable[str]] = ...) -> None: ...
+    cache_missed: bool
+    def __init__(self, report: _Optional[_Union[_reports_pb2.Report, _Mapping]] = ..., output_end_bytes: _Optional[int] = ..., ready: _Optional[bool] = ..., unfit: _Optional[_Iterable[str]] = ..., cache_missed: _Optional[bool] = ...) -> None: ...
 
 class GivenSecrets(_message.Message):
     __slots__ = ("values", "problems")

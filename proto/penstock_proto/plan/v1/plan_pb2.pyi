@@ -106,7 +106,7 @@ class Field(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., required: _Optional[bool] = ...) -> None: ...
 
 class Operator(_message.Message):
-    __slots__ = ("module", "qualname", "inputs", "outputs", "output_shape", "resources", "retry", "timeout_s", "on_failure", "doc", "source_hash", "secrets")
+    __slots__ = ("module", "qualname", "inputs", "outputs", "output_shape", "resources", "retry", "timeout_s", "on_failure", "doc", "source_hash", "secrets", "cache")
     MODULE_FIELD_NUMBER: _ClassVar[int]
     QUALNAME_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,7 @@ class Operator(_message.Message):
     DOC_FIELD_NUMBER: _ClassVar[int]
     SOURCE_HASH_FIELD_NUMBER: _ClassVar[int]
     SECRETS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
     module: str
     qualname: str
     inputs: _containers.RepeatedCompositeFieldContainer[Port]
@@ -131,7 +132,16 @@ class Operator(_message.Message):
     doc: str
     source_hash: bytes
     secrets: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, module: _Optional[str] = ..., qualname: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., output_shape: _Optional[_Union[OutputShape, str]] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ..., doc: _Optional[str] = ..., source_hash: _Optional[bytes] = ..., secrets: _Optional[_Iterable[str]] = ...) -> None: ...
+    cache: Cache
+    def __init__(self, module: _Optional[str] = ..., qualname: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., output_shape: _Optional[_Union[OutputShape, str]] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ..., doc: _Optional[str] = ..., source_hash: _Optional[bytes] = ..., secrets: _Optional[_Iterable[str]] = ..., cache: _Optional[_Union[Cache, _Mapping]] = ...) -> None: ...
+
+class Cache(_message.Message):
+    __slots__ = ("lifetime_s", "is_off")
+    LIFETIME_S_FIELD_NUMBER: _ClassVar[int]
+    IS_OFF_FIELD_NUMBER: _ClassVar[int]
+    lifetime_s: float
+    is_off: bool
+    def __init__(self, lifetime_s: _Optional[float] = ..., is_off: _Optional[bool] = ...) -> None: ...
 
 class Port(_message.Message):
     __slots__ = ("name", "type", "required")
@@ -280,16 +290,18 @@ class Approval(_message.Message):
     def __init__(self, question: _Optional[str] = ..., who: _Optional[_Iterable[str]] = ..., goes_on_denied: _Optional[bool] = ...) -> None: ...
 
 class Overrides(_message.Message):
-    __slots__ = ("resources", "retry", "timeout_s", "on_failure")
+    __slots__ = ("resources", "retry", "timeout_s", "on_failure", "cache")
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
     resources: Resources
     retry: RetryPolicy
     timeout_s: float
     on_failure: FailurePolicy
-    def __init__(self, resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ...) -> None: ...
+    cache: Cache
+    def __init__(self, resources: _Optional[_Union[Resources, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., timeout_s: _Optional[float] = ..., on_failure: _Optional[_Union[FailurePolicy, str]] = ..., cache: _Optional[_Union[Cache, _Mapping]] = ...) -> None: ...
 
 class Argument(_message.Message):
     __slots__ = ("name", "value")

@@ -178,7 +178,7 @@ class Growth(_message.Message):
     def __init__(self, node: _Optional[int] = ..., items: _Optional[int] = ...) -> None: ...
 
 class RunOptions(_message.Message):
-    __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify", "deadline_s")
+    __slots__ = ("team", "pool", "priority", "fail_fast", "labels", "traceparent", "workflow", "workflow_version", "notify", "deadline_s", "no_cache")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +196,7 @@ class RunOptions(_message.Message):
     WORKFLOW_VERSION_FIELD_NUMBER: _ClassVar[int]
     NOTIFY_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    NO_CACHE_FIELD_NUMBER: _ClassVar[int]
     team: str
     pool: str
     priority: int
@@ -206,7 +207,8 @@ class RunOptions(_message.Message):
     workflow_version: int
     notify: _containers.RepeatedScalarFieldContainer[str]
     deadline_s: float
-    def __init__(self, team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., fail_fast: _Optional[bool] = ..., labels: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[int] = ..., notify: _Optional[_Iterable[str]] = ..., deadline_s: _Optional[float] = ...) -> None: ...
+    no_cache: bool
+    def __init__(self, team: _Optional[str] = ..., pool: _Optional[str] = ..., priority: _Optional[int] = ..., fail_fast: _Optional[bool] = ..., labels: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[int] = ..., notify: _Optional[_Iterable[str]] = ..., deadline_s: _Optional[float] = ..., no_cache: _Optional[bool] = ...) -> None: ...
 
 class ActionStarted(_message.Message):
     __slots__ = ("node", "item", "attempt", "grant", "worker")
@@ -223,7 +225,7 @@ class ActionStarted(_message.Message):
     def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., worker: _Optional[str] = ...) -> None: ...
 
 class ActionSucceeded(_message.Message):
-    __slots__ = ("node", "item", "attempt", "grant", "outputs", "duration_us", "worker", "added")
+    __slots__ = ("node", "item", "attempt", "grant", "outputs", "duration_us", "worker", "added", "reuse")
     NODE_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +234,7 @@ class ActionSucceeded(_message.Message):
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     ADDED_FIELD_NUMBER: _ClassVar[int]
+    REUSE_FIELD_NUMBER: _ClassVar[int]
     node: int
     item: _containers.RepeatedScalarFieldContainer[int]
     attempt: int
@@ -240,7 +243,22 @@ class ActionSucceeded(_message.Message):
     duration_us: int
     worker: str
     added: int
-    def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ..., added: _Optional[int] = ...) -> None: ...
+    reuse: Reuse
+    def __init__(self, node: _Optional[int] = ..., item: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., grant: _Optional[int] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ..., worker: _Optional[str] = ..., added: _Optional[int] = ..., reuse: _Optional[_Union[Reuse, _Mapping]] = ...) -> None: ...
+
+class Reuse(_message.Message):
+    __slots__ = ("run_id", "node", "name", "attempt", "kept_at_us")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_AT_US_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    node: int
+    name: str
+    attempt: int
+    kept_at_us: int
+    def __init__(self, run_id: _Optional[bytes] = ..., node: _Optional[int] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ..., kept_at_us: _Optional[int] = ...) -> None: ...
 
 class ActionFailed(_message.Message):
     __slots__ = ("node", "item", "attempt", "grant", "cause", "failure", "duration_us", "worker", "retry_delay_s", "long_lived")

@@ -26,7 +26,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as penstock__proto_dot_st
 from penstock_proto.value.v1 import value_pb2 as penstock__proto_dot_value_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-penstock_proto/state_tracker/v1/reports.proto\x12\x19penstock.state_tracker.v1\x1a,penstock_proto/state_tracker/v1/events.proto\x1a#penstock_proto/value/v1/value.proto\"P\n\x0bReportBatch\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\x32\n\x07reports\x18\x02 \x03(\x0b\x32!.penstock.state_tracker.v1.Report\"\x93\x02\n\x06Report\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\r\n\x05grant\x18\x05 \x01(\x04\x12\x0e\n\x06worker\x18\x06 \x01(\t\x12\x35\n\x07started\x18\x07 \x01(\x0b\x32\".penstock.state_tracker.v1.StartedH\x00\x12\x39\n\tsucceeded\x18\x08 \x01(\x0b\x32$.penstock.state_tracker.v1.SucceededH\x00\x12\x33\n\x06\x66\x61iled\x18\t \x01(\x0b\x32!.penstock.state_tracker.v1.FailedH\x00\x42\x06\n\x04kind\"\t\n\x07Started\"L\n\tSucceeded\x12*\n\x07outputs\x18\x01 \x01(\x0b\x32\x19.penstock.value.v1.Values\x12\x13\n\x0b\x64uration_us\x18\x02 \x01(\x03\"\xa4\x01\n\x06\x46\x61iled\x12/\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32 .penstock.state_tracker.v1.Cause\x12\x33\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\".penstock.state_tracker.v1.Failure\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x03\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12\x10\n\x08returned\x18\x05 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-penstock_proto/state_tracker/v1/reports.proto\x12\x19penstock.state_tracker.v1\x1a,penstock_proto/state_tracker/v1/events.proto\x1a#penstock_proto/value/v1/value.proto\"P\n\x0bReportBatch\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\x32\n\x07reports\x18\x02 \x03(\x0b\x32!.penstock.state_tracker.v1.Report\"\x93\x02\n\x06Report\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04node\x18\x02 \x01(\x05\x12\x0c\n\x04item\x18\x03 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\r\n\x05grant\x18\x05 \x01(\x04\x12\x0e\n\x06worker\x18\x06 \x01(\t\x12\x35\n\x07started\x18\x07 \x01(\x0b\x32\".penstock.state_tracker.v1.StartedH\x00\x12\x39\n\tsucceeded\x18\x08 \x01(\x0b\x32$.penstock.state_tracker.v1.SucceededH\x00\x12\x33\n\x06\x66\x61iled\x18\t \x01(\x0b\x32!.penstock.state_tracker.v1.FailedH\x00\x42\x06\n\x04kind\"\t\n\x07Started\"\x8c\x01\n\tSucceeded\x12*\n\x07outputs\x18\x01 \x01(\x0b\x32\x19.penstock.value.v1.Values\x12\x13\n\x0b\x64uration_us\x18\x02 \x01(\x03\x12\x34\n\x05reuse\x18\x03 \x01(\x0b\x32 .penstock.state_tracker.v1.ReuseH\x00\x88\x01\x01\x42\x08\n\x06_reuse\"\xa4\x01\n\x06\x46\x61iled\x12/\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32 .penstock.state_tracker.v1.Cause\x12\x33\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\".penstock.state_tracker.v1.Failure\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x03\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12\x10\n\x08returned\x18\x05 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORT']._serialized_end=517
   _globals['_STARTED']._serialized_start=519
   _globals['_STARTED']._serialized_end=528
-  _globals['_SUCCEEDED']._serialized_start=530
-  _globals['_SUCCEEDED']._serialized_end=606
-  _globals['_FAILED']._serialized_start=609
-  _globals['_FAILED']._serialized_end=773
+  _globals['_SUCCEEDED']._serialized_start=531
+  _globals['_SUCCEEDED']._serialized_end=671
+  _globals['_FAILED']._serialized_start=674
+  _globals['_FAILED']._serialized_end=838
 # @@protoc_insertion_point(module_scope)

@@ -43,12 +43,14 @@ class Started(_message.Message):
     def __init__(self) -> None: ...
 
 class Succeeded(_message.Message):
-    __slots__ = ("outputs", "duration_us")
+    __slots__ = ("outputs", "duration_us", "reuse")
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    REUSE_FIELD_NUMBER: _ClassVar[int]
     outputs: _value_pb2.Values
     duration_us: int
-    def __init__(self, outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ...) -> None: ...
+    reuse: _events_pb2.Reuse
+    def __init__(self, outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., duration_us: _Optional[int] = ..., reuse: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ...) -> None: ...
 
 class Failed(_message.Message):
     __slots__ = ("cause", "failure", "duration_us", "final", "returned")
