@@ -184,7 +184,7 @@ class Graph:
             run.begin_again(node, event.attempt + 1, event.retry_delay_s, now, out.add().start)
             return
         if run.graph.on_failure[node] == CONTINUE:
-            self._begin(run, run.unlock_order_only(node), out)
+            self._begin(run, run.unlock_order_only(node, self.seq), out)
             if run.graph.has_control:
                 self._begin(run, run.unlock_without(node, TOLERATES_FAILED), out)
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from penstock_plan.graph import BRANCH, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
-from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
+from penstock_plan.graph import BRANCH, DECIDING_KINDS, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.growth import MAPPED, GrownGraph, RunGraph, graph_of_run
+from penstock_plan.limits import FAILURES
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -89,7 +90,7 @@ class OpenRun:
         self.outputs = array("q", bytes(8 * graph.size))
         self.pending: dict[int, Pending] = {}
         # Kept only where maps may ask for them:
-        self.forgiven: set[int] = set()  # failed nodes under `continue`
+        self.forgiven: dict[int, int] = {}  # failed nodes under `continue`, and where that is recorded
         self.not_taken: set[int] = set()  # nodes on sides that a branch did not take
 
     def take_over(self, known: ev.Successes) -> None:
@@ -116,7 +117,7 @@ class OpenRun:
         else:
             is_forgiven = self.graph.on_failure[node] == CONTINUE
             if status == st.NODE_STATUS_FAILED and is_forgiven:
-                self.unlock_order_only(node)
+                self.unlock_order_only(node, self.forgiven.get(node, 0))
             if self.graph.has_control and (status != st.NODE_STATUS_FAILED or is_forgiven):
                 self.unlock_without(node, TOLERATES_FAILED)
         self.waits_for[node] = ENDED
@@ -153,7 +154,7 @@ class OpenRun:
         """Whether a node need not wait for another one, which ended earlier."""
         graph = self.graph
         if parent in self.forgiven:
-            return parent not in graph.value_parents[node]
+            return parent not in graph.value_parents[node] and graph.kinds[parent] not in DECIDING_KINDS
         if parent in self.not_taken:
             return graph.tolerates[node] == TOLERATES_NOT_TAKEN
         return self.outputs[parent] > 0
@@ -167,12 +168,16 @@ class OpenRun:
             return []
         return self._count_down([child for child in graph.children[node] if graph.tolerates[child] == tolerance])
 
-    def unlock_order_only(self, node: int) -> list[int]:
-        """Count a forgiven failure; return the dependents by order alone that became ready by it."""
-        value_parents = self.graph.value_parents
-        if self.graph.has_control:
-            self.forgiven.add(node)
-        return self._count_down([child for child in self.graph.children[node] if node not in value_parents[child]])
+    def unlock_order_only(self, node: int, seq: int) -> list[int]:
+        """Count a forgiven failure, recorded at `seq`; return the dependents by order alone that became ready by it."""
+        graph = self.graph
+        children = [child for child in graph.children[node] if node not in graph.value_parents[child]]
+        if graph.has_control:
+            self.forgiven[node] = seq
+            if graph.kinds[node] in DECIDING_KINDS:
+                return []
+            children = [child for child in children if graph.tolerates[child] != TOLERATES_FAILED]
+        return self._count_down(children)
 
     def _count_down(self, children: Sequence[int]) -> list[int]:
         waits_for = self.waits_for
@@ -230,10 +235,35 @@ class OpenRun:
         if node != template:
             start.node, start.template = node, template
             start.path.extend(graph.path(node))
+        if graph.operators[template] == FAILURES:
+            self._describe_failures(graph, node, start)
+            return
         for known, execution in graph.inputs(node):
             seq = self.first_seq if execution < 0 else self.outputs[execution]
             if seq > 0:
                 start.inputs.add(node=known, seq=seq)
+
+    def _describe_failures(self, graph: GrownGraph, node: int, start: act.Start) -> None:
+        """Name the failures of a map's items by their numbers, and what the map put out."""
+        _, of_map = next(graph.inputs(node))
+        start.inputs.add(node=MAPPED, seq=self.outputs[of_map])
+        for number, executions in graph.items_before(node):
+            found = [seq for execution in executions if (seq := self._failure_of(execution))]
+            if found:
+                start.inputs.add(node=number, seq=min(found))
+
+    def _failure_of(self, node: int) -> int:
+        """Where the forgiven failure is recorded for which a node has no result; 0: it has one, or needs none."""
+        reached, edge = {node}, [node]
+        while edge:
+            node = edge.pop()
+            if node < 0 or self.outputs[node] > 0 or node in self.not_taken:
+                continue
+            if node in self.forgiven:
+                return self.forgiven[node]
+            edge += [parent for parent in self.graph.parents[node] if parent not in reached]
+            reached.update(edge)
+        return 0
 
 
 def _description(graph: RunGraph, node: int) -> bytes:
@@ -262,7 +292,10 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
     status = bytearray(run.graph.size)
     for node in described.nodes:
         status[node.node] = node.status
-        run.outputs[node.node] = node.output_seq
+        if node.status == st.NODE_STATUS_FAILED:
+            run.forgiven[node.node] = node.output_seq
+        else:
+            run.outputs[node.node] = node.output_seq
     for index, state in enumerate(status):
         if state > st.NODE_STATUS_RUNNING:
             run.note_ended(index, state)

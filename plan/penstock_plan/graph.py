@@ -18,6 +18,8 @@ TOLERATES_FAILED: Final = 2  # items of its map that failed
 MAP: Final = int(plan_pb2.NODE_KIND_MAP)
 BRANCH: Final = int(plan_pb2.NODE_KIND_BRANCH)
 GATHER: Final = int(plan_pb2.NODE_KIND_GATHER)
+# What comes after such a node cannot go on without it, also where it does not use its outputs.
+DECIDING_KINDS: Final = frozenset({MAP, BRANCH})
 CONTROL_KINDS: Final = frozenset({MAP, BRANCH, GATHER})
 
 Message = TypeVar("Message", plan_pb2.Resources, plan_pb2.RetryPolicy)

@@ -15,6 +15,8 @@ from .graph import GATHER, PlanGraph
 
 T = TypeVar("T")
 
+# Stands for the map whose items a list of failures is about, where values are named by the numbers of items.
+MAPPED: Final = -2
 # Nodes that maps may add to a run.
 ADDED_NODES_MAX: Final = 1_000_000
 
@@ -218,6 +220,13 @@ class GrownGraph:
         for parent in self.plan.value_parents[place.template]:
             for number, execution in enumerate(self.related(parent, place)):
                 yield (number if gathers else parent), execution
+
+    def items_before(self, node: int) -> Iterator[tuple[int, list[int]]]:
+        """The number of each item of the map that a list of failures is about, and the item's nodes."""
+        place = self.place(node)
+        own = self.plan.value_parents[place.template]
+        before = [self.related(parent, place) for parent in self.plan.parents[place.template] if parent not in own]
+        return ((number, list(nodes)) for number, nodes in enumerate(zip(*before, strict=True)))
 
     def around(self, node: int, edges: Sequence[tuple[int, ...]]) -> Sequence[int]:
         """The nodes that the plan's edges of a node lead to in this run."""

@@ -29,6 +29,8 @@ SCHEMA = 2
 SCHEMA_MIN = 1
 # Where the operators of maps, gathers and branches are said to be; nobody imports it.
 CONTROL_MODULE = "penstock.control"
+# Collects what has failed of a map's items, instead of a list of their results.
+FAILURES = f"{CONTROL_MODULE}:failures"
 # Maps within maps.
 MAP_DEPTH_MAX = 8
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .declare.waiting import approval, sensor, signal, sleep, until
     from .declare.workflows import Workflow, workflow
     from .errors import CompileErrors, FutureUsedAsValue, PenstockError
+    from .item_failures import ItemFailure, Kept
     from .ml import Dataset, FeatureSet, Metrics, Model, Report
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "Dataset",
     "FeatureSet",
     "FutureUsedAsValue",
+    "ItemFailure",
+    "Kept",
     "Metrics",
     "Model",
     "Operator",
@@ -69,6 +72,7 @@ _MODULES = {
     "client": ("AsyncClient", "Client"),
     "compiler.compilation": ("Compiled", "compile"),
     "errors": ("CompileErrors", "FutureUsedAsValue", "PenstockError"),
+    "item_failures": ("ItemFailure", "Kept"),
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
     "declare.control": ("each", "match", "repeat", "when"),
     "declare.operators": ("Operator", "operator", "with_options"),

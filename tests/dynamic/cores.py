@@ -33,6 +33,7 @@ from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import INPUTS_NODE
 from penstock_state_tracker.api.forks import nodes_taken_over
+from penstock_state_tracker.api.values import carried
 from penstock_state_tracker.core.shard import Shard
 
 from tests.reopening import reopening_of
@@ -157,10 +158,7 @@ class CoreRun:
         given = Given()
         given.path = start.path
         for ref in start.inputs:
-            event = self.log[ref.seq - 1]
-            given[ref.node] = (
-                event.run_submitted.inputs if event.HasField("run_submitted") else event.action_succeeded.outputs
-            ).values
+            given[ref.node] = carried(self.log[ref.seq - 1]).values
         report = reports_pb2.Report(run_id=self.id, node=start.node, attempt=start.attempt, grant=1, worker="w")
         node = start.template if start.path else start.node
         try:

@@ -38,6 +38,8 @@ def test_the_page_does_what_it_says(page: Any) -> None:
     assert testing.run(page.scoring, count=4, scale=2.0) == page.scoring(4, 2.0) == 6.0
     assert testing.run(page.released, count=9) == page.released(9) == "published 8.0"
     assert testing.run(page.released, count=2) == "nothing to see"
+    assert testing.run(page.tolerant) == page.tolerant()
+    assert page.tolerant() == "3, without invalid literal for int() with base 10: 'three'"
     assert testing.run(page.shrinking, start=10.0) == page.shrinking(10.0) == 0.625
 
 

@@ -56,6 +56,17 @@ FLOW = """
         return penstock.when(good(score), lambda: praise(score), "poor")
 
 
+    @operator
+    def report(means: list[float], failures: list[penstock.ItemFailure]) -> str:
+        return f"{len(means)} means, without " + ", ".join(f"{each.index}: {each.message}" for each in failures)
+
+
+    @workflow
+    def reported(n: int) -> str:
+        kept = load.map(parts(n), on_item_failure="keep", success_min=0.5)
+        return report(mean.map(kept.results, scale=1.0), kept.failures)
+
+
     @workflow
     def forgiving(n: int) -> list[float]:
         return mean.map(load.options(on_failure="continue").map(parts(n)), scale=1.0)
@@ -104,6 +115,12 @@ def test_a_failed_item_is_named(stack: Served, cli: Cli, flow: str) -> None:
 def test_items_that_fail_under_continue_are_left_out(stack: Served, cli: Cli, flow: str) -> None:
     done = cli("run", flow + ":forgiving", "--n", "15", "--json")
     assert done.json["outputs"] == {"result": [float(part) for part in range(15) if part != 13]}
+
+
+def test_items_that_fail_are_kept_apart(stack: Served, cli: Cli, flow: str) -> None:
+    done = cli("run", flow + ":reported", "--n", "15", "--json")
+    assert done.json["outputs"] == {"result": "14 means, without 13: part 13 is corrupt"}
+    assert "load.failures" in cli("show", done.json["run"]).out
 
 
 def test_a_map_over_nothing_is_an_empty_list(stack: Served, cli: Cli, flow: str) -> None:

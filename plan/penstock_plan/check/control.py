@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..graph import CONTROL_KINDS
-from ..limits import CONTROL_MODULE, MAP_DEPTH_MAX
+from ..limits import CONTROL_MODULE, FAILURES, MAP_DEPTH_MAX
 from ..refs import parts_of
 from ..spelling import quote
 from .problems import Problems
@@ -87,7 +87,13 @@ class Scopes:
             return  # said elsewhere
         operator = operators[node.operator]
         expected = plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower()
-        if (operator.module, operator.qualname) != (CONTROL_MODULE, expected):
+        called = f"{operator.module}:{operator.qualname}"
+        if called == FAILURES and node.kind == plan_pb2.NODE_KIND_GATHER:
+            arguments = {each.name: each.value.WhichOneof("kind") for each in node.arguments}
+            if arguments != {"items": "output", "success_min": "literal"} or len(operator.outputs) != 1:
+                self._problems.add(f"{what} must have the map that it is about, and the least share of successes")
+            return
+        if called != f"{CONTROL_MODULE}:{expected}":
             self._problems.add(f"{what} must call {CONTROL_MODULE}:{expected}")
             return
         outputs = len(operator.outputs)

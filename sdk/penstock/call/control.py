@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from penstock_plan.growth import MAPPED
 from penstock_plan.limits import CONTROL_MODULE
 from penstock_plan.refs import leaf_of
 from penstock_proto.plan.v1 import plan_pb2
@@ -17,6 +18,7 @@ from penstock_proto.value.v1.value_pb2 import Value, Values
 from .. import codecs
 from ..codecs.encoded import Encoded
 from ..codecs.opened_list import encode_items
+from ..item_failures import ItemFailure, TooFewSucceeded, check_share
 from .argument_values import Builders
 from .failures import BadResult, NotLoadable
 from .given import Given
@@ -27,6 +29,7 @@ JSON: Final = "json"
 CASES: Final = "cases"
 CONDITION: Final = "condition"
 ITEMS: Final = "items"
+SUCCESS_MIN: Final = "success_min"
 
 
 def call_of(
@@ -149,6 +152,29 @@ class Gathering(Control):
         return Encoded(JSON, (b"[" + b",".join(parts) + b"]",), "list")
 
 
+class Failing(Control):
+    """What failed of a map's items; it fails itself if that is too much."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._success_min = float(msgspec.json.decode(self._arguments[SUCCESS_MIN].literal.inline))
+
+    def _outputs(self, values: Given) -> list[Value]:
+        items = int(values[MAPPED][0].inline)
+        failures = [
+            ItemFailure(number, **msgspec.json.decode(values[number][0].inline))
+            for number in sorted(values)
+            if number >= 0
+        ]
+        try:
+            check_share(len(failures), items, self._success_min)
+        except TooFewSucceeded as error:
+            first = f"; the first to fail was item {failures[0].index}: {failures[0].kind}: {failures[0].message}"
+            raise BadResult("TooFewSucceeded", f"{error}{first}") from None
+        with self._blame(not_encoded):
+            return [codecs.to_value(codecs.encode(failures, list[ItemFailure], where="the failures"), self._store)]
+
+
 class Choosing(Control):
     """The side that a branch takes: the place of the condition's value among the cases."""
 
@@ -195,4 +221,10 @@ def item_of(annotation: Any) -> Any:
     return getattr(annotation, "__args__", (Any,))[0]
 
 
-_KINDS: dict[str, type[Control]] = {"map": Opening, "gather": Gathering, "branch": Choosing, "value": Passing}
+_KINDS: dict[str, type[Control]] = {
+    "map": Opening,
+    "gather": Gathering,
+    "failures": Failing,
+    "branch": Choosing,
+    "value": Passing,
+}

@@ -22,6 +22,7 @@ from ..declare.operators import Operator
 from ..declare.signatures import Problem, Signature
 from ..declare.workflows import Workflow
 from ..errors import CompileError, CompileErrors
+from ..item_failures import ItemFailure, Kept, MapOptions
 from .containers import class_of_value, futures_in
 from .future import WHOLE, Collected, Future, Origin
 from .trace import Trace
@@ -103,7 +104,7 @@ class Control:
         node.operator = operator
         ref = node.arguments.add(name="items").value.output
         ref.node, ref.output = origin.node, future.penstock_output
-        node.after.append(collected.map)
+        node.after.extend(each for each in (collected.map, collected.check) if each is not None)
         node.leaves_out_failed = self._leaves_out_failed(origin.node, collected.map)
         collected.gathers[future.penstock_output] = index
 
@@ -113,9 +114,7 @@ class Control:
         waiting, seen = [template], {template}
         while waiting:
             node = nodes[waiting.pop()]
-            over = node.overrides
-            policy = over.on_failure if over.HasField("on_failure") else operators[node.operator].on_failure
-            if policy == plan_pb2.FAILURE_POLICY_CONTINUE:
+            if _policy(node, operators) == plan_pb2.FAILURE_POLICY_CONTINUE:
                 return True
             used: set[int] = set()
             for argument in node.arguments:
@@ -132,6 +131,7 @@ class Control:
         declared: Operator[..., Any] | Workflow[..., Any],
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
+        options: MapOptions,
         frame: FrameType,
     ) -> Any:
         """Call for each item of lists; return the list of results."""
@@ -149,7 +149,7 @@ class Control:
         elif self._depth() >= MAP_DEPTH_MAX:
             problem = Problem(f"is within {MAP_DEPTH_MAX} maps already")
         else:
-            return self._map_lists(declared, lists, fixed, frame)
+            return self._map_lists(declared, lists, fixed, options, frame)
         self._trace.problem(declared.name, problem, frame)
         raise CompileErrors("", [])
 
@@ -158,6 +158,7 @@ class Control:
         declared: Operator[..., Any] | Workflow[..., Any],
         lists: Mapping[str, Any],
         fixed: Mapping[str, Any],
+        options: MapOptions,
         frame: FrameType,
     ) -> Any:
         trace = self._trace
@@ -168,12 +169,60 @@ class Control:
         else:
             map_node = same
             items = {name: _of_item(trace, future) for name, future in lists.items()}
+        first = len(trace.plan.nodes)
         with self._within(map_node):
             if isinstance(declared, Operator):
                 result = trace.call(declared, (), {**items, **fixed}, frame)
             else:
                 result = trace.inline(declared, (), {**items, **fixed}, frame)
-            return self._collect(declared, result, map_node, frame)
+            collected = self._collect(declared, result, map_node, frame)
+        body = range(first, len(trace.plan.nodes))
+        self._set_policy(body, options)
+        if options.on_item_failure != "keep" and not options.success_min:
+            return collected
+        failures = self._failures(declared, map_node, body, options, frame)
+        if options.success_min:
+            for future in futures_in(collected):
+                if future.penstock_origin.collected is not None:
+                    future.penstock_origin.collected.check = failures.penstock_origin.node
+        return Kept(collected, cast("Any", failures)) if options.on_item_failure == "keep" else collected
+
+    def _set_policy(self, body: Iterable[int], options: MapOptions) -> None:
+        """Say of the nodes of an item what their failures do."""
+        nodes, operators = self._trace.plan.nodes, self._trace.plan.operators
+        for node in map(nodes.__getitem__, body):
+            if options.on_item_failure in ("skip", "keep"):
+                node.overrides.on_failure = plan_pb2.FAILURE_POLICY_CONTINUE
+            elif options.on_item_failure == "fail" and _policy(node, operators) == plan_pb2.FAILURE_POLICY_CONTINUE:
+                node.overrides.on_failure = plan_pb2.FAILURE_POLICY_BLOCK_DEPENDENTS
+
+    def _failures(
+        self,
+        declared: Operator[..., Any] | Workflow[..., Any],
+        map_node: int,
+        body: Iterable[int],
+        options: MapOptions,
+        frame: FrameType,
+    ) -> Future:
+        """Add the node that collects what failed of a map's items, and fails itself if that is too much."""
+        trace, annotation = self._trace, list[ItemFailure]
+        nodes = trace.plan.nodes
+        kind, share = trace.types.index(annotation), trace.types.index(float)
+        count = trace.types.index(int)
+        operator = self._operator("failures", {"items": count, "success_min": share}, {"result": kind})
+        index = len(nodes)
+        sides = self._sides
+        self._sides = tuple((side.branch, side.side) for side in nodes[map_node].sides)
+        node = trace.add_node(f"{declared.name}.failures", plan_pb2.NODE_KIND_GATHER, frame)
+        self._sides = sides
+        node.operator, node.leaves_out_failed = operator, True
+        node.arguments.add(name="items").value.output.node = map_node
+        text = msgspec.json.encode(float(options.success_min))
+        literal = Value(codec="json", inline=text, size_bytes=len(text), type_name="float")
+        node.arguments.add(name="success_min").value.literal.CopyFrom(literal)
+        node.after.extend(each for each in body if nodes[each].map == map_node + 1)
+        origin = Origin(index, node.name, declared.name, frame.f_lineno, {"result": (0, annotation, kind)})
+        return Future(trace, origin, 0, annotation, kind)
 
     def _same_map(self, values: Sequence[Any]) -> int | None:
         """The map whose results all these lists are: its items go on one by one."""
@@ -403,6 +452,11 @@ def control_operator(trace: Trace, name: str, inputs: Mapping[str, int], outputs
     )
     trace.plan.operators.append(operator)
     return len(trace.plan.operators) - 1
+
+
+def _policy(node: plan_pb2.Node, operators: Sequence[plan_pb2.Operator]) -> int:
+    over = node.overrides
+    return over.on_failure if over.HasField("on_failure") else operators[node.operator].on_failure
 
 
 def _of_item(trace: Trace, future: Future) -> Future:

@@ -45,6 +45,7 @@ class Collected:
     """The results of a map's items."""
 
     map: int  # the map's node
+    check: int | None = None  # the node that fails if too few items succeed
     gathers: dict[int, int] = field(default_factory=dict[int, int])  # by output: the node that collects the list
 
 

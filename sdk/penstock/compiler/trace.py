@@ -21,6 +21,7 @@ from ..declare.signatures import RESULT, Problem, bind
 from ..declare.static import is_static, plain
 from ..declare.workflows import Workflow
 from ..errors import CompileError, CompileErrors
+from ..item_failures import MapOptions
 from .arguments import Mismatch, Writer
 from .containers import futures_in
 from .future import WHOLE, Future, Origin, describe, nodes_behind
@@ -51,7 +52,9 @@ class Shape(Protocol):
         """Add the nodes that collect the lists among these values, if nobody needed them yet."""
         ...
 
-    def map(self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType) -> Any:
+    def map(
+        self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: MapOptions, frame: FrameType
+    ) -> Any:
         """Call for each item of lists; return the list of results."""
         ...
 
@@ -313,10 +316,11 @@ class Trace:
         declared: Operator[..., Any] | Workflow[..., Any],
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
+        options: MapOptions,
         frame: FrameType,
     ) -> Any:
         """Call an operator or workflow for each item of the lists that are given."""
-        return self._shaped().map(declared, args, kwargs, frame)
+        return self._shaped().map(declared, args, kwargs, options, frame)
 
     def branch(
         self, name: str, condition: Any, cases: Sequence[Any] | None, sides: Sequence[Any], frame: FrameType

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from ..errors import InvalidDeclaration
+from ..item_failures import ItemFailure, Kept, MapOptions, check_share
 from .modules import frame_at
 from .recorder import current
 
@@ -34,15 +35,27 @@ def each(items: Iterable[T]) -> T:
     return cast("T", Each(items))
 
 
-def map_plain(call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+def map_plain(
+    call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: MapOptions
+) -> list[Any] | Kept[Any]:
     """What a map is in plain Python; raises ValueError if the lists have different lengths."""
     lists = {name: value.items for name, value in kwargs.items() if isinstance(value, Each)}
     fixed = {name: value for name, value in kwargs.items() if not isinstance(value, Each)}
     if not args and not lists:
         raise TypeError("map needs a list to take the items of")
-    rows = zip(*args, *lists.values(), strict=True)
+    rows = list(zip(*args, *lists.values(), strict=True))
     count = len(args)
-    return [call(*row[:count], **dict(zip(lists, row[count:], strict=True)), **fixed) for row in rows]
+    results: list[Any] = []
+    failures: list[ItemFailure] = []
+    for index, row in enumerate(rows):
+        try:
+            results.append(call(*row[:count], **dict(zip(lists, row[count:], strict=True)), **fixed))
+        except Exception as error:
+            if options.on_item_failure not in ("skip", "keep"):
+                raise
+            failures.append(ItemFailure(index, type(error).__name__, str(error), 1))
+    check_share(len(failures), len(rows), options.success_min)
+    return Kept(results, failures) if options.on_item_failure == "keep" else results
 
 
 def when(condition: bool, then: Callable[[], T] | T, otherwise: Callable[[], U] | U = None) -> T | U:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import CompileError
+from ..item_failures import MapOptions
 from .signatures import Problem
 
 
@@ -67,7 +68,9 @@ class Recorder(Protocol):
         """Add a node that starts a run of the workflow; return what that returns, made of the node's outputs."""
         ...
 
-    def map(self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType) -> Any:
+    def map(
+        self, declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: MapOptions, frame: FrameType
+    ) -> Any:
         """Call an operator or workflow for each item of the lists that are given."""
         ...
 

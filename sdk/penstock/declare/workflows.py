@@ -6,11 +6,12 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import CompileErrors
+from ..item_failures import Kept, MapOptions, OnItemFailure
 from . import classes, modules, signatures, user_code
 from .children import Startable, child_options
 from .control import map_plain
@@ -86,15 +87,36 @@ class Workflow(Generic[P, R]):
         """
         return Startable(self, self.fn, child_options(pool, priority, labels, deadline_s), on_failure)
 
-    def map(self, *lists: Iterable[Any], **arguments: Any) -> list[R]:
+    @overload
+    def map(
+        self,
+        *lists: Iterable[Any],
+        on_item_failure: Literal["fail", "skip"] | None = None,
+        success_min: float = 0.0,
+        **arguments: Any,
+    ) -> list[R]: ...
+
+    @overload
+    def map(
+        self, *lists: Iterable[Any], on_item_failure: Literal["keep"], success_min: float = 0.0, **arguments: Any
+    ) -> Kept[R]: ...
+
+    def map(
+        self,
+        *lists: Iterable[Any],
+        on_item_failure: OnItemFailure | None = None,
+        success_min: float = 0.0,
+        **arguments: Any,
+    ) -> list[R] | Kept[R]:
         """Run the whole workflow for each item of a list that the run makes; arguments as those of an operator's map.
 
-        Each item goes through the workflow by itself. Each result is a list, in the order of the items.
+        Each item goes through the workflow by itself. Each result is a list, in the order of the items. The options are
+        those of an operator's map; an item fails with any node of it.
         """
-        trace = current.get()
+        trace, options = current.get(), MapOptions(on_item_failure, success_min)
         if trace is None:
-            return map_plain(self.fn, lists, arguments)
-        return cast("list[R]", trace.map(self, lists, arguments, modules.frame_at(1)))
+            return map_plain(self.fn, lists, arguments, options)
+        return cast("list[R]", trace.map(self, lists, arguments, options, modules.frame_at(1)))
 
     @functools.cached_property
     def signature(self) -> Signature:

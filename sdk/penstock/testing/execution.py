@@ -5,13 +5,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from penstock_plan.graph import BRANCH, MAP, PlanGraph
-from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
+from penstock_plan.graph import BRANCH, MAP, TOLERATES_FAILED, PlanGraph
+from penstock_plan.growth import MAPPED, GrownGraph, RunGraph, graph_of_run
+from penstock_plan.limits import FAILURES
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
 from penstock_proto.wire import INPUTS_NODE
 
 from ..call.given import Given
+
+CONTINUE = plan_pb2.FAILURE_POLICY_CONTINUE
 
 
 class Execution:
@@ -21,6 +24,7 @@ class Execution:
         self.graph: RunGraph = graph_of_run(PlanGraph.of(plan, plan_hash))
         self.values = Given({INPUTS_NODE: inputs})
         self._ended: set[int] = set()
+        self._failed: dict[int, Value] = {}  # and what was skipped for that
         self._ready = list(self.graph.roots)
         self._queued = set(self._ready)
 
@@ -33,17 +37,36 @@ class Execution:
         graph = self.graph
         if not isinstance(graph, GrownGraph):
             return self.values
+        if graph.operators[node] == FAILURES:
+            _, of_map = next(graph.inputs(node))
+            given = Given({MAPPED: self.values[of_map]})
+            for number, nodes in graph.items_before(node):
+                if failed := [self._failed[each] for each in nodes if each in self._failed]:
+                    given[number] = [failed[0]]
+            return given
         given = Given((known, self.values[each]) for known, each in graph.inputs(node) if each in self.values)
         given.path = graph.path(node)
         return given
 
     def end(self, node: int, outputs: Sequence[Value]) -> None:
         """Take the outputs of a node."""
-        graph = self.graph
         self.values[node] = outputs
+        self._end(node, outputs)
+
+    def forgives(self, node: int) -> bool:
+        """Whether the run goes on without this item, if the node fails."""
+        return isinstance(self.graph, GrownGraph) and self.graph.on_failure[node] == CONTINUE
+
+    def fail(self, node: int, failure: Value) -> None:
+        """Go on without an item that failed; what hangs on the node is skipped for the same."""
+        self._failed[node] = failure
+        self._end(node, ())
+
+    def _end(self, node: int, outputs: Sequence[Value]) -> None:
+        graph = self.graph
         self._ended.add(node)
         after = [node]
-        if isinstance(graph, GrownGraph):
+        if isinstance(graph, GrownGraph) and outputs:
             if graph.kinds[node] == MAP:
                 graph.grow(node, int(outputs[0].inline))
             elif graph.kinds[node] == BRANCH:
@@ -54,4 +77,12 @@ class Execution:
         for child in {child for each in after for child in graph.children[each]}:
             if child not in self._queued and all(parent in self._ended for parent in graph.parents[child]):
                 self._queued.add(child)
-                heapq.heappush(self._ready, child)
+                self._begin(child)
+
+    def _begin(self, node: int) -> None:
+        graph = self.graph
+        failed = next((self._failed[parent] for parent in graph.parents[node] if parent in self._failed), None)
+        if failed is None or (graph.has_control and graph.tolerates[node] == TOLERATES_FAILED):
+            heapq.heappush(self._ready, node)
+        else:
+            self.fail(node, failed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -99,7 +100,13 @@ class _Runs:
                 elif is_pass:
                     outputs = []
                 else:
-                    outputs = _execute(plan, template, name, execution.given(index), self._store, self._operators)
+                    try:
+                        outputs = _execute(plan, template, name, execution.given(index), self._store, self._operators)
+                    except OperatorFailed as error:
+                        if not execution.forgives(index):
+                            raise
+                        execution.fail(index, _failure(error))
+                        continue
             execution.end(index, outputs)
         return execution.values
 
@@ -184,6 +191,12 @@ def _execute(
         cause = error.__cause__ or error
         cause.__traceback__ = without_own_frames(cause.__traceback__)
         raise OperatorFailed(name, _operator(plan, plan.nodes[index]), error.trace or str(error)) from cause
+
+
+def _failure(error: OperatorFailed) -> Value:
+    cause = error.__cause__ or error
+    said = {"kind": type(cause).__name__, "message": str(cause), "attempts": 1}
+    return Value(codec="json", inline=json.dumps(said).encode())
 
 
 def _loader(operators: Operators) -> LoadOperator:

@@ -1,11 +1,13 @@
 """Values that events carry, by where they were recorded."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1 import value_pb2
+from penstock_proto.wire import name_of
 from penstock_service.database import Database
 from penstock_service.errors import DatabaseAway
 
@@ -17,6 +19,8 @@ POSITIONS_MAX: Final = 10_000
 # For one database to answer while those who ask wait for others, too.
 DATABASE_S: Final = 2.0
 VALUES_AT_ONCE: Final = 500
+# Of one failure, where there may be very many.
+MESSAGE_CHARS_MAX: Final = 1_000
 
 Position = tuple[int, int]  # shard, seq
 
@@ -67,11 +71,21 @@ async def _payloads(database: Database, positions: list[Position], away: set[int
 
 
 def carried(event: ev.Event) -> value_pb2.Values:
-    """Return the values of an event: outputs of an action, or inputs of a run; none of any other."""
+    """Return the values of an event: outputs of an action, inputs of a run, or what failed; none of any other."""
     match event.WhichOneof("kind"):
         case "action_succeeded":
             return event.action_succeeded.outputs
         case "run_submitted":
             return event.run_submitted.inputs
+        case "action_failed":
+            return value_pb2.Values(values=[_failure(event.action_failed)])
         case _:
             return value_pb2.Values()
+
+
+def _failure(failed: ev.ActionFailed) -> value_pb2.Value:
+    """Return what a list of failures says of one."""
+    kind = failed.failure.type or name_of(ev.Cause, failed.cause)
+    said = {"kind": kind, "message": failed.failure.message[:MESSAGE_CHARS_MAX], "attempts": failed.attempt}
+    text = json.dumps(said).encode()
+    return value_pb2.Value(codec="json", inline=text, size_bytes=len(text), type_name="dict")

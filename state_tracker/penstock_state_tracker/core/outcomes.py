@@ -3,6 +3,7 @@
 from operator import le
 from typing import Final
 
+from penstock_plan.graph import DECIDING_KINDS
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.value.v1 import value_pb2
@@ -47,9 +48,8 @@ def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
     is_forgiven = policy == CONTINUE
     children, status = run.graph.children, run.status
     reached: set[int] = set()
-    edge = [
-        (child, failed) for child in children[failed] if not is_forgiven or failed in run.graph.value_parents[child]
-    ]
+    goes_on = is_forgiven and run.graph.kinds[failed] not in DECIDING_KINDS
+    edge = [(child, failed) for child in children[failed] if not goes_on or failed in run.graph.value_parents[child]]
     while edge:
         node, parent = edge.pop()
         if node not in reached and status[node] == WAITING and not (is_forgiven and run.survives(node, parent)):

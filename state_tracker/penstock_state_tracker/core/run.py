@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from penstock_plan.graph import MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
+from penstock_plan.graph import DECIDING_KINDS, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
 from penstock_plan.growth import GrownGraph, RunGraph, graph_of_run
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
@@ -116,7 +116,7 @@ class Run:
         self.fail_fast = False
         self.deadline = float("inf")  # monotonic second
         self.status = bytearray((WAITING,)) * graph.size
-        self.outputs = array("q", bytes(8 * graph.size))  # seq of each success
+        self.outputs = array("q", bytes(8 * graph.size))  # seq of each success, and of each forgiven failure
         self.running: dict[int, tuple[int, str]] = {}  # node -> grant, worker
         self.started_at: dict[int, float] = {}  # running node -> monotonic second
         self._history: dict[int, History] | None = None
@@ -187,7 +187,7 @@ class Run:
         """Whether a node goes on though one that it waits for has not succeeded."""
         graph, status = self.graph, self.status[parent]
         if status == FAILED and graph.on_failure[parent] == CONTINUE and parent not in graph.value_parents[node]:
-            return True
+            return graph.kinds[parent] not in DECIDING_KINDS
         if not graph.has_control:
             return False
         return (status == NOT_TAKEN and graph.tolerates[node] == TOLERATES_NOT_TAKEN) or (
@@ -225,7 +225,11 @@ class Run:
     def fail(self, node: int, attempt: int, seq: int, *, cancelled: bool) -> None:
         """WAITING or RUNNING -> FAILED, or CANCELLED if that was the cause."""
         self._end(node, attempt, CANCELLED if cancelled else FAILED)
-        if not cancelled and self.failed_node < 0 and self.graph.on_failure[node] != CONTINUE:
+        if cancelled:
+            return
+        if self.graph.on_failure[node] == CONTINUE:
+            self.outputs[node] = seq  # where a list of failures finds it
+        elif self.failed_node < 0:
             self.failed_node, self.failure_seq = node, seq
 
     def retry(self, node: int, attempt: int, ready_at: float, used: Used) -> None:

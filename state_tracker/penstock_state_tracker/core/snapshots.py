@@ -8,7 +8,7 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 
 from .run import Begun, History, Run
-from .transitions import RUNNING, SUCCEEDED, TEMPLATE, WAITING
+from .transitions import FAILED, RUNNING, SUCCEEDED, TEMPLATE, WAITING
 
 FIRST = frozenset({WAITING, TEMPLATE})
 
@@ -50,7 +50,7 @@ def _node(run: Run, node: int, status: int, history: History | None, now: float)
         open_node.delay_s = max(0.0, history.ready_at - now)
         if history.looks_since is not None:
             open_node.looks_s = max(0.0, now - history.looks_since)
-    if status == SUCCEEDED:
+    if status in (SUCCEEDED, FAILED):
         open_node.output_seq = run.outputs[node]
     elif status == RUNNING:
         open_node.grant, open_node.worker = run.running[node]
@@ -87,7 +87,7 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
 def _restore_node(run: Run, described: api.OpenNode, now: float) -> None:
     node, status = described.node, described.status
     run.status[node] = status
-    if status == SUCCEEDED:
+    if status in (SUCCEEDED, FAILED):
         run.outputs[node] = described.output_seq
     elif status == RUNNING:
         run.running[node] = (described.grant, described.worker)
