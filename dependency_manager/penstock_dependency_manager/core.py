@@ -174,6 +174,8 @@ class Graph:
             self.paths.durations.learn(run.graph.operators[node], event.duration_us * 1e-6)
             self._add_recorded(run, node, event.attempt, event.grant, out)
         self._begin(run, run.unlock_taken(node, event.outputs), out)
+        if run.limits:
+            self._start(run, run.admit(node), out)
 
     def _apply_failed(self, run: OpenRun, event: ev.ActionFailed, now: float, out: Instructions) -> None:
         node = event.node
@@ -187,11 +189,15 @@ class Graph:
             self._begin(run, run.unlock_order_only(node, self.seq), out)
             if run.graph.has_control:
                 self._begin(run, run.unlock_without(node, TOLERATES_FAILED), out)
+        if run.limits:
+            self._start(run, run.admit(node), out)
 
     def _go_on_without(self, run: OpenRun, skipped: ev.NodesSkipped, out: Instructions) -> None:
         not_taken = skipped.reason == ev.SKIP_REASON_NOT_TAKEN
         for node in skipped.nodes:  # before one of them counts for another
             run.waits_for[node] = ENDED
+        if run.limits:
+            self._start(run, [other for node in skipped.nodes for other in run.admit(node)], out)
         if not not_taken and run.graph.on_failure[skipped.because_of] != CONTINUE:
             return  # the lists that the items would be left out of are skipped as well
         tolerance = TOLERATES_NOT_TAKEN if not_taken else TOLERATES_FAILED
@@ -200,6 +206,11 @@ class Graph:
     def _begin(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:
         if run.graph.waits:
             nodes = [node for node in nodes if node not in run.graph.waits]
+        if run.limits:
+            nodes = [node for node in nodes if run.is_admitted(node)]
+        self._start(run, nodes, out)
+
+    def _start(self, run: OpenRun, nodes: Sequence[int], out: Instructions) -> None:
         many = len(nodes) > self.STEP
         for node in nodes:
             attempt = run.begin(node)

@@ -6,7 +6,7 @@ from typing import Final, cast
 from weakref import WeakKeyDictionary
 
 from penstock_plan.graph import BRANCH, DECIDING_KINDS, MAP, TOLERATES_FAILED, TOLERATES_NOT_TAKEN, PlanGraph
-from penstock_plan.growth import MAPPED, GrownGraph, RunGraph, graph_of_run
+from penstock_plan.growth import MAPPED, GrownGraph, Growth, Place, RunGraph, graph_of_run
 from penstock_plan.limits import FAILURES
 from penstock_proto.dependency_manager.v1 import actions_pb2 as act
 from penstock_proto.plan.v1 import plan_pb2
@@ -15,6 +15,8 @@ from penstock_proto.state_tracker.v1 import service_pb2 as st
 from penstock_proto.successes import numbers, unpacked
 from penstock_proto.value.v1 import value_pb2
 from penstock_proto.wire import DEFAULT_POOL
+
+from .item_limit import ItemLimit
 
 CONTINUE: Final = int(plan_pb2.FAILURE_POLICY_CONTINUE)
 
@@ -48,6 +50,7 @@ class OpenRun:
         "graph",
         "is_paused",
         "is_stopped",
+        "limits",
         "no_cache",
         "not_taken",
         "outputs",
@@ -89,6 +92,7 @@ class OpenRun:
                 self.waits_for[node] = ENDED  # a template is never executed
         self.outputs = array("q", bytes(8 * graph.size))
         self.pending: dict[int, Pending] = {}
+        self.limits: dict[Growth, ItemLimit] = {}  # of maps that have one
         # Kept only where maps may ask for them:
         self.forgiven: dict[int, int] = {}  # failed nodes under `continue`, and where that is recorded
         self.not_taken: set[int] = set()  # nodes on sides that a branch did not take
@@ -121,6 +125,8 @@ class OpenRun:
             if self.graph.has_control and (status != st.NODE_STATUS_FAILED or is_forgiven):
                 self.unlock_without(node, TOLERATES_FAILED)
         self.waits_for[node] = ENDED
+        if self.limits:
+            self.admit(node)
 
     def ready(self) -> list[int]:
         """Return the nodes that wait for nothing; of a run that begins with some that have succeeded."""
@@ -144,11 +150,33 @@ class OpenRun:
         assert isinstance(graph, GrownGraph), "only such a graph has maps"
         added = graph.grow(node, items)
         self.outputs.frombytes(bytes(8 * len(added)))
+        if (most := graph.plan.concurrency.get(graph.template_of(node), 0)) and added:
+            self.limits[graph.growths[-1]] = ItemLimit(items, len(added) // items, most)
         for first in added[::items]:  # the same for each item
             left = sum(not self._lets_go_on(first, parent) for parent in graph.parents[first])
             self.waits_for.extend(array("I", (left,)) * items)
             for gather in {child for child in graph.children[first] if child < added.start}:
                 self.waits_for[gather] += items
+
+    def is_admitted(self, node: int) -> bool:
+        """Whether the limit of its map's items that are open lets a node begin."""
+        place = self._place(node)
+        limit = self.limits.get(place.growth) if place.growth is not None else None
+        return limit is None or place.item < limit.admitted
+
+    def admit(self, node: int) -> list[int]:
+        """Count the end of a node; return the nodes of other items that may begin for that."""
+        place = self._place(node)
+        growth = place.growth
+        if growth is None or (limit := self.limits.get(growth)) is None:
+            return []
+        items = limit.end(place.item)
+        nodes = range(growth.first, growth.first + growth.items * limit.nodes, growth.items)
+        ready = [first + item for item in items for first in nodes if self.waits_for[first + item] == 0]
+        return [] if self.is_stopped else [each for each in ready if not self.outputs[each]]
+
+    def _place(self, node: int) -> Place:
+        return self.graph.place(node) if isinstance(self.graph, GrownGraph) else Place(node)
 
     def _lets_go_on(self, node: int, parent: int) -> bool:
         """Whether a node need not wait for another one, which ended earlier."""
@@ -309,10 +337,11 @@ def _restore_pending(run: OpenRun, described: st.OpenRun, status: bytearray, now
         if node.node in waits:
             continue
         may_begin = node.status == st.NODE_STATUS_WAITING and not run.is_stopped and run.waits_for[node.node] == 0
+        may_begin = may_begin and (not run.limits or run.is_admitted(node.node))
         if node.status == st.NODE_STATUS_RUNNING or may_begin:
             pending = run.pending[node.node] = Pending(node.attempt or 1, now + node.delay_s)
             pending.grant, pending.worker = node.grant, node.worker
     if not run.is_stopped:
         for index, state in enumerate(status):
-            if state == 0 and run.waits_for[index] == 0 and index not in waits:
+            if state == 0 and run.waits_for[index] == 0 and index not in waits and run.is_admitted(index):
                 run.pending[index] = Pending(1)

@@ -35,6 +35,7 @@ class PlanGraph:
         "__weakref__",
         "bundle",
         "children",
+        "concurrency",
         "has_control",
         "hash",
         "kinds",
@@ -79,6 +80,7 @@ class PlanGraph:
     has_control: bool  # some node decides how the run goes on: a map or a branch
     # The following are empty unless `has_control`.
     maps: list[tuple[int, ...]]  # the maps around a node, outermost first; a node within one is a template
+    concurrency: dict[int, int]  # of the maps that have such a limit: items that may be open at the same time
     templates: dict[int, tuple[int, ...]]  # of each map, the nodes that are directly within it
     sides: dict[int, tuple[tuple[int, int], ...]]  # of each branch: nodes on its sides, each with the side
     tolerates: bytes  # one of TOLERATES_...
@@ -181,6 +183,7 @@ def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
 def _read_control(graph: PlanGraph, nodes: Sequence[plan_pb2.Node]) -> None:
     graph.has_control = any(kind in CONTROL_KINDS for kind in graph.kinds)
     graph.maps, graph.templates, graph.sides, graph.tolerates = [], {}, {}, b""
+    graph.concurrency = {index: node.concurrency for index, node in enumerate(nodes) if node.concurrency}
     if not graph.has_control:
         return
     graph.maps = [()] * graph.size

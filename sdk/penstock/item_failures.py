@@ -9,6 +9,9 @@ from .errors import InvalidDeclaration
 
 R = TypeVar("R")
 
+# More items than this are open at no time.
+CONCURRENCY_MAX = 1_000_000
+
 OnItemFailure = Literal["fail", "skip", "keep"]
 
 
@@ -45,6 +48,7 @@ class MapOptions:
 
     on_item_failure: OnItemFailure | None = None
     success_min: float = 0.0
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         known = get_args(OnItemFailure)
@@ -52,6 +56,9 @@ class MapOptions:
             raise InvalidDeclaration(
                 f"on_item_failure must be one of {', '.join(known)}, given {self.on_item_failure!r}"
             )
+        most = cast("Any", self.concurrency)
+        if most is not None and (type(most) is not int or not 1 <= most <= CONCURRENCY_MAX):
+            raise InvalidDeclaration(f"concurrency is a number of items from 1 to {CONCURRENCY_MAX:,}, given {most!r}")
         share = cast("Any", self.success_min)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
             raise InvalidDeclaration(f"success_min is a share from 0 to 1, given {share!r}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,10 @@ class CoreRun:
             submitted.reused.CopyFrom(self._reused(origin).known)
         self.record(self.shard.submit(submitted, self.id, 0.0))
 
-    def drive(self) -> ev.RunEnded:
-        """Execute until the run has ended."""
+    def drive(self, look: Callable[[], None] = lambda: None) -> ev.RunEnded:
+        """Execute until the run has ended; look at it before each step."""
         while not self.log[-1].HasField("run_ended"):
+            look()
             assert self.starts, "the run is open, and nothing of it may start"
             self.step()
             if self.random.random() < 0.1:

@@ -166,6 +166,8 @@ def test_items_run_again_where_too_few_had_succeeded(tmp_path: Path, seed: int) 
         ({"on_item_failure": "skip", "success_min": 1.5}, "share from 0 to 1"),
         ({"on_item_failure": "skip", "success_min": True}, "share from 0 to 1"),
         ({"success_min": 0.5}, "needs on_item_failure"),
+        ({"concurrency": 0}, "from 1 to"),
+        ({"concurrency": 2.0}, "from 1 to"),
         ({"on_item_failure": "fail", "success_min": 0.5}, "needs on_item_failure"),
     ],
 )

@@ -38,6 +38,8 @@ class Scopes:
             for side in node.sides:
                 if not 0 <= side.branch < index or nodes[side.branch].kind != plan_pb2.NODE_KIND_BRANCH:
                     problems.add(f"{_what(node)} is on a side of node {side.branch}, which is not a branch before it")
+            if node.concurrency < 0 or (node.concurrency and node.kind != plan_pb2.NODE_KIND_MAP):
+                problems.add(f"{_what(node)} has a concurrency of {node.concurrency}, which is for maps, from 1")
             if node.kind in CONTROL_KINDS:
                 self._check_control(node, operators)
             elif node.kind == plan_pb2.NODE_KIND_WAIT and node.map:

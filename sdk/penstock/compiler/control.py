@@ -166,7 +166,15 @@ class Control:
         same = self._same_map(list(lists.values()))
         if same is None:
             map_node, items = self._open(declared, lists, frame)
+            trace.plan.nodes[map_node].concurrency = options.concurrency or 0
         else:
+            if options.concurrency is not None:
+                problem = Problem(
+                    "has a concurrency of its own, but its items are those of another map",
+                    remedy="give concurrency= to the first map: its items go on one by one",
+                )
+                trace.problem(declared.name, problem, frame)
+                raise CompileErrors("", [])
             map_node = same
             items = {name: _of_item(trace, future) for name, future in lists.items()}
         first = len(trace.plan.nodes)

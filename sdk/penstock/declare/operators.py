@@ -69,12 +69,18 @@ class Operator(Generic[P, R]):
         *lists: Iterable[Any],
         on_item_failure: Literal["fail", "skip"] | None = None,
         success_min: float = 0.0,
+        concurrency: int | None = None,
         **arguments: Any,
     ) -> list[R]: ...
 
     @overload
     def map(
-        self, *lists: Iterable[Any], on_item_failure: Literal["keep"], success_min: float = 0.0, **arguments: Any
+        self,
+        *lists: Iterable[Any],
+        on_item_failure: Literal["keep"],
+        success_min: float = 0.0,
+        concurrency: int | None = None,
+        **arguments: Any,
     ) -> Kept[R]: ...
 
     def map(
@@ -82,6 +88,7 @@ class Operator(Generic[P, R]):
         *lists: Iterable[Any],
         on_item_failure: OnItemFailure | None = None,
         success_min: float = 0.0,
+        concurrency: int | None = None,
         **arguments: Any,
     ) -> list[R] | Kept[R]:
         """Call it for each item of a list that the run makes; the results are a list, in the order of the items.
@@ -94,11 +101,12 @@ class Operator(Generic[P, R]):
             on_item_failure: What an item that fails for good does. "fail", the default: the list fails, too. "skip": it
                 is left out. "keep": it is left out, and the map returns `Kept`, the results and a list of ItemFailure.
             success_min: The share of the items that must succeed, where others may fail.
+            concurrency: Items that are open at the same time, at most. One is open until all of its nodes have ended.
 
         Raises:
             InvalidDeclaration: An option is unknown or out of its range.
         """
-        trace, options = current.get(), MapOptions(on_item_failure, success_min)
+        trace, options = current.get(), MapOptions(on_item_failure, success_min, concurrency)
         if trace is None:
             return map_plain(self.fn, lists, arguments, options)
         return cast("list[R]", trace.map(self, lists, arguments, options, modules.frame_at(1)))

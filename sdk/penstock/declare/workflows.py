@@ -93,12 +93,18 @@ class Workflow(Generic[P, R]):
         *lists: Iterable[Any],
         on_item_failure: Literal["fail", "skip"] | None = None,
         success_min: float = 0.0,
+        concurrency: int | None = None,
         **arguments: Any,
     ) -> list[R]: ...
 
     @overload
     def map(
-        self, *lists: Iterable[Any], on_item_failure: Literal["keep"], success_min: float = 0.0, **arguments: Any
+        self,
+        *lists: Iterable[Any],
+        on_item_failure: Literal["keep"],
+        success_min: float = 0.0,
+        concurrency: int | None = None,
+        **arguments: Any,
     ) -> Kept[R]: ...
 
     def map(
@@ -106,6 +112,7 @@ class Workflow(Generic[P, R]):
         *lists: Iterable[Any],
         on_item_failure: OnItemFailure | None = None,
         success_min: float = 0.0,
+        concurrency: int | None = None,
         **arguments: Any,
     ) -> list[R] | Kept[R]:
         """Run the whole workflow for each item of a list that the run makes; arguments as those of an operator's map.
@@ -113,7 +120,7 @@ class Workflow(Generic[P, R]):
         Each item goes through the workflow by itself. Each result is a list, in the order of the items. The options are
         those of an operator's map; an item fails with any node of it.
         """
-        trace, options = current.get(), MapOptions(on_item_failure, success_min)
+        trace, options = current.get(), MapOptions(on_item_failure, success_min, concurrency)
         if trace is None:
             return map_plain(self.fn, lists, arguments, options)
         return cast("list[R]", trace.map(self, lists, arguments, options, modules.frame_at(1)))

@@ -189,7 +189,7 @@ class RetryPolicy(_message.Message):
     def __init__(self, retries: _Optional[int] = ..., delay_s: _Optional[float] = ..., factor: _Optional[float] = ..., delay_max_s: _Optional[float] = ..., jitter: _Optional[float] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "map", "sides", "leaves_out_failed", "wait")
+    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "map", "sides", "leaves_out_failed", "wait", "concurrency")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class Node(_message.Message):
     SIDES_FIELD_NUMBER: _ClassVar[int]
     LEAVES_OUT_FAILED_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: NodeKind
     operator: int
@@ -214,7 +215,8 @@ class Node(_message.Message):
     sides: _containers.RepeatedCompositeFieldContainer[Side]
     leaves_out_failed: bool
     wait: Wait
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., map: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[Side, _Mapping]]] = ..., leaves_out_failed: _Optional[bool] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ...) -> None: ...
+    concurrency: int
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., map: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[Side, _Mapping]]] = ..., leaves_out_failed: _Optional[bool] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ..., concurrency: _Optional[int] = ...) -> None: ...
 
 class Side(_message.Message):
     __slots__ = ("branch", "side")
