@@ -96,6 +96,23 @@ def test_what_waits_behind_a_surprise_is_asked_back_and_goes_elsewhere() -> None
     pool.reports(succeeded(one))
 
 
+def test_what_began_before_it_could_be_given_back_is_not_given_to_another_as_if_it_had_not() -> None:
+    pool = Driven()
+    pool.worker("w", cpus=1)
+    pool.say(start(0))
+    pool.reports(succeeded(pool.granted()[0], duration_s=30e-6))
+    pool.say(start(1), start(2))
+    _, two = pool.granted("w")
+    pool.keep_alive(0.5, "w")
+    pool.take()
+    assert pool.told("stop", "w") == [two.grant]
+    pool.reports(started(two))
+    pool.reports(cancelled(two))
+    assert not pool.granted("w")
+    (report,) = (each for each in pool.published() if each.HasField("failed"))
+    assert (report.node, report.failed.cause) == (2, CAUSE_CANCELLED)
+
+
 def test_a_stop_takes_what_is_queued_and_stops_what_runs() -> None:
     pool = Driven()
     pool.now += LEASE_S + 1

@@ -22,8 +22,10 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from tests.simulation import invariants
 from tests.simulation.invariants import Recorded, RunOfLog, Violation, demand
 
-from .workload import NODES, RESULT, WORKFLOW
+from .workload import FAILED, NODES, RESULT, WORKFLOW
 
+# Of nodes of a run that succeeded.
+DONE: Final = frozenset({"succeeded", "template", "not taken"})
 Logs = dict[int, list[Recorded]]
 # The publisher may still have to fill what the broker lost.
 TOPIC_S_MAX: Final = 60.0
@@ -50,6 +52,7 @@ class Verdict:
     events: int = 0
     runs: int = 0
     cancelled: int = 0
+    reopened: int = 0
     attempts: int = 0
     lost: int = 0
     effects: int = 0
@@ -126,6 +129,8 @@ def _check_rows(rows: Iterable[Mapping[str, object]], logs: Logs) -> None:
                 told[event.run_id] = (int(ev.RUN_STATE_RUNNING), record.seq, None)
             elif event.HasField("cancel_requested") and not event.cancel_requested.fail_fast:
                 told[event.run_id] = (int(ev.RUN_STATE_CANCELLING), told[event.run_id][1], None)
+            elif event.HasField("run_reopened"):
+                told[event.run_id] = (int(ev.RUN_STATE_RUNNING), told[event.run_id][1], None)
             elif event.HasField("run_ended"):
                 told[event.run_id] = (int(event.run_ended.state), told[event.run_id][1], record.seq)
     found = {row["run_id"].bytes: (row["state"], row["first_seq"], row["last_seq"]) for row in rows}  # type: ignore[attr-defined]
@@ -158,13 +163,15 @@ def _check_effects(path: Path, logs: Logs, runs: Mapping[bytes, RunOfLog], verdi
             continue  # a fault's own, which counts no effects
         key = _key(run)
         effects = by_key.get(key, Counter())
+        effects.pop(FAILED, None)
         verdict.effects += effects.total()
         # One first step (1) and the artifact (1), three steps (2), the join: more where an attempt was lost.
         demand(set(effects) <= {1, 2, RESULT}, f"run {run_id.hex()} computed {effects}")
+        verdict.reopened += len(run.repaired.kept)
         if run.cancelled:
             verdict.cancelled += 1
             continue
-        demand(all(node.status == "succeeded" for node in run.nodes), f"run {run_id.hex()} failed: {run.nodes}")
+        demand(all(node.status in DONE for node in run.nodes), f"run {run_id.hex()} failed: {run.nodes}")
         demand(effects[1] >= 2 and effects[2] >= 3 and effects[RESULT] >= 1, f"run {run_id.hex()} computed {effects}")
         verdict.repeated_effects += effects.total() - NODES
 

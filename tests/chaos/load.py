@@ -19,7 +19,7 @@ from penstock.client.view import run_state
 from tests.simulation.invariants import Violation
 
 from .background import Background
-from .workload import RESULT, diamond, fresh_diamond
+from .workload import RESULT, diamond, fresh_diamond, grown_diamond
 
 # After so long without an answer a client asks another State Tracker.
 ANSWER_S_MAX: Final = 8.0
@@ -29,6 +29,8 @@ TROUBLE: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "FAI
 CANCELLED_SHARE: Final = 0.1
 # Each client's fourth, eighth, ... run has a plan of its own, which has to be sent and fetched amid the faults.
 FRESH_EVERY: Final = 4
+# Each third has a map, a branch, a wait, and a failure after which it is retried.
+GROWN_EVERY: Final = 3
 # Each fifth leaves processes behind in sessions of their own.
 LEAVES_EVERY: Final = 5
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class Journal:
         runs: When a run's submit was acknowledged, how long after the first try, and how long until its end was known.
         heard: Answers that said to ask again, by kind.
         lies: Answers that cannot be true.
+        retried: Runs that failed and went on.
     """
 
     submitted: list[bytes] = field(default_factory=list[bytes])
@@ -54,6 +57,7 @@ class Journal:
     runs: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
     heard: Counter[str] = field(default_factory=Counter[str])
     lies: list[str] = field(default_factory=list[str])
+    retried: int = 0
 
 
 class Load:
@@ -115,7 +119,7 @@ class Load:
             count += 1
             mark = "" if count % LEAVES_EVERY else f"{self._effects.parent}/{key}"
             self.journal.marks.add(mark)
-            await self._one(key, diamond if count % FRESH_EVERY else fresh_diamond(key), mark, dice)
+            await self._one(key, _workflow(key, count), mark, dice)
             self.journal.marks.discard(mark)
 
     async def _one(self, key: str, workflow: Any, mark: str, dice: random.Random) -> None:
@@ -130,6 +134,10 @@ class Load:
             await self._answer(dice, lambda client: client.cancel(run_id))
             self.journal.cancelled.append(run_id.bytes)
         ended = await self._answer(dice, lambda client: client.wait_ended(run_id))
+        if workflow is grown_diamond and run_state(ended.state) is RunState.FAILED:
+            await self._answer(dice, lambda client: client.repair.retry(run_id))
+            self.journal.retried += 1
+            ended = await self._answer(dice, lambda client: client.wait_ended(run_id))
         self.journal.runs.append((acknowledged_at, submit_s, time.monotonic() - since))
         del self.journal.open[run_id.bytes]
         await self._look_again(run_id, run_state(ended.state), cancels, dice)
@@ -161,3 +169,10 @@ class Load:
                     raise
                 self.journal.heard[code] += 1
             await asyncio.sleep(ASK_AGAIN_S)
+
+
+def _workflow(key: str, count: int) -> Any:
+    """The workflow of a client's run."""
+    if count % FRESH_EVERY == 0:
+        return fresh_diamond(key)
+    return diamond if count % GROWN_EVERY else grown_diamond

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from typing import Any
 
+import penstock
 from penstock import operator, workflow
 
 MARK = "CHAOS_MARK"  # a variable of the environment of what is left behind
@@ -60,6 +61,44 @@ def diamond(path: str, key: str, pause_s: float = 0.0, mark: str = "") -> int:
     return join(path, key, parts, large(path, key, first))
 
 
+@operator(cpu=0.1, memory=0, retries=3, retry_delay_s=0.05)
+def copies(x: int) -> list[int]:
+    """Three of it."""
+    return [x] * 3
+
+
+@operator(cpu=0.1, memory=0, retries=3, retry_delay_s=0.05)
+def is_one(x: int) -> bool:
+    return x == 1
+
+
+@operator(cpu=0.1, memory=0)
+def fails_once(path: str, key: str, x: int) -> int:
+    """What came in; the first call of a key fails, and nothing tries it again by itself."""
+    with closing(sqlite3.connect(path, timeout=60)) as database:
+        (calls,) = database.execute(
+            "SELECT count(*) FROM effects WHERE key = ? AND value = ?", (key, FAILED)
+        ).fetchone()
+    if not calls:
+        effect(path, key, FAILED)
+        raise RuntimeError("the first call fails")
+    return x
+
+
+@workflow
+def grown_diamond(path: str, key: str, pause_s: float = 0.0, mark: str = "") -> int:
+    """The same by a map and a branch, with a wait in between, and with a failure after which it is tried again."""
+    first = step(path, key, 0, pause_s, mark)
+    with penstock.after(first):
+        waited = penstock.sleep(0.2)
+    parts = step.map(x=penstock.each(copies(first)), path=path, key=key, pause_s=pause_s)
+    with penstock.after(waited):
+        checked = fails_once(path, key, first)
+    data = penstock.when(is_one(checked), lambda: large(path, key, first), lambda: large(path, key, checked))
+    return join(path, key, parts, data)
+
+
+FAILED = -1  # in the table of effects: the call that fails
 WORKFLOW = "diamond"  # a part of the names of the clients' plans
 NODES = 6
 RESULT = 7

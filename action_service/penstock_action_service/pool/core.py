@@ -315,7 +315,7 @@ class Pool:
         if action.state is not State.GRANTED:  # its end was decided without it
             if report.grant not in book.unrecorded:
                 book.tell_recorded(worker.name, report.grant)
-        elif action.is_pulled and kind == "failed" and report.failed.cause == CAUSE_CANCELLED:
+        elif _was_given_back(action, report):
             book.tell_recorded(worker.name, report.grant)
             book.requeue(action, now)
         elif kind == "failed" and report.failed.returned and action.shard != UNCLAIMED:
@@ -460,3 +460,8 @@ def _speaks_of(report: Report, action: Action) -> bool:
     """Whether a report under the action's grant is about the action."""
     key = action.key
     return report.run_id == key[0] and report.node == key[1] and report.attempt == key[2]
+
+
+def _was_given_back(action: Action, report: Report) -> bool:
+    """Whether a worker gives an attempt back as asked. One that had begun is recorded as such, and counted."""
+    return action.is_pulled and not action.is_started and report.failed.cause == CAUSE_CANCELLED
