@@ -1,8 +1,9 @@
 """Results that later calls reuse, by the hash of all that decides about them; and what was decided about each node.
 
 Files: results/<team>/<operator>/<call>: a KeptResult behind its hash; team, operator and call are hashes in hex. Beside
-them `latest` names the operator's latest one, and `latest-<arguments>` that of the same arguments.
-decisions/<run id in hex>/<node>[.<item>...]-<attempt>: a CacheDecision, likewise.
+them <call>.running says which execution the result is expected of, `latest` names the operator's latest one, and
+`latest-<arguments>` that of the same arguments. decisions/<run id in hex>/<node>[.<item>...]-<attempt>: a CacheDecision,
+likewise.
 Nothing is synced: a file that is lost or cut short costs a call, and is never taken for another one.
 """
 
@@ -25,6 +26,9 @@ from .logs import folder_of_run, names
 RESULTS: Final = "results"
 DECISIONS: Final = "decisions"
 LATEST: Final = "latest"
+LEASE: Final = ".running"
+# An execution that takes longer is not waited for any more.
+LEASE_S: Final = 60.0
 OF_ARGUMENTS: Final = frozenset({"argument", "key"})
 HASH_BYTES: Final = 32
 # Code in many small pieces takes a few hundred KiB.
@@ -34,6 +38,7 @@ OFF: Final = "the run was started without the cache"
 NONE: Final = "no such result is kept"
 OLD: Final = "the result is older than its operator allows"
 GONE: Final = "an artifact of the result is gone or corrupt"
+EXPECTING: Final = frozenset({NONE, OLD, GONE})
 
 Kind = TypeVar("Kind", bound=Message)
 
@@ -54,6 +59,8 @@ class Results:
         reason = reason or (NONE if kept is None else self._refusal(request, kept))
         if kept is not None and reason == GONE:
             path.unlink(missing_ok=True)
+        if request.waits and reason in EXPECTING and self._is_expected(path, request.execution):
+            return pb.FindResultResponse(is_expected=True)
         decision = pb.CacheDecision(
             attempt=request.execution.attempt, name=request.name, call=call, reason=reason, at_us=_now_us()
         )
@@ -70,6 +77,10 @@ class Results:
     def keep(self, request: pb.KeepResultRequest) -> None:
         """Keep what a call returned, in place of what it returned before; raises BadLogKey, StoreFull."""
         done, path = request.execution, self._path(request.call)
+        if _read(lease := _lease(path), pb.LogKey()) == done:
+            lease.unlink(missing_ok=True)
+        if not request.HasField("outputs"):
+            return
         if not self._decision(done).exists():  # the run was removed meanwhile
             return
         origin = Reuse(
@@ -77,7 +88,7 @@ class Results:
         )
         self._write(path, pb.KeptResult(call=request.call, outputs=request.outputs, origin=origin))
         for name in (_latest_name(request.call), LATEST):
-            _replace(path.parent / name, path.name.encode())
+            _put(path.parent / name, path.name.encode(), os.replace)
 
     def decision(self, request: pb.ExplainResultRequest) -> pb.CacheDecision | None:
         """Return what was decided last about a node; None: its result was never asked for. Raises BadLogKey."""
@@ -95,7 +106,7 @@ class Results:
         operators = [_hex(request.operator)] if request.operator else names(of_team)
         count = 0
         for folder in [of_team / each for each in operators]:
-            count += sum(not name.startswith(LATEST) for name in names(folder))
+            count += sum(len(name) == 2 * HASH_BYTES for name in names(folder))
             shutil.rmtree(folder, ignore_errors=True)
         return count
 
@@ -120,6 +131,24 @@ class Results:
             path.unlink(missing_ok=True)
         return len(found)
 
+    def _is_expected(self, path: Path, execution: pb.LogKey) -> bool:
+        """Whether another execution of a call began not long ago; if not, this one is expected from now on."""
+        lease = _lease(path)
+        try:
+            age_s = time.time() - lease.stat().st_mtime
+        except FileNotFoundError:
+            age_s = LEASE_S
+        holder = _read(lease, pb.LogKey()) if 0 <= age_s < LEASE_S else None
+        if holder is not None and (holder.run_id, holder.node, holder.item) != (
+            execution.run_id,
+            execution.node,
+            execution.item,
+        ):
+            return True
+        if holder is not None or age_s != LEASE_S:
+            lease.unlink(missing_ok=True)  # it is old, or of an earlier attempt
+        return not self._write(lease, execution, is_new=True)
+
     def _refusal(self, request: pb.FindResultRequest, kept: pb.KeptResult) -> str:
         """Why a result is not reused; empty if it is."""
         if request.lifetime_s and _now_us() - kept.origin.kept_at_us > request.lifetime_s * 1e6:
@@ -133,14 +162,18 @@ class Results:
     def _decision(self, key: pb.LogKey) -> Path:
         return folder_of_run(self._root, key.run_id, DECISIONS) / f"{_numbers(key)}-{int(key.attempt)}"
 
-    def _write(self, path: Path, message: Message) -> None:
+    def _write(self, path: Path, message: Message, *, is_new: bool = False) -> bool:
+        """Write a file; with `is_new` only if there is none. Return whether it was written."""
         data = message.SerializeToString()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, hashlib.sha256(data).digest() + data)
+            _put(path, hashlib.sha256(data).digest() + data, os.link if is_new else os.replace)
+        except FileExistsError:
+            return False
         except OSError as error:
             raise_if_full(error, self._root)
             raise
+        return True
 
 
 def _read(path: Path, into: Kind) -> Kind | None:
@@ -157,6 +190,11 @@ def _read(path: Path, into: Kind) -> Kind | None:
     except DecodeError:
         return None
     return into
+
+
+def _lease(path: Path) -> Path:
+    """Return the file that says which execution a result is expected of."""
+    return path.with_suffix(LEASE)
 
 
 def _numbers(key: pb.LogKey) -> str:
@@ -182,11 +220,12 @@ def _latest_name(call: pb.CallKey) -> str:
     return f"{LATEST}-{hashlib.sha256(given.SerializeToString(deterministic=True)).hexdigest()}"
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _put(path: Path, data: bytes, name: Callable[[Path, Path], None]) -> None:
+    """Write a file that appears whole, by `name`: os.replace, or os.link, which replaces none."""
     partial = path.with_name(f".{os.getpid()}-{secrets.token_hex(8)}")
     try:
         partial.write_bytes(data)
-        os.replace(partial, path)
+        name(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -162,10 +162,13 @@ class Child:
         key = self._reuse.find(call, cache, plan, grant, given, self._here.node_name(), done)
         if done.HasField("reuse"):
             return
-        answer.cache_missed = True
-        call(given, done.outputs, self._invoke)
-        if key is not None:
-            self._reuse.keep(key, grant, self._here.node_name(), done.outputs)
+        answer.cache_missed, outputs = True, None
+        try:
+            call(given, done.outputs, self._invoke)
+            outputs = done.outputs
+        finally:
+            if key is not None:
+                self._reuse.keep(key, grant, self._here.node_name(), outputs)
 
     def _invoke(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         context.enter(self._here)

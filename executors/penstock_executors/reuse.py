@@ -1,7 +1,8 @@
 """Results of operators that are reused: asked for before a call, and kept after it."""
 
 import logging
-from typing import Protocol
+import time
+from typing import Final, Protocol
 
 from penstock.call.given import Given
 from penstock.call.invocation import Call
@@ -22,6 +23,9 @@ from penstock_proto.value.v1.value_pb2 import Values
 from .call_keys import CallKeys
 from .errors import NoKey
 
+# Of an equal call that executes now.
+ASK_AGAIN_S: Final = 0.2
+WAIT_S: Final = 60.0
 log = logging.getLogger(__name__)
 
 
@@ -62,9 +66,10 @@ class ResultReuse:
             lifetime_s=cache.lifetime_s,
             no_cache=grant.no_cache,
             problem=problem,
+            waits=True,
         )
         try:
-            found = self._store.find_result(request)
+            found = self._find(request)
         except (ArtifactStoreError, OSError) as error:
             log.warning("cannot look for the result of %s, calling it: %s", call.operator, error)
             return None
@@ -73,9 +78,19 @@ class ResultReuse:
             done.reuse.CopyFrom(found.reuse)
         return None if problem else key
 
-    def keep(self, key: CallKey, grant: Grant, name: str, outputs: Values) -> None:
-        """Keep what a call returned."""
-        request = KeepResultRequest(execution=_execution(grant), name=name, call=key, outputs=outputs)
+    def _find(self, request: FindResultRequest) -> FindResultResponse:
+        """Ask the store, and wait for a while for an equal call that executes now."""
+        give_up_at = time.monotonic() + WAIT_S
+        while (found := self._store.find_result(request)).is_expected:
+            time.sleep(ASK_AGAIN_S)
+            request.waits = time.monotonic() < give_up_at
+        return found
+
+    def keep(self, key: CallKey, grant: Grant, name: str, outputs: Values | None) -> None:
+        """Keep what a call returned; None: it failed, and nobody need wait for it."""
+        request = KeepResultRequest(execution=_execution(grant), name=name, call=key)
+        if outputs is not None:
+            request.outputs.CopyFrom(outputs)
         try:
             self._store.keep_result(request)
         except (ArtifactStoreError, OSError) as error:

@@ -153,3 +153,28 @@ def test_each_decision_is_explained_by_the_latest_result_of_the_same_arguments(t
     assert decision(THIRD).reason == module.OFF
     execute(store, THIRD, call(code=b"2"))
     assert decision(THIRD).hit.run_id == SECOND and not decision(THIRD).reason
+
+
+def test_equal_calls_at_the_same_time_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(tmp_path)
+
+    def expected(run: bytes, *, waits: bool = True, attempt: int = 1) -> bool:
+        request = pb.FindResultRequest(execution=place(run, attempt=attempt), call=call(), waits=waits)
+        return LocalStore(tmp_path).find_result(request).is_expected
+
+    def end(run: bytes, outputs: Values | None = None) -> None:
+        store.keep_result(pb.KeepResultRequest(execution=place(run), call=call(), outputs=outputs))
+
+    assert not expected(FIRST)
+    assert expected(SECOND) and not expected(SECOND, waits=False), "who does not wait is not held up"
+    end(SECOND)
+    assert expected(THIRD), "it is the first one that computes it"
+    assert not expected(FIRST, attempt=2), "its own next attempt goes on"
+    assert expected(THIRD)
+    monkeypatch.setattr(module, "LEASE_S", 0.0)
+    assert not expected(THIRD), "it takes too long"
+    monkeypatch.undo()
+    end(THIRD)
+    assert not expected(SECOND), "the call failed, and another one is made"
+    end(SECOND, Values(values=[Value(codec="json", inline=b"7")]))
+    assert not expected(FIRST) and store.find_result(pb.FindResultRequest(execution=place(FIRST), call=call())).found

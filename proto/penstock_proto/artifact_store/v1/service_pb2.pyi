@@ -29,30 +29,34 @@ class KeyPart(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class FindResultRequest(_message.Message):
-    __slots__ = ("execution", "name", "call", "lifetime_s", "no_cache", "problem")
+    __slots__ = ("execution", "name", "call", "lifetime_s", "no_cache", "problem", "waits")
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     LIFETIME_S_FIELD_NUMBER: _ClassVar[int]
     NO_CACHE_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
     execution: LogKey
     name: str
     call: CallKey
     lifetime_s: float
     no_cache: bool
     problem: str
-    def __init__(self, execution: _Optional[_Union[LogKey, _Mapping]] = ..., name: _Optional[str] = ..., call: _Optional[_Union[CallKey, _Mapping]] = ..., lifetime_s: _Optional[float] = ..., no_cache: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+    waits: bool
+    def __init__(self, execution: _Optional[_Union[LogKey, _Mapping]] = ..., name: _Optional[str] = ..., call: _Optional[_Union[CallKey, _Mapping]] = ..., lifetime_s: _Optional[float] = ..., no_cache: _Optional[bool] = ..., problem: _Optional[str] = ..., waits: _Optional[bool] = ...) -> None: ...
 
 class FindResultResponse(_message.Message):
-    __slots__ = ("found", "outputs", "reuse")
+    __slots__ = ("found", "outputs", "reuse", "is_expected")
     FOUND_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     REUSE_FIELD_NUMBER: _ClassVar[int]
+    IS_EXPECTED_FIELD_NUMBER: _ClassVar[int]
     found: bool
     outputs: _value_pb2.Values
     reuse: _events_pb2.Reuse
-    def __init__(self, found: _Optional[bool] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., reuse: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ...) -> None: ...
+    is_expected: bool
+    def __init__(self, found: _Optional[bool] = ..., outputs: _Optional[_Union[_value_pb2.Values, _Mapping]] = ..., reuse: _Optional[_Union[_events_pb2.Reuse, _Mapping]] = ..., is_expected: _Optional[bool] = ...) -> None: ...
 
 class KeepResultRequest(_message.Message):
     __slots__ = ("execution", "name", "call", "outputs")
