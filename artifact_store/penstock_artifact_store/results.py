@@ -2,7 +2,7 @@
 
 Files: results/<team>/<operator>/<call>: a KeptResult behind its hash; team, operator and call are hashes in hex. Beside
 them <call>.running says which execution the result is expected of, `latest` names the operator's latest one, and
-`latest-<arguments>` that of the same arguments. decisions/<run id in hex>/<node>[.<item>...]-<attempt>: a CacheDecision,
+`latest-<arguments>` that of the same arguments. decisions/<run id in hex>/<node>[.<item>...]-<attempt>: a decision,
 likewise.
 Nothing is synced: a file that is lost or cut short costs a call, and is never taken for another one.
 """

@@ -119,6 +119,16 @@ def test_events_make_a_row() -> None:
     assert Key(DAY, "m:w", "vision", "") not in changes.figures
 
 
+def test_a_result_from_the_cache_counts_as_no_execution() -> None:
+    runs = Runs({})
+    runs.begin(0)
+    taken = ev.ActionSucceeded(node=0, attempt=1, duration_us=9, reuse=ev.Reuse(run_id=bytes(16), name="f"))
+    log = [event("run_submitted", submitted(2)), event("action_succeeded", taken), event("run_ended", ended())]
+    (run,), _ = runs.take(batch(1, 5_000, *log))
+    assert STATUSES[run.nodes.status[0]] == "succeeded" and run.nodes.is_reused(0)
+    assert Key(DAY, run.workflow, run.team, "f") not in of_nodes(run.nodes, ["f", "g"], DAY, run.workflow, run.team)
+
+
 def test_a_run_that_is_open_is_read_again_after_a_restart_and_counted_once() -> None:
     """Wherever the tables were written, what is in them at the end is the same."""
     log = [*history(2)]

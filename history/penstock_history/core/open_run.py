@@ -129,7 +129,8 @@ class OpenRun:
             return False
         if duration_us < 0:
             duration_us = 0
-        attempt, since_us = event.attempt, at_us - self.submitted_us
+        # A result from the cache is of no attempt of this run.
+        attempt, since_us = 0 if event.HasField("reuse") else event.attempt, at_us - self.submitted_us
         nodes.status[node] = SUCCEEDED
         nodes.attempts[node] = attempt if attempt < ATTEMPTS_MAX else ATTEMPTS_MAX
         nodes.ended_us[node] = since_us if since_us > 0 else 0
