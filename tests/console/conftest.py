@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -24,6 +25,15 @@ ARGUMENTS: Final = (
     "--no-first-run",
 )
 SHOWN_MS: Final = 60_000
+AXE: Final = Path(__file__).parent.parent.parent / "console/web/node_modules/axe-core/axe.min.js"
+# It starts the checker once, and is true as soon as that has found something or nothing. Unlike `evaluate`, what waits
+# for it ends after a time.
+CHECKED: Final = """() => {
+  const told = ({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)}`;
+  window.checking ??= axe.run().then((found) => found.violations, (error) => [{ id: String(error), nodes: [] }])
+    .then((violations) => { window.violations = violations.map(told); });
+  return window.violations;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +64,12 @@ def page(browser: Browser, url: str, complaints: list[str]) -> Iterator[Page]:
         watch(opened, complaints)
         yield opened
     assert complaints == []
+
+
+def unreadable(page: Page) -> list[str]:
+    """What keeps somebody from using the page, as axe finds it; the context must bypass the policy of the pages."""
+    page.add_script_tag(path=AXE)
+    return page.wait_for_function(CHECKED, polling=200, timeout=SHOWN_MS).json_value()
 
 
 def watch(page: Page, complaints: list[str]) -> None:

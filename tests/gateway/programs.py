@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import penstock
 from penstock import approval, operator, workflow
 
 
@@ -80,6 +81,60 @@ def tripled(n: int = 3) -> int:
 def asking() -> None:
     """Asks ada."""
     approval("Really?", who="ada")
+
+
+@operator(cpu=0.1, memory=0)
+def numbers(count: int) -> list[int]:
+    return list(range(count))
+
+
+@operator(cpu=0.1, memory=0)
+def is_even(n: int) -> bool:
+    return n % 2 == 0
+
+
+@operator(cpu=0.1, memory=0)
+def is_large(n: int) -> bool:
+    return n > 10
+
+
+@dataclass
+class Share:
+    percent: int
+    note: str = "all"
+
+
+@operator(cpu=0.1, memory=0)
+def report(n: int, share: Share) -> str:
+    return f"{n} to {share.percent} % of {share.note}"
+
+
+@workflow
+def decided(count: int = 30) -> str:
+    """Maps over a list, takes a side, repeats, asks somebody, and waits for a signal."""
+    total = add(double.map(numbers(count)))
+    penstock.when(is_even(total), lambda: double(1), lambda: double(2))
+    rounds = penstock.repeat(double, 3, until=is_large, rounds_max=5)
+    with penstock.after(total):
+        agreed = approval("Report it?", who=["team:search", "ada"])
+        share = penstock.signal("share", Share)
+    with penstock.after(agreed):
+        return report(rounds, share)
+
+
+@operator(cpu=0.1, memory=0)
+def read_text(path: str) -> str:
+    return Path(path).read_text()
+
+
+@operator(cpu=0.1, memory=0)
+def times(text: str, n: int) -> str:
+    return text * n
+
+
+@workflow
+def repaired(path: str) -> str:
+    return times(read_text(path), double(1))
 
 
 @workflow
@@ -183,6 +238,7 @@ class Programs:
                 "doubled": {"n": 1},
                 "gated": {"gate": str(gate)},
                 "asking": {},
+                "repaired": {"path": str(self.file)},
                 "echo": {"value": 1},
                 "reading": {"file": self.file},
             }

@@ -130,16 +130,6 @@ class Cancelled(Body):
     state: RunState
 
 
-class Reopened(Body):
-    run: str
-    reopened: int = Field(description="Nodes that wait again; 0: the run was open.")
-
-
-class Paused(Body):
-    run: str
-    paused: bool
-
-
 class MatchedMany(Body):
     dry_run: bool
     matched: int = Field(description="Runs that matched, at most `limit`.")

@@ -62,6 +62,9 @@ async def list_nodes(
     after: Annotated[int, Query(ge=-1, le=INDEX_MAX, description="`next` of the page before.")] = -1,
     offset: Annotated[int, Query(ge=0, le=INDEX_MAX, description="Instead of `after`: leave this many out.")] = 0,
     operator: Annotated[str, Query(max_length=511, pattern=NAME_PATTERN, description="Only of this operator.")] = "",
+    item_of: Annotated[
+        str, Query(max_length=255, pattern=NAME_PATTERN, description="Only what maps made of this node of the plan.")
+    ] = "",
     q: Annotated[NameFilter, Query(description="Part of the name or of the operator's name, in any case.")] = "",
     order: Annotated[
         Literal["plan", "-duration", "state"],
@@ -71,9 +74,11 @@ async def list_nodes(
     """List the nodes of a run. `seq` says of which moment: a stream can go on from there."""
     view = await here.views.get(parse_run_id(run))
     words = q.lower()
+    index = view.index_of.get(item_of, -1)
+    nodes = view.nodes if not item_of else [view.nodes[each] for each in view.executions(index)]
     found = [
         node
-        for node in view.nodes
+        for node in nodes
         if (not state or node.state.value in state)
         and (not operator or node.operator == operator)
         and (not words or words in node.name.lower() or words in node.operator.lower())

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from penstock.client.run_id import parse_run_id
 from penstock.client.view import NodeState, NodeView, RunView
-from penstock_plan.graph import way_back
+from penstock_plan.graph import MAP, way_back
+from penstock_plan.show.growing_plan import may_grow
+from penstock_proto.plan.v1 import plan_pb2
 from starlette.responses import Response
 
-from ..edge.answers import answer, shown_time
+from ..edge.answers import answer, shown_run, shown_time
 from . import overview_models
 from .context import NAME_PATTERN, Begun, Context, Here, RunId
 from .nodes import ATTEMPTS_SHOWN_MAX, attempt_shown
@@ -47,8 +49,22 @@ async def states(here: Here, run: RunId) -> Response:
         "seq": view.seq,
         "state": view.state.value,
         "states": "".join([LETTERS[node.state] for node in view.nodes]),
+        "maps": _maps(view.compiled_plan),
+        "growths": [[growth.node, growth.first, growth.items] for growth in view.growths],
+        "paused": view.is_paused,
+        "forked_from": shown_run(view.forked_from) if view.forked_from else None,
     }
     return answer(body)
+
+
+def _maps(plan: plan_pb2.Plan) -> list[dict[str, Any]]:
+    if not may_grow(plan):
+        return []
+    within: dict[int, list[int]] = {index: [] for index, node in enumerate(plan.nodes) if node.kind == MAP}
+    for index, node in enumerate(plan.nodes):
+        if node.map:
+            within[node.map - 1].append(index)
+    return [{"node": node, "within": nodes} for node, nodes in within.items()]
 
 
 @router.get("/runs/{run:part}/operators", response_model=overview_models.Operators)

@@ -28,6 +28,11 @@ class Timeline(Body):
     total: int
 
 
+class MapNodes(Body):
+    node: int
+    within: list[int] = Field(description="The nodes of the plan that are executed once for each item.")
+
+
 class States(Body):
     run: str
     plan: HashText
@@ -37,6 +42,13 @@ class States(Body):
         description="A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, "
         "c cancelled, n not taken, m mapped."
     )
+    maps: list[MapNodes]
+    growths: list[list[int]] = Field(
+        description="The additions of maps: the map's node, the index of the first node that it added, its items. "
+        "There is a node for each item of each node within the map, in their order."
+    )
+    paused: bool = Field(description="Nothing new of it starts.")
+    forked_from: str | None = Field(description="The run whose results it took over.")
 
 
 class OperatorNow(Body):
@@ -92,6 +104,7 @@ class LayoutBox(Body):
     label: str
     operator: str = Field(description="The operator of its first node.")
     nodes: list[list[int]] = Field(description="Indexes, as runs of equal steps: first, step, count.")
+    kind: str = Field(description="The kind of its first node: `task`, `wait`, `map`, `gather`, `branch`, `pass`.")
     steps: int = Field(description="The number of its nodes that run one after the other.")
     place: list[float] = Field(min_length=2, max_length=2, description="Column, and distance from the top.")
 
@@ -102,8 +115,21 @@ class Edge(Body):
     through: list[list[float]] = Field(description="Places that the line passes through.")
 
 
+class LayoutBranch(Body):
+    node: int
+    sides: list[str] = Field(description="The value of the condition for each side.")
+    nodes: list[list[int]] = Field(description="The nodes on its sides: index, side.")
+
+
+class LayoutLoop(Body):
+    key: str = Field(description="The key of the box that stands for all rounds after the first.")
+    branches: list[int] = Field(description="The nodes that decide after each round whether there is another one.")
+
+
 class Layout(Body):
     plan: HashText
     nodes: int
+    loops: list[LayoutLoop]
+    branches: list[LayoutBranch]
     boxes: list[LayoutBox]
     edges: list[Edge]

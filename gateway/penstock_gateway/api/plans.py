@@ -10,12 +10,14 @@ from typing import Annotated, Any, Final
 import msgspec
 from fastapi import APIRouter, Header, Query
 from penstock.client.uploads import send_plan
+from penstock.client.view import kind_word
 from penstock_plan.graph import PlanGraph
 from penstock_plan.limits import PLAN_BYTES_MAX
 from penstock_plan.picture import draw
 from penstock_plan.picture.captions import what
 from penstock_plan.picture.grouping import Box, edges_of, grouped
 from penstock_plan.picture.layout import lay_out
+from penstock_plan.picture.loops import folded, loops_of
 from penstock_plan.show.description import describe
 from penstock_proto.plan.v1 import plan_pb2
 from starlette.requests import Request
@@ -36,6 +38,8 @@ FOR_AN_HOUR: Final = "private, max-age=3600"
 GAP: Final = 0.5
 LINE_GAP: Final = 0.25
 
+# The argument of a branch that has a value for each side.
+CASES: Final = "cases"
 # A plan of more nodes is shown in groups alone.
 APART_MAX: Final = 20_000
 OPENED_MAX: Final = 100
@@ -121,13 +125,16 @@ async def _drawn(
         if graph is None:
             graph = await asyncio.to_thread(PlanGraph.of, plan, plan_hash)
             here.graphs.keep(plan_hash, graph)
-        known = await asyncio.to_thread(_layout, graph, opened, apart)
+        known = await asyncio.to_thread(_layout, plan, graph, opened, apart)
         here.drawings.keep(key, known)
     return known
 
 
-def _layout(graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
+def _layout(plan: plan_pb2.Plan, graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
+    loops = loops_of(plan, graph)
     boxes = grouped(graph, opened, apart=apart)
+    if not apart:
+        boxes = folded(graph, boxes, loops, opened)
     layout = lay_out([1.0] * len(boxes), edges_of(graph, boxes), gap=GAP, line_gap=LINE_GAP)
     column_of = {vertex: index for index, column in enumerate(layout.columns) for vertex in column}
 
@@ -137,11 +144,14 @@ def _layout(graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
     body = {
         "plan": graph.hash.hex(),
         "nodes": graph.size,
+        "loops": [{"key": loop.key, "branches": loop.branches} for loop in loops],
+        "branches": [_branch(plan, graph, node) for node in graph.sides],
         "boxes": [
             {
                 "key": box.key,
                 "label": _label(graph, box),
                 "operator": graph.operators[box.nodes[0]],
+                "kind": kind_word(graph.kinds[box.nodes[0]]),
                 "nodes": runs_of(sorted(box.nodes)),
                 "steps": box.steps,
                 "place": place(index),
@@ -156,10 +166,21 @@ def _layout(graph: PlanGraph, opened: frozenset[str], apart: bool) -> bytes:
     return msgspec.json.encode(body)
 
 
+def _branch(plan: plan_pb2.Plan, graph: PlanGraph, branch: int) -> dict[str, Any]:
+    """Return a branch with the words for its sides, and what is on each of them but not on a side within it."""
+    given = next((each.value.literal.inline for each in plan.nodes[branch].arguments if each.name == CASES), b"[]")
+    cases = [case if isinstance(case, str) else json.dumps(case) for case in json.loads(given)]
+    on_sides = [(node, side) for node, side in graph.sides[branch] if plan.nodes[node].sides[-1].branch == branch]
+    otherwise = ["otherwise"] if len(cases) <= max((side for _, side in on_sides), default=0) else []
+    return {"node": branch, "sides": [*cases, *otherwise], "nodes": on_sides}
+
+
 def _label(graph: PlanGraph, box: Box) -> str:
     first = graph.names[box.nodes[0]]
     if len(box.nodes) == 1:
         return first
+    if box.key.startswith("loop "):
+        return box.key.removeprefix("loop ")
     # The parts of a group would all be called the same.
     return f"{first}\N{HORIZONTAL ELLIPSIS}" if box.key.count(".") > 1 else what(graph, box)
 

@@ -120,6 +120,26 @@ class Cancel(Body):
     reason: str = Field(default="", max_length=2_000, pattern=NAME_PATTERN)
 
 
+class Fork(Body):
+    """A run to start from what an ended one has computed."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"dry_run": True}]})
+
+    workflow: str = Field(
+        default="",
+        description="The code of the fork: NAME, NAME@VERSION or NAME@ALIAS; default: that of the run.",
+        max_length=200,
+        pattern=REFERENCE_PATTERN,
+    )
+    inputs: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="JSON values of inputs that differ from the run's."
+    )
+    again: list[Annotated[Name, Field(min_length=1)]] = Field(
+        default_factory=list[str], description="Nodes that run whatever is known of them.", max_length=1_000
+    )
+    dry_run: bool = Field(default=True, description="Only say what would be reused and run.")
+
+
 class RunFilter(Body):
     """Runs: all conditions must hold. At least one is required, since none would mean every run."""
 

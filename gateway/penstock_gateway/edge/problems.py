@@ -20,6 +20,7 @@ from penstock.client import (
     Unreachable,
 )
 from penstock.client.access import AccessOff
+from penstock.client.errors import ForkRefused
 from penstock.client.registered import BadReference
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -156,7 +157,7 @@ def of_error(error: Exception) -> Problem:
             return error
         case NoSuchRun() | BadReference() | AccessOff():
             return Problem("not-found", str(error))
-        case AmbiguousRun():
+        case AmbiguousRun() | ForkRefused():
             return Problem("conflict", str(error))
         case BadInputs():
             return Problem("invalid", str(error), [Fault("/inputs", text) for text in error.problems])

@@ -81,7 +81,7 @@ class Folding:
                 continue
             nodes = _nodes_of(event)
             self._count(event, nodes)
-            change = Change(event.seq, _encode(_shown(progress(self._view.plan, event), nodes)))
+            change = Change(event.seq, _encode(_shown(progress(self._view.plan, event), nodes) | self._added(event)))
             self._pending.append(change)
             self._pending_bytes += len(change.data)
             if self._pending_bytes >= MESSAGE_BYTES_MAX:
@@ -94,6 +94,13 @@ class Folding:
         tail = b'],"state":' + _encode(self._view.state.value) + b',"counts":' + _encode(counts) + b"}"
         data = _joined(self._head, changes, tail)
         return Message(self._head, changes, tail, data, event_of(str(changes[-1].seq), data))
+
+    def _added(self, event: service_pb2.RecordedEvent) -> dict[str, Any]:
+        """What a map adds: the index of its first node, how many items, how many nodes."""
+        if not (added := event.event.action_succeeded.added):
+            return {}
+        growth = self._view.growths[-1]
+        return {"added": [growth.first, growth.items, added]}
 
     def _count(self, event: service_pb2.RecordedEvent, indexes: Sequence[int]) -> None:
         if event.event.WhichOneof("kind") in ("run_submitted", "run_reopened"):  # of any number of nodes

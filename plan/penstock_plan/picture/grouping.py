@@ -56,7 +56,7 @@ def grouped(graph: PlanGraph, opened: Collection[str] = (), *, apart: bool = Fal
     if not opened:
         return boxes
     parts = [part for box in boxes for part in _opened(graph, box, level_of, opened)]
-    return _in_order(graph, parts)
+    return in_order(graph, parts)
 
 
 def _groups(graph: PlanGraph, level_of: Sequence[int]) -> list[Box]:
@@ -161,7 +161,7 @@ def _opened(graph: PlanGraph, box: Box, level_of: Sequence[int], opened: Collect
         yield from _opened(graph, Box(part, (min(levels), max(levels)), key=key), level_of, opened)
 
 
-def _in_order(graph: PlanGraph, boxes: Sequence[Box]) -> list[Box]:
+def in_order(graph: PlanGraph, boxes: Sequence[Box]) -> list[Box]:
     """Sort boxes so that each comes after those that it depends on."""
     before: dict[int, set[int]] = {index: set() for index in range(len(boxes))}
     for one, other in edges_of(graph, boxes):

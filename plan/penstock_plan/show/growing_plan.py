@@ -1,9 +1,11 @@
 """The plan of a run, with the nodes that maps add to it as the run goes on: for those who show it."""
 
+from collections.abc import Sequence
+
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..graph import MAP, PlanGraph
-from ..growth import GrownGraph, graph_of_run
+from ..growth import GrownGraph, Growth, graph_of_run
 from ..limits import SCHEMA_MIN
 from ..refs import parts_of
 
@@ -20,6 +22,15 @@ class GrowingPlan:
         self.plan = plan
         self.given = plan
         self._graph: GrownGraph | None = None
+
+    @property
+    def growths(self) -> Sequence[Growth]:
+        """What maps have added, in the order in which they did."""
+        return self._graph.growths if self._graph is not None else ()
+
+    def executions(self, template: int) -> Sequence[int]:
+        """The nodes that are executions of a node within a map."""
+        return self._graph.executions(template) if self._graph is not None else ()
 
     def added_by(self, node: int, items: int) -> int:
         """How many nodes a map adds that has so many items."""

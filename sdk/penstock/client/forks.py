@@ -165,7 +165,7 @@ def done_of(origin: Origin, gone: Collection[int], *, failed_again: bool) -> Don
     others = {node.index: _became(node.state) for node in view.nodes if node.index not in succeeded}
     others |= dict.fromkeys(gone, "an artifact of its outputs is gone")
     left_out = {} if failed_again else view.left_out()
-    return Done(succeeded, others, view.growths, origin.sides, left_out)
+    return Done(succeeded, others, [(each.node, each.items) for each in view.growths], origin.sides, left_out)
 
 
 def _became(state: NodeState) -> str:

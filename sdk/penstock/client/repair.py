@@ -62,7 +62,8 @@ class AsyncRepair:
         the same, whatever its resources, retries and timeout are.
 
         Args:
-            workflow: A workflow of today's code, or the result of `penstock.compile`; by default the plan of the run.
+            workflow: A workflow of today's code, or the result of `penstock.compile`; a plan that is stored, prepared
+                without inputs; by default the plan of the run.
             inputs: Those that differ from the run's.
             again: Names of nodes, or of a map's items (`load[3]`), that run whatever is known of them, and what depends
                 on them.
@@ -74,11 +75,12 @@ class AsyncRepair:
         """
         origin = await self._origin(run)
         view = origin.view
-        prepared = (
-            submission.Prepared(view.compiled_plan, view.plan_hash, b"", {}, {})
-            if workflow is None
-            else submission.prepare_as(workflow, view.compiled_plan, inputs or {})
-        )
+        if workflow is None:
+            prepared = submission.Prepared(view.compiled_plan, view.plan_hash, b"", {}, {})
+        elif isinstance(workflow, submission.Prepared):
+            prepared = workflow
+        else:
+            prepared = submission.prepare_as(workflow, view.compiled_plan, inputs or {})
         return await forks.plan_fork(
             self._connection,
             self._artifacts,

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import cast
 
+from penstock_plan.growth import Growth
 from penstock_plan.left_out import left_out
 from penstock_plan.refs import add_refs
 from penstock_plan.show.growing_plan import GrowingPlan
@@ -159,6 +161,15 @@ class RunView:
         return self._growing.given
 
     @property
+    def growths(self) -> Sequence[Growth]:
+        """What maps have added, in the order in which they did."""
+        return self._growing.growths
+
+    def executions(self, template: int) -> Sequence[int]:
+        """Return the nodes that are executions of a node within a map: one for each item."""
+        return self._growing.executions(template)
+
+    @property
     def id(self) -> str:
         return str(uuid.UUID(bytes=self.run_id)) if self.run_id else ""
 
@@ -199,13 +210,6 @@ class RunView:
                 if len(found) == most:
                     break
         return found
-
-    @property
-    def growths(self) -> list[tuple[int, int]]:
-        """The maps that have added nodes, each with the number of its items."""
-        if self.plan is self.compiled_plan:
-            return []
-        return [(growth.node, growth.items) for growth in self._growing.graph().growths]
 
     def left_out(self) -> dict[int, bool]:
         """Items without which a list was made: whether they failed themselves, or were skipped for that."""
@@ -392,9 +396,14 @@ def _end(attempt: Attempt, state: NodeState, worker: str, duration_us: int, at_u
     attempt.started_at_us = min(attempt.started_at_us or called_at_us, called_at_us)
 
 
+def kind_word(kind: int) -> str:
+    """Return a kind of nodes as a word: "task", "wait", "map"."""
+    return plan_pb2.NodeKind.Name(cast("plan_pb2.NodeKind", kind)).removeprefix("NODE_KIND_").lower()
+
+
 def node_view(plan: plan_pb2.Plan, index: int) -> NodeView:
     node = plan.nodes[index]
-    kind = plan_pb2.NodeKind.Name(node.kind).removeprefix("NODE_KIND_").lower()
+    kind = kind_word(node.kind)
     operator = ""
     if node.kind not in (plan_pb2.NODE_KIND_PASS, plan_pb2.NODE_KIND_UNSPECIFIED):
         declared = plan.operators[node.operator]

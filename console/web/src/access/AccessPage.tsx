@@ -1,9 +1,7 @@
 import { Group, Tabs, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { get } from "../api/client";
-import type { Session } from "../api/types";
 import { textOf } from "../ui/links";
 import { useAddress } from "../ui/lists";
+import { useSession } from "../ui/may";
 import { Empty, Facts, Failed, Loading, Page } from "../ui/pieces";
 import { AuditView } from "./AuditView";
 import { MembersView } from "./MembersView";
@@ -12,7 +10,7 @@ import { TokensView } from "./TokensView";
 /** Who is signed in; what they may see depends on their role, which the services judge. */
 export function AccessPage() {
   const { search, change } = useAddress("/access");
-  const session = useQuery({ queryKey: ["session"], queryFn: () => get<Session>("/session"), staleTime: 60_000 });
+  const session = useSession();
   if (session.isPending) return <Page title="Access"><Loading what="who is signed in" /></Page>;
   if (session.isError) return <Page title="Access"><Failed error={session.error} /></Page>;
   const me = session.data;

@@ -387,6 +387,25 @@ export type Forgotten = {
   forgotten: number;
 };
 
+/** A run to start from what an ended one has computed. */
+export type Fork = {
+  /** The code of the fork: NAME, NAME@VERSION or NAME@ALIAS; default: that of the run. */
+  workflow?: string;
+  /** JSON values of inputs that differ from the run's. */
+  inputs?: Record<string, unknown>;
+  /** Nodes that run whatever is known of them. */
+  again?: (string)[];
+  /** Only say what would be reused and run. */
+  dry_run?: boolean;
+};
+
+export type ForkedNode = {
+  node: string;
+  operator: string;
+  /** The reasons why it runs. */
+  reasons: (string)[];
+};
+
 export type Form = {
   name: string;
   version: number;
@@ -463,6 +482,8 @@ export type Launch = {
 export type Layout = {
   plan: string;
   nodes: number;
+  loops: (LayoutLoop)[];
+  branches: (LayoutBranch)[];
   boxes: (LayoutBox)[];
   edges: (Edge)[];
 };
@@ -476,10 +497,27 @@ export type LayoutBox = {
   operator: string;
   /** Indexes, as runs of equal steps: first, step, count. */
   nodes: ((number)[])[];
+  /** The kind of its first node: `task`, `wait`, `map`, `gather`, `branch`, `pass`. */
+  kind: string;
   /** The number of its nodes that run one after the other. */
   steps: number;
   /** Column, and distance from the top. */
   place: (number)[];
+};
+
+export type LayoutBranch = {
+  node: number;
+  /** The value of the condition for each side. */
+  sides: (string)[];
+  /** The nodes on its sides: index, side. */
+  nodes: ((number)[])[];
+};
+
+export type LayoutLoop = {
+  /** The key of the box that stands for all rounds after the first. */
+  key: string;
+  /** The nodes that decide after each round whether there is another one. */
+  branches: (number)[];
 };
 
 export type Lineage = {
@@ -530,6 +568,12 @@ export type ListedRun = {
   failed_node: string | null;
   /** Its message, shortened. */
   failure_text: string | null;
+};
+
+export type MapNodes = {
+  node: number;
+  /** The nodes of the plan that are executed once for each item. */
+  within: (number)[];
 };
 
 /** The role of somebody in a team; the team `*` is the deployment. */
@@ -761,6 +805,20 @@ export type PlanResources = {
   cpu_milli: number;
   gpu: number;
   memory_bytes: number;
+};
+
+/** What a fork reuses and runs. */
+export type PlannedFork = {
+  /** The new run; null: none was started. */
+  run: string | null;
+  forked_from: string;
+  plan: string;
+  /** Nodes whose outputs are taken over. */
+  reused: number;
+  /** Nodes that run. */
+  runs: number;
+  /** The first 1,000 of those that run. */
+  nodes: (ForkedNode)[];
 };
 
 export type Pool = {
@@ -1006,6 +1064,8 @@ export type SentSignal = {
   /** JSON, as the type of the signal asks for. */
   value?: unknown;
   comment?: string;
+  /** Answer as a member of this team. With access control, that of the run takes its place. */
+  team?: string;
 };
 
 /** Who calls. Attributes: access: Whether callers are verified at all. source: How the caller is known, such as `oidc` or `api_token`. sign_in: Path that a browser opens to sign in. */
@@ -1043,6 +1103,13 @@ export type States = {
   state: "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
   /** A letter for each node, by index: w waiting, r running, s succeeded, f failed, k skipped, c cancelled, n not taken, m mapped. */
   states: string;
+  maps: (MapNodes)[];
+  /** The additions of maps: the map's node, the index of the first node that it added, its items. There is a node for each item of each node within the map, in their order. */
+  growths: ((number)[])[];
+  /** Nothing new of it starts. */
+  paused: boolean;
+  /** The run whose results it took over. */
+  forked_from: string | null;
 };
 
 /** Runs that ended, or with an operator, nodes. Keys that rows are not kept apart by are null. */
@@ -1218,9 +1285,30 @@ export type Versions = {
   next: string | null;
 };
 
+/** A node that waits: for a time, for a signal, or for the answer to a question. */
+export type Wait = {
+  node: string;
+  index: number;
+  kind: "sleep" | "until" | "signal" | "approval" | "child run";
+  since: string | null;
+  /** The time at which it ends by itself; null: never. */
+  until: string | null;
+  /** The question of an approval. */
+  question: string;
+  /** The users who may answer, and teams as `team:NAME`. Empty: all who may start runs of the team. */
+  who: (string)[];
+  /** JSON Schema of the value that a signal takes; null: anything. */
+  schema: Record<string, unknown> | null;
+};
+
 export type Waiting = {
   node: string;
   text: string;
+};
+
+export type Waits = {
+  run: string;
+  waits: (Wait)[];
 };
 
 export type Why = {

@@ -1,9 +1,10 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { get, part } from "../api/client";
-import type { CriticalPath, Layout } from "../api/types";
+import type { CriticalPath, Layout, Wait } from "../api/types";
 import { Empty, Failed, Loading } from "../ui/pieces";
 import { Graph } from "./graph/Graph";
+import { itemOf } from "./store";
 import { isEnded, type Live } from "./useRun";
 
 const GROUPED_FROM = 60;
@@ -15,6 +16,7 @@ interface Props {
   plan: string;
   live: Live;
   need: (indexes: Iterable<number>) => void;
+  waits: readonly Wait[];
   selected: string | undefined;
   select: (node: string | undefined) => void;
   /** "grouped" or "nodes"; undefined: as fits. */
@@ -30,9 +32,9 @@ function useCriticalPath(run: string, state: string): readonly number[] {
   return useMemo(() => path.data?.nodes.map((node) => node.index) ?? [], [path.data]);
 }
 
-export function GraphTab({ run, plan, live, need, selected, select, mode, opened, change, height }: Props) {
-  const { size } = live.nodes;
-  const isGrouped = size > APART_MAX || (mode ? mode === "grouped" : size > GROUPED_FROM);
+export function GraphTab({ run, plan, live, need, waits, selected, select, mode, opened, change, height }: Props) {
+  const { planned } = live.nodes;
+  const isGrouped = planned > APART_MAX || mode !== "nodes";
   const critical = useCriticalPath(run, live.state);
   const layout = useQuery({
     queryKey: ["layout", plan, isGrouped, isGrouped ? opened : []],
@@ -46,7 +48,7 @@ export function GraphTab({ run, plan, live, need, selected, select, mode, opened
   if (layout.data.drawn.nodes === 0) return <div className="panel"><Empty title="This run has no nodes">Its outputs are made of its inputs alone.</Empty></div>;
   return (
     <Graph
-      layout={layout.data.drawn} live={live} need={need} critical={critical} selected={selected} select={select} isGrouped={layout.data.of} hasNodes={size <= APART_MAX}
+      layout={layout.data.drawn} live={live} need={need} critical={critical} waits={waits} selected={selected && (itemOf(selected)?.of ?? selected)} select={select} isGrouped={layout.data.of} hasGroups={planned > GROUPED_FROM || layout.data.drawn.loops.length > 0} hasNodes={planned <= APART_MAX}
       opened={opened} open={(keys) => change({ open: [...keys] })} setMode={(next) => change({ boxes: next, open: [] })} height={height}
     />
   );

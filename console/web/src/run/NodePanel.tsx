@@ -3,15 +3,30 @@ import { useQuery } from "@tanstack/react-query";
 import { Download, X } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { ApiError, get, part } from "../api/client";
-import type { Arguments, Attempt, Attempts, Node, Value, Values } from "../api/types";
+import type { Arguments, Attempt, Attempts, Node, Run, Value, Values, Wait } from "../api/types";
 import { bytes, clock, duration, moment } from "../ui/format";
 import { Copied, Facts, Failed, Loading } from "../ui/pieces";
 import { StateWord } from "../ui/states";
+import { LOOKS } from "../ui/theme";
 import { Logs } from "./Logs";
+import { itemOf } from "./store";
 import { ShownValue } from "./Values";
+import { Asked } from "./Waiting";
 
-export function NodePanel({ run, node, isOpen, close, select }: { run: string; node: Node; isOpen: boolean; close: () => void; select: (node: string) => void }) {
+interface Props {
+  run: Run;
+  node: Node;
+  /** What it waits for now, if nobody executes it. */
+  wait: Wait | undefined;
+  isOpen: boolean;
+  close: () => void;
+  select: (node: string) => void;
+}
+
+export function NodePanel({ run: of, node, wait, isOpen, close, select }: Props) {
+  const { run } = of;
   const [tab, setTab] = useState<string | null>(null);
+  const item = itemOf(node.name);
   const first = node.state === "failed" ? "attempts" : "values";
   // What is recorded changes with the state of the node: it is asked for again then.
   const key = [node.name, node.state, node.attempts];
@@ -32,8 +47,10 @@ export function NodePanel({ run, node, isOpen, close, select }: { run: string; n
         </div>
         <ActionIcon variant="subtle" color="gray" aria-label="Close the node" onClick={close}><X size={17} /></ActionIcon>
       </Group>
+      {wait && <div className="asked-node"><Asked run={of} wait={wait} /></div>}
       <Stack gap={0} mt="sm">
         <Facts of={[
+          ...(item ? [["Item", <>{item.path.join(", ")} of <Anchor component="button" type="button" inherit onClick={() => select(item.of)}>{item.of}</Anchor></>] as [string, ReactNode]] : []),
           ["Operator", <span key="o" className="mono">{node.operator || node.kind}</span>],
           ["Called at", <span key="c" className="mono">{node.call || "–"}</span>],
           ...(node.worker ? [["Worker", node.worker] as [string, ReactNode]] : []),
@@ -52,7 +69,7 @@ export function NodePanel({ run, node, isOpen, close, select }: { run: string; n
           {shown.isPending ? <Loading what="values" /> : shown.isError ? <Failed error={shown.error} retry={() => void shown.refetch()} /> : (
             <Stack gap="md">
               <Part title="Outputs">
-                {node.state !== "succeeded" ? <Text size="sm" c="dimmed">None: the node is {node.state}.</Text> : values.isError ? <Failed error={values.error} /> : values.data?.values.length === 0 ? <Text size="sm" c="dimmed">None</Text> : values.data?.values.map((one) => (
+                {node.state !== "succeeded" ? <Text size="sm" c="dimmed">None: the node is {LOOKS[node.state].word.toLowerCase()}.</Text> : values.isError ? <Failed error={values.error} /> : values.data?.values.length === 0 ? <Text size="sm" c="dimmed">None</Text> : values.data?.values.map((one) => (
                   <One key={one.name} name={one.name} note={`${one.type}, ${bytes(one.size_bytes)}`} href={`/v1/runs/${part(run)}/nodes/${part(node.name)}/values/${part(one.name)}`} value={shownOf(one)} />
                 ))}
               </Part>

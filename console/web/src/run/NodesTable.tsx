@@ -16,7 +16,7 @@ const HEIGHT = 38;
 const TYPING_MS = 250;
 const COLUMNS = "130px minmax(160px, 2fr) minmax(120px, 1.4fr) 90px 70px minmax(90px, 1fr)";
 const ORDERS = { plan: "Plan", state: "State", "-duration": "Duration" } as const;
-const URGENCY = ["failed", "running", "cancelled", "waiting", "skipped", "not_taken", "mapped", "succeeded"] as const;
+export const URGENCY = ["failed", "running", "cancelled", "waiting", "skipped", "not_taken", "mapped", "succeeded"] as const;
 
 interface Props {
   run: string;
@@ -30,7 +30,7 @@ interface Props {
   height: number;
 }
 
-const pageOf = (answer: Nodes): { rows: Node[]; total: number } => ({ rows: answer.nodes, total: answer.total });
+export const NODE_PAGE = (answer: Nodes): { rows: Node[]; total: number } => ({ rows: answer.nodes, total: answer.total });
 
 export function NodesTable({ run, live, states, words, order, change, selected, select, height }: Props) {
   const now = useNow(isEnded(live.state) ? 60_000 : 1_000);
@@ -39,7 +39,7 @@ export function NodesTable({ run, live, states, words, order, change, selected, 
   const search = useDebouncedCallback((q: string) => change({ q }), TYPING_MS);
   const counts = live.nodes.counts();
   const { size } = live.nodes;
-  const { total, row: nodeAt, error, show } = useWindow<Nodes, Node>(["of-run", run, "window"], `/runs/${part(run)}/nodes`, { state: states, q: words, order: order in ORDERS ? order : "plan" }, pageOf, live.version);
+  const { total, row: nodeAt, error, show } = useWindow<Nodes, Node>(["of-run", run, "window"], `/runs/${part(run)}/nodes`, { state: states, q: words, order: order in ORDERS ? order : "plan" }, NODE_PAGE, live.version);
   const rows = useVirtualizer({ count: total ?? 0, getScrollElement: () => box.current, estimateSize: () => HEIGHT, overscan: 10 });
   const items = rows.getVirtualItems();
   const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];

@@ -1,23 +1,27 @@
-import { Alert, Button, Group, Modal, Stack, Tabs, Text, TextInput } from "@mantine/core";
-import { useDisclosure, useViewportSize } from "@mantine/hooks";
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { GitCompareArrows, RotateCcw, Square, Unplug } from "lucide-react";
+import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
+import { useViewportSize } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Pause, Unplug } from "lucide-react";
 import { useCallback, useState, type ReactNode } from "react";
-import { get, part, post } from "../api/client";
-import type { Events, Inputs, Result, Run, Why } from "../api/types";
+import { get, part } from "../api/client";
+import type { Events, Inputs, Result, Run, Wait, Why } from "../api/types";
 import { between, clock, count, counted, duration, functionName, moment, shortId } from "../ui/format";
 import { listOf, textOf, type Search } from "../ui/links";
-import { Copied, Facts, Failed, Loading, Page, useNow } from "../ui/pieces";
+import { Copied, Facts, Failed, Loading, Page, RunLink, useNow } from "../ui/pieces";
 import { StateBar, StateWord } from "../ui/states";
 import type { State } from "../ui/theme";
+import { Actions } from "./Actions";
 import { GraphTab } from "./GraphTab";
+import { Items } from "./Items";
 import { Logs } from "./Logs";
 import { NodePanel, One, shownOf } from "./NodePanel";
 import { NodesTable } from "./NodesTable";
 import type { NodeCounts } from "./store";
 import { Timeline } from "./Timeline";
-import { isEnded, useNode, useRun } from "./useRun";
+import { isEnded, useNode, useRun, type Live } from "./useRun";
+import { useWaits } from "./useWaits";
+import { isAsked, WaitingBox } from "./Waiting";
 
 const TABS = ["graph", "nodes", "timeline", "logs", "values", "events"] as const;
 const WORDS: Record<(typeof TABS)[number], string> = { graph: "Graph", nodes: "Nodes", timeline: "Timeline", logs: "Logs", values: "Inputs and outputs", events: "Events" };
@@ -35,6 +39,7 @@ export function RunPage() {
   const tab = textOf(search.tab) ?? "graph";
   const selected = textOf(search.node);
   const node = useNode(id, selected, live);
+  const waits = useWaits(id, live);
 
   if (error && !run) return <Page title="Run"><Failed error={error} retry={retry} /></Page>;
   if (!run || !live || !state) return <Page title="Run"><Loading what="the run" /></Page>;
@@ -43,7 +48,7 @@ export function RunPage() {
   const body = (
     <Tabs value={tab} onChange={(value) => change({ tab: value ?? "graph" })} keepMounted={false}>
       <Tabs.List mb="sm">{TABS.map((name) => <Tabs.Tab key={name} value={name}>{WORDS[name]}</Tabs.Tab>)}</Tabs.List>
-      <Tabs.Panel value="graph"><GraphTab run={id} plan={run.plan} live={live} need={need} selected={selected} select={select} mode={textOf(search.boxes)} opened={listOf(search.open)} change={change} height={height} /></Tabs.Panel>
+      <Tabs.Panel value="graph"><GraphTab run={id} plan={run.plan} live={live} need={need} waits={waits} selected={selected} select={select} mode={textOf(search.boxes)} opened={listOf(search.open)} change={change} height={height} /></Tabs.Panel>
       <Tabs.Panel value="nodes"><NodesTable run={id} live={live} states={listOf(search.node_state)} words={textOf(search.q) ?? ""} order={textOf(search.order) ?? "plan"} change={change} selected={selected} select={select} height={height - 60} /></Tabs.Panel>
       <Tabs.Panel value="timeline"><Timeline run={run} live={live} rows={textOf(search.rows)} operator={textOf(search.operator)} change={change} select={select} selected={selected} height={height - 70} /></Tabs.Panel>
       <Tabs.Panel value="logs"><Logs run={id} node={textOf(search.log_of) ?? ""} setNode={(name) => change({ log_of: name })} isOpen={isOpen} height={height - 50} /></Tabs.Panel>
@@ -52,28 +57,33 @@ export function RunPage() {
     </Tabs>
   );
   return (
-    <Page title={run.launched_as ?? functionName(run.workflow)} subtitle={<Head run={run} state={state} />} actions={<Actions run={run} isOpen={isOpen} />}>
+    <Page title={run.launched_as ?? functionName(run.workflow)} subtitle={<Head run={run} state={state} live={live} />} actions={<Actions run={run} state={state} isPaused={live.isPaused} refresh={retry} selected={selected} />}>
       {!isConnected && <Alert color="orange" variant="outline" icon={<Unplug size={18} />} role="status">The gateway does not respond. What is shown may be old; it goes on as soon as the gateway is back.</Alert>}
       <Progress counts={live.nodes.counts()} size={live.nodes.size} />
       {state === "failed" && <FailureBox run={id} select={select} />}
-      {isOpen && <WhyBox run={id} />}
+      {waits.length > 0 && <WaitingBox run={run} waits={waits} select={select} />}
+      {isOpen && <WhyBox run={id} waits={waits} />}
       <div style={{ display: "grid", gridTemplateColumns: isSplit ? "minmax(0, 1fr) minmax(380px, 34%)" : "minmax(0, 1fr)", gap: 16, alignItems: "start" }}>
         <div style={{ minWidth: 0 }}>{body}</div>
-        {node && <NodePanel key={node.name} run={id} node={node} isOpen={isOpen} close={() => select(undefined)} select={select} />}
+        {node && (node.state === "mapped"
+          ? <Items key={node.name} run={id} node={node} live={live} close={() => select(undefined)} select={select} height={Math.max(240, height - 120)} />
+          : <NodePanel key={node.name} run={run} node={node} wait={waits.find((one) => one.index === node.index)} isOpen={isOpen} close={() => select(undefined)} select={select} />)}
       </div>
     </Page>
   );
 }
 
-function Head({ run, state }: { run: Run; state: State }) {
+function Head({ run, state, live }: { run: Run; state: State; live: Live }) {
   const now = useNow(1_000);
   return (
     <Group gap="md" mt={4}>
       <StateWord state={state} />
-      <span>{duration(between(run.submitted_at, run.ended_at, now))}</span>
+      {live.isPaused && <span className="state"><Pause size={14} strokeWidth={2.6} aria-hidden /> Paused</span>}
+      <span>{duration(between(run.submitted_at, isEnded(state) ? run.ended_at : null, now))}</span>
       <span title={run.submitted_at}>{moment(run.submitted_at)}</span>
       <span className="cut" style={{ maxWidth: 240 }}>by {run.user}</span>
       <Group gap={2} component="span"><span className="mono">{shortId(run.run)}</span><Copied text={run.run} what="run id" /></Group>
+      {live.forkedFrom && <span>forked from <RunLink run={live.forkedFrom} /></span>}
       {run.team && <span className="label">{run.team}</span>}
       {Object.entries(run.labels).map(([name, value]) => <span key={name} className="label cut" title={`${name}: ${value}`}>{name}: {value}</span>)}
     </Group>
@@ -89,27 +99,6 @@ function Progress({ counts, size }: { counts: NodeCounts; size: number }) {
   );
 }
 
-function Actions({ run, isOpen }: { run: Run; isOpen: boolean }) {
-  const [opened, { open, close }] = useDisclosure(false);
-  const [reason, setReason] = useState("");
-  const cancel = useMutation({ mutationFn: () => post(`/runs/${part(run.run)}:cancel`, { reason }), onSuccess: close });
-  return (
-    <>
-      <Button component={Link} to={`/compare?run=${run.run}` as string} variant="default" leftSection={<GitCompareArrows size={15} />}>Compare</Button>
-      <Button component={Link} to={`/launch?again=${run.run}` as string} variant="default" leftSection={<RotateCcw size={15} />}>Launch again</Button>
-      {isOpen && <Button color="red.9" leftSection={<Square size={13} />} onClick={open}>Cancel</Button>}
-      <Modal opened={opened} onClose={close} title="Cancel this run" closeButtonProps={{ "aria-label": "Close" }}>
-        <Stack>
-          <Text size="sm">No further actions start; running ones are stopped. What is recorded stays.</Text>
-          <TextInput label="Reason" value={reason} onChange={(event) => setReason(event.currentTarget.value)} maxLength={2_000} data-autofocus />
-          {cancel.isError && <Failed error={cancel.error} />}
-          <Group justify="flex-end"><Button variant="default" onClick={close}>Keep it</Button><Button color="red.9" loading={cancel.isPending} onClick={() => cancel.mutate()}>Cancel the run</Button></Group>
-        </Stack>
-      </Modal>
-    </>
-  );
-}
-
 function FailureBox({ run, select }: { run: string; select: (node: string) => void }) {
   const result = useQuery({ queryKey: ["of-run", run, "result"], queryFn: () => get<Result>(`/runs/${part(run)}/result`) });
   const failure = result.data?.failure;
@@ -121,9 +110,11 @@ function FailureBox({ run, select }: { run: string; select: (node: string) => vo
   );
 }
 
-function WhyBox({ run }: { run: string }) {
+/** Why the run does not go on, but for what the box of waits says already. */
+function WhyBox({ run, waits: asked }: { run: string; waits: readonly Wait[] }) {
   const why = useQuery({ queryKey: ["why", run], queryFn: ({ signal }) => get<Why>(`/runs/${part(run)}/why`, {}, signal), refetchInterval: WHY_EVERY_MS });
-  const waits = why.data?.waits ?? [];
+  const said = new Set(asked.filter(isAsked).map((one) => one.node));
+  const waits = (why.data?.waits ?? []).filter((one) => !said.has(one.node));
   if (!waits.length) return null;
   const texts = new Map<string, string[]>();
   for (const { node, text } of waits) texts.set(text, [...(texts.get(text) ?? []), node]);

@@ -7,12 +7,20 @@ import { RunNodes, type Changes } from "./store";
 
 const DETAILS_PAGE = 100;
 const RECONNECT_MS = 1_500;
+// A run that has ended may be reopened.
+const LOOKED_AT_EVERY_MS = 5_000;
 
 export interface Live {
   nodes: RunNodes;
   /** Another object after each change that is to be drawn. */
   version: object;
   state: State;
+  /** Nothing new of it starts. */
+  isPaused: boolean;
+  /** The run whose results it took over. */
+  forkedFrom: string | null;
+  /** Another number after each event that may change what the run waits for. */
+  waits: number;
 }
 
 export interface LiveRun {
@@ -27,12 +35,15 @@ export interface LiveRun {
   need: (indexes: Iterable<number>) => void;
 }
 
+/** What says that a run begins to wait, or has got what it waited for. */
+const OF_WAITS: ReadonlySet<string> = new Set(["waiting", "signal"]);
+
 export const isEnded = (state: string): boolean => state !== "running" && state !== "cancelling";
 
 /** A run with its nodes, live until it has ended. However many changes come, the page is drawn once a frame. */
 export function useRun(run: string): LiveRun {
   const queries = useQueryClient();
-  const summary = useQuery({ queryKey: ["run", run], queryFn: ({ signal }) => get<Run>(`/runs/${part(run)}`, {}, signal) });
+  const summary = useQuery({ queryKey: ["run", run], queryFn: ({ signal }) => get<Run>(`/runs/${part(run)}`, {}, signal), refetchInterval: ({ state }) => (state.data && isEnded(state.data.state) ? LOOKED_AT_EVERY_MS : false) });
   const start = useQuery({ queryKey: ["states", run], queryFn: ({ signal }) => get<States>(`/runs/${part(run)}/states`, {}, signal), staleTime: Infinity });
   const [live, setLive] = useState<Live>();
   const [isConnected, setConnected] = useState(true);
@@ -41,18 +52,20 @@ export function useRun(run: string): LiveRun {
 
   useEffect(() => {
     if (!start.data) return;
-    const nodes = new RunNodes(start.data.states);
-    let { seq, state }: { seq: number; state: State } = start.data;
+    const nodes = new RunNodes(start.data);
+    let { seq, state, paused }: { seq: number; state: State; paused: boolean } = start.data;
+    let waits = seq;
+    const found = (): Live => ({ nodes, version: {}, state, isPaused: paused, forkedFrom: start.data.forked_from, waits });
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     wanted.current.clear();
-    setLive({ nodes, version: {}, state });
+    setLive(found());
     if (isEnded(state)) return;
 
     const draw = () => {
       frame.current ||= requestAnimationFrame(() => {
         frame.current = 0;
-        setLive({ nodes, version: {}, state });
+        setLive(found());
       });
     };
     const connect = () => {
@@ -70,17 +83,25 @@ export function useRun(run: string): LiveRun {
       });
       source.addEventListener("changes", (event) => {
         const message = JSON.parse((event as MessageEvent<string>).data) as Changes;
+        if (message.changes.some((change) => change.kind === "reopened")) {
+          source?.close();
+          void start.refetch();
+          return;
+        }
         for (const change of message.changes) {
           nodes.apply(change);
           seq = Math.max(seq, change.seq);
+          if (OF_WAITS.has(change.kind)) waits = change.seq;
+          if (change.kind === "paused" || change.kind === "resumed") paused = change.kind === "paused";
         }
         state = message.state;
-        draw();
         if (isEnded(state)) {
+          paused = false;
           source?.close();
           void queries.invalidateQueries({ queryKey: ["run", run] });
           void queries.invalidateQueries({ queryKey: ["of-run", run] });
         }
+        draw();
       });
     };
     connect();
@@ -91,6 +112,20 @@ export function useRun(run: string): LiveRun {
       frame.current = 0;
     };
   }, [run, start.data, start.refetch, queries]);
+
+  // Somebody has reopened a run that had ended, and it may have ended again: it is read again, and watched.
+  const refetch = start.refetch;
+  const knownEnd = useRef<string>(undefined);
+  const said = summary.isFetching ? undefined : summary.data;
+  const shown = live?.state;
+  useEffect(() => {
+    if (!said || !shown || !isEnded(shown)) return;
+    const before = knownEnd.current;
+    knownEnd.current = said.ended_at ?? undefined;
+    if (said.state === shown && (before === undefined || before === said.ended_at)) return;
+    void refetch();
+    void queries.invalidateQueries({ queryKey: ["of-run", run] });
+  }, [said, shown, refetch, queries, run]);
 
   const nodes = live?.nodes;
   const need = useCallback((indexes: Iterable<number>) => {

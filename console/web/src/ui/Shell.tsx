@@ -5,7 +5,8 @@ import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { Activity, Bell, GitCompareArrows, HeartPulse, KeyRound, Moon, Package, Play, Server, Shapes, Sun, Workflow } from "lucide-react";
 import { useEffect } from "react";
 import { get, remove } from "../api/client";
-import type { Info, Session } from "../api/types";
+import type { Info } from "../api/types";
+import { useSession } from "./may";
 import { useIsDark } from "./states";
 
 const PAGES = [
@@ -20,8 +21,6 @@ const PAGES = [
   { to: "/access", word: "Access", Icon: KeyRound, key: "u" },
   { to: "/health", word: "Health", Icon: HeartPulse, key: "h" },
 ] as const;
-
-const useSession = () => useQuery({ queryKey: ["session"], queryFn: () => get<Session>("/session"), staleTime: 60_000 });
 
 /** Who is signed in; where to sign in, if nobody is and somebody must. */
 function Who({ path }: { path: string }) {
