@@ -110,7 +110,7 @@ class Tables:
             leases.TAKE: self._take,
             leases.RENEW: self.renew,
             leases.RELEASE: self._release,
-            leases.RELEASE_ALL: lambda incarnation: self._release(incarnation, list(self.leases)),
+            leases.RELEASE_ALL: self._release_all,
             leases.OTHERS: self._others,
             leases.MEET: self._meet,
             leases.LEAVE: self._leave,
@@ -277,11 +277,15 @@ class Tables:
         lease = self.leases.get(shard)
         return lease is not None and lease.incarnation == incarnation and self.heads[shard].epoch == epoch
 
-    def _release(self, incarnation: bytes, shards: Sequence[int]) -> Rows:
-        for shard in shards:
-            if shard in self.leases and self.leases[shard].incarnation == incarnation:
+    def _release(self, incarnation: bytes, shards: Sequence[int], epochs: Sequence[int]) -> Rows:
+        for shard, epoch in zip(shards, epochs, strict=True):
+            if self._is_held(shard, incarnation, epoch):
                 del self.leases[shard]
         return []
+
+    def _release_all(self, incarnation: bytes) -> Rows:
+        epochs = [head.epoch for head in self.heads]
+        return self._release(incarnation, range(len(epochs)), epochs)
 
     def _others(self, incarnation: bytes) -> Rows:
         row = shape("shard", "owner", "incarnation", "address")

@@ -101,7 +101,9 @@ async def test_a_lease_is_anothers_until_it_ends(shards: Database) -> None:
     assert await leases.others(shards, ONE) == {}
     assert set(await leases.renew(shards, {1: 1, 2: 1}, ONE, "there:2")) == {1, 2}
     assert (await leases.others(shards, TWO))[1] == leases.Lease(ONE.member, "there:2")
-    await leases.release(shards, [3], ONE)
+    await leases.release(shards, {1: 0}, ONE)  # late: of an epoch that has ended
+    assert 1 in await leases.others(shards, TWO)
+    await leases.release(shards, {3: 1}, ONE)
     assert (await take(shards, TWO)).keys() >= {3}
     assert 3 not in await leases.renew(shards, epochs, ONE, "here:1")
 

@@ -33,7 +33,10 @@ FROM unnest($1::int[], $2::bigint[]) AS held (shard, epoch) JOIN heads ON heads.
 WHERE leases.shard = held.shard AND leases.incarnation = $3 AND heads.epoch = held.epoch
 RETURNING leases.shard, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us"""
 
-RELEASE = "DELETE FROM leases WHERE incarnation = $1 AND shard = ANY($2::int[])"
+# One that arrives late, after its holder has taken the shard again, means nothing.
+RELEASE = """
+DELETE FROM leases USING unnest($2::int[], $3::bigint[]) AS held (shard, epoch) JOIN heads ON heads.shard = held.shard
+WHERE leases.shard = held.shard AND leases.incarnation = $1 AND heads.epoch = held.epoch"""
 RELEASE_ALL = "DELETE FROM leases WHERE incarnation = $1"
 VACATE = "UPDATE leases SET expires_at = clock_timestamp() WHERE expires_at > clock_timestamp()"
 
@@ -107,9 +110,9 @@ async def renew(
     return {row["shard"]: row["now_us"] for row in rows}
 
 
-async def release(database: Database, shards: Sequence[int], holder: Holder) -> None:
-    """Let others take these shards at once."""
-    await database.execute(RELEASE, holder.incarnation, shards)
+async def release(database: Database, epochs: Mapping[int, int], holder: Holder) -> None:
+    """Let others take these shards, given with their epochs, at once."""
+    await database.execute(RELEASE, holder.incarnation, list(epochs), list(epochs.values()))
 
 
 async def others(database: Database, holder: Holder) -> dict[int, Lease]:

@@ -222,7 +222,7 @@ class Owner:
                 await owned.wait_committed()
                 if owned.committed > owned.checkpoint_seq:
                     await checkpoints.write(self.database, owned)
-                await leases.release(self._leasing, [shard], self.holder)
+                await leases.release(self._leasing, {shard: owned.epoch}, self.holder)
         finally:
             self._giving.pop(shard, None)
             if self.committer is not None:
