@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -86,6 +87,10 @@ def test_a_decorated_function_stays_decorated() -> None:
         {"name": "\ud800"},
         {"labels": {"a": 1}},
         {"labels": {"": "x"}},
+        {"cache": "7 apples"},
+        {"cache": "0d"},
+        {"cache": 60},
+        {"cache": dt.timedelta(0)},
     ],
 )
 def test_options_out_of_their_range(options: dict[str, Any]) -> None:

@@ -213,7 +213,7 @@ def options_given(
     labels: Mapping[str, str] | None,
     notify: Sequence[str] | None,
     deadline_s: float | None,
-    no_cache: bool | None,
+    no_cache: bool | None = None,
 ) -> dict[str, Any]:
     """Return the options of `submit` by name, those that are not given as None."""
     given: dict[str, Any] = {"run_id": run_id, "team": team, "pool": pool, "priority": priority}
