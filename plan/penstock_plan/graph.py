@@ -115,6 +115,10 @@ class PlanGraph:
         """The node's name."""
         return self.names[node]
 
+    def node_of(self, name: str) -> int:
+        """The node of a name; -1: there is none."""
+        return self.names.index(name) if name in self.names else -1
+
     def levels(self) -> list[list[int]]:
         """Nodes by the length of the longest path to them: those of one level can run at the same time."""
         level_of = [0] * self.size

@@ -6,6 +6,7 @@ of the next. What is known of an added node follows from its template, so that a
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from .graph import GATHER, PlanGraph
 
 T = TypeVar("T")
 
+_ITEMS: Final = re.compile(r"(\[\d{1,9}\])+$")
+_ITEM: Final = re.compile(r"\d+")
 # Stands for the map whose items a list of failures is about, where values are named by the numbers of items.
 MAPPED: Final = -2
 # Nodes that maps may add to a run.
@@ -61,17 +64,29 @@ class Column(Generic[T]):
         return self._of_plan[node if node < len(self._of_plan) else self._places(node)]
 
 
-class Rare(Generic[T]):
+class Rare(Mapping[int, T]):
     """What few nodes have: of added nodes it is what their templates have."""
 
-    __slots__ = ("_of_plan", "_template_of")
+    __slots__ = ("_graph", "_of_plan")
 
-    def __init__(self, of_plan: Mapping[int, T], template_of: Callable[[int], int]) -> None:
-        self._of_plan, self._template_of = of_plan, template_of
+    def __init__(self, of_plan: Mapping[int, T], graph: GrownGraph) -> None:
+        self._of_plan, self._graph = of_plan, graph
 
-    def get(self, node: int) -> T | None:
-        """What the node has; None: nothing."""
-        return self._of_plan.get(self._template_of(node))
+    def __getitem__(self, node: int) -> T:
+        return self._of_plan[self._graph.template_of(node)]
+
+    def __contains__(self, node: object) -> bool:
+        of_plan = self._of_plan
+        return bool(of_plan) and isinstance(node, int) and self._graph.template_of(node) in of_plan
+
+    def __iter__(self) -> Iterator[int]:
+        return (node for template in self._of_plan for node in self._graph.executions(template))
+
+    def __len__(self) -> int:
+        return sum(len(self._graph.executions(template)) for template in self._of_plan)
+
+    def __bool__(self) -> bool:
+        return bool(self._of_plan)  # also before a map has added any
 
 
 class Edges:
@@ -149,8 +164,8 @@ class GrownGraph:
         self.output_nodes = plan.output_nodes
         self.has_control = plan.has_control
         self.sides = plan.sides
-        self.waits = plan.waits
-        self.sensors = Rare(plan.sensors, template)
+        self.waits = Rare(plan.waits, self)
+        self.sensors = Rare(plan.sensors, self)
 
     def grow(self, node: int, items: int) -> range:
         """Add the nodes of a map's items; return their indexes."""
@@ -203,6 +218,14 @@ class GrownGraph:
     def name_of(self, node: int) -> str:
         """The node's name, with the numbers of its items: "score[3]"."""
         return self.names[node] + "".join(f"[{item}]" for item in self.path(node))
+
+    def node_of(self, name: str) -> int:
+        """The node of a name, with the numbers of its items: "score[3]"; -1: there is none."""
+        numbered = _ITEMS.search(name)
+        base, items = (name[: numbered.start()], numbered[0]) if numbered else (name, "")
+        if base not in self.plan.names:
+            return -1
+        return self.execution(self.plan.names.index(base), [int(item) for item in _ITEM.findall(items)])
 
     def not_taken(self, branch: int, side: int) -> set[int]:
         """The nodes on the other sides of a branch."""
@@ -295,6 +318,11 @@ class GrownGraph:
 
 
 RunGraph = PlanGraph | GrownGraph
+
+
+def without_items(name: str) -> str:
+    """The name of a node without the numbers of its items."""
+    return _ITEMS.sub("", name)
 
 
 def graph_of_run(plan: PlanGraph) -> RunGraph:

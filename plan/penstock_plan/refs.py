@@ -68,12 +68,13 @@ def parts_of(expr: Expr) -> list[Expr]:
     ]
 
 
-def maps_around(plan: Plan, node: int) -> int:
-    """Return how many maps a node of the plan is within."""
-    depth = 0
+def maps_around(plan: Plan, node: int) -> list[int]:
+    """Return the maps that a node of the plan is within, the innermost first."""
+    found: list[int] = []
     while (around := plan.nodes[node].map) > 0:
-        node, depth = around - 1, depth + 1
-    return depth
+        node = around - 1
+        found.append(node)
+    return found
 
 
 def leaf_of(expr: Expr, values: Mapping[int, Sequence[Value]]) -> Value | None:

@@ -60,7 +60,7 @@ class CoreRun:
         self.id = RUN if origin is None else uuid.UUID(int=int.from_bytes(origin.id, "big") + 2**32).bytes
         self.plans = {} if origin is None else origin.plans
         self.plans[plan_hash] = PlanGraph.of(self.compiled.plan, plan_hash)
-        self.changed = changed
+        self.changed, self.now = changed, 0.0
         self.random = random.Random(seed)
         self.store = MemoryStore(folder, self.compiled.artifacts) if origin is None else origin.store
         self.shard = Shard(0, self.plans) if origin is None else origin.shard
@@ -85,11 +85,18 @@ class CoreRun:
         """Execute until the run has ended; look at it before each step."""
         while not self.log[-1].HasField("run_ended"):
             look()
+            if not self.starts and self.has_waits:
+                continue
             assert self.starts, "the run is open, and nothing of it may start"
             self.step()
             if self.random.random() < 0.1:
                 self._restart()
         return self.log[-1].run_ended
+
+    @property
+    def has_waits(self) -> bool:
+        """Whether time or a signal may let it go on."""
+        return bool(self.plans[self.compiled.hash].waits)
 
     def reopen(self) -> None:
         """Let the run go on, which has ended."""
@@ -169,7 +176,7 @@ class CoreRun:
         except ActionError as error:
             report.failed.cause, report.failed.final = error.cause, error.final
             report.failed.failure.CopyFrom(error.failure())
-        self.record(self.shard.report(report, 0.0))
+        self.record(self.shard.report(report, self.now))
 
     def record(self, events: list[ev.Event]) -> None:
         """Append to the log, and let the Dependency Manager follow."""
@@ -201,12 +208,12 @@ class CoreRun:
 
     def _restart(self) -> None:
         """Replace a core by one that has read of the run only what is kept of it."""
-        runs = list(self.shard.snapshot(0.0))
-        match self.random.randrange(3):
+        runs = list(self.shard.snapshot(self.now))
+        match self.random.choice((0, 2) if self.has_waits else (0, 1, 2)):  # a replay lets waits begin anew
             case 0:
                 kept = [st.OpenRun.FromString(run.SerializeToString()) for run in runs]
                 seq, self.shard = self.shard.seq, Shard(0, self.plans)
-                self.shard.restore(kept, seq, 1, 0.0)
+                self.shard.restore(kept, seq, 1, self.now)
             case 1:
                 self.shard = Shard(0, self.plans)
                 for event in self.log:
@@ -219,4 +226,4 @@ class CoreRun:
                 for node, start in starts.items():
                     assert list(start.inputs) == list(self.starts[node].inputs)
                 self.starts = starts
-        assert list(self.shard.snapshot(0.0)) == runs
+        assert list(self.shard.snapshot(self.now)) == runs

@@ -136,6 +136,13 @@ def test_a_map_that_does_not_say_how_many_items_it_has_has_failed(tmp_path: Path
     assert "number" in run.log[2].action_failed.failure.message or "limit" in run.log[2].action_failed.failure.message
 
 
+def test_a_list_of_too_many_items_is_not_opened(tmp_path: Path) -> None:
+    run = CoreRun(strict, {"n": ADDED_NODES_MAX + 1}, 1, tmp_path)
+    assert run.drive().state == ev.RUN_STATE_FAILED
+    (failed,) = [event.action_failed for event in run.log if event.HasField("action_failed")]
+    assert "1,000,001 items are more than a run can have, 1,000,000" in failed.failure.message
+
+
 def test_an_item_costs_no_memory_in_the_graph() -> None:
     compiled = penstock.compile(strict, bundle_hash=b"", local=True)
     graph = GrownGraph(PlanGraph.of(compiled.plan, compiled.hash))

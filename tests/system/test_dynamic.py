@@ -10,6 +10,7 @@ from penstock.client import RunFailed
 from penstock.client.view import NodeState
 
 from tests.system.conftest import Cli, Served
+from tests.waiting import wait_for
 
 FLOW = """
     import numpy as np
@@ -68,6 +69,16 @@ FLOW = """
 
 
     @workflow
+    def priced(part: int) -> int:
+        return penstock.signal("price", int)
+
+
+    @workflow
+    def asked(n: int) -> list[int]:
+        return priced.map(parts(n))
+
+
+    @workflow
     def forgiving(n: int) -> list[float]:
         return mean.map(load.options(on_failure="continue").map(parts(n)), scale=1.0)
 """
@@ -121,6 +132,18 @@ def test_items_that_fail_are_kept_apart(stack: Served, cli: Cli, flow: str) -> N
     done = cli("run", flow + ":reported", "--n", "15", "--json")
     assert done.json["outputs"] == {"result": "14 means, without 13: part 13 is corrupt"}
     assert "load.failures" in cli("show", done.json["run"]).out
+
+
+def test_each_item_waits_for_its_own_signal(stack: Served, cli: Cli, flow: str) -> None:
+    run = cli("run", flow + ":asked", "--n", "3", "--detach", "--json").json["run"]
+    with Client(stack.address) as client:
+        wait_for(lambda: len(client.waits(run)) == 3)
+        assert [each.node for each in client.waits(run)] == [f"priced/price[{item}]" for item in range(3)]
+        unnamed = cli("signal", run, "priced/price", "--value", "1")
+        assert unnamed.code != 0 and "priced/price[0]" in unnamed.err
+        for item in (2, 0, 1):
+            assert cli("signal", run, f"priced/price[{item}]", "--value", str(item * 10)).code == 0
+        assert client.result(run) == [0, 10, 20]
 
 
 def test_a_map_over_nothing_is_an_empty_list(stack: Served, cli: Cli, flow: str) -> None:

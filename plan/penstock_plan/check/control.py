@@ -43,7 +43,10 @@ class Scopes:
             if node.kind in CONTROL_KINDS:
                 self._check_control(node, operators)
             elif node.kind == plan_pb2.NODE_KIND_WAIT and node.map:
-                problems.add(f"{_what(node)} waits within a map, which this version does not support")
+                if node.wait.HasField("child"):
+                    problems.add(f"{_what(node)} starts a run within a map, which this version does not support")
+                elif any(nodes[around].concurrency for around in self.maps[-1]):
+                    problems.add(f"{_what(node)} waits within a map whose concurrency is limited")
 
     def check_uses(self, index: int, used: Iterable[int]) -> None:
         """Check that a node uses only what there is for each of its executions."""

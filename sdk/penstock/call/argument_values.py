@@ -107,7 +107,7 @@ class Builders:
         return build
 
     def _item(self, item: plan_pb2.Item, annotation: Any, name: str) -> Builder:
-        depth = maps_around(self._plan, item.node)
+        depth = len(maps_around(self._plan, item.node))
         kind = self._given.of_item(item.node, 1 + item.list, annotation)
         opened: list[tuple[Value, OpenedList]] = []  # the last one: the items of a map have it in common
 

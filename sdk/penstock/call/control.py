@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from penstock_plan.growth import MAPPED
+from penstock_plan.growth import ADDED_NODES_MAX, MAPPED
 from penstock_plan.limits import CONTROL_MODULE
 from penstock_plan.refs import leaf_of
 from penstock_proto.plan.v1 import plan_pb2
@@ -112,6 +112,9 @@ class Opening(Control):
         if len(lengths) > 1:
             told = ", ".join(f"{name} has {len(items):,}" for name, _, items in lists)
             raise BadResult("ValueError", f"lists that are mapped in step must have the same number of items: {told}")
+        if (count := max(lengths)) > ADDED_NODES_MAX:
+            text = f"{count:,} items are more than a run can have, {ADDED_NODES_MAX:,}: let one item be many records"
+            raise BadResult("TooManyItems", text)
         with self._blame(not_encoded):
             opened = [
                 codecs.to_value(encode_items(items, item_of(annotation), name), self._store)

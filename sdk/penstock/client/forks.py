@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from penstock_plan.growth import without_items
 from penstock_plan.reuse import Code, Decision, Done, Side, decide
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
@@ -24,7 +24,6 @@ from .view import NodeState, RunView
 
 # Artifacts asked about in one call.
 ASKED_MAX = 10_000
-_ITEMS = re.compile(r"(\[\d+\])+$")
 ID_END = 4  # bytes by which a run's shard is known
 
 
@@ -141,7 +140,7 @@ def _names(plan: plan_pb2.Plan, again: Sequence[str]) -> set[str]:
     """Return the names of nodes, of the plan or of items; raise ClientError if the plan has no such node."""
     found: set[str] = set()
     for text in again:
-        base = _ITEMS.sub("", text)
+        base = without_items(text)
         if base != text and any(node.name == base and node.map for node in plan.nodes):
             found.add(text)
         else:

@@ -355,7 +355,7 @@ class Control:
             self._map = outer
 
     def _depth(self) -> int:
-        return 1 + maps_around(self._trace.plan, self._map - 1) if self._map else 0
+        return 1 + len(maps_around(self._trace.plan, self._map - 1)) if self._map else 0
 
     # Branches
 

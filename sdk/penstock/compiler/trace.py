@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from penstock_plan.limits import NODES_MAX, SCHEMA, SCHEMA_MIN
+from penstock_plan.refs import maps_around
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..declare import modules
@@ -247,9 +248,9 @@ class Trace:
         node = self.add_node(name, plan_pb2.NODE_KIND_WAIT, frame)
         node.operator = self._built_in(function, None if returns is None else type_index)
         node.wait.CopyFrom(wait)
-        if node.map:
-            text = "waits within a map, where nothing can wait for each item"
-            self.problem(name, Problem(text, remedy="wait before the map, or after it"), frame)
+        if any(self.plan.nodes[around].concurrency for around in maps_around(self.plan, index)):
+            text = "waits within a map with a concurrency, whose items are not counted while they wait"
+            self.problem(name, Problem(text, remedy="leave concurrency= out, or wait before the map"), frame)
         node.after.extend(self._after)
         if returns is None:
             return Future(self, Origin(index, node.name, function, frame.f_lineno, {}), WHOLE, annotation, type_index)

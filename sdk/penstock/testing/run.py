@@ -96,7 +96,7 @@ class _Runs:
                 if node.wait.HasField("child"):
                     outputs = self._child(node, execution.values)
                 elif node.kind == plan_pb2.NODE_KIND_WAIT:
-                    outputs = ended(node, self._given)
+                    outputs = ended(node, name, self._given)
                 elif is_pass:
                     outputs = []
                 else:

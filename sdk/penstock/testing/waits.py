@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from penstock_plan.growth import without_items
 from penstock_plan.json_schema import Schema
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.value.v1.value_pb2 import Value
@@ -25,11 +26,13 @@ def given_signals(compiled: Compiled, signals: Mapping[str, Any], store: Store) 
     problems = [
         f"unknown signal {name!r}; the workflow waits for {', '.join(waits) or 'none'}"
         for name in signals
-        if name not in waits
+        if without_items(name) not in waits
     ]
-    kinds: dict[str, Any] = {name: type(value) for name, value in signals.items() if name in waits}
+    kinds: dict[str, Any] = {name: type(value) for name, value in signals.items() if without_items(name) in waits}
     values = {name: to_value(encode(signals[name], kind), store) for name, kind in kinds.items()}
-    problems += [problem for name, value in values.items() if (problem := _misfit(name, waits[name], value))]
+    problems += [
+        problem for name, value in values.items() if (problem := _misfit(name, waits[without_items(name)], value))
+    ]
     if problems:
         raise InvalidInputs(compiled.plan.name, problems)
     return values
@@ -44,16 +47,16 @@ def _misfit(name: str, wait: plan_pb2.Wait, value: Value) -> str:
     return f"signal {name!r} {problem}" if problem else ""
 
 
-def ended(node: plan_pb2.Node, given: Mapping[str, Value]) -> list[Value]:
+def ended(node: plan_pb2.Node, name: str, given: Mapping[str, Value]) -> list[Value]:
     """Return the outputs of a wait; raise OperatorFailed if it fails."""
     wait = node.wait
     if wait.WhichOneof("kind") in ("sleep_s", "until_us"):
         return []
-    value = given.get(node.name)
+    value = given.get(name)
     fails_denied = wait.HasField("approval") and not wait.approval.goes_on_denied
     if value is not None and value.inline == b"false" and fails_denied:
-        raise OperatorFailed(node.name, "penstock:approval", "denied")
+        raise OperatorFailed(name, "penstock:approval", "denied")
     if value is None and not wait.HasField("otherwise"):
-        text = f"waits for a signal: give it as penstock.testing.run(workflow, fakes, {{{node.name!r}: ...}})"
-        raise OperatorFailed(node.name, "penstock:signal", text)
+        text = f"waits for a signal: give it as penstock.testing.run(workflow, fakes, {{{name!r}: ...}})"
+        raise OperatorFailed(name, "penstock:signal", text)
     return [value if value is not None else wait.otherwise]

@@ -318,6 +318,8 @@ class Shard:
         match graph.kinds[node]:
             case graphs.MAP if number:
                 added = run.grow(node, number)
+                if graph.waits:
+                    self.waits.note_unlocked(run, node)
                 succeeded.added = len(added)
                 nodes, failed = control.without_hope(run, added, number)
                 return self._skip(run, nodes, ev.SKIP_REASON_UPSTREAM_FAILED, failed)
@@ -403,6 +405,8 @@ class Shard:
                 self._succeed(run, succeeded.node, succeeded.attempt)
                 if succeeded.added and isinstance(run.graph, GrownGraph):
                     run.grow(succeeded.node, run.graph.items_of(succeeded.node, succeeded.added))
+                    if run.graph.waits:
+                        self.waits.note_unlocked(run, succeeded.node)
             case "action_failed":
                 self._apply_failed(run, event.action_failed, now)
             case "nodes_skipped":
@@ -454,9 +458,8 @@ def _check_wait(run: Run, node: int) -> None:
 
 
 def _node_of_signal(run: Run, name: str) -> int:
-    for node in run.graph.waits:
-        if run.graph.names[node] == name:
-            return node
+    if (node := run.graph.node_of(name)) in run.graph.waits:
+        return node
     raise CorruptLog(f"no node waits for signal {name!r}", run.run_id)
 
 

@@ -23,8 +23,8 @@ def accepted(run: Run, received: ev.SignalReceived) -> int | None:
         NotYours: It answers a question that is put to others.
     """
     name, waits = received.name, run.graph.waits
-    node = next((node for node, wait in waits.items() if wait.is_signal and run.graph.names[node] == name), None)
-    if node is None:
+    node = run.graph.node_of(name)
+    if node < 0 or node not in waits or not waits[node].is_signal:
         raise BadRequest(_unknown(run, name))
     before = run.waits.signals.get(node)
     if before is not None:
@@ -52,7 +52,7 @@ def _check_value(run: Run, node: int, received: ev.SignalReceived) -> None:
 
 
 def _unknown(run: Run, name: str) -> str:
-    names = [run.graph.names[node] for node, wait in run.graph.waits.items() if wait.is_signal]
+    names = [run.graph.name_of(node) for node, wait in run.graph.waits.items() if wait.is_signal]
     if not names:
         return f"run waits for no signal: its workflow {run.plan_name} has none; {name[:100]!r} is not taken"
     more = f" and {len(names) - NAMES_SHOWN_MAX} more" if len(names) > NAMES_SHOWN_MAX else ""

@@ -78,9 +78,8 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
         _restore_node(run, node, now)
     if described.HasField("deadline_in_s"):
         run.deadline = now + described.deadline_in_s
-    by_name = {graph.names[node]: node for node in graph.waits}
     for received in described.signals:
-        run.waits.signals[by_name[received.name]] = received
+        run.waits.signals[run.graph.node_of(received.name)] = received
     return run
 
 
