@@ -1,5 +1,7 @@
 """One running stack for the tests of a process, and the command line as users call it."""
 
+import atexit
+import functools
 import json
 import os
 import shutil
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 from penstock.client.discovery import find
 
+from tests.system.forked import Forks
 from tests.waiting import WAIT_S, wait_for
 
 PENSTOCK = Path(sys.executable).with_name("penstock")
@@ -45,12 +48,10 @@ class Cli:
     def start(
         self, *words: str, cwd: Path | None = None, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE
     ) -> "subprocess.Popen[str]":
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-        env |= {"PENSTOCK_HOME": str(self.data), **self.env}
         return subprocess.Popen(
             [str(PENSTOCK), *words],
             cwd=cwd,
-            env=env,
+            env=self._environment(),
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -58,18 +59,26 @@ class Cli:
         )
 
     def __call__(self, *words: str, cwd: Path | None = None) -> Done:
-        process = self.start(*words, cwd=cwd)
         try:
-            out, err = process.communicate(timeout=WAIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            pytest.fail(f"penstock {' '.join(words)} did not end\n{out}\n{err}")
-        return Done(process.returncode, out, err)
+            return Done(*forks().call(words, cwd, self._environment(), WAIT_S))
+        except TimeoutError:
+            pytest.fail(f"penstock {' '.join(words)} did not end")
+
+    def _environment(self) -> dict[str, str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+        return env | {"PENSTOCK_HOME": str(self.data), **self.env}
 
     def run_id(self, done: Done) -> str:
         """The id of the run that a `penstock run` without --json started."""
         return done.err.split("run ", 1)[1].split()[0]
+
+
+@functools.cache
+def forks() -> Forks:
+    """What calls `penstock`, one for all tests of this process."""
+    made = Forks(PENSTOCK)
+    atexit.register(made.close)
+    return made
 
 
 class Served:
