@@ -1,4 +1,4 @@
-"""Calls of `penstock` in processes that are forked from one with everything imported, which takes most of a call's time.
+"""Calls of `penstock` in forks of a process that has everything imported, which takes most of the time of a call.
 
 Each call is a process of its own, with its own folder, environment and output. What forks them has no threads and no
 connections. That the installed program starts as well is what `Cli.start` shows.
