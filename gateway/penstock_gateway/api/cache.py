@@ -41,19 +41,27 @@ class CacheExplanation(Body):
 class Forget(Body):
     """Results that are to be computed again. Runs keep the outputs that they have."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"operator": "digits:train"}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [{"required": ["operator"]}, {"required": ["run"]}, {"required": ["all"]}],
+            "dependentRequired": {"node": ["run"]},
+            "examples": [{"operator": "digits:train"}],
+        },
+    )
 
-    operator: Name = Field(default="", description="MODULE:NAME")
-    run: str = Field(default="", description="Only results that this run has computed.", pattern=f"^$|{RUN_PATTERN}")
-    node: Name = Field(default="", description="With `run`: only this node's.")
-    all: bool = Field(default=False, description="All results of the team.")
+    operator: Name = Field(default="", min_length=1, description="MODULE:NAME")
+    run: str = Field(default="", description="Only results that this run has computed.", pattern=RUN_PATTERN)
+    node: Name = Field(default="", min_length=1, description="With `run`: only this node's.")
+    all: Literal[True] = Field(default=True, description="All results of the team.")
     team: Name = Field(default="", description="The owner of the results; by default the caller's, or the run's.")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "Forget":
-        if sum((bool(self.operator), bool(self.run), self.all)) != 1:
+        given = self.model_fields_set
+        if len(given & {"operator", "run", "all"}) != 1:
             raise ValueError(ONE_OF)
-        if self.node and not self.run:
+        if "node" in given and "run" not in given:
             raise ValueError("name the run of the node, too")
         return self
 

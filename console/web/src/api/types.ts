@@ -378,7 +378,7 @@ export type Forget = {
   /** With `run`: only this node's. */
   node?: string;
   /** All results of the team. */
-  all?: boolean;
+  all?: true;
   /** The owner of the results; by default the caller's, or the run's. */
   team?: string;
 };
