@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { get, part } from "../api/client";
 import type { CriticalPath, Layout, Wait } from "../api/types";
@@ -32,17 +32,18 @@ function useCriticalPath(run: string, state: string): readonly number[] {
   return useMemo(() => path.data?.nodes.map((node) => node.index) ?? [], [path.data]);
 }
 
+/** The layout of a plan. The mode that it is of comes with it: for a moment, the layout before is shown. */
+export const layoutOf = (plan: string, isGrouped: boolean, opened: readonly string[]) => queryOptions({
+  queryKey: ["layout", plan, isGrouped, isGrouped ? opened : []],
+  queryFn: async ({ signal }) => ({ of: isGrouped, drawn: await get<Layout>(`/plans/${part(plan)}/layout`, isGrouped ? { open: opened } : { apart: true }, signal) }),
+  staleTime: Infinity,
+});
+
 export function GraphTab({ run, plan, live, need, waits, selected, select, mode, opened, change, height }: Props) {
   const { planned } = live.nodes;
   const isGrouped = planned > APART_MAX || mode !== "nodes";
   const critical = useCriticalPath(run, live.state);
-  const layout = useQuery({
-    queryKey: ["layout", plan, isGrouped, isGrouped ? opened : []],
-    // The mode that a layout is of comes with it: for a moment, the layout before is shown.
-    queryFn: async ({ signal }) => ({ of: isGrouped, drawn: await get<Layout>(`/plans/${part(plan)}/layout`, isGrouped ? { open: opened } : { apart: true }, signal) }),
-    staleTime: Infinity,
-    placeholderData: keepPreviousData,
-  });
+  const layout = useQuery({ ...layoutOf(plan, isGrouped, opened), placeholderData: keepPreviousData });
   if (layout.isPending) return <Loading what="the graph" height={height} />;
   if (layout.isError) return <Failed error={layout.error} retry={() => void layout.refetch()} />;
   if (layout.data.drawn.nodes === 0) return <div className="panel"><Empty title="This run has no nodes">Its outputs are made of its inputs alone.</Empty></div>;

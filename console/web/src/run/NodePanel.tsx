@@ -3,9 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Download, X } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { ApiError, get, part } from "../api/client";
-import type { Arguments, Attempt, Attempts, Node, Run, Value, Values, Wait } from "../api/types";
+import type { Arguments, Attempt, Attempts, ChildRuns, Node, Run, Value, Values, Wait } from "../api/types";
 import { bytes, clock, duration, moment } from "../ui/format";
-import { Copied, Facts, Failed, Loading } from "../ui/pieces";
+import { Copied, Facts, Failed, Loading, RunLink } from "../ui/pieces";
 import { StateWord } from "../ui/states";
 import { LOOKS } from "../ui/theme";
 import { Logs } from "./Logs";
@@ -47,6 +47,7 @@ export function NodePanel({ run: of, node, wait, isOpen, close, select }: Props)
         </div>
         <ActionIcon variant="subtle" color="gray" aria-label="Close the node" onClick={close}><X size={17} /></ActionIcon>
       </Group>
+      <ChildRun run={run} node={node} />
       {wait && <div className="asked-node"><Asked run={of} wait={wait} /></div>}
       <Stack gap={0} mt="sm">
         <Facts of={[
@@ -88,6 +89,14 @@ export function NodePanel({ run: of, node, wait, isOpen, close, select }: Props)
       </Tabs>
     </section>
   );
+}
+
+/** The run that a node has started, if it starts runs. */
+function ChildRun({ run, node }: { run: string; node: Node }) {
+  const found = useQuery({ queryKey: ["of-run", run, "children", node.state, node.attempts], queryFn: ({ signal }) => get<ChildRuns>(`/runs/${part(run)}/children`, {}, signal), enabled: node.kind === "wait" && node.attempts > 0 });
+  const child = found.data?.children.find((one) => one.node === node.name);
+  if (!child) return null;
+  return <Group gap="sm" mt="sm"><Text size="sm">Its run</Text><RunLink run={child.run} /><StateWord state={child.state} /></Group>;
 }
 
 /** A listed value in the form that previews of others have. */

@@ -12,7 +12,7 @@ import { Copied, Facts, Failed, Loading, Page, RunLink, useNow } from "../ui/pie
 import { StateBar, StateWord } from "../ui/states";
 import type { State } from "../ui/theme";
 import { Actions } from "./Actions";
-import { GraphTab } from "./GraphTab";
+import { GraphTab, layoutOf } from "./GraphTab";
 import { Items } from "./Items";
 import { Logs } from "./Logs";
 import { NodePanel, One, shownOf } from "./NodePanel";
@@ -40,6 +40,10 @@ export function RunPage() {
   const selected = textOf(search.node);
   const node = useNode(id, selected, live);
   const waits = useWaits(id, live);
+  const mode = textOf(search.boxes);
+  const opened = listOf(search.open);
+  // The graph is laid out while the states are read: a large run is there sooner.
+  useQuery({ ...layoutOf(run?.plan ?? "", mode !== "nodes", opened), enabled: run !== undefined && tab === "graph" && mode !== "nodes" });
 
   if (error && !run) return <Page title="Run"><Failed error={error} retry={retry} /></Page>;
   if (!run || !live || !state) return <Page title="Run"><Loading what="the run" /></Page>;
@@ -48,7 +52,7 @@ export function RunPage() {
   const body = (
     <Tabs value={tab} onChange={(value) => change({ tab: value ?? "graph" })} keepMounted={false}>
       <Tabs.List mb="sm">{TABS.map((name) => <Tabs.Tab key={name} value={name}>{WORDS[name]}</Tabs.Tab>)}</Tabs.List>
-      <Tabs.Panel value="graph"><GraphTab run={id} plan={run.plan} live={live} need={need} waits={waits} selected={selected} select={select} mode={textOf(search.boxes)} opened={listOf(search.open)} change={change} height={height} /></Tabs.Panel>
+      <Tabs.Panel value="graph"><GraphTab run={id} plan={run.plan} live={live} need={need} waits={waits} selected={selected} select={select} mode={mode} opened={opened} change={change} height={height} /></Tabs.Panel>
       <Tabs.Panel value="nodes"><NodesTable run={id} live={live} states={listOf(search.node_state)} words={textOf(search.q) ?? ""} order={textOf(search.order) ?? "plan"} change={change} selected={selected} select={select} height={height - 60} /></Tabs.Panel>
       <Tabs.Panel value="timeline"><Timeline run={run} live={live} rows={textOf(search.rows)} operator={textOf(search.operator)} change={change} select={select} selected={selected} height={height - 70} /></Tabs.Panel>
       <Tabs.Panel value="logs"><Logs run={id} node={textOf(search.log_of) ?? ""} setNode={(name) => change({ log_of: name })} isOpen={isOpen} height={height - 50} /></Tabs.Panel>

@@ -50,7 +50,7 @@ export function drawn(layout: Layout): Drawing {
       size += count;
       for (let at = 0; at < count; at += 1) boxOf[first + at * step] = index;
     }
-    const detail = size > 1 ? `× ${size}${steps > 1 ? `, ${steps} in turn` : ""}` : functionName(operator);
+    const detail = size > 1 ? (steps > 1 ? `${steps} in turn` : `× ${size}`) : functionName(operator);
     return { key, label, detail, kind, size, first: nodes[0][0], x: left(place[0]), y: top(place[1]) };
   });
   const lines = layout.edges.map((edge): Line => ({ from: edge.from, to: edge.to, through: edge.through.map(([column, y]) => [left(column) + BOX_WIDTH / 2, y * BOX_HEIGHT] as const) }));
