@@ -53,7 +53,7 @@ class Execution:
         self.values[node] = outputs
         self._end(node, outputs)
 
-    def forgives(self, node: int) -> bool:
+    def is_forgiven(self, node: int) -> bool:
         """Whether the run goes on without this item, if the node fails."""
         return isinstance(self.graph, GrownGraph) and self.graph.on_failure[node] == CONTINUE
 

@@ -103,7 +103,7 @@ class _Runs:
                     try:
                         outputs = _execute(plan, template, name, execution.given(index), self._store, self._operators)
                     except OperatorFailed as error:
-                        if not execution.forgives(index):
+                        if not execution.is_forgiven(index):
                             raise
                         execution.fail(index, _failure(error))
                         continue
