@@ -131,9 +131,13 @@ class Graph:
                 run.is_stopped = True
                 for node in run.pending:
                     _write_stop(run, node, out.add().stop)
+            case "finally_began":
+                self._begin(run, run.begin_end(), out)
             case "nodes_skipped":
                 for node in event.nodes_skipped.nodes:
                     run.pending.pop(node, None)
+                    if node in run.graph.finals:
+                        run.waits_for[node] = ENDED
                 if run.graph.has_control:
                     self._go_on_without(run, event.nodes_skipped, out)
             case "run_ended":

@@ -90,6 +90,8 @@ class OpenRun:
         for node, around in enumerate(graph.maps):
             if around:
                 self.waits_for[node] = ENDED  # a template is never executed
+        for node in graph.finals:
+            self.waits_for[node] += 1  # for the end of all others
         self.outputs = array("q", bytes(8 * graph.size))
         self.pending: dict[int, Pending] = {}
         self.limits: dict[Growth, ItemLimit] = {}  # of maps that have one
@@ -186,6 +188,11 @@ class OpenRun:
         if parent in self.not_taken:
             return graph.tolerates[node] == TOLERATES_NOT_TAKEN
         return self.outputs[parent] > 0
+
+    def begin_end(self) -> list[int]:
+        """Let the nodes of the run's end start; return those that are ready."""
+        self.is_stopped = False
+        return self._count_down([node for node in self.graph.finals if self.waits_for[node] < ENDED])
 
     def unlock_without(self, node: int, tolerance: int) -> list[int]:
         """Count a node that will never succeed; return those that became ready because they go on without it."""
@@ -327,6 +334,9 @@ def restored(described: st.OpenRun, graph: PlanGraph, paths: "array[float]", now
     for index, state in enumerate(status):
         if state > st.NODE_STATUS_RUNNING:
             run.note_ended(index, state)
+    if described.ending:
+        run.begin_end()
+        run.is_stopped = described.end_cancelled
     _restore_pending(run, described, status, now)
     return run
 

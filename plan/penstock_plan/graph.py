@@ -36,6 +36,7 @@ class PlanGraph:
         "bundle",
         "children",
         "concurrency",
+        "finals",
         "has_control",
         "hash",
         "kinds",
@@ -73,10 +74,11 @@ class PlanGraph:
     retry: list[plan_pb2.RetryPolicy]  # effective; equal ones are one object
     timeout_s: list[float]  # effective; 0: none
     on_failure: bytes  # FailurePolicy, effective, never unspecified
-    roots: tuple[int, ...]  # without parents
+    roots: tuple[int, ...]  # without parents, and not of the run's end
     output_nodes: tuple[int, ...]  # that Plan.outputs use; ascending, -1 first: inputs of the run
     waits: dict[int, Wait]  # of the nodes that the State Tracker ends itself
     sensors: dict[int, Wait]  # of the calls that are tried again until they find something
+    finals: dict[int, int]  # the nodes of the run's end, ascending, each with its AtEnd
     has_control: bool  # some node decides how the run goes on: a map or a branch
     # The following are empty unless `has_control`.
     maps: list[tuple[int, ...]]  # the maps around a node, outermost first; a node within one is a template
@@ -98,6 +100,7 @@ class PlanGraph:
         graph.sensors = {
             index: Wait.of(node) for index, node in enumerate(nodes) if node.kind != WAIT and node.HasField("wait")
         }
+        graph.finals = {index: node.at_end for index, node in enumerate(nodes) if node.at_end}
         _read_edges(graph, nodes)
         _read_options(graph, plan.operators, nodes)
         used: set[int] = set()
@@ -181,7 +184,8 @@ def _read_edges(graph: PlanGraph, nodes: Iterable[plan_pb2.Node]) -> None:
         for parent in parents:
             children[parent].append(index)
     graph.children = [tuple(of_node) for of_node in children]
-    graph.roots = tuple(index for index, parents in enumerate(graph.parents) if not parents)
+    finals = graph.finals
+    graph.roots = tuple(index for index, parents in enumerate(graph.parents) if not parents and index not in finals)
 
 
 def _read_control(graph: PlanGraph, nodes: Sequence[plan_pb2.Node]) -> None:

@@ -116,6 +116,7 @@ class GrownGraph:
         "_of_node",
         "bundle",
         "children",
+        "finals",
         "growths",
         "has_control",
         "hash",
@@ -166,6 +167,7 @@ class GrownGraph:
         self.sides = plan.sides
         self.waits = Rare(plan.waits, self)
         self.sensors = Rare(plan.sensors, self)
+        self.finals = plan.finals
 
     def grow(self, node: int, items: int) -> range:
         """Add the nodes of a map's items; return their indexes."""

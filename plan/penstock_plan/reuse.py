@@ -167,7 +167,7 @@ class _Takeover:
         parents = self._maps[node][-1:] if is_template else graph.parents[node]
         first = next((each for each in parents if not self._is_over(each)), -1)
         asked = name in self._again or graph.names[template] in self._again
-        seq = self._done.succeeded.get(twin, 0)
+        seq = 0 if template in graph.finals else self._done.succeeded.get(twin, 0)
         if first < 0 and not asked:
             if twin in self._done.left_out:
                 self._left_out[node] = twin

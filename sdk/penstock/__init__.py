@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .compiler.compilation import Compiled, compile
     from .declare.control import each, match, repeat, when
     from .declare.operators import Operator, operator, with_options
-    from .declare.ordering import after, barrier
+    from .declare.ordering import after, barrier, finally_, on_failure
     from .declare.static import Static
     from .declare.waiting import approval, sensor, signal, sleep, until
     from .declare.workflows import Workflow, workflow
@@ -47,8 +47,10 @@ __all__ = [
     "compile",
     "context",
     "each",
+    "finally_",
     "last_checkpoint",
     "match",
+    "on_failure",
     "operator",
     "progress",
     "repeat",
@@ -76,7 +78,7 @@ _MODULES = {
     "ml": ("Dataset", "FeatureSet", "Metrics", "Model", "Report"),
     "declare.control": ("each", "match", "repeat", "when"),
     "declare.operators": ("Operator", "operator", "with_options"),
-    "declare.ordering": ("after", "barrier"),
+    "declare.ordering": ("after", "barrier", "finally_", "on_failure"),
     "declare.static": ("Static",),
     "declare.waiting": ("approval", "sensor", "signal", "sleep", "until"),
     "declare.workflows": ("Workflow", "workflow"),

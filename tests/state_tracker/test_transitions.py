@@ -85,9 +85,17 @@ ENDS = (ev.RUN_STATE_SUCCEEDED, ev.RUN_STATE_FAILED, ev.RUN_STATE_CANCELLED)
 
 
 def shard(
-    nodes: int, parents: Callable[[int], list[int]], *, policy: Callable[[], pl.FailurePolicy], branches: bool = False
+    nodes: int,
+    parents: Callable[[int], list[int]],
+    *,
+    policy: Callable[[], pl.FailurePolicy],
+    branches: bool = False,
+    ends: bool = False,
 ) -> Shard:
-    """Return a shard with one plan, whose nodes use the outputs of their parents; the first may be a branch."""
+    """Return a shard with one plan, whose nodes use the outputs of their parents; the first may be a branch.
+
+    With `ends`, the last node is executed at every end, and the one before it after a failure.
+    """
     plan = pl.Plan(schema=1, name="m:w")
     retry = pl.RetryPolicy(retries=1, delay_s=1)
     plan.operators.add(module="m", qualname="f", outputs=[pl.Port(name="result")], retry=retry)
@@ -99,7 +107,10 @@ def shard(
         plan.nodes[0].kind = pl.NODE_KIND_BRANCH
         plan.nodes[nodes - 1].sides.add(branch=0, side=1)
         plan.nodes[nodes - 1].after.append(0)
-    plan.outputs.add(name="last", value=pl.Expr(output=pl.OutputRef(node=nodes - 1)))
+    if ends:
+        plan.nodes[nodes - 1].at_end, plan.nodes[nodes - 2].at_end = pl.AT_END_ALWAYS, pl.AT_END_FAILURE
+        del plan.nodes[nodes - 1].arguments[:]
+    plan.outputs.add(name="last", value=pl.Expr(output=pl.OutputRef(node=0 if ends else nodes - 1)))
     return Shard(0, {PLAN: PlanGraph.of(plan, PLAN)})
 
 
@@ -173,16 +184,18 @@ def walk(seed: int) -> tuple[Shard, list[ev.Event]]:
     """Return the log of a random run, and an empty shard that can replay it."""
     chance = random.Random(seed)
     size = chance.randint(1, 6)
+    ends = size > 2 and chance.random() < 0.3
     state = shard(
         size,
         lambda index: [parent for parent in range(index) if chance.random() < 0.4],
         policy=lambda: chance.choice(POLICIES),
-        branches=size > 1 and chance.random() < 0.2,
+        branches=size > 1 and not ends and chance.random() < 0.2,
+        ends=ends,
     )
     options = ev.RunOptions(fail_fast=chance.random() < 0.3)
     log = state.submit(ev.RunSubmitted(plan=PLAN, options=options), RUN, 0.0)
     for _ in range(REPORTS_MAX):
-        if chance.random() < 0.02:
+        if chance.random() < (0.1 if ends else 0.02):
             log += state.cancel(RUN, ev.Caller(), "", 0.0)
         log += state.report(_random_report(chance, size), 0.0)
         failed = RUN not in state.runs and log[-1].run_ended.state != ev.RUN_STATE_SUCCEEDED

@@ -279,7 +279,7 @@ def test_runs_that_have_ended_leave_the_heap() -> None:
     assert not state.runs and len(state.waits._heap) <= HEAP_MIN
 
 
-def test_a_run_that_goes_on_after_its_end_waits_anew_and_without_its_deadline() -> None:
+def test_a_run_that_goes_on_after_its_end_waits_anew_and_has_its_deadline_again() -> None:
     state = shard(sleep(10), approval())
     state.submit(ev.RunSubmitted(plan=PLAN, options=ev.RunOptions(deadline_s=90)), RUN, 0.0)
     tick(state, 0.0)
@@ -289,9 +289,11 @@ def test_a_run_that_goes_on_after_its_end_waits_anew_and_without_its_deadline() 
     assert RUN not in state.runs and ended
     outputs = packed([(0, 3)])
     reopened = ev.RunReopened(plan=PLAN, first_seq=1, succeeded=outputs, tried_steps=steps([1]), next_attempts=[2])
+    reopened.options.deadline_s = 2_000
     state.reopen(RUN, reopened, 30.0)
     assert kinds(tick(state, 30.0)) == ["wait_began"]
-    assert tick(state, 1_000.0) == [], "its deadline was that of the run before"
+    assert state.runs[RUN].deadline == 2_030.0, "counted from the moment at which it went on"
+    assert tick(state, 1_000.0) == []
     state.signal(RUN, sent("n1", True, id=b"2" * 16), 1_000.0)
     again, end = tick(state, 1_000.0)
     assert (again.action_succeeded.attempt, state_of(end)) == (2, ev.RUN_STATE_SUCCEEDED)

@@ -19,7 +19,7 @@ FAMILY = """
 import time
 from pathlib import Path
 
-from penstock import operator, workflow
+from penstock import finally_, operator, workflow
 
 
 @operator(cpu=0.1, memory=0)
@@ -59,6 +59,18 @@ def middle(path: str, plus: int) -> str:
 def family(path: str) -> str:
     first = reading.options(labels={"part": "first"}, priority=3).start(path, 1)
     return join([first["one"], middle.start(path, 2)])
+
+
+@operator(cpu=0.1, memory=0)
+def remove(path: str) -> None:
+    Path(path).unlink()
+
+
+@workflow
+def cleaning(path: str, gate: str) -> str:
+    with finally_():
+        remove(path)
+    return hold(gate)
 
 
 @workflow
@@ -148,3 +160,20 @@ async def test_children_end_in_their_parents_after_a_kill_of_everything(
                 assert [each.run.id for each in await client.children(run)] == [child.run.id]
     finally:
         served.stop()
+
+
+async def test_a_cancelled_run_cleans_up(stack: Served, cli: Cli, flows: Callable[[str], Any], tmp_path: Path) -> None:
+    path = tmp_path / "scratch"
+    async with AsyncClient(stack.address) as client:
+        for is_there in (True, False):
+            if is_there:
+                path.touch()
+            run = await client.submit(flows("cleaning"), path=str(path), gate=str(tmp_path / "gate"))
+            await client.cancel(run, "enough")
+            await client.wait_ended(run, WAIT_S)
+            view = await client.view(run)
+            assert (view.state, path.exists()) == (RunState.CANCELLED, False)
+            assert (view.failed_at_end >= 0) is not is_there
+        assert cli("show", str(run), "--json").json["failed_at_end"] == "remove"
+        assert "remove failed at its end" in cli("show", str(run)).out
+        assert "ending" in cli("events", str(run)).out

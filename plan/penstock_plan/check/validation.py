@@ -8,6 +8,7 @@ from ..graph import CONTROL_KINDS
 from ..limits import NODES_MAX, OPERATORS_MAX, PLAN_BYTES_MAX, PORTS_MAX, SCHEMA, SCHEMA_MIN
 from ..spelling import quote
 from .control import Scopes
+from .ends import problems_at_end
 from .expressions import Expressions
 from .nodes import CALLING, Nodes
 from .problems import Problems
@@ -102,6 +103,10 @@ def _check_graph(problems: Problems, plan: plan_pb2.Plan, types: list[plan_pb2.T
         checks.check(node, name)
     checks.check_order(names)
     _check_outputs(problems, expressions, plan, len(types), typed=typed, scopes=scopes)
+    if plan.schema < SCHEMA and any(node.at_end for node in nodes):
+        problems.add(f"a plan with calls at its end has schema {SCHEMA}")
+    for index, text in problems_at_end(plan):
+        problems.add(text if index < 0 else f"node {quote(names[index])} {text}")
 
 
 def _check_outputs(

@@ -124,6 +124,8 @@ def _control(plan: plan_pb2.Plan, index: int) -> str:
             return "a run of its own"
         case _:
             pass
+    if node.at_end:
+        return "at the end, after a failure" if node.at_end == plan_pb2.AT_END_FAILURE else "at the end"
     parts = [f"side {side.side + 1} of {plan.nodes[side.branch].name}" for side in node.sides[-1:]]
     return ", ".join([*(["for each item"] if node.map else []), *parts])
 

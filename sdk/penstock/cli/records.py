@@ -55,6 +55,7 @@ def of_view(
         "inputs": inputs,
         "outputs": outputs,
         "failure": _failure(failed) if failed else None,
+        "failed_at_end": view.nodes[view.failed_at_end].name if view.failed_at_end >= 0 else None,
         "paused": view.is_paused,
         "forked_from": str(uuid.UUID(bytes=view.forked_from)) if view.forked_from else None,
         "parent": str(uuid.UUID(bytes=view.parent_run_id)) if view.parent_run_id else None,

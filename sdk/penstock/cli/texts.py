@@ -172,6 +172,8 @@ def headline(view: RunView) -> Text:
         text.append(f"  {seconds(max(0, end_us - view.submitted_at_us) / 1e6)}")
     if view.forked_from:
         text.append(f"  forked from {uuid.UUID(bytes=view.forked_from)}", "dim")
+    if view.failed_at_end >= 0:
+        text.append(f"  {clean(view.nodes[view.failed_at_end].name)} failed at its end", STYLES["failed"])
     if view.parent_run_id:
         text.append(f"  child of {uuid.UUID(bytes=view.parent_run_id)}", "dim")
     return text

@@ -24,6 +24,7 @@ Kind = Literal[
     "signal",
     "reopened",
     "paused",
+    "ending",
     "resumed",
 ]
 
@@ -105,8 +106,8 @@ def progress(plan: plan_pb2.Plan, recorded: service_pb2.RecordedEvent) -> Progre
             return Progress(seq=seq, at_us=at_us, kind="reopened", state=RunState.RUNNING)
         case "run_paused":
             return Progress(seq=seq, at_us=at_us, kind="paused", message=event.run_paused.reason)
-        case "run_resumed":
-            return Progress(seq=seq, at_us=at_us, kind="resumed")
+        case "run_resumed" | "finally_began":
+            return Progress(seq=seq, at_us=at_us, kind="resumed" if event.HasField("run_resumed") else "ending")
         case "run_ended":
             ended = event.run_ended
             names = (plan.nodes[ended.failed_node].name,) if ended.failed_node >= 0 else ()

@@ -137,6 +137,8 @@ class RunView:
         self.caller = events_pb2.Caller()
         self.options = events_pb2.RunOptions()
         self.failed_node = -1
+        # The first node that failed of those that are called at the end, which does not change how the run ends.
+        self.failed_at_end = -1
         self.cancel_reason = ""
         self.cancelled_by = ""
         # By the name of their node.
@@ -322,7 +324,8 @@ class RunView:
         self.is_paused = False
         stay = {index for steps, _ in _left_out(event.succeeded) for index in numbers(steps)}
         for node in self.nodes:
-            if node.state not in _STAY and node.index not in stay:
+            runs_again = node.state not in _STAY or self.plan.nodes[node.index].at_end
+            if runs_again and node.index not in stay:
                 node.state, node.skip_reason, node.because_of = NodeState.WAITING, "", -1
 
     def _apply_paused(self, event: events_pb2.RunPaused, at_us: int) -> None:
@@ -333,6 +336,7 @@ class RunView:
 
     def _apply_ended(self, event: events_pb2.RunEnded, at_us: int) -> None:
         self.state, self.ended_at_us, self.failed_node = run_state(event.state), at_us, event.failed_node
+        self.failed_at_end = event.failed_at_end - 1
         self.outputs = [(ref.node, ref.seq) for ref in event.outputs]
         self.is_paused = False
 

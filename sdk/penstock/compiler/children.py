@@ -97,6 +97,10 @@ class Family:
         child.nodes.append(node)
         return _result(trace, child.shape, outputs, Origin(index, node.name, workflow.name, frame.f_lineno, outputs))
 
+    def traced(self, plan: plan_pb2.Plan) -> list[plan_pb2.Plan]:
+        """Return the plans of all child runs, and that of their parent."""
+        return [*(child.plan for child in self._plans), plan]
+
     def finish(self, bundle: bytes) -> tuple[ChildPlan, ...]:
         """Name the plans by their hashes in those that start them; return them, those first that others start."""
         for child in self._plans:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from penstock_plan.check.ends import problems_at_end
 from penstock_plan.limits import SCHEMA
 from penstock_proto.plan.v1 import plan_pb2
 
@@ -96,6 +97,8 @@ def compile(
         error.errors[:0] = [each for each in trace.errors if each not in error.errors]
         error.workflow = declared.name
         raise
+    for plan in family.traced(trace.plan):
+        _check_end(trace, plan)
     bundle = None
     if bundle_hash is None and not trace.errors:
         bundle = _bundle(folder, trace)
@@ -109,6 +112,13 @@ def compile(
     data = trace.plan.SerializeToString(deterministic=True)
     digest = hashlib.sha256(data).digest()
     return Compiled(trace.plan, data, digest, bundle, artifacts, shape, trace.operators, children)
+
+
+def _check_end(trace: Trace, plan: plan_pb2.Plan) -> None:
+    for index, text in problems_at_end(plan):
+        node = plan.nodes[index] if index >= 0 else plan_pb2.Node(name=plan.name.rpartition(":")[2])
+        file = str(trace.root / plan.files[node.file]) if node.line else ""
+        trace.error(CompileError(problem=text, operator=node.name, file=file, line=node.line))
 
 
 def _bundle(root: Path, trace: Trace) -> Bundle:

@@ -103,6 +103,7 @@ class Trace:
         self._taken: set[str] = set()
         self.prefix = ""
         self._after: tuple[int, ...] = ()
+        self._at_end = plan_pb2.AT_END_UNSPECIFIED
         self._depth = 0
         # The maps and branches of the plan; None until there is one.
         self.control: Shape | None = None
@@ -295,6 +296,16 @@ class Trace:
         finally:
             self._after = outer
 
+    @contextlib.contextmanager
+    def at_end(self, end: plan_pb2.AtEnd) -> Generator[None]:
+        """All nodes added meanwhile belong to the end of the run."""
+        outer, self._at_end, self.plan.schema = self._at_end, end, SCHEMA
+        try:
+            with self.order_after((), only=True):
+                yield
+        finally:
+            self._at_end = outer
+
     def nodes_of(self, function: str, dependencies: Iterable[Any], frame: FrameType) -> set[int]:
         """The nodes that futures in `dependencies` come from; inputs of the run come from none."""
         nodes: set[int] = set()
@@ -400,7 +411,7 @@ class Trace:
 
     def add_node_at(self, name: str, kind: plan_pb2.NodeKind, file: int, line: int) -> plan_pb2.Node:
         """Add the next node, called at a line of one of the plan's files."""
-        node = self.plan.nodes.add(name=self._unique(name), kind=kind, file=file, line=line)
+        node = self.plan.nodes.add(name=self._unique(name), kind=kind, file=file, line=line, at_end=self._at_end)
         if self.control is not None:
             self.control.place(node)
         return node

@@ -94,6 +94,10 @@ class Recorder(Protocol):
         """All nodes added meanwhile come after the given ones."""
         ...
 
+    def at_end(self, end: plan_pb2.AtEnd) -> AbstractContextManager[None]:
+        """All nodes added meanwhile belong to the end of the run."""
+        ...
+
     def nodes_of(self, function: str, dependencies: Iterable[Any], frame: FrameType) -> set[int]:
         """Return the nodes that futures in `dependencies` come from."""
         ...

@@ -26,11 +26,25 @@ class Execution:
         self._ended: set[int] = set()
         self._failed: dict[int, Value] = {}  # and what was skipped for that
         self._ready = list(self.graph.roots)
-        self._queued = set(self._ready)
+        self._queued = {*self._ready, *self.graph.finals}
+        self._is_ending = False
 
     def next(self) -> int | None:
         """The next node; None if there is none."""
+        if not self._ready and not self._is_ending:
+            self.begin_end(has_failed=False)
         return heapq.heappop(self._ready) if self._ready else None
+
+    def begin_end(self, *, has_failed: bool) -> None:
+        """Go on with what the run executes at its end, if it has not begun with that."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        self._ready.clear()
+        for node, kind in self.graph.finals.items():
+            if kind == plan_pb2.AT_END_ALWAYS or has_failed:
+                self._queued.discard(node)
+                self._add_ready(node)
 
     def given(self, node: int) -> Given:
         """The values that a node's arguments use."""
@@ -75,9 +89,12 @@ class Execution:
                 self._queued.update(not_taken)
                 after += not_taken
         for child in {child for each in after for child in graph.children[each]}:
-            if child not in self._queued and all(parent in self._ended for parent in graph.parents[child]):
-                self._queued.add(child)
-                self._begin(child)
+            self._add_ready(child)
+
+    def _add_ready(self, node: int) -> None:
+        if node not in self._queued and all(parent in self._ended for parent in self.graph.parents[node]):
+            self._queued.add(node)
+            self._begin(node)
 
     def _begin(self, node: int) -> None:
         graph = self.graph

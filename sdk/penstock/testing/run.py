@@ -85,30 +85,34 @@ class _Runs:
         """Return the outputs of all nodes of a run."""
         run_id = uuid.uuid4()
         execution = Execution(plan, plan_hash, inputs)
+        failure: OperatorFailed | None = None
         while (index := execution.next()) is not None:
-            graph = execution.graph
-            template, name = graph.template_of(index), graph.name_of(index)
-            node = plan.nodes[template]
-            is_pass = node.kind == plan_pb2.NODE_KIND_PASS
-            scratch = self._folder / "scratch" / str(run_id) / str(index)
-            named = () if is_pass else plan.operators[node.operator].secrets
-            with context(run=run_id, node=name, operator=_operator(plan, node), scratch=scratch, declared=named):
-                if node.wait.HasField("child"):
-                    outputs = self._child(node, execution.values)
-                elif node.kind == plan_pb2.NODE_KIND_WAIT:
-                    outputs = ended(node, name, self._given)
-                elif is_pass:
-                    outputs = []
+            try:
+                execution.end(index, self._outputs(plan, execution, index, run_id))
+            except OperatorFailed as error:
+                if execution.is_forgiven(index):
+                    execution.fail(index, _failure(error))
                 else:
-                    try:
-                        outputs = _execute(plan, template, name, execution.given(index), self._store, self._operators)
-                    except OperatorFailed as error:
-                        if not execution.is_forgiven(index):
-                            raise
-                        execution.fail(index, _failure(error))
-                        continue
-            execution.end(index, outputs)
+                    failure = failure or error
+                    execution.begin_end(has_failed=True)
+        if failure is not None:
+            raise failure
         return execution.values
+
+    def _outputs(self, plan: plan_pb2.Plan, execution: Execution, index: int, run_id: uuid.UUID) -> Sequence[Value]:
+        template, name = execution.graph.template_of(index), execution.graph.name_of(index)
+        node = plan.nodes[template]
+        is_pass = node.kind == plan_pb2.NODE_KIND_PASS
+        scratch = self._folder / "scratch" / str(run_id) / str(index)
+        named = () if is_pass else plan.operators[node.operator].secrets
+        with context(run=run_id, node=name, operator=_operator(plan, node), scratch=scratch, declared=named):
+            if node.wait.HasField("child"):
+                return self._child(node, execution.values)
+            if node.kind == plan_pb2.NODE_KIND_WAIT:
+                return ended(node, name, self._given)
+            if is_pass:
+                return []
+            return _execute(plan, template, name, execution.given(index), self._store, self._operators)
 
     def _child(self, node: plan_pb2.Node, given: Given) -> list[Value]:
         child, plan = Child.of(node), self._children[node.wait.child.plan]

@@ -118,6 +118,8 @@ def nodes_taken_over(fork: api.Fork, graph: PlanGraph) -> list[tuple[int, int]]:
     every = reused | not_taken | left_out
     if sum(map(len, columns)) != len(every) or any(not 0 <= node < grown.size for node in every):
         raise BadRequest(f"what is reused are nodes of the run, each once; it begins with {grown.size} nodes")
+    if every & grown.finals.keys():
+        raise BadRequest("what a run executes at its end, it executes at each: it is not reused")
     if any(not 1 <= seq < 2**62 for _, seq in nodes):
         raise BadRequest("what is reused is at positions of the log, from 1")
     if grown.has_control:

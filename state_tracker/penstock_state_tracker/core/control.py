@@ -55,7 +55,10 @@ def without_hope(run: Run, added: range, items: int) -> tuple[list[int], int]:
             child
             for node in edge
             for child in run.graph.children[node]
-            if child not in reached and run.status[child] == WAITING and not (is_forgiven and run.survives(child, node))
+            if child not in reached
+            and run.status[child] == WAITING
+            and child not in run.graph.finals
+            and not (is_forgiven and run.survives(child, node))
         ]
         reached.update(edge)
     return sorted(reached), because_of

@@ -1,7 +1,7 @@
 """How failures spread and how runs end."""
 
 from operator import le
-from typing import Final
+from typing import Final, cast
 
 from penstock_plan.graph import DECIDING_KINDS
 from penstock_proto.plan.v1 import plan_pb2
@@ -48,11 +48,14 @@ def downstream(run: Run, failed: int) -> tuple[list[int], ev.SkipReason]:
     is_forgiven = policy == CONTINUE
     children, status = run.graph.children, run.status
     reached: set[int] = set()
+    finals = () if run.ending else run.graph.finals  # they are looked at once the run ends
     goes_on = is_forgiven and run.graph.kinds[failed] not in DECIDING_KINDS
     edge = [(child, failed) for child in children[failed] if not goes_on or failed in run.graph.value_parents[child]]
     while edge:
         node, parent = edge.pop()
-        if node not in reached and status[node] == WAITING and not (is_forgiven and run.survives(node, parent)):
+        if node in reached or node in finals or status[node] != WAITING:
+            continue
+        if not (is_forgiven and run.survives(node, parent)):
             reached.add(node)
             edge.extend((child, node) for child in children[node])
     cancels = policy == plan_pb2.FAILURE_POLICY_CANCEL_DEPENDENTS
@@ -70,11 +73,29 @@ def skipped(run_id: bytes, nodes: list[int], reason: ev.SkipReason, because_of: 
     ]
 
 
+def without(run: Run, state: int) -> tuple[list[int], list[int]]:
+    """Return the nodes of a run's end that are left out: those of a failure, if it is none, and those without hope."""
+    not_taken: list[int] = []
+    hopeless: list[int] = []
+    finals = run.graph.finals
+    for node, kind in finals.items():
+        if kind == plan_pb2.AT_END_FAILURE and state != ev.RUN_STATE_FAILED:
+            not_taken.append(node)
+        elif any(
+            parent in hopeless
+            or (parent not in finals and run.status[parent] != SUCCEEDED and not run.lets_go_on(node, parent))
+            for parent in run.graph.parents[node]
+        ):
+            hopeless.append(node)
+    return not_taken, hopeless
+
+
 def ended(run: Run) -> ev.Event:
     """Return how a run without open nodes has ended, and where its results are."""
     event = ev.Event(run_id=run.run_id)
     result = event.run_ended
-    result.state = _state(run)
+    result.state = state_of(run)
+    result.failed_at_end = run.failed_at_end + 1
     result.failed_node = _failed_node(run) if result.state == ev.RUN_STATE_FAILED else -1
     if result.failed_node >= 0 and result.failed_node == run.failed_node:
         result.failure_seq = run.failure_seq
@@ -86,7 +107,10 @@ def ended(run: Run) -> ev.Event:
     return event
 
 
-def _state(run: Run) -> ev.RunState:
+def state_of(run: Run) -> ev.RunState:
+    """Return how a run ends whose nodes have ended, or all but those of its end."""
+    if run.ending:
+        return cast("ev.RunState", run.ending)
     if run.is_cancelling:
         return ev.RUN_STATE_CANCELLED
     if run.failed_node >= 0:

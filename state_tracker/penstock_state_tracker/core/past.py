@@ -40,6 +40,8 @@ class Past:
                 self._next[event.wait_began.node] = self._next.get(event.wait_began.node, 1) + 1
             case "action_failed":
                 self._next[event.action_failed.node] = event.action_failed.attempt + 1
+            case "action_succeeded" if self._run is not None and event.action_succeeded.node in self._run.graph.finals:
+                self._next[event.action_succeeded.node] = event.action_succeeded.attempt + 1
             case "nodes_skipped" if event.nodes_skipped.reason in MAYBE_GRANTED:
                 self._note_cancelled(event.nodes_skipped.nodes)
             case _:
@@ -58,7 +60,7 @@ class Past:
         if run is None:
             return None
         stays = _left_out(run)
-        tried = sorted(node for node in self._next if run.status[node] != SUCCEEDED and node not in stays)
+        tried = sorted(node for node in self._next if node not in stays and not _has_succeeded(run, node))
         return ev.RunReopened(
             caller=caller,
             plan=run.graph.hash,
@@ -77,15 +79,23 @@ class Past:
 def _known(run: Run, stays: Container[int]) -> ev.Successes:
     """Return what stays of a run that goes on: all else waits again."""
     status = run.status
-    known = packed((node, run.outputs[node]) for node, each in enumerate(status) if each == SUCCEEDED)
+    known = packed((node, run.outputs[node]) for node in range(len(status)) if _has_succeeded(run, node))
     if isinstance(run.graph, GrownGraph):
         known.growths.extend(ev.Growth(node=each.node, items=each.items) for each in run.graph.growths)
-        known.not_taken_steps.extend(steps(node for node, each in enumerate(status) if each == NOT_TAKEN))
+        finals = run.graph.finals
+        known.not_taken_steps.extend(
+            steps(node for node, each in enumerate(status) if each == NOT_TAKEN and node not in finals)
+        )
         known.failed_steps.extend(steps(node for node, each in enumerate(status) if each == FAILED and node in stays))
         known.skipped_steps.extend(
             steps(node for node, each in enumerate(status) if each in (SKIPPED, CANCELLED) and node in stays)
         )
     return known
+
+
+def _has_succeeded(run: Run, node: int) -> bool:
+    """Whether a node's success stays; what a run executes at its end, it executes at each."""
+    return run.status[node] == SUCCEEDED and node not in run.graph.finals
 
 
 def _left_out(run: Run) -> set[int]:

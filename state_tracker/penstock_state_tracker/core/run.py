@@ -81,12 +81,15 @@ class Run:
         "_history",
         "caller",
         "deadline",
+        "ending",
         "fail_fast",
+        "failed_at_end",
         "failed_node",
         "failure_seq",
         "first_seq",
         "graph",
         "is_cancelling",
+        "is_end_cancelled",
         "is_failing_fast",
         "is_paused",
         "open",
@@ -120,7 +123,10 @@ class Run:
         self.running: dict[int, tuple[int, str]] = {}  # node -> grant, worker
         self.started_at: dict[int, float] = {}  # running node -> monotonic second
         self._history: dict[int, History] | None = None
-        self.open = graph.size  # nodes that have not ended
+        self.open = graph.size - len(graph.finals)  # nodes that have not ended; without those of the end, before it
+        self.ending = 0  # how the run ends, once that is decided and the nodes of its end may start
+        self.is_end_cancelled = False  # those are not to start either
+        self.failed_at_end = -1
         if graph.has_control:
             for node, around in enumerate(graph.maps):
                 if around:
@@ -155,7 +161,25 @@ class Run:
     @property
     def is_stopping(self) -> bool:
         """Whether no further actions of it may start."""
-        return self.is_cancelling or self.is_failing_fast
+        return self.is_end_cancelled if self.ending else self.is_cancelling or self.is_failing_fast
+
+    def begin_end(self, state: int) -> None:
+        """Note how the run ends; the nodes of its end may start, but for those that were skipped."""
+        self.ending = state
+        self.open += len(self.graph.finals)
+
+    def note_cancelled(self) -> None:
+        """Let nothing more of it start; once it ends, which is decided then, nothing of its end."""
+        if self.ending:
+            self.is_end_cancelled = True
+        else:
+            self.is_cancelling = True
+
+    def waiting(self) -> list[int]:
+        """Return the nodes that wait, ascending; those of the run's end only once it ends."""
+        waiting = [node for node, status in enumerate(self.status) if status == WAITING]
+        finals = self.graph.finals
+        return waiting if self.ending or not finals else [node for node in waiting if node not in finals]
 
     @property
     def histories(self) -> dict[int, History]:
@@ -178,6 +202,8 @@ class Run:
     def is_unlocked(self, node: int) -> bool:
         """Whether all that the node waits for has ended in a way that lets it run."""
         status = self.status
+        if not self.ending and node in self.graph.finals:
+            return False
         for parent in self.graph.parents[node]:  # a loop, since this is asked of every report
             if status[parent] != SUCCEEDED and not self.lets_go_on(node, parent):
                 return False
@@ -229,7 +255,9 @@ class Run:
             return
         if self.graph.on_failure[node] == CONTINUE:
             self.outputs[node] = seq  # where a list of failures finds it
-        elif self.failed_node < 0:
+        if self.ending:
+            self.failed_at_end = node if self.failed_at_end < 0 else self.failed_at_end
+        elif self.failed_node < 0 and self.graph.on_failure[node] != CONTINUE:
             self.failed_node, self.failure_seq = node, seq
 
     def retry(self, node: int, attempt: int, ready_at: float, used: Used) -> None:

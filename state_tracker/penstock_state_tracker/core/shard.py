@@ -67,9 +67,7 @@ class Shard:
         run = self._open(run_id, event, now)
         run.submitted_at_us = submitted_at_us
         run.touched = now
-        if run.open == 0:
-            events.append(self._end(run))
-        return events
+        return [*events, *self._end_if_done(run)]
 
     def report(self, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         """Record what a worker tells; nothing, if the log knows better or the report cannot be true."""
@@ -110,10 +108,10 @@ class Shard:
     def cancel(self, run_id: bytes, caller: ev.Caller, reason: str, now: float) -> list[ev.Event]:
         """Cancel a run: no further actions of it start; it ends when no action of it runs."""
         run = self.runs.get(run_id)
-        if run is None or run.is_cancelling:
+        if run is None or (run.is_end_cancelled if run.ending else run.is_cancelling):
             return []
         self.seq += 1
-        run.is_cancelling = True
+        run.note_cancelled()
         run.touched = now
         asked = ev.Event(run_id=run_id, cancel_requested=ev.CancelRequested(caller=caller, reason=reason))
         return [asked, *self._skip_waiting(run, ev.SKIP_REASON_RUN_CANCELLED), *self._end_if_done(run)]
@@ -135,7 +133,7 @@ class Shard:
         for run_id, node in self.waits.due_nodes(now):
             run = self.runs.get(run_id)
             if node == waits.DEADLINE:
-                if run is None or run.deadline > now:  # it has ended, perhaps to go on
+                if run is None or run.deadline > now or run.ending:  # it has ended, perhaps to go on
                     continue
                 events += self.cancel(run_id, ev.Caller(), f"its deadline of {run.deadline_s:g} s is over", now)
                 continue
@@ -164,7 +162,7 @@ class Shard:
 
     def reopen(self, run_id: bytes, event: ev.RunReopened, now: float) -> list[ev.Event]:
         """Let a run go on that has failed or was cancelled, as the caller knows from the log."""
-        run = self._reopen(run_id, event)
+        run = self._reopen(run_id, event, now)
         run.touched = now
         return [ev.Event(run_id=run_id, run_reopened=event), *self._end_if_done(run)]
 
@@ -202,7 +200,7 @@ class Shard:
         if event.HasField("run_reopened"):
             if run is not None:
                 raise CorruptLog("reopened while it was open", event.run_id)
-            self._reopen(event.run_id, event.run_reopened).touched = now
+            self._reopen(event.run_id, event.run_reopened, now).touched = now
             return
         self.seq += 1
         if run is not None:
@@ -242,9 +240,11 @@ class Shard:
         if run.parent:
             self.parents[run.run_id] = run.parent
 
-    def _reopen(self, run_id: bytes, event: ev.RunReopened) -> Run:
+    def _reopen(self, run_id: bytes, event: ev.RunReopened, now: float) -> Run:
         self.seq += 1
         run = self.runs[run_id] = reopening.reopened(run_id, event, self.plans[event.plan])
+        if event.options.deadline_s:
+            run.deadline = now + event.options.deadline_s
         self.waits.note_open(run)
         self._note_parent(run)
         return run
@@ -289,7 +289,7 @@ class Shard:
             succeeded.reuse.CopyFrom(result.reuse)
         if isinstance(run.graph, GrownGraph):
             return [event, *self._after_decision(run, run.graph, succeeded, number), *self._end_if_done(run)]
-        return [event] if run.open else [event, self._end(run)]
+        return [event] if run.open else [event, *self._end_if_done(run)]
 
     def _succeed(self, run: Run, node: int, attempt: int) -> None:
         run.succeed(node, attempt, self.seq)
@@ -366,8 +366,7 @@ class Shard:
         return self._skip(run, nodes, reason, node)
 
     def _skip_waiting(self, run: Run, reason: ev.SkipReason, because_of: int = -1) -> list[ev.Event]:
-        waiting = [node for node, status in enumerate(run.status) if status == WAITING]
-        return self._skip(run, waiting, reason, because_of)
+        return self._skip(run, run.waiting(), reason, because_of)
 
     def _leave_out(self, run: Run, nodes: Sequence[int], status: int) -> None:
         run.skip(nodes, status)
@@ -382,7 +381,18 @@ class Shard:
         return events
 
     def _end_if_done(self, run: Run) -> list[ev.Event]:
-        return [] if run.open else [self._end(run)]
+        if run.open:
+            return []
+        if run.ending or not run.graph.finals:
+            return [self._end(run)]
+        state = outcomes.state_of(run)
+        not_taken, hopeless = outcomes.without(run, state)
+        events = self._skip(run, not_taken, ev.SKIP_REASON_NOT_TAKEN, -1)
+        events += self._skip(run, hopeless, ev.SKIP_REASON_UPSTREAM_FAILED, run.failed_node)
+        self.seq += 1
+        run.begin_end(state)
+        events.append(ev.Event(run_id=run.run_id, finally_began=ev.FinallyBegan(state=state)))
+        return [*events, *self._end_if_done(run)]
 
     def _end(self, run: Run) -> ev.Event:
         self.seq += 1
@@ -414,6 +424,8 @@ class Shard:
                 self._leave_out(run, skipped.nodes, STATUS_OF.get(skipped.reason, SKIPPED))
             case "cancel_requested":
                 _apply_cancel(run, event.cancel_requested)
+            case "finally_began":
+                run.begin_end(event.finally_began.state)
             case "wait_began":
                 began = event.wait_began
                 _check_wait(run, began.node)
@@ -444,12 +456,12 @@ class Shard:
 
 
 def _apply_cancel(run: Run, requested: ev.CancelRequested) -> None:
-    if run.state not in MAY_BE_CANCELLED:
+    if run.state not in MAY_BE_CANCELLED or (run.is_end_cancelled if run.ending else run.is_cancelling):
         raise CorruptLog("cancelled twice", run.run_id)
     if requested.fail_fast:
         run.is_failing_fast = True
     else:
-        run.is_cancelling = True
+        run.note_cancelled()
 
 
 def _check_wait(run: Run, node: int) -> None:

@@ -30,6 +30,9 @@ def describe(run: Run, now: float) -> api.OpenRun:
         failure_seq=run.failure_seq,
         paused=run.is_paused,
         parent_run_id=run.parent,
+        ending=cast("ev.RunState", run.ending),
+        end_cancelled=run.is_end_cancelled,
+        failed_at_end=run.failed_at_end + 1,
     )
     if run.deadline < float("inf"):
         described.deadline_in_s = run.deadline - now
@@ -69,6 +72,9 @@ def restored(described: api.OpenRun, graph: PlanGraph, now: float) -> Run:
     run.describe_submission(described.options, described.caller)
     run.is_paused = described.paused
     run.parent = described.parent_run_id
+    if described.ending:
+        run.begin_end(described.ending)
+    run.is_end_cancelled, run.failed_at_end = described.end_cancelled, described.failed_at_end - 1
     run.is_cancelling = described.cancelling
     run.is_failing_fast = described.failing_fast
     run.failed_node, run.failure_seq = described.failed_node, described.failure_seq

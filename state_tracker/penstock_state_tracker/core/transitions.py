@@ -55,6 +55,12 @@ NODE_TRANSITIONS: Final = (
     ),
     Transition("run_reopened", _UNSUCCESSFUL, WAITING, "the run had ended; attempts go on counting"),
     Transition("nodes_skipped", _WAITING, NOT_TAKEN, "the reason is `not_taken`"),
+    Transition(
+        "run_reopened",
+        frozenset({SUCCEEDED, NOT_TAKEN}),
+        WAITING,
+        "it belongs to the end of the run, which is executed at each end",
+    ),
 )
 
 _RUN_RUNS: Final = frozenset({int(ev.RUN_STATE_RUNNING)})
@@ -66,6 +72,12 @@ RUN_TRANSITIONS: Final = (
     Transition("cancel_requested", _RUN_RUNS, int(ev.RUN_STATE_CANCELLING), "a caller asked for it"),
     Transition(
         "cancel_requested", _RUN_RUNS, int(ev.RUN_STATE_RUNNING), "`fail_fast`: the run's first failure asked for it"
+    ),
+    Transition(
+        "cancel_requested",
+        _RUN_CANCELS,
+        int(ev.RUN_STATE_CANCELLING),
+        "what it executes at its end is stopped, too",
     ),
     Transition(
         "run_ended",

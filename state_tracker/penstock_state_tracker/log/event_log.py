@@ -149,7 +149,7 @@ def _is_first(event: ev.Event) -> bool:
     kind = event.WhichOneof("kind")
     if kind == "cancel_requested":
         return not event.cancel_requested.fail_fast
-    return kind not in ("nodes_skipped", "run_ended")
+    return kind not in ("nodes_skipped", "finally_began", "run_ended")
 
 
 def kind_of(payload: bytes) -> int:

@@ -33,6 +33,12 @@ class NodeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NODE_KIND_BRANCH: _ClassVar[NodeKind]
     NODE_KIND_PASS: _ClassVar[NodeKind]
     NODE_KIND_GATHER: _ClassVar[NodeKind]
+
+class AtEnd(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AT_END_UNSPECIFIED: _ClassVar[AtEnd]
+    AT_END_ALWAYS: _ClassVar[AtEnd]
+    AT_END_FAILURE: _ClassVar[AtEnd]
 OUTPUT_SHAPE_UNSPECIFIED: OutputShape
 OUTPUT_SHAPE_SINGLE: OutputShape
 OUTPUT_SHAPE_FIELDS: OutputShape
@@ -50,6 +56,9 @@ NODE_KIND_LOOP: NodeKind
 NODE_KIND_BRANCH: NodeKind
 NODE_KIND_PASS: NodeKind
 NODE_KIND_GATHER: NodeKind
+AT_END_UNSPECIFIED: AtEnd
+AT_END_ALWAYS: AtEnd
+AT_END_FAILURE: AtEnd
 
 class Plan(_message.Message):
     __slots__ = ("schema", "name", "doc", "bundle", "types", "operators", "inputs", "nodes", "outputs", "files")
@@ -189,7 +198,7 @@ class RetryPolicy(_message.Message):
     def __init__(self, retries: _Optional[int] = ..., delay_s: _Optional[float] = ..., factor: _Optional[float] = ..., delay_max_s: _Optional[float] = ..., jitter: _Optional[float] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "map", "sides", "leaves_out_failed", "wait", "concurrency")
+    __slots__ = ("name", "kind", "operator", "arguments", "after", "file", "line", "overrides", "map", "sides", "leaves_out_failed", "wait", "concurrency", "at_end")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +212,7 @@ class Node(_message.Message):
     LEAVES_OUT_FAILED_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    AT_END_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: NodeKind
     operator: int
@@ -216,7 +226,8 @@ class Node(_message.Message):
     leaves_out_failed: bool
     wait: Wait
     concurrency: int
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., map: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[Side, _Mapping]]] = ..., leaves_out_failed: _Optional[bool] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ..., concurrency: _Optional[int] = ...) -> None: ...
+    at_end: AtEnd
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[NodeKind, str]] = ..., operator: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., after: _Optional[_Iterable[int]] = ..., file: _Optional[int] = ..., line: _Optional[int] = ..., overrides: _Optional[_Union[Overrides, _Mapping]] = ..., map: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[Side, _Mapping]]] = ..., leaves_out_failed: _Optional[bool] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ..., concurrency: _Optional[int] = ..., at_end: _Optional[_Union[AtEnd, str]] = ...) -> None: ...
 
 class Side(_message.Message):
     __slots__ = ("branch", "side")

@@ -80,7 +80,7 @@ class EventBatch(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., epoch: _Optional[int] = ..., from_seq: _Optional[int] = ..., recorded_at_us: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("run_id", "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped", "cancel_requested", "run_ended", "wait_began", "signal_received", "run_reopened", "run_paused", "run_resumed")
+    __slots__ = ("run_id", "run_submitted", "action_started", "action_succeeded", "action_failed", "nodes_skipped", "cancel_requested", "run_ended", "wait_began", "signal_received", "run_reopened", "run_paused", "run_resumed", "finally_began")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_SUBMITTED_FIELD_NUMBER: _ClassVar[int]
     ACTION_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class Event(_message.Message):
     RUN_REOPENED_FIELD_NUMBER: _ClassVar[int]
     RUN_PAUSED_FIELD_NUMBER: _ClassVar[int]
     RUN_RESUMED_FIELD_NUMBER: _ClassVar[int]
+    FINALLY_BEGAN_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     run_submitted: RunSubmitted
     action_started: ActionStarted
@@ -107,7 +108,8 @@ class Event(_message.Message):
     run_reopened: RunReopened
     run_paused: RunPaused
     run_resumed: RunResumed
-    def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., wait_began: _Optional[_Union[WaitBegan, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., run_paused: _Optional[_Union[RunPaused, _Mapping]] = ..., run_resumed: _Optional[_Union[RunResumed, _Mapping]] = ...) -> None: ...
+    finally_began: FinallyBegan
+    def __init__(self, run_id: _Optional[bytes] = ..., run_submitted: _Optional[_Union[RunSubmitted, _Mapping]] = ..., action_started: _Optional[_Union[ActionStarted, _Mapping]] = ..., action_succeeded: _Optional[_Union[ActionSucceeded, _Mapping]] = ..., action_failed: _Optional[_Union[ActionFailed, _Mapping]] = ..., nodes_skipped: _Optional[_Union[NodesSkipped, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., wait_began: _Optional[_Union[WaitBegan, _Mapping]] = ..., signal_received: _Optional[_Union[SignalReceived, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., run_paused: _Optional[_Union[RunPaused, _Mapping]] = ..., run_resumed: _Optional[_Union[RunResumed, _Mapping]] = ..., finally_began: _Optional[_Union[FinallyBegan, _Mapping]] = ...) -> None: ...
 
 class Caller(_message.Message):
     __slots__ = ("user", "team", "client", "subject", "source", "credential", "request_id")
@@ -336,19 +338,27 @@ class SignalReceived(_message.Message):
     id: bytes
     def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., comment: _Optional[str] = ..., id: _Optional[bytes] = ...) -> None: ...
 
+class FinallyBegan(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: RunState
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ...) -> None: ...
+
 class RunEnded(_message.Message):
-    __slots__ = ("state", "failed_node", "outputs", "failure_seq", "removed")
+    __slots__ = ("state", "failed_node", "outputs", "failure_seq", "removed", "failed_at_end")
     STATE_FIELD_NUMBER: _ClassVar[int]
     FAILED_NODE_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_SEQ_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_AT_END_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     failed_node: int
     outputs: _containers.RepeatedCompositeFieldContainer[_value_pb2.ValueRef]
     failure_seq: int
     removed: bool
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ..., removed: _Optional[bool] = ...) -> None: ...
+    failed_at_end: int
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., failed_node: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[_value_pb2.ValueRef, _Mapping]]] = ..., failure_seq: _Optional[int] = ..., removed: _Optional[bool] = ..., failed_at_end: _Optional[int] = ...) -> None: ...
 
 class RunReopened(_message.Message):
     __slots__ = ("caller", "plan", "plan_name", "submitted_by", "options", "nodes", "first_seq", "submitted_at_us", "succeeded", "tried_steps", "next_attempts", "parent_run_id")
