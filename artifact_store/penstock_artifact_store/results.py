@@ -147,7 +147,11 @@ class Results:
             return True
         if holder is not None or age_s != LEASE_S:
             lease.unlink(missing_ok=True)  # it is old, or of an earlier attempt
-        return not self._write(lease, execution, is_new=True)
+        try:
+            self._write(lease, execution, is_new=True)
+        except FileExistsError:
+            return True
+        return False
 
     def _refusal(self, request: pb.FindResultRequest, kept: pb.KeptResult) -> str:
         """Why a result is not reused; empty if it is."""
@@ -162,18 +166,17 @@ class Results:
     def _decision(self, key: pb.LogKey) -> Path:
         return folder_of_run(self._root, key.run_id, DECISIONS) / f"{_numbers(key)}-{int(key.attempt)}"
 
-    def _write(self, path: Path, message: Message, *, is_new: bool = False) -> bool:
-        """Write a file; with `is_new` only if there is none. Return whether it was written."""
+    def _write(self, path: Path, message: Message, *, is_new: bool = False) -> None:
+        """Write a file; with `is_new` raise FileExistsError if there is one."""
         data = message.SerializeToString()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _put(path, hashlib.sha256(data).digest() + data, os.link if is_new else os.replace)
         except FileExistsError:
-            return False
+            raise
         except OSError as error:
             raise_if_full(error, self._root)
             raise
-        return True
 
 
 def _read(path: Path, into: Kind) -> Kind | None:

@@ -160,10 +160,10 @@ def search(
         points = suggest(axes, tried, parallel, seed, goal)
         return joined(tried, _tried(objective, space, points, output, fixed))
 
-    def until(tried: list[Point]) -> bool:
+    def is_enough(tried: list[Point]) -> bool:
         return is_over(tried, patience, target, goal)
 
-    return rank(repeat(body, [], until=until, rounds_max=rounds_max), goal)
+    return rank(repeat(body, [], until=is_enough, rounds_max=rounds_max), goal)
 
 
 @operator(name="points", cpu=0.1)
@@ -223,7 +223,7 @@ def text_of(point: Point, name: str) -> str:
 
 
 @operator(name="value", cpu=0.1)
-def bool_of(point: Point, name: str) -> bool:
+def is_chosen(point: Point, name: str) -> bool:
     return bool(point[name])
 
 
@@ -261,7 +261,7 @@ def rank(rows: list[Point], goal: Goal) -> Sweep:
 
 
 # By what an input is declared as.
-_TAKERS: Final[dict[Any, Operator[..., Any]]] = {float: float_of, int: int_of, str: text_of, bool: bool_of}
+_TAKERS: Final[dict[Any, Operator[..., Any]]] = {float: float_of, int: int_of, str: text_of, bool: is_chosen}
 
 
 def _tried(
