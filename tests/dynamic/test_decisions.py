@@ -12,9 +12,11 @@ from penstock_plan.graph import PlanGraph
 from penstock_plan.growth import ADDED_NODES_MAX, GrownGraph
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import reports_pb2
+from penstock_proto.successes import numbers, unpacked
 from penstock_proto.value.v1 import value_pb2
 
 from tests.dynamic.cores import RUN, CoreRun
+from tests.reopening import reopening_of
 
 
 @operator
@@ -122,6 +124,22 @@ def test_a_cancelled_run_adds_nothing(tmp_path: Path) -> None:
     report.succeeded.outputs.values.append(number(5))
     assert run.shard.report(report, 0.0) == []
     assert run.log[-1].run_ended.state == ev.RUN_STATE_CANCELLED
+
+
+def test_a_map_that_ends_while_its_run_is_stopping_decides_again_if_the_run_goes_on(tmp_path: Path) -> None:
+    run = CoreRun(strict, {"n": 5}, 1, tmp_path)
+    run.step()  # items
+    (node,) = run.starts
+    begun = reports_pb2.Report(run_id=RUN, node=node, attempt=1, grant=1, worker="w", started=reports_pb2.Started())
+    run.record(run.shard.report(begun, 0.0))
+    run.record(run.shard.cancel(RUN, ev.Caller(), "enough", 0.0))
+    ended = reports_pb2.Report(run_id=RUN, node=node, attempt=1, grant=1, worker="w")
+    ended.succeeded.outputs.values.append(number(5))
+    run.record(run.shard.report(ended, 0.0))
+    assert run.log[-1].run_ended.state == ev.RUN_STATE_CANCELLED
+    again = reopening_of(RUN, run.log, run.plans)
+    assert node not in dict(unpacked(again.succeeded))
+    assert list(numbers(again.tried_steps)) == [node] and list(again.next_attempts) == [2]
 
 
 @pytest.mark.parametrize("value", [b"-1", b"true", b'"5"', b"5.0", b"", b"%d" % (ADDED_NODES_MAX + 1), b"9" * 30])

@@ -90,10 +90,11 @@ def decided(run: RunOfLog, event: ev.ActionSucceeded, record: Recorded) -> None:
     nodes, expected = run.grown, 0
     kind = run.graph.kinds[nodes.template(event.node)]
     if kind in (MAP, BRANCH):
+        demand(not run.stopping, f"node {event.node} decides how a run goes on that is stopping")
         number = int(event.outputs.values[0].inline)
         if kind == BRANCH:
             nodes.sides[event.node] = number
-        elif not run.stopping:
+        else:
             expected = nodes.grow(event.node, number)
             run.add_nodes(expected)
     demand(event.added == expected, f"node {event.node} added {event.added} nodes, expected {expected}")

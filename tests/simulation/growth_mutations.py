@@ -12,7 +12,6 @@ from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_state_tracker.core import control, snapshots
 from penstock_state_tracker.core.past import Past
 from penstock_state_tracker.core.run import Run
-from penstock_state_tracker.core.shard import Shard
 from penstock_state_tracker.core.transitions import NOT_TAKEN
 
 from . import faults
@@ -58,16 +57,6 @@ def _items_wait_for_nothing(right: Any) -> Any:
             self.waits_for[added] = min(1, self.waits_for[added])
 
     return grow
-
-
-def _grows_while_stopping(right: Any) -> Any:
-    def after(self: Shard, run: Run, graph: Any, succeeded: Any, number: int) -> Any:
-        events = right(self, run, graph, succeeded, number)
-        if run.is_stopping and graph.kinds[succeeded.node] == MAP and number:
-            succeeded.added = len(run.grow(succeeded.node, number))
-        return events
-
-    return after
 
 
 def _changed(change: Callable[[ev.RunReopened], None]) -> Callable[[Any], Any]:
@@ -117,7 +106,9 @@ GROWTH_AND_REPAIRS = [
     Mutation("nothing is left out by a branch", control, "not_taken", lambda right: lambda *_: [], GROWS),
     Mutation("checkpoints forget what was not taken", snapshots, "describe", _without_not_taken, GROWS_RESTART),
     Mutation("an item begins before all that it waits for", OpenRun, "grow", _items_wait_for_nothing, GROWS),
-    Mutation("a map grows though its run is cancelled", Shard, "_after_decision", _grows_while_stopping, GROWS_STOPS),
+    Mutation(
+        "a map grows though its run is cancelled", control, "is_too_late", lambda right: lambda *_: False, GROWS_STOPS
+    ),
     Mutation(
         "items that wait for what has failed are not skipped",
         control,

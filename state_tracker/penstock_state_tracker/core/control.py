@@ -30,6 +30,11 @@ def number_of(graph: GrownGraph, node: int, outputs: value_pb2.Values) -> tuple[
     return number, None
 
 
+def is_too_late(run: Run, node: int) -> bool:
+    """Whether a map or a branch decides of a run that is stopping. If the run goes on later, it decides again."""
+    return run.is_stopping and run.graph.kinds[node] in (MAP, BRANCH)
+
+
 def not_taken(run: Run, branch: int, side: int) -> list[int]:
     """Return the nodes on the other sides of a branch, ascending."""
     graph = run.graph

@@ -268,6 +268,11 @@ class Shard:
 
     def _record_succeeded(self, run: Run, node: int, report: reports_pb2.Report, now: float) -> list[ev.Event]:
         result = report.succeeded
+        if control.is_too_late(run, node):
+            failure = ev.Failure(type="Cancelled", message="the run was stopping when it was decided how it goes on")
+            return self._record_failed(
+                run, node, report, reports_pb2.Failed(cause=ev.CAUSE_CANCELLED, failure=failure), now
+            )
         number, problem = 0, outcomes.outputs_problem(result.outputs)
         if problem is None and isinstance(run.graph, GrownGraph):
             number, problem = control.number_of(run.graph, node, result.outputs)
@@ -313,8 +318,6 @@ class Shard:
     ) -> list[ev.Event]:
         """Let a map add its nodes, or leave out what a branch did not take."""
         node = succeeded.node
-        if run.is_stopping:
-            return []
         match graph.kinds[node]:
             case graphs.MAP if number:
                 added = run.grow(node, number)
