@@ -274,7 +274,7 @@ def _tried(
     """Call the objective for each point: one map, in which each point goes on by itself."""
     chosen = point_of.map(points)
     columns = {name: each(_TAKERS[_declared(objective, name)].map(chosen, name=name)) for name in space}
-    result: Any = objective.map(**columns, **fixed)
+    result = cast("Any", objective).map(**columns, **fixed)
     if output:
         result = cast("Any", result)[output] if isinstance(result, dict) else getattr(result, output)
     return row_of.map(chosen, result)
