@@ -128,3 +128,21 @@ def test_a_run_is_paused_and_goes_on(page: Page, rest: httpx.Client, programs: P
     assert programs.ended(run)["outputs"]["result"] == 6
     (paused,) = events_of(rest, run, "run_paused")
     assert paused["reason"] == "the disk is full"
+
+
+def test_a_run_of_ten_thousand_nodes(page: Page, programs: Programs) -> None:
+    run = programs.launch("large")
+    programs.ended(run)
+    page.goto(f"/runs/{run}")
+    group = page.get_by_role("button", name=re.compile("^double, 9999 nodes, Skipped"))
+    expect(group).to_contain_text("3 in turn")
+    expect(page.get_by_role("button", name=re.compile("^fail, Failed"))).to_be_visible()
+    expect(page.get_by_role("img", name="1 failed, 10000 skipped")).to_be_visible()
+    group.click()
+    expect(page.get_by_role("button", name=re.compile("^double.*nodes, Skipped"))).not_to_have_count(1)
+    page.get_by_text("All nodes").click()
+    expect(page.get_by_role("group", name="Graph of 10001 nodes")).to_be_visible()
+    page.get_by_role("button", name="Show the whole graph").click()
+    expect(page.get_by_role("img", name="Graph of 10001 nodes")).to_be_visible()
+    page.get_by_role("tab", name="Nodes").click()
+    expect(page.get_by_role("table", name="Nodes")).to_have_attribute("aria-rowcount", "10002")

@@ -138,6 +138,13 @@ def repaired(path: str) -> str:
 
 
 @workflow
+def large(n: int = 1) -> int:
+    """Has 10,001 nodes, of which one is executed."""
+    first = fail(n)
+    return add([double(double(double(first))) for _ in range(3333)])
+
+
+@workflow
 def gated(gate: str, width: int = 4) -> int:
     """Waits until its gate is open."""
     return add([hold(gate, each) for each in range(4)])
