@@ -81,7 +81,7 @@ class CallKeys:
             case "choice":
                 return self._identity(plan, side_of(expr, given), given)
             case "item":
-                opened, depth = given[expr.item.node][1 + expr.item.list], maps_around(plan, expr.item.node)
+                opened, depth = given[expr.item.node][1 + expr.item.list], len(maps_around(plan, expr.item.node))
                 codec, type_name, data = self._list(opened).encoded(given.path[depth])
                 return _content(Value(codec=codec, type_name=type_name, inline=bytes(data)))
             case _:

@@ -11,6 +11,8 @@ import pytest
 from penstock.call.failures import ActionError
 from penstock.call.given import Given
 from penstock.call.invocation import Call
+from penstock.codecs.opened_list import encode_items
+from penstock.codecs.values import to_value
 from penstock.compiler.loader import load_workflow
 from penstock_artifact_store import LocalStore
 from penstock_executors.call_keys import CallKeys
@@ -44,6 +46,16 @@ def wrong(rate: float) -> float:
     return rate
 
 
+@operator
+def rates(first: float) -> list[float]:
+    return [first, 2 * first, first]
+
+
+@workflow
+def mapped(first: float) -> list[float]:
+    return train.map(rates(first), names=["a"])
+
+
 @workflow
 def keyed(rate: float, name: str) -> None:
     train(rate, [name, "b"])
@@ -51,6 +63,9 @@ def keyed(rate: float, name: str) -> None:
     rounded(rate)
     wrong(rate)
 """
+
+
+NAMES = ("train.items", "train")
 
 
 class Keys:
@@ -102,6 +117,22 @@ def test_a_key_has_code_packages_types_secrets_and_arguments(keys: Keys) -> None
     assert keys.of(0) == key
     other = keys.of(0, rate=b"0.5")
     assert {part for part in key if key[part] != other[part]} == {("argument", "rate")}
+
+
+def test_items_of_a_map_are_told_apart_by_their_content(keys: Keys, tmp_path: Path) -> None:
+    plan = penstock.compile(load_workflow(f"{tmp_path / 'project' / 'keyed_flow.py'}:mapped")).plan
+    opening, template = (next(i for i, node in enumerate(plan.nodes) if node.name == name) for name in NAMES)
+    store = LocalStore(tmp_path / "store")
+    opened = to_value(encode_items([0.5, 1.0, 0.5], float, "items"), store)
+    call, made = Call(plan, template, store), CallKeys(str(tmp_path / "project"), store)
+
+    def key(item: int) -> bytes:
+        given = Given({opening: [_json(b"3", "int"), opened]})
+        given.path = [item]
+        grant = Grant(node=90 + item, template=template, path=[item])
+        return made.key_of(call, plan, grant, given).SerializeToString(deterministic=True)
+
+    assert key(0) == key(2) != key(1)
 
 
 def test_what_has_no_version_has_no_key(keys: Keys) -> None:
