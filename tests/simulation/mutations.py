@@ -220,12 +220,7 @@ def _taken_again(right: Any) -> Any:
 
 
 def _before_parents(right: Any) -> Any:
-    def note(self: waits.Waits, run: Run, node: int) -> None:
-        if node not in run.waits.begun:
-            self.fresh[run.run_id, node] = None
-        right(self, run, node)
-
-    return note
+    return lambda self, node: node in self.graph.waits or right(self, node)
 
 
 LEASES = {**ANY, "take_over_s": 4.0, "pause_s": 6.0}
@@ -357,7 +352,7 @@ MUTATIONS = [
     ),
     Mutation("a worker runs more than it has room for", Slots, "place", _too_many, ANY),
     Mutation("waits end before their time", waits, "is_over", _nothing(True), WAITS),
-    Mutation("waits begin before what they come after", waits.Waits, "note", _before_parents, WAITS),
+    Mutation("waits begin before what they come after", Run, "is_unlocked", _before_parents, WAITS),
     Mutation("checkpoints forget waits", snapshots, "_restore_node", _forgets_waits, WAITS_RESTART),
     Mutation("checkpoints forget signals", snapshots, "describe", _without_signals, WAITS_RESTART),
     Mutation("a signal is taken again", signals, "accepted", _taken_again, WAITS),
