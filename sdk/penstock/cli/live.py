@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,10 @@ REFRESHES_PER_S = 8
 # Lines of the terminal that are not nodes.
 OTHER_ROWS = 6
 LINES_SHOWN = 5
+# Without a terminal, nodes of larger runs are counted every few seconds instead of a line for each.
+NODES_NAMED_MAX = 1_000
+COUNTED_EVERY_S = 2.0
+COUNTED = {"started", "succeeded", "waiting"}
 
 
 class Display:
@@ -37,6 +42,7 @@ class Display:
         # Below the nodes, the last that operators printed.
         self._lines: deque[LogLine] = deque(maxlen=LINES_SHOWN)
         self._console = texts.console(to_stderr=to_stderr)
+        self._counted_s = 0.0
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
@@ -63,11 +69,23 @@ class Display:
 
     def show(self, events: Sequence[service_pb2.RecordedEvent]) -> None:
         """Take in events that came; the view has them already."""
-        if self._live is None:
-            for event in events:
-                said = progress(self._view.plan, event)
-                labelled = replace(said, nodes=tuple(map(self._label, said.nodes)))
-                terminal.line(texts.progress_line(labelled), to_stderr=self._to_stderr)
+        if self._live is not None:
+            return
+        has_many = len(self._view.nodes) > NODES_NAMED_MAX
+        for event in events:
+            said = progress(self._view.plan, event)
+            if has_many and said.kind in COUNTED:
+                self._count(said.at_us)
+                continue
+            labelled = replace(said, nodes=tuple(map(self._label, said.nodes)))
+            terminal.line(texts.progress_line(labelled), to_stderr=self._to_stderr)
+
+    def _count(self, at_us: int) -> None:
+        """Say how many nodes are in which state, unless that was just said."""
+        if (now_s := time.monotonic()) - self._counted_s >= COUNTED_EVERY_S:
+            self._counted_s = now_s
+            counts = run_texts.counts_text(self._view.nodes)
+            terminal.line(f"{terminal.clock(at_us)}  {counts}", to_stderr=self._to_stderr)
 
     def show_line(self, line: LogLine) -> None:
         """Take in a line that an operator printed."""

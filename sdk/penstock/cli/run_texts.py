@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,9 +81,9 @@ def nodes_table(view: RunView, rows_max: int) -> Group:
     nodes = view.nodes
     if len(nodes) > rows_max:
         nodes = sorted(nodes, key=_urgency)[:rows_max]
-    rest = (
-        [Text(f"{len(view.nodes)} nodes: {_counts(view.nodes)}", style="dim")] if len(nodes) < len(view.nodes) else []
-    )
+    rest: list[Text] = []
+    if len(nodes) < len(view.nodes):
+        rest = [Text(f"{len(view.nodes)} nodes: {counts_text(view.nodes)}", style="dim")]
     return Group(_table(view, nodes), *rest)
 
 
@@ -149,7 +150,7 @@ def summary(view: RunView) -> Group:
     for name, nodes in list(groups.items())[:OPERATORS_SHOWN_MAX]:
         counts = [sum(node.state is state for node in nodes) for state in states]
         table.add_row(Text(clean(name)), str(len(nodes)), *_count_cells(states, counts), *_times(nodes))
-    parts: list[RenderableType] = [Text(f"{len(view.nodes)} nodes: {_counts(view.nodes)}"), table]
+    parts: list[RenderableType] = [Text(f"{len(view.nodes)} nodes: {counts_text(view.nodes)}"), table]
     if len(groups) > OPERATORS_SHOWN_MAX:
         parts.append(Text(f"and {len(groups) - OPERATORS_SHOWN_MAX} more operators", style="dim"))
     failed = sorted((node for node in view.nodes if node.state is NodeState.FAILED), key=lambda node: node.ended_at_us)
@@ -179,9 +180,10 @@ def _times(nodes: Sequence[NodeView]) -> tuple[str, str]:
     return first if first == last else f"{first} to {last}", seconds(sum(took))
 
 
-def _counts(nodes: Sequence[NodeView]) -> str:
-    counts = {state: sum(node.state is state for node in nodes) for state in NodeState}
-    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+def counts_text(nodes: Sequence[NodeView]) -> str:
+    """Return how many nodes are in which state."""
+    counts = Counter(node.state for node in nodes)
+    return ", ".join(f"{counts[state]} {state}" for state in NodeState if counts[state])
 
 
 def ending(

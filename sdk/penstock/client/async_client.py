@@ -221,7 +221,7 @@ class AsyncClient:
 
     async def inputs_json(self, run: AnyRun, *, json_bytes_max: int = ALL_JSON_BYTES) -> dict[str, Any]:
         """Return the inputs of the run, defaults included, as JSON values with previews."""
-        plan = await self._plan_of(run)
+        plan = await self._plan_of(run, grown=False)
         values = (await outputs.recorded(self._log(run), set())).get(INPUTS_NODE, [])
         shown = await shown_with_previews(self._artifacts, values, json_bytes_max)
         return {declared.name: shown(value) for declared, value in zip(plan.inputs, values, strict=False)}
@@ -421,6 +421,9 @@ class AsyncClient:
 
     async def children(self, run: AnyRun) -> list[children.ChildRun]:
         """Return the child runs that a run has started so far, in the order of its nodes."""
+        plan = await self._plan_of(run, grown=False)  # no item of a map starts one
+        if not any(node.wait.HasField("child") for node in plan.nodes):
+            return []
         return await children.children_of(self.get, await self.view(run))
 
     async def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
