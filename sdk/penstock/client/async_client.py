@@ -297,8 +297,7 @@ class AsyncClient:
         retry = self._connection.retry_at(self.address)
         while not retry.is_finished:
             request = service_pb2.WatchRequest(run_id=run_id.bytes, after_seq=after_seq, follow=follow)
-            stream = self._connection.stream("state_tracker", "Watch", request, retry)
-            async with aclosing(stream):
+            async with aclosing(self._connection.stream("state_tracker", "Watch", request, retry)) as stream:
                 async for response in named(stream, run_id):
                     if response.events:
                         after_seq = response.events[-1].seq
@@ -421,10 +420,8 @@ class AsyncClient:
 
     async def children(self, run: AnyRun) -> list[children.ChildRun]:
         """Return the child runs that a run has started so far, in the order of its nodes."""
-        plan = await self._plan_of(run, grown=False)  # no item of a map starts one
-        if not any(node.wait.HasField("child") for node in plan.nodes):
-            return []
-        return await children.children_of(self.get, await self.view(run))
+        plan = await self._plan_of(run, grown=False)
+        return await children.children_of(self.get, await self.view(run)) if children.has_any(plan) else []
 
     async def signal(self, run: AnyRun, name: str, value: Any, *, comment: str = "") -> None:
         """Send a value to the node of that name, which waits for it or will; see docs/sdk.md. Raises Refused."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.wire import child_run_id
 
 from .errors import NoSuchRun
@@ -25,6 +26,11 @@ class ChildRun:
 
     node: str
     run: RunInfo
+
+
+def has_any(plan: plan_pb2.Plan) -> bool:
+    """Return whether nodes of a plan start child runs; no item of a map does."""
+    return any(node.wait.HasField("child") for node in plan.nodes)
 
 
 async def children_of(get: Get, view: RunView) -> list[ChildRun]:
