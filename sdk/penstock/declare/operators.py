@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, dataclass_transform, overload
 
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import InvalidDeclaration
-from ..item_failures import Kept, MapOptions, OnItemFailure
 from . import classes, modules, signatures
-from .control import map_plain
 from .declarable import DECLARATION, declaration_of
+from .mapping import Mappable
 from .options import MEMORY_DEFAULT, NAME_LENGTH_MAX, Cached, Changes, OnFailure, Options
 from .recorder import Recorder, current
 from .signatures import Signature
@@ -25,7 +24,7 @@ R = TypeVar("R")
 C = TypeVar("C")
 
 
-class Operator(Generic[P, R]):
+class Operator(Mappable[R], Generic[P, R]):
     """A function that workflows can call. In a workflow a call adds a node; elsewhere it is the plain function.
 
     Attributes:
@@ -62,54 +61,6 @@ class Operator(Generic[P, R]):
         if trace is None:
             return self.fn(*args, **kwargs) if self.wait is None else look(self.wait, self.fn, *args, **kwargs)
         return cast("R", trace.call(self, args, kwargs, modules.frame_at(1)))
-
-    @overload
-    def map(
-        self,
-        *lists: Iterable[Any],
-        on_item_failure: Literal["fail", "skip"] | None = None,
-        success_min: float = 0.0,
-        concurrency: int | None = None,
-        **arguments: Any,
-    ) -> list[R]: ...
-
-    @overload
-    def map(
-        self,
-        *lists: Iterable[Any],
-        on_item_failure: Literal["keep"],
-        success_min: float = 0.0,
-        concurrency: int | None = None,
-        **arguments: Any,
-    ) -> Kept[R]: ...
-
-    def map(
-        self,
-        *lists: Iterable[Any],
-        on_item_failure: OnItemFailure | None = None,
-        success_min: float = 0.0,
-        concurrency: int | None = None,
-        **arguments: Any,
-    ) -> list[R] | Kept[R]:
-        """Call it for each item of a list that the run makes; the results are a list, in the order of the items.
-
-        Positional arguments are lists, whose items are taken in step; arguments by name are the same for each call,
-        unless `penstock.each(...)` marks a list. A map of a map's results has no barrier between the two: each item
-        goes on by itself.
-
-        Args:
-            on_item_failure: What an item that fails for good does. "fail", the default: the list fails, too. "skip": it
-                is left out. "keep": it is left out, and the map returns `Kept`, the results and a list of ItemFailure.
-            success_min: The share of the items that must succeed, where others may fail.
-            concurrency: Items that are open at the same time, at most. One is open until all of its nodes have ended.
-
-        Raises:
-            InvalidDeclaration: An option is unknown or out of its range.
-        """
-        trace, options = current.get(), MapOptions(on_item_failure, success_min, concurrency)
-        if trace is None:
-            return map_plain(self.fn, lists, arguments, options)
-        return cast("list[R]", trace.map(self, lists, arguments, options, modules.frame_at(1)))
 
     def options(self, **changes: Unpack[Changes]) -> Operator[P, R]:
         """The same operator with other options, for one call or for several.

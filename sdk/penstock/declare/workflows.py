@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, dataclass_transform, overload
 
 from penstock_proto.plan.v1 import plan_pb2
 
 from ..errors import CompileErrors
-from ..item_failures import Kept, MapOptions, OnItemFailure
 from . import classes, modules, signatures, user_code
 from .children import Startable, child_options
-from .control import map_plain
 from .declarable import declaration_of
+from .mapping import Mappable
 from .options import NAME_LENGTH_MAX, OnFailure, check_name
 from .recorder import Recorder, current
 from .signatures import Signature
@@ -25,7 +24,7 @@ R = TypeVar("R")
 C = TypeVar("C")
 
 
-class Workflow(Generic[P, R]):
+class Workflow(Mappable[R], Generic[P, R]):
     """A function that calls operators. `penstock.compile` makes a plan of it; a call runs it as ordinary Python.
 
     Called by another workflow, its nodes become part of that one's plan.
@@ -86,44 +85,6 @@ class Workflow(Generic[P, R]):
             InvalidDeclaration: One of them is invalid.
         """
         return Startable(self, self.fn, child_options(pool, priority, labels, deadline_s), on_failure)
-
-    @overload
-    def map(
-        self,
-        *lists: Iterable[Any],
-        on_item_failure: Literal["fail", "skip"] | None = None,
-        success_min: float = 0.0,
-        concurrency: int | None = None,
-        **arguments: Any,
-    ) -> list[R]: ...
-
-    @overload
-    def map(
-        self,
-        *lists: Iterable[Any],
-        on_item_failure: Literal["keep"],
-        success_min: float = 0.0,
-        concurrency: int | None = None,
-        **arguments: Any,
-    ) -> Kept[R]: ...
-
-    def map(
-        self,
-        *lists: Iterable[Any],
-        on_item_failure: OnItemFailure | None = None,
-        success_min: float = 0.0,
-        concurrency: int | None = None,
-        **arguments: Any,
-    ) -> list[R] | Kept[R]:
-        """Run the whole workflow for each item of a list that the run makes; arguments as those of an operator's map.
-
-        Each item goes through the workflow by itself. Each result is a list, in the order of the items. The options are
-        those of an operator's map; an item fails with any node of it.
-        """
-        trace, options = current.get(), MapOptions(on_item_failure, success_min, concurrency)
-        if trace is None:
-            return map_plain(self.fn, lists, arguments, options)
-        return cast("list[R]", trace.map(self, lists, arguments, options, modules.frame_at(1)))
 
     @functools.cached_property
     def signature(self) -> Signature:
