@@ -74,10 +74,10 @@ class Forgotten(Body):
 async def explain(here: Here, run: RunId, node: NodeName) -> Response:
     """Say why the result of a node was reused, or was computed. Not found: its operator has no cache."""
     view = await here.views.get(parse_run_id(run))
-    if node not in view.index_of:
+    if (index := view.index_of.get(node)) is None:
         raise Problem("not-found", f"{view.plan.name} has no node {node!r}")
     try:
-        return answer(of_explanation(await here.client.cache.explain(view.id, node)))
+        return answer(of_explanation(await here.client.cache.explain_node(view.id, index, node)))
     except NotCached as error:
         raise Problem("not-found", str(error)) from None
 
@@ -86,9 +86,8 @@ async def explain(here: Here, run: RunId, node: NodeName) -> Response:
 async def invalidate(here: Here, caller: Caller, body: Annotated[Forget, Depends(json_body(Forget))]) -> Response:
     """Forget results, so that later runs compute them again. Harmless when repeated."""
     run = parse_run_id(body.run) if body.run else None
-    if run is not None and body.node and body.node not in (await here.views.get(run)).index_of:
+    node = (await here.views.get(run)).index_of.get(body.node) if run is not None and body.node else None
+    if body.node and node is None:
         raise Problem("not-found", f"run {body.run} has no node {body.node!r}")
-    count = await here.client.cache.invalidate(
-        body.operator, run=run, node=body.node or None, team=body.team or caller.team or None
-    )
+    count = await here.client.cache.invalidate(body.operator, run=run, node=node, team=body.team or caller.team or None)
     return answer({"forgotten": count})

@@ -9,6 +9,7 @@ import typer
 from . import exits, terminal
 from .options import Address, AsJson, Data, RunId
 from .show import call_with_client
+from .terminal import counted
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -63,7 +64,7 @@ def invalidate(
         if as_json:
             terminal.json_out({"forgotten": count})
         else:
-            terminal.line(f"forgot {count} {'result' if count == 1 else 'results'}")
+            terminal.line(f"forgot {counted(count, 'result')}")
         return exits.SUCCEEDED
 
     return call_with_client(look, address, data)

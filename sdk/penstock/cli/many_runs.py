@@ -12,6 +12,7 @@ import typer
 
 from . import exits, terminal
 from .options import labels_of, time_s
+from .terminal import counted
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -122,7 +123,7 @@ class Bulk:
         runs = await self.wanted.find(client, states, RUNS_MAX)
         if not self.as_json:
             self._show(runs)
-        if self.dry_run or not runs or not (self.yes or typer.confirm(f"{self.verb} {_runs(len(runs))}?")):
+        if self.dry_run or not runs or not (self.yes or typer.confirm(f"{self.verb} {counted(len(runs), 'run')}?")):
             failures, chosen = [], []
         else:
             chosen = [run.id for run in runs]
@@ -141,7 +142,7 @@ class Bulk:
             for run, error in failures:
                 terminal.line(f"run {run}: {error}", to_stderr=True)
             if chosen:
-                terminal.line(f"{self.done} {_runs(len(chosen) - len(failures))}")
+                terminal.line(f"{self.done} {counted(len(chosen) - len(failures), 'run')}")
         return exits.FAILED if failures else exits.SUCCEEDED
 
     def _show(self, runs: Sequence[RunInfo | PastRun]) -> None:
@@ -155,10 +156,6 @@ class Bulk:
             terminal.line(f"and {len(runs) - RUNS_SHOWN} more")
         if len(runs) == RUNS_MAX:
             terminal.line(f"these are the newest {RUNS_MAX}; there may be more: repeat the command")
-
-
-def _runs(count: int) -> str:
-    return f"{count} {'run' if count == 1 else 'runs'}"
 
 
 def _since_us(option: str, text: str) -> int:

@@ -9,6 +9,7 @@ import typer
 from . import exits, terminal
 from .options import Address, AsJson, Data, time_s
 from .show import call_with_client
+from .terminal import counted
 
 if TYPE_CHECKING:
     from ..client import AsyncClient, Collected
@@ -99,15 +100,11 @@ def _print(found: Collected, dry_run: bool) -> None:
 
     done = "would remove" if dry_run else "removed"
     logs = "" if dry_run else f" with {size(found.logs_bytes)} of logs"
-    terminal.line(f"{done} {_count(len(found.runs), 'run')}{logs}; {_count(found.kept_runs, 'run')} stay")
+    terminal.line(f"{done} {counted(len(found.runs), 'run')}{logs}; {counted(found.kept_runs, 'run')} stay")
     terminal.line(
-        f"{done} {_count(found.artifacts, 'artifact')} of {size(found.artifacts_bytes)}; "
+        f"{done} {counted(found.artifacts, 'artifact')} of {size(found.artifacts_bytes)}; "
         f"{size(found.kept_artifacts_bytes)} stay"
     )
     if found.runs and dry_run:
         terminal.line("artifacts of these runs are not counted: they are free once the runs are removed")
     terminal.line(f"artifacts that were stored within {terminal.seconds(found.grace_s)} stay in any case")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -53,6 +53,11 @@ def date(at_us: int) -> str:
     return datetime.datetime.fromtimestamp(at_us / 1e6).strftime("%Y-%m-%d %H:%M:%S") if at_us else ""
 
 
+def counted(count: int, what: str) -> str:
+    """Return "1 run", "2 runs"."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def line(text: str, *, to_stderr: bool = False) -> None:
     """Print one line."""
     print(clean(text), file=sys.stderr if to_stderr else sys.stdout, flush=True)

@@ -82,7 +82,7 @@ class AsyncClient:
         )
         self.registry = AsyncRegistry(self._connection, self._caller, self.plan)
         self.access = AsyncAccess(self._connection)
-        self.cache = AsyncCache(self._connection, self._caller, self)
+        self.cache = AsyncCache(self._connection, self._caller, self.get, self._plan_of)
         # Of all runs: search, comparisons, statistics.
         self.history = AsyncHistory(self._connection, self.plan)
         # Fork, retry, pause.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from penstock_plan.show.growing_plan import may_grow
 from penstock_proto.artifact_store.v1 import service_pb2 as artifact_pb2
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import events_pb2
@@ -16,9 +15,10 @@ from .connection import Connection
 from .errors import ClientError, Refused
 from .runs import AnyRun, RunInfo, id_of
 from .submission import node_index
-from .view import RunView
 
 T = TypeVar("T")
+Get = Callable[[AnyRun], Awaitable[RunInfo]]
+PlanOf = Callable[[AnyRun], Awaitable[plan_pb2.Plan]]
 
 
 class NotCached(ClientError):
@@ -56,25 +56,19 @@ class Explanation:
     parts: Sequence[KeyPart]
 
 
-class Runs(Protocol):
-    """What a client knows of runs."""
-
-    async def get(self, run: AnyRun, /) -> RunInfo: ...
-
-    async def plan(self, plan_hash: bytes, /) -> plan_pb2.Plan: ...
-
-    async def view(self, run: AnyRun, /) -> RunView: ...
-
-
 class AsyncCache:
     """What `AsyncClient.cache` is."""
 
-    def __init__(self, connection: Connection, caller: events_pb2.Caller, runs: Runs) -> None:
-        self._connection, self._caller, self._runs = connection, caller, runs
+    def __init__(self, connection: Connection, caller: events_pb2.Caller, get: Get, plan_of: PlanOf) -> None:
+        """`get` returns a run's state, `plan_of` its plan with the nodes that maps have added."""
+        self._connection, self._caller, self._get, self._plan_of = connection, caller, get, plan_of
 
     async def explain(self, run: AnyRun, node: str) -> Explanation:
         """Return why a node's result was reused, or was not. Raises NotCached, NoSuchRun."""
-        index = await self._index(run, node)
+        return await self.explain_node(run, await self._index(run, node), node)
+
+    async def explain_node(self, run: AnyRun, index: int, node: str) -> Explanation:
+        """Return the same for callers that know the index of the node."""
         request = artifact_pb2.ExplainResultRequest(run_id=id_of(run).bytes, node=index)
         try:
             answer: Any = await self._connection.call("artifact_store", "ExplainResult", request)
@@ -87,14 +81,14 @@ class AsyncCache:
         return _explanation(id_of(run), answer.decision)
 
     async def invalidate(
-        self, operator: str = "", *, run: AnyRun | None = None, node: str | None = None, team: str | None = None
+        self, operator: str = "", *, run: AnyRun | None = None, node: str | int | None = None, team: str | None = None
     ) -> int:
         """Forget results, so that they are computed again; return how many. Runs keep the outputs that they have.
 
         Args:
             operator: Only those of this one, "module:name"; by default of all.
             run: Only those that nodes of this run have computed.
-            node: With `run`: only that of this node.
+            node: With `run`: only that of this node, by name or index.
             team: Whose results; by default those of the client's team, or of the run's.
         """
         if run is not None and operator:
@@ -104,15 +98,14 @@ class AsyncCache:
         request = artifact_pb2.ForgetResultsRequest(operator=operator, team=team or self._caller.team)
         if run is not None:
             request.run_id = id_of(run).bytes
-            request.team = team or (await self._runs.get(run)).team
+            request.team = team or (await self._get(run)).team
         if run is not None and node is not None:
             request.node = await self._index(run, node)
         answer: Any = await self._connection.call("artifact_store", "ForgetResults", request)
         return answer.forgotten
 
-    async def _index(self, run: AnyRun, node: str) -> int:
-        plan = await self._runs.plan((await self._runs.get(run)).plan_hash)
-        return node_index((await self._runs.view(run)).plan if may_grow(plan) else plan, node)
+    async def _index(self, run: AnyRun, node: str | int) -> int:
+        return node if isinstance(node, int) else node_index(await self._plan_of(run), node)
 
 
 class Cache:
