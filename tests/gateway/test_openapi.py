@@ -179,6 +179,8 @@ def stored_plan(programs: Programs) -> bytes:
 def schemathesis(url: str, folder: Path, config: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [str(SCHEMATHESIS), f"--config-file={config}", "run", f"{url}/openapi.json", "--no-color"]
     options = ["--checks=all", f"--max-examples={EXAMPLES_MAX}", f"--seed={SEED}", "--continue-on-failure"]
+    # Its own limit is ten seconds; a result is waited for as long as the request says.
+    options.append("--max-response-time=3600")
     # It keeps what it found in a folder: each time is to be as the first.
     return subprocess.run([*command, *options, *words], cwd=folder, capture_output=True, text=True, check=False)
 

@@ -53,7 +53,7 @@ class Forks:
                 raise ForkRefused(f"run {run_text(gone[0])} was removed, and its outputs with it; submit a new run")
             await connection.execute(REFER, origins, request.run_id)
 
-    async def values(self, request: api.ReadReusedRequest, first_seq: int) -> AsyncIterator[api.ReadValuesResponse]:
+    async def values(self, request: api.ReadReusedRequest, first_seq: int) -> AsyncIterator[api.ReadReusedResponse]:
         """Yield outputs that a run took over. Raises BadRequest for positions that it did not."""
         shard = self._routing.shard(request.run_id)
         if len(request.seqs) > POSITIONS_MAX:
@@ -66,7 +66,7 @@ class Forks:
                 api.RecordedValues(shard=shard, seq=seq, values=carried(event)) for (_, seq), event in found.items()
             ]
             for piece in pieces(each.ByteSize() for each in values):
-                yield api.ReadValuesResponse(values=values[piece])
+                yield api.ReadReusedResponse(values=values[piece])
 
     async def _check_origin(self, shard: int, run_id: bytes) -> None:
         if self._routing.shard(run_id) != shard:

@@ -281,7 +281,7 @@ class StateTrackerService(StateTrackerServiceServicer):
 
     async def ReadReused(
         self, request: api.ReadReusedRequest, context: Context
-    ) -> AsyncIterator[api.ReadValuesResponse]:
+    ) -> AsyncIterator[api.ReadReusedResponse]:
         async for response in self._forks.values(request, (await self._summary(request.run_id)).first_seq):
             yield response
 

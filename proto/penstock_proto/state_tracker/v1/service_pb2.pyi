@@ -634,6 +634,12 @@ class ReadReusedRequest(_message.Message):
     seqs: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, run_id: _Optional[bytes] = ..., seqs: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class ReadReusedResponse(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedCompositeFieldContainer[RecordedValues]
+    def __init__(self, values: _Optional[_Iterable[_Union[RecordedValues, _Mapping]]] = ...) -> None: ...
+
 class ReadValuesResponse(_message.Message):
     __slots__ = ("values", "shards_away")
     VALUES_FIELD_NUMBER: _ClassVar[int]

@@ -153,7 +153,7 @@ class StateTrackerServiceStub:
         self.ReadReused = channel.unary_stream(
                 '/penstock.state_tracker.v1.StateTrackerService/ReadReused',
                 request_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedRequest.SerializeToString,
-                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.FromString,
+                response_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedResponse.FromString,
                 _registered_method=True)
         self.Report = channel.unary_unary(
                 '/penstock.state_tracker.v1.StateTrackerService/Report',
@@ -480,7 +480,7 @@ def add_StateTrackerServiceServicer_to_server(servicer, server):
             'ReadReused': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadReused,
                     request_deserializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedRequest.FromString,
-                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.SerializeToString,
+                    response_serializer=penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedResponse.SerializeToString,
             ),
             'Report': grpc.unary_unary_rpc_method_handler(
                     servicer.Report,
@@ -1140,7 +1140,7 @@ class StateTrackerService:
             target,
             '/penstock.state_tracker.v1.StateTrackerService/ReadReused',
             penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedRequest.SerializeToString,
-            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadValuesResponse.FromString,
+            penstock__proto_dot_state__tracker_dot_v1_dot_service__pb2.ReadReusedResponse.FromString,
             options,
             channel_credentials,
             insecure,
