@@ -110,8 +110,33 @@ def test_a_fork_says_first_what_it_runs(page: Page, rest: httpx.Client, programs
     expect(page).to_have_url(re.compile(f"/runs/(?!{run})[0-9a-f-]{{36}}"))
     expect(page.get_by_text("forked from")).to_contain_text(run[-12:])
     assert programs.ended(page.url.split("/runs/")[1][:36])["outputs"]["result"] == "nownow"
+    page.get_by_role("button", name=re.compile("^double, Succeeded")).click()
+    link = page.get_by_role("region", name="Node double").get_by_role("link", name=f"double of {run[-12:]}")
+    expect(link).to_have_attribute("href", f"/runs/{run}?node=double")
     refused = rest.post(f"/runs/{run}:fork", json={"again": ["nobody"]})
     assert refused.status_code == 422 and "nobody" in refused.json()["detail"]
+
+
+def test_links_between_a_run_and_the_one_that_it_started(page: Page, rest: httpx.Client, programs: Programs) -> None:
+    run = programs.launch("parent")
+    programs.ended(run)
+    child = rest.get(f"/runs/{run}/children").json()["children"][0]["run"]
+    page.goto(f"/runs/{run}?node=tripled")
+    page.get_by_role("region", name="Node tripled").get_by_role("link", name=child[-12:]).click()
+    expect(page).to_have_url(re.compile(child))
+    expect(page.get_by_text("started by")).to_contain_text(run[-12:])
+    page.get_by_role("tab", name="Events").click()
+    expect(page.get_by_text("action succeeded triple")).to_be_visible()
+
+
+def test_an_item_of_a_map_fails_its_run(page: Page, programs: Programs) -> None:
+    run = programs.launch("items_failing")
+    programs.ended(run)
+    page.goto(f"/runs/{run}")
+    box = page.get_by_role("alert")
+    expect(box).to_contain_text("ValueError: 0 is too many")
+    box.get_by_role("button", name="fail[0]").click()
+    expect(page.get_by_role("region", name="Node fail[0]")).to_be_visible()
 
 
 def test_a_run_is_paused_and_goes_on(page: Page, rest: httpx.Client, programs: Programs, tmp_path: Path) -> None:

@@ -212,6 +212,16 @@ def failing(n: int = 1) -> int:
 
 
 @workflow
+def parent(n: int = 2) -> int:
+    return double(tripled.start(n))
+
+
+@workflow
+def items_failing(count: int = 1) -> int:
+    return add(fail.map(numbers(count)))
+
+
+@workflow
 def wide(n: int = 1) -> int:
     return add([double(n) for _ in range(120)])
 '''

@@ -53,6 +53,7 @@ async def states(here: Here, run: RunId) -> Response:
         "growths": [[growth.node, growth.first, growth.items] for growth in view.growths],
         "paused": view.is_paused,
         "forked_from": shown_run(view.forked_from) if view.forked_from else None,
+        "parent": shown_run(view.parent_run_id) if view.parent_run_id else None,
     }
     return answer(body)
 

@@ -49,6 +49,7 @@ class States(Body):
     )
     paused: bool = Field(description="Nothing new of it starts.")
     forked_from: str | None = Field(description="The run whose results it took over.")
+    parent: str | None = Field(description="The run that has started it.")
 
 
 class OperatorNow(Body):

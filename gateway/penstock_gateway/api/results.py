@@ -1,12 +1,14 @@
 """Results of runs."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from penstock.client import expressions
 from penstock.client.errors import ResultTimeout
-from penstock.client.view import RunState, cause_text, node_view, run_state
+from penstock.client.run_id import parse_run_id
+from penstock.client.view import NodeView, RunState, cause_text, node_view, run_state
 from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.state_tracker.v1 import service_pb2
 from starlette.responses import Response
@@ -44,14 +46,21 @@ async def result(
         outputs = await here.client.outputs_json(run, previews=True, json_bytes_max=PREVIEWED_JSON_BYTES_MAX)
     elif state is RunState.SUCCEEDED:
         outputs = expressions.as_json(plan, expressions.recorded(ended.outputs), shown.value)
-    failure = failure_of(plan, ended) if state is RunState.FAILED else None
+    failure = None
+    if state is RunState.FAILED:
+        # An item of a map is no node of the plan: what the run has grown by says what it is.
+        grown = (await here.views.get(parse_run_id(run))).nodes if ended.failed_node >= len(plan.nodes) else []
+        failure = failure_of(plan, ended, grown)
     return answer({"run": run, "state": state.value, "outputs": outputs, "failure": failure})
 
 
-def failure_of(plan: plan_pb2.Plan, ended: service_pb2.RunResult) -> dict[str, Any] | None:
-    if not 0 <= ended.failed_node < len(plan.nodes):
+def failure_of(
+    plan: plan_pb2.Plan, ended: service_pb2.RunResult, grown: Sequence[NodeView] = ()
+) -> dict[str, Any] | None:
+    """`grown`: all nodes of the run, if it has more than its plan."""
+    if not 0 <= ended.failed_node < max(len(plan.nodes), len(grown)):
         return None
-    node, failed = node_view(plan, ended.failed_node), ended.failure
+    node, failed = grown[ended.failed_node] if grown else node_view(plan, ended.failed_node), ended.failure
     return {
         "node": node.name,
         "operator": node.operator,

@@ -1110,6 +1110,8 @@ export type States = {
   paused: boolean;
   /** The run whose results it took over. */
   forked_from: string | null;
+  /** The run that has started it. */
+  parent: string | null;
 };
 
 /** Runs that ended, or with an operator, nodes. Keys that rows are not kept apart by are null. */

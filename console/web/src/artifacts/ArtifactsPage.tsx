@@ -29,7 +29,7 @@ export function ArtifactsPage() {
   return (
     <Page title="Artifacts" subtitle="What runs made and were given: tables, arrays, models, files.">
       <Group gap="sm">
-        <SearchField path={PATH} label="Find artifacts" placeholder="Part of a type, operator or workflow; a hash" width={340} />
+        <SearchField path={PATH} label="Find artifacts" placeholder="Part of a type, operator or workflow; a hash" width={400} />
         <FilterChips path={PATH} names={FILTERS} />
       </Group>
       {found.isPending ? <Loading what="artifacts" /> : found.isError ? <Failed error={found.error} retry={() => void found.refetch()} /> : artifacts.length === 0 ? (

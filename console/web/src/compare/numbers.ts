@@ -9,7 +9,8 @@ export function numbersOf(outputs: unknown): Record<string, number> {
     if (Object.keys(found).length >= NUMBERS_MAX || depth > DEPTH_MAX) return;
     if (typeof value === "number") found[path || "result"] = value;
     else if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      if ("codec" in value && "artifact" in value) return;
+      // What is stored, or would be if it were larger: its size is no result.
+      if ("codec" in value && ("artifact" in value || "preview" in value)) return;
       // `numbers` is the one field of a Metrics: its name says nothing.
       for (const [name, part] of Object.entries(value)) walk(part, name === "numbers" ? path : path ? `${path}.${name}` : name, depth + 1);
     }

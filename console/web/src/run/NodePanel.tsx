@@ -5,7 +5,7 @@ import { useState, type ReactNode } from "react";
 import { ApiError, get, part } from "../api/client";
 import type { Arguments, Attempt, Attempts, ChildRuns, Node, Run, Value, Values, Wait } from "../api/types";
 import { bytes, clock, duration, moment } from "../ui/format";
-import { Copied, Facts, Failed, Loading, RunLink } from "../ui/pieces";
+import { Copied, Facts, Failed, Loading, NodeLink, RunLink } from "../ui/pieces";
 import { StateWord } from "../ui/states";
 import { LOOKS } from "../ui/theme";
 import { Logs } from "./Logs";
@@ -16,6 +16,8 @@ import { Asked } from "./Waiting";
 interface Props {
   run: Run;
   node: Node;
+  /** The run whose results this one took over. */
+  forkedFrom: string | null;
   /** What it waits for now, if nobody executes it. */
   wait: Wait | undefined;
   isOpen: boolean;
@@ -23,10 +25,11 @@ interface Props {
   select: (node: string) => void;
 }
 
-export function NodePanel({ run: of, node, wait, isOpen, close, select }: Props) {
+export function NodePanel({ run: of, node, forkedFrom, wait, isOpen, close, select }: Props) {
   const { run } = of;
   const [tab, setTab] = useState<string | null>(null);
   const item = itemOf(node.name);
+  const reused = sourceOf(node, forkedFrom);
   const first = node.state === "failed" ? "attempts" : "values";
   // What is recorded changes with the state of the node: it is asked for again then.
   const key = [node.name, node.state, node.attempts];
@@ -54,10 +57,11 @@ export function NodePanel({ run: of, node, wait, isOpen, close, select }: Props)
           ...(item ? [["Item", <>{item.path.join(", ")} of <Anchor component="button" type="button" inherit onClick={() => select(item.of)}>{item.of}</Anchor></>] as [string, ReactNode]] : []),
           ["Operator", <span key="o" className="mono">{node.operator || node.kind}</span>],
           ["Called at", <span key="c" className="mono">{node.call || "–"}</span>],
+          ...(reused ? [["Reused from", <Group key="r" gap={8}><NodeLink run={reused.run} node={reused.node} />{reused.at && <Text size="sm" c="dimmed">{moment(reused.at)}</Text>}</Group>] as [string, ReactNode]] : []),
           ...(node.worker ? [["Worker", node.worker] as [string, ReactNode]] : []),
           ...(node.started_at ? [["Started", moment(node.started_at)] as [string, ReactNode]] : []),
           ...(node.skipped_because ? [["Skipped", <>{node.skipped_because}{node.because_of && <> of <Anchor key="b" component="button" type="button" inherit onClick={() => select(node.because_of!)}>{node.because_of}</Anchor></>}</>] as [string, ReactNode]] : []),
-          ...(node.uses.length ? [["Uses", <Group key="u" gap={6}>{node.uses.slice(0, 8).map((one) => <Anchor key={one} component="button" type="button" inherit onClick={() => select(one)}>{one}</Anchor>)}{node.uses_count > 8 && <Text size="sm" c="dimmed">and {node.uses_count - 8} more</Text>}</Group>] as [string, ReactNode]] : []),
+          ...(node.uses.length ? [["Uses", <Group key="u" gap="2px 10px">{node.uses.slice(0, 8).map((one) => <Anchor key={one} component="button" type="button" inherit ta="left" style={{ overflowWrap: "anywhere" }} onClick={() => select(one)}>{one}</Anchor>)}{node.uses_count > 8 && <Text size="sm" c="dimmed">and {node.uses_count - 8} more</Text>}</Group>] as [string, ReactNode]] : []),
         ]} />
       </Stack>
       <Tabs value={tab ?? first} onChange={setTab} mt="sm" keepMounted={false}>
@@ -89,6 +93,12 @@ export function NodePanel({ run: of, node, wait, isOpen, close, select }: Props)
       </Tabs>
     </section>
   );
+}
+
+/** The run and node whose outputs it has: from the cache, or from the run that this one is a fork of. */
+export function sourceOf(node: Node, forkedFrom: string | null): { run: string; node: string; at: string | null } | undefined {
+  if (node.reused_from) return { run: node.reused_from.run, node: node.reused_from.node, at: new Date(node.reused_from.kept_at_us / 1000).toISOString() };
+  return forkedFrom && node.state === "succeeded" && node.attempts === 0 ? { run: forkedFrom, node: node.name, at: null } : undefined;
 }
 
 /** The run that a node has started, if it starts runs. */

@@ -79,7 +79,7 @@ export function NodesTable({ run, live, states, words, order, change, selected, 
                       onClick={() => select(node.name)}
                     >
                       <span role="cell"><StateWord state={node.state} /></span>
-                      <span role="cell" className="cut"><button type="button" className="cut" onClick={() => select(node.name)} title={node.name} style={{ all: "unset", cursor: "pointer", fontWeight: 550, fontSize: 14, maxWidth: "100%" }}>{node.name}</button></span>
+                      <span role="cell" className="cut"><button type="button" className="row-button cut" onClick={() => select(node.name)} title={node.name}>{node.name}</button></span>
                       <span role="cell" className="cut" title={node.operator}><Text span size="sm" c="dimmed">{functionName(node.operator)}</Text></span>
                       <span role="cell" style={{ fontVariantNumeric: "tabular-nums", fontSize: 14 }}>{duration(node.duration_s ?? (node.state === "running" ? between(node.started_at, null, now) : null))}</span>
                       <span role="cell" style={{ fontSize: 14 }}>{node.attempts || "–"}</span>

@@ -3,7 +3,7 @@ import { useViewportSize } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Pause, Unplug } from "lucide-react";
-import { useCallback, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
 import { get, part } from "../api/client";
 import type { Events, Inputs, Result, Run, Wait, Why } from "../api/types";
 import { between, clock, count, counted, duration, functionName, moment, shortId } from "../ui/format";
@@ -57,7 +57,7 @@ export function RunPage() {
       <Tabs.Panel value="timeline"><Timeline run={run} live={live} rows={textOf(search.rows)} operator={textOf(search.operator)} change={change} select={select} selected={selected} height={height - 70} /></Tabs.Panel>
       <Tabs.Panel value="logs"><Logs run={id} node={textOf(search.log_of) ?? ""} setNode={(name) => change({ log_of: name })} isOpen={isOpen} height={height - 50} /></Tabs.Panel>
       <Tabs.Panel value="values"><ValuesTab run={id} state={state} /></Tabs.Panel>
-      <Tabs.Panel value="events"><EventsTab run={id} state={state} /></Tabs.Panel>
+      <Tabs.Panel value="events"><EventsTab run={id} state={state} live={live} need={need} /></Tabs.Panel>
     </Tabs>
   );
   return (
@@ -71,7 +71,7 @@ export function RunPage() {
         <div style={{ minWidth: 0 }}>{body}</div>
         {node && (node.state === "mapped"
           ? <Items key={node.name} run={id} node={node} live={live} close={() => select(undefined)} select={select} height={Math.max(240, height - 120)} />
-          : <NodePanel key={node.name} run={run} node={node} wait={waits.find((one) => one.index === node.index)} isOpen={isOpen} close={() => select(undefined)} select={select} />)}
+          : <NodePanel key={node.name} run={run} node={node} forkedFrom={live.forkedFrom} wait={waits.find((one) => one.index === node.index)} isOpen={isOpen} close={() => select(undefined)} select={select} />)}
       </div>
     </Page>
   );
@@ -87,6 +87,7 @@ function Head({ run, state, live }: { run: Run; state: State; live: Live }) {
       <span title={run.submitted_at}>{moment(run.submitted_at)}</span>
       <span className="cut" style={{ maxWidth: 240 }}>by {run.user}</span>
       <Group gap={2} component="span"><span className="mono">{shortId(run.run)}</span><Copied text={run.run} what="run id" /></Group>
+      {live.parent && <span>started by <RunLink run={live.parent} /></span>}
       {live.forkedFrom && <span>forked from <RunLink run={live.forkedFrom} /></span>}
       {run.team && <span className="label">{run.team}</span>}
       {Object.entries(run.labels).map(([name, value]) => <span key={name} className="label cut" title={`${name}: ${value}`}>{name}: {value}</span>)}
@@ -153,9 +154,12 @@ function ValuesTab({ run, state }: { run: string; state: string }) {
 
 const EVENTS_PAGE = 200;
 
-function EventsTab({ run, state }: { run: string; state: string }) {
+function EventsTab({ run, state, live, need }: { run: string; state: string; live: Live; need: (indexes: Iterable<number>) => void }) {
   const [after, setAfter] = useState<number[]>([0]);
   const page = useQuery({ queryKey: ["of-run", run, "events", after.at(-1), state], queryFn: ({ signal }) => get<Events>(`/runs/${part(run)}/events`, { limit: EVENTS_PAGE, after: after.at(-1) }, signal) });
+  const events = page.data?.events;
+  useEffect(() => need((events ?? []).flatMap(({ node }) => (typeof node === "number" && node >= 0 ? [node] : []))), [events, need]);
+  const nodeText = (node: unknown): string => (typeof node === "number" ? (live.nodes.details.get(node)?.name ?? `node ${node}`) : typeof node === "string" ? node : "");
   if (page.isPending) return <Loading what="events" />;
   if (page.isError) return <Failed error={page.error} retry={() => void page.refetch()} />;
   return (
@@ -165,7 +169,7 @@ function EventsTab({ run, state }: { run: string; state: string }) {
           const { shard: _, seq, run: __, recorded_at_us: at, kind, ...rest } = event as Record<string, unknown> & { seq: number; recorded_at_us: number; kind: string };
           return (
             <details key={seq} style={{ borderBottom: "1px solid var(--line)", padding: "5px 4px" }}>
-              <summary style={{ cursor: "pointer", fontSize: 13.5 }}><span className="mono" style={{ color: "var(--soft)" }}>{clock(new Date(at / 1000).toISOString())} #{seq}</span> <b>{kind.replaceAll("_", " ")}</b> {typeof rest.name === "string" ? rest.name : typeof rest.node === "number" || typeof rest.node === "string" ? `node ${rest.node}` : ""}</summary>
+              <summary style={{ cursor: "pointer", fontSize: 13.5 }}><span className="mono" style={{ color: "var(--soft)" }}>{clock(new Date(at / 1000).toISOString())} #{seq}</span> <b>{kind.replaceAll("_", " ")}</b> {typeof rest.name === "string" ? rest.name : nodeText(rest.node)}</summary>
               <Facts of={Object.entries(rest).map(([name, value]) => [name, <span key={name} className="mono">{typeof value === "string" ? value : JSON.stringify(value)}</span>])} />
             </details>
           );

@@ -15,6 +15,8 @@ export type Fields = { [name: string]: Json };
 const TEXT_MAX = 20_000;
 const ROWS_MAX = 50;
 const COLUMNS_MAX = 60;
+// A dict of so many numbers is shown as figures, as metrics are.
+const TILES_MAX = 12;
 // Codecs of tables whose rows can be had in windows.
 const PAGED = ["arrow", "polars"];
 const IMAGE_BYTES_MAX = 20 * 2 ** 20;
@@ -29,6 +31,8 @@ export function ShownValue({ value, depth = 0 }: { value: unknown; depth?: numbe
     const names = Object.keys(value);
     const numbers = isObject(value.numbers) && names.length === 1 ? value.numbers : undefined;
     if (numbers && Object.values(numbers).every((one) => typeof one === "number" || typeof one === "string")) return <Metrics numbers={numbers} />;
+    const figures = Object.values(value);
+    if (figures.length > 0 && figures.length <= TILES_MAX && figures.every((one) => typeof one === "number") && depth === 0) return <Metrics numbers={value} />;
     if (isObject(value.columns) && Object.values(value.columns).every(Array.isArray)) return <Columns columns={value.columns as { [name: string]: Json[] }} />;
     if (depth < 3 && (Object.values(value).some(isStored) || typeof value.markdown === "string")) {
       return (

@@ -19,6 +19,8 @@ export interface Live {
   isPaused: boolean;
   /** The run whose results it took over. */
   forkedFrom: string | null;
+  /** The run that has started it. */
+  parent: string | null;
   /** Another number after each event that may change what the run waits for. */
   waits: number;
 }
@@ -55,7 +57,7 @@ export function useRun(run: string): LiveRun {
     const nodes = new RunNodes(start.data);
     let { seq, state, paused }: { seq: number; state: State; paused: boolean } = start.data;
     let waits = seq;
-    const found = (): Live => ({ nodes, version: {}, state, isPaused: paused, forkedFrom: start.data.forked_from, waits });
+    const found = (): Live => ({ nodes, version: {}, state, isPaused: paused, forkedFrom: start.data.forked_from, parent: start.data.parent, waits });
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     wanted.current.clear();

@@ -86,6 +86,11 @@ export function RunLink({ run, children }: { run: string; children?: ReactNode }
   );
 }
 
+/** A node of another run. */
+export function NodeLink({ run, node }: { run: string; node: string }) {
+  return <Anchor component={Link} to={`/runs/${run}` as string} search={{ node } as never} inherit>{node} of <span className="mono">{run.slice(-12)}</span></Anchor>;
+}
+
 export function Facts({ of }: { of: [string, ReactNode][] }) {
   return (
     <dl className="fact">

@@ -22,7 +22,7 @@ const FIRST_SCALE_MIN = 0.36;
 const TALL = 4;
 // Few boxes are shown so that their names can be read, beginning with what needs attention.
 const FEW_BOXES_MAX = 60;
-const READABLE_SCALE_MIN = 0.6;
+const READABLE_SCALE_MIN = 0.5;
 const ATTENTION: readonly State[] = ["failed", "running", "waiting"];
 
 interface Props {
