@@ -385,6 +385,41 @@ async def test_slack_and_secrets_that_are_missing(database_url: str, monkeypatch
         assert "cannot sign" in error and "hunter2" not in error
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of its plugins
+async def test_apprise_sends_and_its_failures_are_told_without_its_url(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(database_url) as tracker, receiving() as service, notifications(tracker, database_url) as stub:
+        service.answer = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        await put_channel(stub, "pager", apprise=api.Apprise(url_secret="pager-url"))
+        monkeypatch.setenv("PENSTOCK_SECRET_PAGER_URL", f"json://user:t0ken@127.0.0.1:{service.port}/path")
+        plan = wide(1)
+        await tracker.put(plan)
+        await end_run(tracker, plan, notify=["pager"])
+        (row,) = await wait_listed(stub, lambda rows: bool(rows) and rows[0].state == api.DELIVERY_STATE_DELIVERED)
+        ((headers, body),) = service.got
+        assert headers[":request"].startswith("POST /path") and row.channel == "pager"
+        assert json.loads(body)["title"] == "Penstock: m:w succeeded"
+        service.answer = lambda _: b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        error = (await stub.TestChannel(api.TestChannelRequest(name="pager"))).error
+        assert error == "Apprise could not send to the URL of the secret pager-url"
+        monkeypatch.setenv("PENSTOCK_SECRET_PAGER_URL", "nonsense://t0ken")
+        error = (await stub.TestChannel(api.TestChannelRequest(name="pager"))).error
+        assert error == "Apprise could not send to the URL of the secret pager-url"
+
+        def breaks(*_: object, **__: object) -> bool:
+            raise RuntimeError("no t0ken for you")
+
+        monkeypatch.setattr("apprise.Apprise.notify", breaks)
+        monkeypatch.setenv("PENSTOCK_SECRET_PAGER_URL", f"json://user:t0ken@127.0.0.1:{service.port}/path")
+        await end_run(tracker, plan, notify=["pager"])
+        (retried,) = await wait_listed(
+            stub, lambda rows: any(row.error for row in rows), states=[api.DELIVERY_STATE_WAITING]
+        )
+        assert retried.error == "Apprise failed with RuntimeError"
+        assert "t0ken" not in caplog.text
+
+
 async def test_channels_and_rules_are_kept(database_url: str) -> None:
     async with running(database_url) as tracker, notifications(tracker, database_url) as stub:
         hook = api.Webhook(url="https://example.org/hook", secret="hooks")

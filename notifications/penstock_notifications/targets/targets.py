@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import time
 from importlib import import_module
@@ -73,12 +74,15 @@ class Targets:
             raise NotDelivered("Apprise is not installed: install penstock-notifications[apprise]") from None
         except TimeoutError:
             raise NotDelivered(f"Apprise did not end within {self._settings.notify_timeout_s:g} s") from None
+        except Exception as error:  # of any of its plugins; what it says may name the URL
+            raise NotDelivered(f"Apprise failed with {type(error).__name__}") from None
         if not is_sent:
             raise NotDelivered(f"Apprise could not send to the URL of the secret {name}")
 
 
 def _send_by_apprise(url: str, title: str, body: str) -> bool:
     library: Any = import_module("apprise")  # an extra
+    logging.getLogger("apprise").disabled = True  # it writes whole URLs, which are secrets
     sender = library.Apprise()
     return bool(sender.add(url)) and bool(sender.notify(title=title, body=body))
 
