@@ -33,7 +33,7 @@ def main() -> int:
     if options.bug is not None:
         (bug,) = [mutation for mutation in MUTATIONS if mutation.name == options.bug]
         with bug.applied():
-            return _run([options.seed or 0], bug.provoked, trace=options.trace, keep_going=False)
+            return _run([options.seed or 0], bug.forced, trace=options.trace, keep_going=False)
     if options.seed is not None:
         return _run([options.seed], {}, trace=options.trace, keep_going=False)
     first = options.first

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from penstock_plan import plan_hash
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 from penstock_proto.state_tracker.v1 import service_pb2 as api
 from penstock_proto.state_tracker.v1 import service_pb2_grpc
@@ -48,23 +49,27 @@ class Client(Process):
         self.begun = 0
         self.busy = 0  # with so many runs
         self.forks = 0
+        self.children: dict[bytes, bytes] = {}  # child runs, each with its plan
 
     async def main(self) -> None: ...
 
-    def run(self, data: bytes, plan: bytes) -> None:
-        """Submit a run of a plan, and perhaps cancel it some time."""
+    def run(self, plans: Sequence[bytes]) -> None:
+        """Submit a run of the last plan, which the others may be child runs of, and perhaps cancel it some time."""
         self.begun += 1
         self.busy += 1
-        self.life.spawn(self._run(data, plan, self.begun))
+        self.life.spawn(self._run(plans, self.begun))
 
-    async def _run(self, data: bytes, plan: bytes, number: int) -> None:
+    async def _run(self, plans: Sequence[bytes], number: int) -> None:
         dice = self.world.dice
         run_id = bytes(11) + dice.randrange(2**32).to_bytes(4, "big") + bytes([number])
         options = ev.RunOptions(fail_fast=dice.random() < 0.3, priority=dice.randrange(3))
+        plan = plan_hash(plans[-1])
         request = api.SubmitRequest(run_id=run_id, plan=plan, caller=CALLER, options=options)
         request.inputs["x"].CopyFrom(Value(codec="json", inline=b"%d" % number, size_bytes=1))
         cancels = dice.random() < self.world.faults.cancel
-        await self.asked(lambda stub: stub.PutPlan(iter([api.PutPlanRequest(chunk=data, caller=CALLER)])))
+        for data in plans:
+            chunk = api.PutPlanRequest(chunk=data, caller=CALLER)
+            await self.asked(lambda stub, one=chunk: stub.PutPlan(iter([one])))
         await self.submit(request)
         if self.world.faults.repairs:
             self.busy += 1
@@ -83,6 +88,14 @@ class Client(Process):
         self.world.note(self.name, f"run {request.run_id[-1]}: submitted")
         self.submitted.append(request.run_id)
         self.signal_all(request.run_id, request.plan)
+
+    def hear(self, event: ev.Event) -> None:
+        """Let somebody answer what a child run will wait for, which nobody submits, nor lets go on, but its parent."""
+        if event.HasField("run_submitted") and event.run_submitted.parent_run_id:
+            self.children[event.run_id] = event.run_submitted.plan
+        elif not event.HasField("run_reopened") or event.run_id not in self.children:
+            return
+        self.signal_all(event.run_id, self.children[event.run_id])
 
     def signal_all(self, run_id: bytes, plan: bytes) -> None:
         graph = self.world.plans[plan]

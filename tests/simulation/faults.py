@@ -11,6 +11,8 @@ ANYTHING = "anything"
 QUIET = "quiet"  # nothing but operators
 WORKERS_ARE_WELL = "workers are well"  # nothing of workers, their connections, or who keeps the other end of them
 NEWS_ARRIVE = "news arrive"  # nothing between the services: what one says, the others hear
+# What is drawn apart from the others, so that they are drawn as if it were not there.
+DRAWN_APART = ("waits", "grows", "repairs", "children", "ends")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Faults:
     waits: float = 0.0  # of a plan: nodes of it wait, and the database's clock jumps
     grows: float = 0.0  # of a plan: it has maps and branches
     repairs: float = 0.0  # runs are paused, reopened and forked
+    children: float = 0.0  # of a plan: it starts runs of its own
+    ends: float = 0.0  # of a plan: it has nodes for its end, and maps with a limit
 
 
 def draw(dice: Random) -> Faults:

@@ -16,7 +16,7 @@ from penstock_state_tracker.core.shard import Shard
 
 from tests.transitions import Ended, applied
 
-from . import growth, repairs, waits
+from . import children, ends, growth, repairs, waits
 from .violations import Violation, demand
 from .waits import WaitsOfLog
 
@@ -95,6 +95,9 @@ class RunOfLog:
     ended_at_s: float = 0.0
     waits: WaitsOfLog = field(default_factory=WaitsOfLog)
     repaired: repairs.RepairsOfLog = field(default_factory=repairs.RepairsOfLog)
+    child_runs: children.ChildrenOfLog = field(default_factory=children.ChildrenOfLog)
+    ends_began_at_s: list[float] = field(default_factory=list[float])
+    ending: int = 0  # how it ends, once the nodes of its end may start
 
     def __post_init__(self) -> None:
         self.grown = growth.Nodes(self.graph)
@@ -104,8 +107,25 @@ class RunOfLog:
         for index in range(len(self.nodes), len(self.nodes) + count):
             self.nodes.append(Node("template" if self.grown.is_template(index) else "waiting"))
 
+    def open_nodes(self) -> list[int]:
+        return [index for index, node in enumerate(self.nodes) if node.status in OPEN]
+
+    def expected_state(self) -> int:
+        """How it ends, by what has become of its nodes."""
+        if self.ending or self.cancelled:
+            return self.ending or ev.RUN_STATE_CANCELLED
+        there = ("succeeded", "not taken")
+        failed = any(
+            node.status == "failed" and self.graph.on_failure[self.grown.template(index)] != CONTINUE
+            for index, node in enumerate(self.nodes)
+        )
+        missing = any(index >= 0 and self.nodes[index].status not in there for index in self.graph.output_nodes)
+        return ev.RUN_STATE_FAILED if failed or missing else ev.RUN_STATE_SUCCEEDED
+
     def lets_run(self, node: int) -> bool:
         sides = self.grown.sides
+        if node in self.graph.finals and not self.ending:
+            return False
         return all(self.passed(parent, node) for parent in self.grown.parents(node)) and all(
             sides.get(branch) == side for branch, side in self.grown.branches(node)
         )
@@ -163,6 +183,7 @@ def check_event(record: Recorded, runs: dict[bytes, RunOfLog], plans: Mapping[by
         demand(event.run_id not in runs, f"{where}: a run was submitted twice")
         run = RunOfLog(plans[event.run_submitted.plan], event.run_submitted, record.seq)
         repairs.taken_over(run, runs, record)
+        run.child_runs.submitted.append(record)
         runs[event.run_id] = run
         return
     run = runs.get(event.run_id)
@@ -259,8 +280,11 @@ def _skipped(run: RunOfLog, skipped: ev.NodesSkipped, record: Recorded) -> None:
     for index in skipped.nodes:
         node = run.nodes[index]
         demand(node.status == "waiting", f"node {index} is skipped, which has {node.status}")
+        ends.check_left_out(run, index, skipped)
         node.status = "not taken" if skipped.reason == ev.SKIP_REASON_NOT_TAKEN else "skipped"
         node.ends_at_s.append(record.at_s)
+    if all(index in run.graph.finals for index in skipped.nodes):
+        return  # what is left out of an end is looked at once the run has ended
     if skipped.reason == ev.SKIP_REASON_NOT_TAKEN:
         growth.check_not_taken(run, skipped)
     elif skipped.reason in (ev.SKIP_REASON_UPSTREAM_FAILED, ev.SKIP_REASON_UPSTREAM_CANCELLED):
@@ -276,30 +300,21 @@ def _skipped(run: RunOfLog, skipped: ev.NodesSkipped, record: Recorded) -> None:
 
 
 def _cancel_requested(run: RunOfLog, requested: ev.CancelRequested, record: Recorded) -> None:
-    demand(not run.cancelled, "a run is cancelled twice")
+    demand(not run.stopping if run.ending else not run.cancelled, "a run is cancelled twice")
     run.stopping, run.stopped_at_s = True, run.stopped_at_s or record.at_s
     run.cancelled = run.cancelled or not requested.fail_fast
     demand(not requested.fail_fast or run.submitted.options.fail_fast, "a run stopped itself that was not asked to")
 
 
 def _run_ended(run: RunOfLog, ended: ev.RunEnded, record: Recorded) -> None:
-    still = [index for index, node in enumerate(run.nodes) if node.status in OPEN]
+    still = run.open_nodes()
     demand(not still, f"the run has ended with open nodes {still}")
-    run.ended, run.ended_at_s, run.state = True, record.at_s, ended.state
-    repairs.end_pause(run, record)
-    failed = [
-        index
-        for index, node in enumerate(run.nodes)
-        if node.status == "failed" and run.graph.on_failure[run.grown.template(index)] != CONTINUE
-    ]
-    there = ("succeeded", "not taken")
-    missing = [index for index in run.graph.output_nodes if index >= 0 and run.nodes[index].status not in there]
-    expected = ev.RUN_STATE_SUCCEEDED
-    if run.cancelled:
-        expected = ev.RUN_STATE_CANCELLED
-    elif failed or missing:
-        expected = ev.RUN_STATE_FAILED
+    expected = run.expected_state()
     demand(ended.state == expected, f"ended {ended.state} where {expected} was due")
+    ends.check_whole(run)
+    run.ended, run.ended_at_s, run.state = True, record.at_s, ended.state
+    run.child_runs.ends.append(record)
+    repairs.end_pause(run, record)
     if ended.state == ev.RUN_STATE_SUCCEEDED:
         outputs = [(ref.node, ref.seq) for ref in ended.outputs]
         due = [
@@ -317,6 +332,7 @@ _CHECKS = {
     "action_failed": _failed,
     "nodes_skipped": _skipped,
     "cancel_requested": _cancel_requested,
+    "finally_began": ends.began,
     "run_ended": _run_ended,
     "wait_began": waits.began,
     "signal_received": waits.received,
@@ -391,7 +407,8 @@ def check_executions(
         node = run.nodes[execution.node]
         may_start_at_s = node.may_start_at_s.get(execution.attempt, 0.0)
         demand(execution.at_s >= may_start_at_s - 1e-6, f"{execution}: before its delay was over at {may_start_at_s}")
-        demand(node.status != "not taken", f"{execution}: on a side that a branch did not take")
+        demand(node.status != "not taken" or ends.is_of_another(execution, run), f"{execution}: was not taken")
+        ends.check_begun(execution, run)
         ended_at_s = max((_first(run.nodes[each].ends_at_s) for each in run.grown.parents(execution.node)), default=0.0)
         demand(run.lets_run(execution.node), f"{execution}: a node that it waits for never ended as it has to")
         demand(execution.at_s >= ended_at_s - 1e-6, f"{execution}: before what it waits for had ended at {ended_at_s}")

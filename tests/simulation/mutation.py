@@ -38,6 +38,11 @@ class Mutation:
     make: Callable[[Any], Any]
     provoked: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def forced(self) -> Mapping[str, Any]:
+        """What its seeds are simulated with."""
+        return dict.fromkeys(faults.DRAWN_APART, 0.0) | dict(self.provoked)
+
     @contextmanager
     def applied(self) -> Generator[None]:
         right = self.owner.__dict__[self.attribute]
@@ -58,7 +63,7 @@ class Mutation:
 
     def _violated(self, seed: int) -> BaseException | None:
         try:
-            World(seed, forced={"waits": 0.0, "grows": 0.0, "repairs": 0.0} | dict(self.provoked)).run()
+            World(seed, forced=self.forced).run()
         except Violation as violation:
             if isinstance(violation.__cause__, Violation | CorruptLog):
                 return violation.__cause__

@@ -33,6 +33,7 @@ from penstock_state_tracker.plans import Plans
 from penstock_stream.position import Position
 
 from . import faults
+from .ends_mutations import CHILDREN_AND_ENDS
 from .growth_mutations import GROWTH_AND_REPAIRS
 from .invariants import FINAL_CAUSES, FREE_CAUSES
 from .mutation import ANY, WELL, Mutation
@@ -357,6 +358,7 @@ MUTATIONS = [
     Mutation("checkpoints forget signals", snapshots, "describe", _without_signals, WAITS_RESTART),
     Mutation("a signal is taken again", signals, "accepted", _taken_again, WAITS),
     *GROWTH_AND_REPAIRS,
+    *CHILDREN_AND_ENDS,
 ]
 
 

@@ -1,4 +1,4 @@
-"""Random plans with maps, branches and loops, compiled as users' workflows are."""
+"""Random plans with maps, branches, loops, child runs and ends, compiled as users' workflows are."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import penstock
 from penstock import operator, workflow
-from penstock_proto.plan.v1 import plan_pb2
+from penstock.compiler.compilation import Compiled
 
 PLAN_NODES_MAX = 40
 DEPTH_MAX = 2
+RUNS_DEEP_MAX = 2
 RETRIES = (0, 0, 1, 3)
 
 
@@ -36,6 +37,14 @@ def is_odd(x: int) -> bool:
 
 
 @operator
+def tidy(name: str) -> None: ...
+
+
+@operator
+def report(name: str, x: int) -> None: ...
+
+
+@operator
 def colour(x: int) -> str:
     return "red" if x else "blue"
 
@@ -43,29 +52,53 @@ def colour(x: int) -> str:
 class Programs:
     """Workflows whose bodies the dice decide."""
 
-    def __init__(self, dice: Random, *, waits: bool = False) -> None:
-        """`waits`: they may also wait, outside of maps."""
+    def __init__(self, dice: Random, *, waits: bool = False, children: bool = False, ends: bool = False) -> None:
+        """`waits`, `children`: they may wait and start runs, outside of maps; `ends`: they have ends and limits."""
         self._dice = dice
-        self._waits = waits
+        self._waits, self._children, self._ends = waits, children, ends
         self._names = 0
         self._maps = 0  # around what is drawn now
+        self._runs = 0  # above the one that is drawn now
 
-    def plan(self) -> plan_pb2.Plan:
+    def compiled(self) -> Compiled:
         """Draw one that decides something as it runs, and is not too large."""
         while True:
-            plan = self._compiled()
-            if len(plan.nodes) <= PLAN_NODES_MAX:
-                return plan
+            compiled = penstock.compile(self._workflow(), bundle_hash=b"", local=True)
+            plans = [compiled.plan, *(child.plan for child in compiled.children)]
+            if sum(len(plan.nodes) for plan in plans) <= PLAN_NODES_MAX:
+                return compiled
 
-    def _compiled(self) -> plan_pb2.Plan:
+    def _workflow(self) -> Any:
         def program(x: int) -> int:
-            found = self._control(x, DEPTH_MAX)
+            first = self._with_options(step)(x) if self._ends else x
+            found = self._control(first, DEPTH_MAX)
             for _ in range(self._dice.choice((0, 1, 2))):
                 found = step(found, self._control(x, DEPTH_MAX))
+            if self._ends and self._dice.random() < 0.7:
+                self._end(first)
             return found
 
         program.__qualname__ = f"program{self._dice.randrange(1000)}"
-        return penstock.compile(workflow(program), bundle_hash=b"", local=True).plan
+        return workflow(program)
+
+    def _end(self, first: int) -> None:
+        """Let something be executed at the end, also by a result that may not be there."""
+        with penstock.finally_():
+            self._with_options(tidy)("a")
+            self._with_options(report)("b", first)
+        if self._dice.random() < 0.5:
+            with penstock.on_failure():
+                self._with_options(tidy)("c")
+
+    def _child(self, x: int, depth: int) -> int:
+        """Start a run of its own, which may start one, too."""
+        around, self._runs = self._runs, self._runs + 1
+        try:
+            of_child = self._workflow()
+            options = {"on_failure": self._dice.choice(("block", "continue", "cancel"))}
+            return of_child.options(**options).start(self._some(x, 0))
+        finally:
+            self._runs = around
 
     def _some(self, x: int, depth: int) -> int:
         if depth == 0 or self._dice.random() < 0.4:
@@ -77,6 +110,8 @@ class Programs:
         shapes += [self._in_step, self._loop, self._chain]
         if self._waits and not self._maps:
             shapes += [self._wait, self._signal]
+        if self._children and not self._maps and self._runs < RUNS_DEEP_MAX:
+            shapes += [self._child] * 4
         return self._dice.choice(shapes)(x, depth - 1)
 
     def _wait(self, x: int, depth: int) -> int:
@@ -114,7 +149,8 @@ class Programs:
         outer, each = self._some(x, 0), parts(x)
         self._maps += 1
         try:
-            return total(workflow(of_item).map(each, outer=outer))
+            limit = self._dice.choice((None, 1, 2)) if self._ends else None
+            return total(workflow(of_item).map(each, outer=outer, concurrency=limit))
         finally:
             self._maps -= 1
 

@@ -100,6 +100,7 @@ def _reused(client: Client, graph: PlanGraph, there: dict[int, int]) -> list[int
     decided = {node for node, kind in enumerate(graph.kinds) if kind in CONTROL_KINDS}
     decided.update(node for node, around in enumerate(graph.maps) if around)
     decided.update(node for of_branch in graph.sides.values() for node, _ in of_branch)
+    decided.update(graph.finals)  # which are executed at each end
     found: list[int] = []
     for node in range(graph.size):
         whole = all(parent < 0 or parent in found for parent in (*graph.parents[node], *graph.value_parents[node]))

@@ -54,14 +54,19 @@ def taken_over(run: RunOfLog, runs: Mapping[bytes, RunOfLog], record: Recorded) 
 def reopened(run: RunOfLog, event: ev.RunReopened, record: Recorded) -> None:
     """Check that exactly what has succeeded stays, and that no attempt is counted again; everything else waits."""
     demand(run.state in MAY_GO_ON, f"a run goes on that has ended as {run.state}")
-    there = {index: node.output_seq for index, node in enumerate(run.nodes) if node.status == "succeeded"}
+    finals = run.graph.finals  # are executed at each end
+    there = {
+        index: node.output_seq
+        for index, node in enumerate(run.nodes)
+        if node.status == "succeeded" and index not in finals
+    }
     kept = dict(unpacked(event.succeeded))
     demand(kept == there, f"{kept} stay, and {there} have succeeded")
     demand(event.first_seq == run.first_seq, f"submitted at {event.first_seq}, where {run.first_seq} was")
     attempts = dict(zip(numbers(event.tried_steps), event.next_attempts, strict=True))
     run.repaired.kept.append((record.at_s, {index: run.nodes[index].tried for index in kept}))
     known = event.succeeded
-    not_taken = {index for index, node in enumerate(run.nodes) if node.status == "not taken"}
+    not_taken = {index for index, node in enumerate(run.nodes) if node.status == "not taken" and index not in finals}
     demand({*numbers(known.not_taken_steps)} == not_taken, f"other nodes than {not_taken} are said to be not taken")
     left_out = {*numbers(known.failed_steps), *numbers(known.skipped_steps)}
     demand(
@@ -69,11 +74,12 @@ def reopened(run: RunOfLog, event: ev.RunReopened, record: Recorded) -> None:
         f"{left_out} stay left out",
     )
     for index, node in enumerate(run.nodes):
-        if index not in left_out and node.status not in ("succeeded", "template", "not taken"):
+        if index in finals or (index not in left_out and node.status not in ("succeeded", "template", "not taken")):
             attempt = attempts.get(index, 1)
             demand(attempt > node.tried, f"attempt {attempt} of node {index} again, after {node.tried}")
             node.status, node.attempt, node.retries, node.losses = "waiting", attempt, 0, 0
     run.ended = run.stopping = run.cancelled = False
+    run.ending = 0
     run.stopped_at_s, run.state = 0.0, ev.RUN_STATE_RUNNING
     run.waits = WaitsOfLog(received=run.waits.received)
 

@@ -95,6 +95,7 @@ class Tables:
             event_log.READ: self._read,
             event_log.READ_AT: self._read_at,
             event_log.READ_RUN: self._read_run,
+            event_log.READ_FAILURES: self._read_failures,
             forks.WHAT_IS_THERE: self._what_is_there,
             forks.HOLD: lambda run_ids: [shape("run_id")(run_id) for run_id in run_ids if run_id in self.runs],
             forks.REFER: lambda *_: [],
@@ -174,6 +175,7 @@ class Tables:
             decided_at_s = self.world.decided_at.get((shard, head.epoch, seq), self.world.now)
             self.logs[shard].append(Recorded(shard, seq, head.epoch, event, decided_at_s))
             self.payloads[shard].append((head.recorded_at_us, payload))
+            self.world.client.hear(event)
             if event.HasField("run_ended"):
                 self.ended[event.run_id] = event.run_ended.state
             elif event.HasField("run_reopened"):
@@ -199,6 +201,15 @@ class Tables:
         log = self.logs[shard][from_seq - 1 : to_seq]
         found = [one.seq for one in log if one.event.run_id == run_id][:rows_max]
         return [EVENT(seq, *self.payloads[shard][seq - 1], len(found)) for seq in found]
+
+    def _read_failures(
+        self, shard: int, from_seq: int, to_seq: int, run_id: bytes, kind: int, rows_max: int, *_: Any
+    ) -> Rows:
+        log = self.logs[shard][from_seq - 1 : to_seq]
+        found = [one for one in log if one.event.run_id == run_id and one.event.HasField("action_failed")]
+        return [shape("seq", "payload")(one.seq, self.payloads[shard][one.seq - 1][1]) for one in found[::-1]][
+            :rows_max
+        ]
 
     def _what_is_there(self, shard: int, seqs: Sequence[int]) -> Rows:
         found = [self.logs[shard][seq - 1] for seq in seqs if seq <= len(self.logs[shard])]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from penstock_plan.waits import Wait
 from penstock_proto.state_tracker.v1 import events_pb2 as ev
 
+from . import children
 from .violations import demand
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def began(run: RunOfLog, event: ev.WaitBegan, record: Recorded) -> None:
     demand(node.status == "waiting" and event.node not in run.waits.began, f"node {event.node} begins to wait again")
     demand(run.lets_run(event.node), f"node {event.node} waits before what it comes after has ended")
     run.waits.began[event.node] = WaitOfLog(record.at_s, event.due_at_us)
+    if run.graph.waits[event.node].child is not None:
+        run.child_runs.began.append((event.node, record.at_s))
 
 
 def received(run: RunOfLog, event: ev.SignalReceived, record: Recorded) -> None:
@@ -56,6 +59,9 @@ def received(run: RunOfLog, event: ev.SignalReceived, record: Recorded) -> None:
 
 def ended(run: RunOfLog, event: ev.ActionSucceeded | ev.ActionFailed, record: Recorded) -> None:
     """Check that a wait had a reason to end, when it was due or by its signal."""
+    if run.graph.waits[event.node].child is not None:
+        children.node_ended(run, event, record)
+        return
     wait, waited = run.graph.waits[event.node], run.waits.began.get(event.node)
     demand(waited is not None, f"node {event.node} ends without having waited")
     assert waited is not None

@@ -15,13 +15,14 @@ from typing import Any
 
 from penstock_plan.graph import PlanGraph
 from penstock_proto.action_service.v1.worker_pb2 import Grant
+from penstock_proto.plan.v1 import plan_pb2
 from penstock_proto.plan.v1.plan_pb2 import Resources
 from penstock_proto.wire import shard_of
 from penstock_state_tracker.log.shard_state import Owned
 
 from tests.dags import graph_of, random_plan, with_waits
 
-from . import faults, invariants, repairs, seams, waits
+from . import children, ends, faults, invariants, repairs, seams, waits
 from .client import Client
 from .faults import FAULTS_FOR_S, Faults
 from .invariants import Execution, Violation, demand
@@ -45,6 +46,8 @@ TRACE_KEPT = 60
 WORLDS_THAT_WAIT = 0.4
 WORLDS_THAT_GROW = 0.5
 WORLDS_THAT_REPAIR = 0.4
+WORLDS_WITH_CHILDREN = 0.3
+WORLDS_WITH_ENDS = 0.3
 JUMPS_S = (-15.0, -1.0, 2.0, 20.0)
 MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 FORMERS_LIVE_S = (2.0, 10.0, 30.0)  # once another has taken their place
@@ -73,7 +76,10 @@ class World:
         self.repairs_dice = Random(f"repairs of {seed}")
         grows = float(self.growth_dice.random() < WORLDS_THAT_GROW)
         repairs = float(self.repairs_dice.random() < WORLDS_THAT_REPAIR)
-        apart = {"waits": waits, "grows": grows, "repairs": repairs}
+        self.children_dice = Random(f"children of {seed}")
+        children = float(self.children_dice.random() < WORLDS_WITH_CHILDREN)
+        ends = float(self.children_dice.random() < WORLDS_WITH_ENDS)
+        apart = {"waits": waits, "grows": grows, "repairs": repairs, "children": children, "ends": ends}
         self.faults = self.drawn = replace(faults.draw(self.dice), **(apart | dict(forced)))
         self.clock_ahead_s = self.jumped_s = 0.0  # of the database's clock: now, and all jumps together
         self.shards = self.dice.choice((1, 2, 4))
@@ -84,6 +90,7 @@ class World:
         self.network = Network(self)
         self.stream = SimulatedStream(self)
         self.plans: dict[bytes, PlanGraph] = {}
+        self.runs_planned = 0
         self.executions: list[Execution] = []
         self.decided_at: dict[tuple[int, int, int], float] = {}  # by shard, epoch and position
         self.trackers = [TrackerProcess(self, f"tracker-{n}", f"tracker-{n}") for n in "ab"]
@@ -154,16 +161,13 @@ class World:
             process.start()
         heal_at = self.heals_at = self.now + FAULTS_FOR_S * self.dice.random()
         for _ in range(self.dice.randint(1, RUNS_MAX)):
-            plan = random_plan(self.dice, NODES_MAX)
-            if self.drawn.grows and self.growth_dice.random() < 0.8:
-                plan = Programs(self.growth_dice, waits=bool(self.drawn.waits)).plan()
-            elif self.drawn.waits:
-                plan = with_waits(plan, self.waits_dice, self.tables.now_us)
-            graph = graph_of(plan)
-            self.plans[graph.hash] = graph
+            plans = [plan.SerializeToString(deterministic=True) for plan in self._drawn_plans()]
+            for data in plans:
+                graph = graph_of(plan_pb2.Plan.FromString(data))
+                self.plans[graph.hash] = graph
             begins_s = (heal_at - self.now) * self.dice.choice((0.0, 0.05, 0.9)) * self.dice.random()
-            data = plan.SerializeToString(deterministic=True)
-            self.client.life.later(begins_s, self.client.run, data, graph.hash)
+            self.runs_planned += 1
+            self.client.life.later(begins_s, self.client.run, plans)
         self._plan_faults()
         healed = False
         while not (healed and not self._unfinished()):
@@ -176,6 +180,16 @@ class World:
                 self._check_logs()
                 raise Violation(f"not over after {self.now - STARTS_AT_S:.0f} s: {self._unfinished()}")
         await self._check_state()
+
+    def _drawn_plans(self) -> list[plan_pb2.Plan]:
+        """Draw a plan; those of its child runs come first."""
+        plan, drawn = random_plan(self.dice, NODES_MAX), self.drawn
+        if drawn.children or drawn.ends or (drawn.grows and self.growth_dice.random() < 0.8):
+            dice = self.children_dice if drawn.children or drawn.ends else self.growth_dice
+            programs = Programs(dice, waits=bool(drawn.waits), children=bool(drawn.children), ends=bool(drawn.ends))
+            compiled = programs.compiled()
+            return [*(child.plan for child in compiled.children), compiled.plan]
+        return [with_waits(plan, self.waits_dice, self.tables.now_us) if drawn.waits else plan]
 
     def _processes(self) -> Iterator[Process]:
         yield from (*self.trackers, *self.managers, *self.pools, *self.workers, *self.former, self.client)
@@ -268,8 +282,7 @@ class World:
 
     def _unfinished(self) -> str:
         """What still has to happen, if anything."""
-        expected = len(self.plans)
-        if self.client.begun < expected or self.client.busy:
+        if self.client.begun < self.runs_planned or self.client.busy:
             return "the client has more to do"
         if any(former.comes_back for former in self.former):
             return "former processes still live"
@@ -308,6 +321,8 @@ class World:
         waits.check_times(runs, EPOCH_US, self.jumped_s)
         invariants.check_executions(self.executions, self.tables.logs, runs, self.shards)
         repairs.check_kept(self.executions, runs)
+        children.check(runs, self.tables.logs)
+        ends.check_limits(self.executions, runs)
         known_s = 0.0 if self.drawn.profile == faults.QUIET else self.heals_at + KNOWN_WITHIN_S
         repairs.check_pauses(self.executions, runs, known_s)
         return runs
@@ -319,6 +334,7 @@ class World:
             invariants.check_prompt(runs, self.executions)
             waits.check_prompt(runs, EPOCH_US)
             repairs.check_kept_well(self.executions, runs)
+            children.check_prompt(runs)
         if self.drawn.profile in (faults.QUIET, faults.WORKERS_ARE_WELL):
             invariants.check_not_lost(self.tables.logs)
             invariants.check_once(self.executions)
